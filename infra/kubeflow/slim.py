@@ -1,0 +1,150 @@
+"""Rendered objects to the objects worth sending: no text that only people read, nothing that the cluster writes itself.
+
+The API server accepts and means the same by both. What is left out costs state (documentation inside schemas is half of
+a release's bytes), or would come back as a difference in the next preview because a controller or the server owns it.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from infra.kubeflow.objects import Manifest, group_of
+
+# Groups whose objects the API server decodes into Go types, where a null field is an absent one. A custom resource may
+# mean its nulls.
+_TYPED_GROUPS = {"", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"}
+# Maps from text to text inside those: there a null is an empty text.
+_TEXT_MAPS = {"annotations", "binaryData", "data", "labels", "matchLabels", "nodeSelector", "selector", "stringData"}
+
+_CLUSTER_SCOPED = {
+    ("", "Namespace"),
+    ("", "PersistentVolume"),
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    ("apiregistration.k8s.io", "APIService"),
+    ("rbac.authorization.k8s.io", "ClusterRole"),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+    ("scheduling.k8s.io", "PriorityClass"),
+    ("storage.k8s.io", "StorageClass"),
+}
+
+
+def slim(objects: Iterable[Manifest]) -> list[Manifest]:
+    """New objects without what only a reader, or only a controller, would miss; the given ones are left as they are.
+
+    Left out: descriptions in the schemas of CRDs, `status` of CRDs and built-in objects, empty caBundles, the namespace
+    of cluster-scoped objects, null fields, and the empty `data` of Secrets that a controller fills.
+    """
+    given = list(objects)
+    cluster_scoped = _CLUSTER_SCOPED | _custom_cluster_scoped(given)
+    return [_slim(manifest, cluster_scoped) for manifest in given]
+
+
+def size(objects: Iterable[Manifest]) -> int:
+    """Bytes of the objects as compact JSON, which is what a state file grows by."""
+    return len(json.dumps(list(objects), separators=(",", ":"), ensure_ascii=False).encode())
+
+
+def schema(node: Any) -> Any:
+    """An OpenAPI v3 schema without its descriptions.
+
+    Follows the places where a structural schema holds further schemas, and only those: a property may be called
+    `description`, and `default`, `enum` and `example` hold data.
+    """
+    if not isinstance(node, dict):
+        return node
+    result: dict[str, Any] = {}
+    for key, value in node.items():
+        if key == "description" and isinstance(value, str):
+            continue
+        if key == "properties" and isinstance(value, dict):
+            result[key] = {name: schema(child) for name, child in value.items()}
+        elif key in ("items", "additionalProperties", "not"):
+            result[key] = schema(value)
+        elif key in ("allOf", "anyOf", "oneOf") and isinstance(value, list):
+            result[key] = [schema(child) for child in value]
+        else:
+            result[key] = value
+    return result
+
+
+def _custom_cluster_scoped(objects: list[Manifest]) -> set[tuple[str, str]]:
+    specs = (manifest.get("spec") for manifest in objects if manifest["kind"] == "CustomResourceDefinition")
+    return {
+        (spec["group"], spec["names"]["kind"])
+        for spec in specs
+        if isinstance(spec, dict)
+        and spec.get("scope") == "Cluster"
+        and "group" in spec
+        and "kind" in spec.get("names", ())
+    }
+
+
+def _slim(manifest: Manifest, cluster_scoped: set[tuple[str, str]]) -> Manifest:
+    group, kind = group_of(manifest), manifest["kind"]
+    result = {**manifest}
+    metadata = {key: value for key, value in manifest["metadata"].items() if value is not None}
+    if (group, kind) in cluster_scoped:
+        metadata.pop("namespace", None)
+    if group in _TYPED_GROUPS:
+        result = {key: _without_nulls(value) if key not in _TEXT_MAPS else value for key, value in result.items()}
+        result.pop("status", None)
+        if kind == "Secret":
+            result = {key: value for key, value in result.items() if key not in ("data", "stringData") or value}
+    elif group == "apiextensions.k8s.io":
+        result.pop("status", None)
+        result["spec"] = _definition(manifest.get("spec"))
+    elif group == "admissionregistration.k8s.io" and isinstance(manifest.get("webhooks"), list):
+        result["webhooks"] = [_without_empty_bundle(webhook) for webhook in manifest["webhooks"]]
+    elif group == "apiregistration.k8s.io":
+        result.pop("status", None)
+        result["spec"] = _without_bundle(manifest.get("spec"))
+    result["metadata"] = metadata
+    return result
+
+
+def _without_nulls(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {
+            key: value if key in _TEXT_MAPS else _without_nulls(value)
+            for key, value in node.items()
+            if value is not None
+        }
+    if isinstance(node, list):
+        return [_without_nulls(value) for value in node]
+    return node
+
+
+def _definition(spec: Any) -> Any:
+    if not isinstance(spec, dict):
+        return spec
+    result = dict(spec)
+    if isinstance(spec.get("versions"), list):
+        result["versions"] = [_version(version) for version in spec["versions"]]
+    conversion = spec.get("conversion")
+    if isinstance(conversion, dict):
+        result["conversion"] = {**conversion, "webhook": _without_empty_bundle(conversion.get("webhook"))}
+        if result["conversion"]["webhook"] is None:
+            del result["conversion"]["webhook"]
+    return result
+
+
+def _version(version: Any) -> Any:
+    validation = version.get("schema") if isinstance(version, dict) else None
+    if not isinstance(validation, dict) or "openAPIV3Schema" not in validation:
+        return version
+    return {**version, "schema": {**validation, "openAPIV3Schema": schema(validation["openAPIV3Schema"])}}
+
+
+def _without_empty_bundle(webhook: Any) -> Any:
+    client = webhook.get("clientConfig") if isinstance(webhook, dict) else None
+    return {**webhook, "clientConfig": _without_bundle(client)} if isinstance(client, dict) else webhook
+
+
+def _without_bundle(client: Any) -> Any:
+    """A caBundle that is empty, or a placeholder with no certificate in it, is somebody else's to fill."""
+    # In base64 these are line feeds, which tools write where the field may not be empty.
+    if isinstance(client, dict) and client.get("caBundle", "set") in (None, "", "Cg==", "Cgo="):
+        return {key: value for key, value in client.items() if key != "caBundle"}
+    return client
