@@ -1,0 +1,35 @@
+"""What a stack may set, read once and checked before any resource is touched."""
+
+from infra.settings.load import LOCAL_STACK, WELL_KNOWN_PASSWORD, load
+from infra.settings.model import (
+    ClusterSettings,
+    DashboardSettings,
+    Edge,
+    KubeflowSettings,
+    NetworkSettings,
+    NodeSettings,
+    RegistrySettings,
+    Secret,
+    Settings,
+    StorageSettings,
+)
+from infra.settings.raw import SettingsError
+from infra.settings.stack import read
+
+__all__ = [
+    "LOCAL_STACK",
+    "WELL_KNOWN_PASSWORD",
+    "ClusterSettings",
+    "DashboardSettings",
+    "Edge",
+    "KubeflowSettings",
+    "NetworkSettings",
+    "NodeSettings",
+    "RegistrySettings",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "StorageSettings",
+    "load",
+    "read",
+]

@@ -1,0 +1,313 @@
+"""From raw strings to Settings: every rule that needs no network."""
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import date
+from ipaddress import IPv4Network
+from typing import Literal, cast
+
+from infra import cidr, versions
+from infra.errors import UserError
+from infra.settings.model import (
+    ClusterSettings,
+    DashboardSettings,
+    Edge,
+    KubeflowSettings,
+    NetworkSettings,
+    NodeSettings,
+    RegistrySettings,
+    Secret,
+    Settings,
+    StorageSettings,
+)
+from infra.settings.raw import RawSettings
+
+LOCAL_STACK = "local"
+
+# What Kubeflow's own manifests ship for user@example.com: public knowledge.
+WELL_KNOWN_PASSWORD = "12341234"
+
+# bcrypt ignores, and newer libraries refuse, what comes after 72 bytes.
+_PASSWORD_LENGTH, _PASSWORD_BYTES = 8, 72
+
+# The values that CloudWatch Logs accepts (PutRetentionPolicy), up to two years.
+_RETENTION_DAYS = ("1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731")
+
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_CLUSTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_ROLE_NAME = re.compile(r"[\w+=,.@-]{1,40}", re.ASCII)
+_REPOSITORY = re.compile(r"(?=.{2,256}$)[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*")
+_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
+_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+", re.ASCII)
+_OIDC_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:oidc-provider/\S+")
+_RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_EMAIL = re.compile(r"[^@\s]+@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+
+
+def load(
+    project: str,
+    stack: str,
+    config: Mapping[str, str],
+    *,
+    today: date,
+    secret_keys: Collection[str] = (),
+) -> Settings:
+    """Check a stack's configuration and return it as values.
+
+    `config` is what the engine gives to a program: full keys (`kubeflow:networkCidr`, `aws:region`) with the defaults
+    of Pulumi.yaml filled in, arrays and objects as JSON. `secret_keys` are the full keys that were stored encrypted.
+    Raises SettingsError with every problem found, not only the first.
+    """
+    raw = RawSettings(project, config)
+    region = _region(raw, config)
+    cluster = _cluster(raw, project, stack, secret_keys, today)
+    nodes = _nodes(raw)
+    settings = Settings(
+        project=project,
+        stack=stack,
+        region=region,
+        tags=_tags(raw),
+        protect=raw.boolean("protect"),
+        network=_network(raw, region, nodes),
+        cluster=cluster,
+        nodes=nodes,
+        registry=RegistrySettings(repository=_matching(raw, "registryRepository", _REPOSITORY, "a repository name")),
+        storage=StorageSettings(
+            on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
+        ),
+        kubeflow=_kubeflow(raw, cluster),
+        dashboard=_dashboard(raw, project, stack, secret_keys),
+    )
+    raw.refuse_unknown_keys()
+    raw.raise_problems(stack)
+    return settings
+
+
+def _region(raw: RawSettings, config: Mapping[str, str]) -> str:
+    region = config.get("aws:region", "")
+    if not region:
+        raw.problem("aws:region", "is not set; run `pulumi config set aws:region us-west-2`.")
+    elif not _REGION.fullmatch(region):
+        raw.problem("aws:region", f"{region!r} is not a region; write one like us-west-2.")
+    return region
+
+
+def _tags(raw: RawSettings) -> dict[str, str]:
+    tags = raw.mapping("tags")
+    for name, value in tags.items():
+        reserved = name.lower().startswith(("aws:", "pulumi:", "kubernetes.io/"))
+        if reserved or not 1 <= len(name) <= 128 or len(value) > 256:
+            raw.problem(
+                "tags",
+                f"{name!r} cannot be used; a name has up to 128 characters and does not start with aws:, pulumi: or "
+                "kubernetes.io/, and a value has up to 256.",
+            )
+    return tags
+
+
+def _network(raw: RawSettings, region: str, nodes: NodeSettings) -> NetworkSettings:
+    try:
+        block = cidr.parse_vpc(raw.text("networkCidr"))
+    except UserError as error:
+        if raw.sound("networkCidr"):
+            raw.problem("networkCidr", str(error))
+        block = IPv4Network("10.0.0.0/16")
+    zones = raw.texts("networkZones")
+    if raw.sound("networkZones"):
+        _check_zones(raw, zones, region)
+    if raw.sound("networkCidr", "networkZones", "nodesMax"):
+        has, needs = cidr.pod_addresses(block, zones), nodes.maximum * cidr.ADDRESSES_PER_NODE
+        if has < needs:
+            raw.problem(
+                "networkCidr",
+                f"{block} is too small: its private subnets hold {has} addresses, and {nodes.maximum} nodes (nodesMax) "
+                f"take up to {needs}; choose a larger block, more zones or fewer nodes.",
+            )
+    nat = cast("Literal['single', 'per-zone']", raw.text("networkNat", ("single", "per-zone")))
+    return NetworkSettings(cidr=block, zones=zones, nat=nat)
+
+
+def _check_zones(raw: RawSettings, zones: tuple[str, ...], region: str) -> None:
+    letters = cidr.ZONE_LETTERS
+    for zone in zones:
+        if raw.sound("aws:region") and not (zone[:-1] == region and zone[-1] in letters):
+            raw.problem(
+                "networkZones",
+                f"{zone!r} is no availability zone of {region}; write {region}{letters[0]} to {region}{letters[-1]}.",
+            )
+    if len(set(zones)) < len(zones):
+        raw.problem("networkZones", f"{', '.join(zones)} names a zone twice.")
+    if len(zones) < 2:
+        raw.problem("networkZones", f"has {len(zones)}, and EKS needs at least 2; add a zone.")
+
+
+def _cluster(raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], today: date) -> ClusterSettings:
+    mode = cast("Literal['create', 'existing']", raw.text("clusterMode", ("create", "existing")))
+    version = raw.text("clusterVersion")
+    if mode == "create" and raw.sound("clusterVersion"):
+        _check_version(raw, version, today)
+    given = {key: raw.text(key) for key in ("clusterKubeconfig", "clusterContext", "clusterStack")}
+    named = [key for key, value in given.items() if value]
+    provider = _matching(raw, "clusterOidcProviderArn", _OIDC_PROVIDER, "the ARN of an IAM OIDC provider")
+    if mode == "existing" and not named:
+        raw.problem(
+            "clusterMode",
+            f"'existing' needs to know which cluster; set {', '.join(list(given)[:-1])} or {list(given)[-1]}.",
+        )
+    if mode == "existing" and given["clusterStack"] and len(named) > 1:
+        raw.problem("clusterStack", f"cannot be combined with {' and '.join(named[:-1])}; set one of them.")
+    if mode == "create":
+        for key in named + (["clusterOidcProviderArn"] if provider else []):
+            raw.problem(key, "is only for an existing cluster; set clusterMode to existing, or remove it.")
+    content = given["clusterKubeconfig"]
+    if "\n" in content or content.startswith("{"):
+        _check_encrypted(raw, project, stack, "clusterKubeconfig", secret_keys)
+    administrators = raw.texts("clusterAdministrators")
+    for arn in administrators:
+        if not _PRINCIPAL.fullmatch(arn):
+            raw.problem(
+                "clusterAdministrators",
+                f"{arn!r} is not a user or role; write an ARN like arn:aws:iam::123456789012:role/name.",
+            )
+    retention = raw.text("clusterLogRetentionDays", _RETENTION_DAYS)
+    return ClusterSettings(
+        mode=mode,
+        name=_matching(raw, "clusterName", _CLUSTER_NAME, "a cluster name") or f"{project}-{stack}",
+        version=version,
+        kubeconfig=Secret(content) if content else None,
+        context=given["clusterContext"] or None,
+        stack=given["clusterStack"] or None,
+        oidc_provider_arn=provider,
+        public_access_cidrs=_public_cidrs(raw),
+        log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
+        administrators=administrators,
+        administrator_role=_required(raw, "clusterAdministratorRole", _ROLE_NAME, "a role name"),
+    )
+
+
+def _check_version(raw: RawSettings, version: str, today: date) -> None:
+    supported = versions.in_standard_support(today)
+    if version in supported:
+        return
+    if version in versions.KUBERNETES:
+        ended = versions.KUBERNETES[version].standard_support_ends
+        fault = f"{version} is out of standard support on EKS since {ended} and would cost six times as much"
+    else:
+        fault = f"{version!r} is no Kubernetes version that this project knows the add-ons of"
+    raw.problem("clusterVersion", f"{fault}; choose {' or '.join(supported) or 'a newer release of this project'}.")
+
+
+def _public_cidrs(raw: RawSettings) -> tuple[str, ...]:
+    blocks = raw.texts("clusterPublicAccessCidrs")
+    for text in blocks:
+        try:
+            block = IPv4Network(text)
+        except ValueError:
+            raw.problem("clusterPublicAccessCidrs", f"{text!r} is not an IPv4 block; write one like 203.0.113.0/24.")
+            continue
+        if any(block.subnet_of(private) for private in cidr.PRIVATE_RANGES):
+            raw.problem(
+                "clusterPublicAccessCidrs",
+                f"{text} is private, and the public endpoint never sees such an address; write your gateway's.",
+            )
+    return blocks
+
+
+def _nodes(raw: RawSettings) -> NodeSettings:
+    nodes = NodeSettings(
+        instance_type=_required(raw, "nodesInstanceType", _INSTANCE_TYPE, "an EC2 instance type"),
+        minimum=raw.integer("nodesMin", 1, 450),
+        desired=raw.integer("nodesDesired", 1, 450),
+        maximum=raw.integer("nodesMax", 1, 450),
+        disk_gib=raw.integer("nodesDiskGiB", 20, 16384),
+    )
+    if raw.sound("nodesMin", "nodesDesired", "nodesMax") and not nodes.minimum <= nodes.desired <= nodes.maximum:
+        raw.problem(
+            "nodesDesired",
+            f"{nodes.desired} is not between nodesMin {nodes.minimum} and nodesMax {nodes.maximum}; "
+            "set them so that min <= desired <= max.",
+        )
+    return nodes
+
+
+def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
+    release = _required(raw, "kubeflowRelease", _RELEASE, "a release")
+    lowest = versions.KUBEFLOW_MINIMUM_KUBERNETES.get(release)
+    if (
+        lowest is not None
+        and cluster.mode == "create"
+        and raw.sound("clusterVersion")
+        and versions.minor(cluster.version) < versions.minor(lowest)
+    ):
+        raw.problem(
+            "kubeflowRelease", f"{release} needs Kubernetes {lowest} or newer, and clusterVersion is {cluster.version}."
+        )
+    namespaces = raw.texts("kubeflowProfileNamespaces")
+    for namespace in namespaces:
+        if not _NAMESPACE.fullmatch(namespace):
+            raw.problem(
+                "kubeflowProfileNamespaces",
+                f"{namespace!r} is not a namespace; use lower-case letters, digits and dashes.",
+            )
+    return KubeflowSettings(
+        release=release,
+        path=raw.text("kubeflowPath") or None,
+        edges=tuple(
+            Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))
+        ),
+        profile_namespaces=namespaces,
+    )
+
+
+def _dashboard(raw: RawSettings, project: str, stack: str, secret_keys: Collection[str]) -> DashboardSettings:
+    user = raw.text("dashboardUser")
+    if raw.sound("dashboardUser") and not _EMAIL.fullmatch(user):
+        raw.problem("dashboardUser", f"{user!r} is not an e-mail address; write one like user@example.com.")
+    password = raw.text("dashboardPassword")
+    if raw.sound("dashboardPassword"):
+        if stack == LOCAL_STACK:
+            password = password or WELL_KNOWN_PASSWORD
+        else:
+            _check_password(raw, project, stack, password, secret_keys)
+        if len(password.encode()) > _PASSWORD_BYTES:
+            raw.problem("dashboardPassword", f"is longer than bcrypt's {_PASSWORD_BYTES} bytes; shorten it.")
+    return DashboardSettings(user=user, password=Secret(password))
+
+
+def _check_password(raw: RawSettings, project: str, stack: str, password: str, secret_keys: Collection[str]) -> None:
+    command = _command(stack, "dashboardPassword")
+    if not password:
+        raw.problem("dashboardPassword", f"is not set, and only the stack {LOCAL_STACK} has a default; run {command}.")
+    elif password == WELL_KNOWN_PASSWORD:
+        raw.problem(
+            "dashboardPassword",
+            f"{WELL_KNOWN_PASSWORD} is public and allowed only in the stack {LOCAL_STACK}; run {command}.",
+        )
+    elif len(password) < _PASSWORD_LENGTH:
+        raw.problem("dashboardPassword", f"has fewer than {_PASSWORD_LENGTH} characters; run {command}.")
+    else:
+        _check_encrypted(raw, project, stack, "dashboardPassword", secret_keys)
+
+
+def _check_encrypted(raw: RawSettings, project: str, stack: str, key: str, secret_keys: Collection[str]) -> None:
+    if f"{project}:{key}" not in secret_keys:
+        raw.problem(key, f"is stored in plain text; run {_command(stack, key)} to encrypt it.")
+
+
+def _command(stack: str, key: str) -> str:
+    return f"`pulumi config set --secret {key} --stack {stack}`"
+
+
+def _matching(raw: RawSettings, key: str, pattern: re.Pattern[str], what: str) -> str | None:
+    value = raw.text(key)
+    if value and not pattern.fullmatch(value):
+        raw.problem(key, f"{value!r} is not {what}.")
+    return value or None
+
+
+def _required(raw: RawSettings, key: str, pattern: re.Pattern[str], what: str) -> str:
+    value = _matching(raw, key, pattern, what) or ""
+    if not value and raw.sound(key):
+        raw.problem(key, f"is empty; write {what}, or remove the line to have the default.")
+    return value

@@ -1,0 +1,135 @@
+"""The settings of a stack as values: frozen, typed, without behaviour of their own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Literal
+
+import pulumi
+
+
+@dataclass(frozen=True, repr=False)
+class Secret:
+    """A value that shows up in no log, no error and no plain state."""
+
+    _value: str
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def reveal(self) -> str:
+        """The plain value, for what cannot work on an output (a bcrypt hash, a file to read)."""
+        return self._value
+
+    def output(self) -> pulumi.Output[str]:
+        """The value as a resource may take it: encrypted in the state."""
+        return pulumi.Output.secret(self._value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings:
+    """The VPC; unused when the cluster exists already."""
+
+    cidr: IPv4Network
+    zones: tuple[str, ...]
+    nat: Literal["single", "per-zone"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings:
+    """The cluster to create, or where to find the one that exists.
+
+    `kubeconfig` is a path or the content of a file; `context` is a context in it (or in kubectl's default file);
+    `stack` is another stack whose outputs `kubeconfig` and `oidc_provider_arn` are used.
+    """
+
+    mode: Literal["create", "existing"]
+    name: str
+    version: str
+    kubeconfig: Secret | None
+    context: str | None
+    stack: str | None
+    oidc_provider_arn: str | None
+    public_access_cidrs: tuple[str, ...]
+    log_retention_days: int
+    administrators: tuple[str, ...]
+    administrator_role: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeSettings:
+    """The managed node group; the disk in GiB."""
+
+    instance_type: str
+    minimum: int
+    desired: int
+    maximum: int
+    disk_gib: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrySettings:
+    """The ECR repository: an exact name, or None for a generated one."""
+
+    repository: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageSettings:
+    """What becomes of the bucket and the images on destroy."""
+
+    on_destroy: Literal["keep", "empty"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """A dependency that the manifests do not show: `source` needs `target` (apiVersion/kind/namespace/name)."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubeflowSettings:
+    """The release to install, or a local folder with its kustomization."""
+
+    release: str
+    path: str | None
+    edges: tuple[Edge, ...]
+    profile_namespaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DashboardSettings:
+    """Who may log in."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that a stack sets."""
+
+    project: str
+    stack: str
+    region: str
+    tags: Mapping[str, str]
+    protect: bool
+    network: NetworkSettings
+    cluster: ClusterSettings
+    nodes: NodeSettings
+    registry: RegistrySettings
+    storage: StorageSettings
+    kubeflow: KubeflowSettings
+    dashboard: DashboardSettings
+
+    @property
+    def name(self) -> str:
+        """The prefix of every resource's name; two stacks of one account never share it."""
+        return f"{self.project}-{self.stack}"
+
+    @property
+    def resource_tags(self) -> dict[str, str]:
+        """The stack's tags, and two that say where a resource comes from."""
+        return {**self.tags, "pulumi:project": self.project, "pulumi:stack": self.stack}

@@ -1,0 +1,131 @@
+"""Pulumi's configuration, as the strings it is, turned into values while problems are collected."""
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infra.errors import UserError
+
+
+class SettingsError(UserError):
+    """All that is wrong with a stack's settings; `problems` holds one sentence each."""
+
+    def __init__(self, stack: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        if len(problems) == 1:
+            super().__init__(problems[0])
+        else:
+            lines = "".join(f"\n  - {problem}" for problem in problems)
+            super().__init__(f"{len(problems)} settings of the stack {stack} must be mended:{lines}")
+
+
+class RawSettings:
+    """Reads one project's keys. A value that cannot be read adds a problem and yields an empty value of its type."""
+
+    def __init__(self, project: str, config: Mapping[str, str]) -> None:
+        self._prefix = f"{project}:"
+        self._config = config
+        self._read: set[str] = set()
+        self._wrong: set[str] = set()
+        self.problems: list[str] = []
+
+    def problem(self, key: str, sentence: str) -> None:
+        """Note what is wrong with a key; the sentence follows the key's name."""
+        self._wrong.add(key)
+        self.problems.append(f"{key} {sentence}")
+
+    def sound(self, *keys: str) -> bool:
+        """Whether nothing is wrong with these keys so far, so that they may be compared."""
+        return self._wrong.isdisjoint(keys)
+
+    def text(self, key: str, allowed: Sequence[str] = ()) -> str:
+        """A string, maybe one of a few."""
+        self._read.add(key)
+        value = self._config.get(self._prefix + key)
+        if value is None:
+            self.problem(key, "has no value and no default; run in the folder of Pulumi.yaml.")
+            return ""
+        value = value.strip()
+        if allowed and value not in allowed:
+            self.problem(key, f"{value!r} is not one of {', '.join(allowed)}.")
+        return value
+
+    def integer(self, key: str, lowest: int, highest: int) -> int:
+        """A whole number within limits (both included)."""
+        value = self.text(key)
+        try:
+            number = int(value)
+        except ValueError:
+            if self.sound(key):
+                self.problem(key, f"{value!r} is not a whole number; choose one from {lowest} to {highest}.")
+            return lowest
+        if not lowest <= number <= highest:
+            self.problem(key, f"{number} is out of range; choose a number from {lowest} to {highest}.")
+        return number
+
+    def boolean(self, key: str) -> bool:
+        """True or false."""
+        return self.text(key, ("true", "false")) == "true"
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A JSON array of strings."""
+        value = self._json(key, list, "a list of texts")
+        if not all(isinstance(item, str) for item in value):
+            self.problem(key, f"{json.dumps(value)} is not a list of texts.")
+            return ()
+        return tuple(value)
+
+    def mapping(self, key: str) -> dict[str, str]:
+        """A JSON object whose values are strings; numbers and booleans are written as YAML writes them."""
+        pairs: dict[str, str] = {}
+        for name, value in self._json(key, dict, "a map of texts").items():
+            if isinstance(value, str):
+                pairs[name] = value
+            elif isinstance(value, (bool, int, float)):
+                pairs[name] = json.dumps(value)
+            else:
+                self.problem(key, f"has a value for {name!r} that is not a text.")
+        return pairs
+
+    def objects(self, key: str, fields: Sequence[str]) -> list[dict[str, str]]:
+        """A JSON array of objects that have just these string fields."""
+        found = []
+        for item in self._json(key, list, "a list"):
+            if (
+                isinstance(item, dict)
+                and sorted(item) == sorted(fields)
+                and all(isinstance(value, str) and value for value in item.values())
+            ):
+                found.append(item)
+            else:
+                self.problem(key, f"{json.dumps(item)} must have just the texts {' and '.join(fields)}.")
+        return found
+
+    def refuse_unknown_keys(self) -> None:
+        """Every key of the project that nothing has read so far is unknown; name the nearest known one."""
+        for full in sorted(self._config):
+            key = full.removeprefix(self._prefix)
+            if key == full or key in self._read:
+                continue
+            near = difflib.get_close_matches(key, sorted(self._read), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self._read))}."
+            self.problem(key, f"is no setting of this project; {hint}")
+
+    def raise_problems(self, stack: str) -> None:
+        """Raise SettingsError when there is any problem."""
+        if self.problems:
+            raise SettingsError(stack, self.problems)
+
+    def _json(self, key: str, kind: type, name: str) -> Any:
+        value = self.text(key)
+        if not self.sound(key):
+            return kind()
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, kind):
+            self.problem(key, f"{value!r} is not {name}.")
+            return kind()
+        return parsed

@@ -1,0 +1,114 @@
+"""A Pulumi engine for tests that records what a program registers, options included."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+
+ACCOUNT = "123456789012"
+ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/ABCD"
+OIDC_PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
+KUBECONFIG = json.dumps({"apiVersion": "v1", "kind": "Config"})
+
+_COMPUTED: dict[str, dict[str, Any]] = {
+    "eks:index:Cluster": {
+        "kubeconfigJson": KUBECONFIG,
+        "oidcProviderArn": OIDC_PROVIDER,
+        "oidcIssuer": ISSUER,
+        "clusterSecurityGroupId": "sg-cluster",
+    },
+    "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 3},
+    "aws:ecr/repository:Repository": {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/images"},
+    "aws:s3/bucket:Bucket": {"bucket": "bucket-1234567"},
+    "pulumi:pulumi:StackReference": {
+        "outputs": {"kubeconfig": KUBECONFIG, "oidc_provider_arn": OIDC_PROVIDER},
+        "secretOutputNames": ["kubeconfig"],
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registered resource: what it was given, its parent's and its dependencies' names."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    parent: str
+    depends_on: frozenset[str]
+    provider: str
+    protect: bool
+    retain_on_delete: bool
+
+
+@dataclass
+class Recording:
+    """What a program did: its resources in order, and the value it returned with every output awaited."""
+
+    resources: list[Resource] = field(default_factory=list)
+    result: Any = None
+
+    def all(self, kind: str) -> list[Resource]:
+        """The resources whose type's last part is `kind` (`Subnet`)."""
+        return [resource for resource in self.resources if resource.type.rpartition(":")[2] == kind]
+
+    def one(self, kind: str) -> Resource:
+        """The only resource of a kind."""
+        (only,) = self.all(kind)
+        return only
+
+    def named(self, name: str) -> Resource:
+        """The only resource of a name."""
+        (only,) = [resource for resource in self.resources if resource.name == name]
+        return only
+
+
+class _State(Mocks):
+    def call(self, args: MockCallArgs) -> dict[str, Any]:  # type: ignore[override]
+        raise AssertionError(f"the program called {args.token}")
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        arn = f"arn:aws:mock:us-west-2:{ACCOUNT}:{args.name}"
+        return f"{args.name}-id", {"arn": arn, **_COMPUTED.get(args.typ, {}), **args.inputs}
+
+
+class _Monitor(MockMonitor):
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(_State())
+        self._recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        if request.type != "pulumi:pulumi:Stack":
+            self._recording.resources.append(
+                Resource(
+                    type=request.type,
+                    name=request.name,
+                    inputs=pulumi.runtime.rpc.deserialize_properties(request.object),
+                    parent=request.parent.rpartition("::")[2],
+                    depends_on=frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
+                    provider=request.provider.rpartition("::")[0].rpartition("::")[2],
+                    protect=request.protect,
+                    retain_on_delete=request.retainOnDelete,
+                )
+            )
+        return response
+
+
+def record(program: Callable[[], Any], *, stack: str = "dev") -> Recording:
+    """Run a program to its end and return what it registered; outputs inside its result become plain values."""
+    recording = Recording()
+    pulumi.runtime.set_mocks(_State(), project="kubeflow", stack=stack, monitor=_Monitor(recording))
+
+    def keep(value: Any) -> None:
+        recording.result = value
+
+    @pulumi.runtime.test  # type: ignore[untyped-decorator]
+    def run() -> pulumi.Output[None]:
+        return pulumi.Output.from_input(program()).apply(keep)
+
+    run()
+    return recording

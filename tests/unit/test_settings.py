@@ -1,0 +1,235 @@
+from datetime import date
+from typing import Any
+
+import pulumi
+import pytest
+
+from infra.settings import SettingsError, load, read
+from ops.settings_table import read_project
+from ops.settings_table import settings as declared
+from tests.unit.mocks import record
+from tests.unit.settings_source import PASSWORD, TODAY, raw, settings
+
+
+def problems(stack: str = "dev", **changes: Any) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        settings(stack, **changes)
+    return caught.value.problems
+
+
+def test_the_defaults_of_the_project_file_are_a_sound_stack() -> None:
+    found = settings()
+    assert (found.name, found.region, found.network.zones) == (
+        "kubeflow-dev",
+        "us-west-2",
+        ("us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d"),
+    )
+    assert (found.cluster.mode, found.cluster.name, found.cluster.version) == ("create", "kubeflow-dev", "1.35")
+    assert (found.nodes.instance_type, found.nodes.desired, found.kubeflow.release) == ("m5.xlarge", 5, "26.03")
+    assert found.dashboard.password.reveal() == PASSWORD
+
+
+def test_every_declared_key_is_read_and_every_read_key_is_declared() -> None:
+    config = raw(dashboardPassword=PASSWORD)
+    for setting in declared(read_project()):
+        without = {key: value for key, value in config.items() if key != f"kubeflow:{setting.key}"}
+        with pytest.raises(SettingsError) as caught:
+            load("kubeflow", "dev", without, today=TODAY, secret_keys=["kubeflow:dashboardPassword"])
+        assert f"{setting.key} has no value and no default; run in the folder of Pulumi.yaml." in caught.value.problems
+
+
+def test_values_of_every_kind_are_read() -> None:
+    found = settings(
+        tags={"team": "ml", "cost-centre": 42},
+        networkNat="per-zone",
+        protect="true",
+        kubeflowEdges=[{"from": "apps/v1/Deployment/kubeflow/a", "to": "v1/Service/kubeflow/b"}],
+        clusterAdministrators=["arn:aws:iam::123456789012:role/team/ops"],
+        clusterLogRetentionDays=90,
+    )
+    assert found.tags == {"team": "ml", "cost-centre": "42"}
+    assert found.resource_tags == {**found.tags, "pulumi:project": "kubeflow", "pulumi:stack": "dev"}
+    assert (found.network.nat, found.protect, found.cluster.log_retention_days) == ("per-zone", True, 90)
+    assert (found.kubeflow.edges[0].source, found.kubeflow.edges[0].target) == (
+        "apps/v1/Deployment/kubeflow/a",
+        "v1/Service/kubeflow/b",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"networkCdir": "10.0.0.0/16"}, "networkCdir is no setting of this project; did you mean networkCidr?"),
+        ({"zzz": "1"}, "zzz is no setting of this project; known are clusterAdministratorRole, "),
+        ({"protect": "yes"}, "protect 'yes' is not one of true, false."),
+        ({"tags": {"aws:team": "ml"}}, "tags 'aws:team' cannot be used; "),
+        ({"tags": "{"}, "tags '{' is not a map of texts."),
+        ({"tags": {"a": ["b"]}}, "tags has a value for 'a' that is not a text."),
+        ({"networkCidr": "10.0.0.0/24"}, "networkCidr 10.0.0.0/24 is too small, since every pod takes an address"),
+        ({"networkCidr": "172.20.0.0/16"}, "networkCidr 172.20.0.0/16 overlaps 172.20.0.0/16, where the cluster's"),
+        ({"networkCidr": "11.0.0.0/16"}, "networkCidr 11.0.0.0/16 is not private; "),
+        (
+            {"networkCidr": "10.0.0.0/20", "nodesMax": 40},
+            "networkCidr 10.0.0.0/20 is too small: its private subnets hold 1004 addresses, "
+            "and 40 nodes (nodesMax) take up to 2400; choose a larger block, more zones or fewer nodes.",
+        ),
+        ({"networkZones": ["us-west-2a"]}, "networkZones has 1, and EKS needs at least 2; add a zone."),
+        ({"networkZones": []}, "networkZones has 0, and EKS needs at least 2; add a zone."),
+        ({"networkZones": "us-west-2a"}, "networkZones 'us-west-2a' is not a list of texts."),
+        ({"networkZones": [1, 2]}, "networkZones [1, 2] is not a list of texts."),
+        (
+            {"networkZones": ["us-west-2a", "eu-west-1b"]},
+            "networkZones 'eu-west-1b' is no availability zone of us-west-2; write us-west-2a to us-west-2h.",
+        ),
+        ({"networkZones": ["us-west-2a", ""]}, "networkZones '' is no availability zone of us-west-2; "),
+        ({"networkZones": ["us-west-2a", "us-west-2a"]}, "networkZones us-west-2a, us-west-2a names a zone twice."),
+        ({"networkNat": "none"}, "networkNat 'none' is not one of single, per-zone."),
+        ({"clusterMode": "make"}, "clusterMode 'make' is not one of create, existing."),
+        ({"clusterName": "a b"}, "clusterName 'a b' is not a cluster name."),
+        ({"clusterVersion": "1.20"}, "clusterVersion '1.20' is no Kubernetes version that this project knows"),
+        ({"clusterVersion": "latest"}, "clusterVersion 'latest' is no Kubernetes version that this project knows"),
+        ({"clusterMode": "existing"}, "clusterMode 'existing' needs to know which cluster; set clusterKubeconfig, "),
+        ({"clusterContext": "eks"}, "clusterContext is only for an existing cluster; set clusterMode to existing"),
+        (
+            {"clusterMode": "existing", "clusterStack": "a/b/c", "clusterContext": "eks"},
+            "clusterStack cannot be combined with clusterContext; set one of them.",
+        ),
+        (
+            {"clusterMode": "existing", "clusterKubeconfig": "apiVersion: v1\nkind: Config\n"},
+            "clusterKubeconfig is stored in plain text; "
+            "run `pulumi config set --secret clusterKubeconfig --stack dev` to encrypt it.",
+        ),
+        ({"clusterPublicAccessCidrs": ["all"]}, "clusterPublicAccessCidrs 'all' is not an IPv4 block; "),
+        (
+            {"clusterPublicAccessCidrs": ["10.0.0.0/8"]},
+            "clusterPublicAccessCidrs 10.0.0.0/8 is private, and the public",
+        ),
+        ({"clusterLogRetentionDays": "31"}, "clusterLogRetentionDays '31' is not one of 1, 3, 5, 7, 14, 30, 60, "),
+        (
+            {"clusterAdministrators": ["arn:aws:sts::123456789012:assumed-role/ops/me"]},
+            "clusterAdministrators 'arn:aws:sts::123456789012:assumed-role/ops/me' is not a user or role; ",
+        ),
+        ({"clusterAdministratorRole": ""}, "clusterAdministratorRole is empty; write a role name, "),
+        ({"nodesInstanceType": "big"}, "nodesInstanceType 'big' is not an EC2 instance type."),
+        ({"nodesMin": "many"}, "nodesMin 'many' is not a whole number; choose one from 1 to 450."),
+        ({"nodesMax": 500}, "nodesMax 500 is out of range; choose a number from 1 to 450."),
+        (
+            {"nodesMin": 6, "nodesDesired": 5},
+            "nodesDesired 5 is not between nodesMin 6 and nodesMax 8; set them so that min <= desired <= max.",
+        ),
+        ({"nodesMax": 4}, "nodesDesired 5 is not between nodesMin 5 and nodesMax 4; "),
+        ({"nodesDiskGiB": 8}, "nodesDiskGiB 8 is out of range; choose a number from 20 to 16384."),
+        ({"registryRepository": "Upper"}, "registryRepository 'Upper' is not a repository name."),
+        ({"storageOnDestroy": "delete"}, "storageOnDestroy 'delete' is not one of keep, empty."),
+        ({"kubeflowRelease": ""}, "kubeflowRelease is empty; write a release, "),
+        ({"kubeflowEdges": [{"from": "a"}]}, 'kubeflowEdges {"from": "a"} must have just the texts from and to.'),
+        ({"kubeflowEdges": ["a"]}, 'kubeflowEdges "a" must have just the texts from and to.'),
+        ({"kubeflowProfileNamespaces": ["A_B"]}, "kubeflowProfileNamespaces 'A_B' is not a namespace; "),
+        (
+            {"dashboardUser": "admin"},
+            "dashboardUser 'admin' is not an e-mail address; write one like user@example.com.",
+        ),
+        (
+            {"dashboardPassword": ""},
+            "dashboardPassword is not set, and only the stack local has a default; "
+            "run `pulumi config set --secret dashboardPassword --stack dev`.",
+        ),
+        (
+            {"dashboardPassword": "12341234"},
+            "dashboardPassword 12341234 is public and allowed only in the stack local; run `pulumi config set --secret",
+        ),
+        ({"dashboardPassword": "short"}, "dashboardPassword has fewer than 8 characters; "),
+        ({"dashboardPassword": "x" * 73}, "dashboardPassword is longer than bcrypt's 72 bytes; shorten it."),
+    ],
+)
+def test_a_bad_value_gets_its_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    (only,) = problems(**changes)
+    assert only.startswith(sentence)
+    assert only.endswith((".", "?"))
+
+
+def test_a_version_is_refused_from_the_day_that_its_standard_support_ends() -> None:
+    config = raw(dashboardPassword=PASSWORD, clusterVersion="1.34")
+    secret = ["kubeflow:dashboardPassword"]
+    assert load("kubeflow", "dev", config, today=date(2026, 12, 1), secret_keys=secret).cluster.version == "1.34"
+    with pytest.raises(SettingsError) as caught:
+        load("kubeflow", "dev", config, today=date(2026, 12, 2), secret_keys=secret)
+    assert str(caught.value) == (
+        "clusterVersion 1.34 is out of standard support on EKS since 2026-12-02 and would cost six times as much; "
+        "choose 1.35 or 1.36."
+    )
+
+
+def test_a_release_says_which_kubernetes_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.versions.KUBEFLOW_MINIMUM_KUBERNETES", {"26.03": "1.36"})
+    (only,) = problems()
+    assert only == "kubeflowRelease 26.03 needs Kubernetes 1.36 or newer, and clusterVersion is 1.35."
+
+
+def test_an_existing_cluster_may_have_any_version() -> None:
+    found = settings(clusterMode="existing", clusterContext="eks", clusterVersion="1.20")
+    assert (found.cluster.mode, found.cluster.context, found.cluster.kubeconfig) == ("existing", "eks", None)
+
+
+def test_a_path_to_a_kubeconfig_needs_no_encryption() -> None:
+    found = settings(clusterMode="existing", clusterKubeconfig="~/.kube/config").cluster
+    assert found.kubeconfig is not None
+    assert found.kubeconfig.reveal() == "~/.kube/config"
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = problems(networkCdir="x", networkCidr="10.0.0.0/8", nodesMin="9", dashboardUser="me", networkZones=[])
+    assert [problem.split()[0] for problem in found] == [
+        "nodesDesired",
+        "networkCidr",
+        "networkZones",
+        "dashboardUser",
+        "networkCdir",
+    ]
+    with pytest.raises(
+        SettingsError, match=r"^2 settings of the stack dev must be mended:\n  - nodesMin .*\n  - protect "
+    ):
+        settings(nodesMin="x", protect="x")
+
+
+def test_a_region_is_required() -> None:
+    config = raw(dashboardPassword=PASSWORD)
+    for region, sentence in (("", "aws:region is not set; "), ("mars", "aws:region 'mars' is not a region; ")):
+        with pytest.raises(SettingsError) as caught:
+            load("kubeflow", "dev", {**config, "aws:region": region}, today=TODAY)
+        assert caught.value.problems[0].startswith(sentence)
+
+
+def test_only_the_local_stack_has_a_password_of_its_own() -> None:
+    assert settings("local", dashboardPassword="").dashboard.password.reveal() == "12341234"
+
+
+def test_a_password_stored_in_plain_text_is_refused() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load("kubeflow", "dev", raw(dashboardPassword=PASSWORD), today=TODAY, secret_keys=[])
+    assert caught.value.problems == (
+        "dashboardPassword is stored in plain text; "
+        "run `pulumi config set --secret dashboardPassword --stack dev` to encrypt it.",
+    )
+
+
+def test_a_secret_is_never_printed() -> None:
+    assert PASSWORD not in f"{settings()} {settings()!r}"
+    for bad in ("short!!", "y" * 80):
+        assert bad not in " ".join(problems(dashboardPassword=bad))
+
+
+def test_the_running_stack_is_read_from_the_engine() -> None:
+    config = raw(dashboardPassword=PASSWORD, nodesDesired=6)
+    secret = ["kubeflow:dashboardPassword"]
+
+    def found(config: dict[str, str], secret_keys: list[str]) -> int:
+        pulumi.runtime.set_all_config(config, secret_keys)
+        nodes: int = record(lambda: read().nodes.desired).result
+        return nodes
+
+    assert found(config, secret) == 6
+    with pytest.raises(SettingsError, match=r"^networkCdir is no setting of this project; did you mean networkCidr\?$"):
+        found({**config, "kubeflow:networkCdir": "x"}, secret)
+    with pytest.raises(SettingsError, match="dashboardPassword is stored in plain text"):
+        found(config, [])
