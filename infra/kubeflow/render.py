@@ -30,8 +30,8 @@ def render(
 
     `components` are kustomize components, applied in order on top. `kustomize` names the program; without it
     $KUSTOMIZE, then PATH are looked at, and only if something must be built. Lists are expanded, values are those of
-    JSON. What depends on local files only is cached by content in `$XDG_CACHE_HOME/kubeflow-on-pulumi/rendered`, readable
-    by the owner alone: 12 MB of YAML cost 3 s to parse and 8 s more in kustomize; the cache answers in 0.2 s.
+    JSON. What depends on local files only is cached by content in `$XDG_CACHE_HOME/kubeflow-on-pulumi/rendered`, for
+    the owner alone to read: 12 MB of YAML cost 3 s to parse and 8 s more in kustomize; the cache answers in 0.2 s.
 
     UserError for everything that a person can mend, naming the file and the object.
     """

@@ -138,7 +138,7 @@ schemas = st.recursive(
 
 def described(node: Any) -> Any:
     """The schema with a description at every node that is a schema."""
-    result = {"description": "prose"}
+    result: dict[str, Any] = {"description": "prose"}
     for key, value in node.items():
         if key == "properties":
             result[key] = {name: described(child) for name, child in value.items()}

@@ -1,0 +1,178 @@
+"""Where the manifests come from: a folder that is named, one beside the checkout, the cache, or Git at a commit."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from infra.errors import UserError
+from infra.kubeflow import kustomization
+from infra.kubeflow.render import cache_home, digest
+
+Origin = Literal["folder", "shared", "cache", "git", "sample"]
+
+# Upstream has renamed the repository to kubeflow/community-distribution; the old name redirects and is the one that the
+# release's own instructions use.
+REPOSITORY = "https://github.com/kubeflow/manifests"
+FOLDER = "example"
+
+LOCAL_STACK = "local"
+SAMPLE = Path("manifests", "sample")
+
+# A network that is there answers within this; one that is not shall not hold up a laptop.
+_PROBE_SECONDS = 10
+_FETCH_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A release as upstream tagged it, and the commit that the tag named when it was pinned."""
+
+    tag: str
+    commit: str
+
+
+RELEASES = {
+    "26.03": Pin("26.03", "d68ebc7fab366ab40ddd1541d2ec22febb31bc83"),
+    "1.10.2": Pin("v1.10.2", "d8d643f1a736b28c525bd9b8ee5c9b2f4a661b39"),
+}
+
+
+@dataclass(frozen=True)
+class Release:
+    """Manifests that are at hand.
+
+    `path` is a kustomization or a rendered file, `digest` the SHA-256 of its local files, `note` a sentence for people
+    about what is used and why.
+    """
+
+    name: str
+    path: Path
+    digest: str
+    origin: Origin
+    note: str
+
+
+def resolve(
+    *,
+    release: str,
+    path: str | None,
+    stack: str,
+    root: Path,
+    env: Mapping[str, str] = os.environ,
+    kustomize: str | None = None,
+) -> Release:
+    """Find the manifests, in this order: $KUBEFLOW_MANIFESTS, `path` (the setting kubeflowPath), the folder
+    `../shared/kubeflow/RELEASE` beside the checkout `root`, the cache, Git.
+
+    Relative paths start at `root`. What Git brings is rendered once, with `kustomize` (see `render`), and cached with
+    its remote bases resolved in. If nothing is within reach, the stack `local` gets `manifests/sample` and the note says
+    so; any other stack gets a UserError that lists what was tried. A release that is not pinned and a path that leads
+    nowhere are errors on every stack.
+    """
+    for source, given in (("KUBEFLOW_MANIFESTS", env.get("KUBEFLOW_MANIFESTS")), ("kubeflowPath", path)):
+        if given:
+            return _folder(source, given, root)
+    shared = root.resolve().parent / "shared" / "kubeflow" / release
+    if shared.is_dir():
+        return _release(release, shared, "shared", f"Kubeflow {release} from {os.path.relpath(shared, root)}.")
+    pin = RELEASES.get(release)
+    if pin is None:
+        known = " or ".join(RELEASES)
+        raise UserError(
+            f"kubeflowRelease {release!r} is not a release that this version knows: choose {known}, "
+            "or name a folder with manifests in kubeflowPath."
+        )
+    cached = cache_home(env) / "releases" / f"{release}-{pin.commit[:12]}"
+    if (cached / kustomization.NAMES[0]).is_file():
+        return _release(release, cached, "cache", f"Kubeflow {release} (commit {pin.commit[:12]}) from the cache.")
+    try:
+        _fetch(pin, cached, env, kustomize)
+    except UserError as error:
+        if stack != LOCAL_STACK:
+            raise UserError(
+                f"Kubeflow {release} cannot be had: tried KUBEFLOW_MANIFESTS and kubeflowPath (not set), {shared} "
+                f"(no such folder), {cached} (nothing cached) and {REPOSITORY} ({_reason(error)}); "
+                "name a folder with manifests in kubeflowPath, or give this machine access to the repository."
+            ) from None
+        note = (
+            f"Kubeflow {release} is out of reach ({_reason(error)}), so this stack runs {SAMPLE.as_posix()}, a small "
+            "platform with the same kinds of dependencies, but no Kubeflow: name its manifests in KUBEFLOW_MANIFESTS."
+        )
+        return _release("sample", root / SAMPLE, "sample", note)
+    return _release(
+        release, cached, "git", f"Kubeflow {release} from {REPOSITORY} (commit {pin.commit[:12]}), now cached."
+    )
+
+
+def _folder(source: str, given: str, root: Path) -> Release:
+    chosen = root / Path(given).expanduser()
+    if not chosen.exists():
+        raise UserError(f"{source} names {given!r}, and {chosen} does not exist: name a folder with a kustomization.")
+    return _release(chosen.resolve().name, chosen, "folder", f"Manifests from {given} ({source}).")
+
+
+def _release(name: str, path: Path, origin: Origin, note: str) -> Release:
+    return Release(name=name, path=path, digest=digest(path), origin=origin, note=note)
+
+
+def _reason(error: UserError) -> str:
+    return str(error).rstrip(".")
+
+
+def _fetch(pin: Pin, cached: Path, env: Mapping[str, str], kustomize: str | None) -> None:
+    """Bring the pinned commit, render it, and put the result at `cached`; else UserError, with nothing left behind."""
+    command = kustomization.tool(env, kustomize)
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryDirectory(dir=cached.parent, prefix=".fetch-") as made:
+            clone, ready = Path(made) / "clone", Path(made) / "ready"
+            _clone(pin, clone, env)
+            ready.mkdir()
+            (ready / "resources.yaml").write_bytes(kustomization.build(command, clone / FOLDER))
+            (ready / kustomization.NAMES[0]).write_text("resources:\n- resources.yaml\n")
+            shutil.rmtree(cached, ignore_errors=True)
+            # A rename: an interrupted run leaves a whole release or none.
+            os.replace(ready, cached)
+    except OSError as error:
+        raise UserError(f"{cached} cannot be written: {error.strerror}.") from None
+
+
+def _clone(pin: Pin, clone: Path, env: Mapping[str, str]) -> None:
+    clone.mkdir()
+    _git(["ls-remote", "--quiet", "--exit-code", REPOSITORY, "HEAD"], clone, env, _PROBE_SECONDS)
+    _git(["init", "--quiet"], clone, env, _PROBE_SECONDS)
+    _git(["fetch", "--quiet", "--depth=1", REPOSITORY, pin.commit], clone, env, _FETCH_SECONDS)
+    _git(["checkout", "--quiet", "--detach", "FETCH_HEAD"], clone, env, _FETCH_SECONDS)
+    found = _git(["rev-parse", "HEAD"], clone, env, _PROBE_SECONDS)
+    if found != pin.commit:
+        raise UserError(f"{REPOSITORY} answered with commit {found} for {pin.tag}, pinned as {pin.commit}.")
+
+
+def _git(arguments: list[str], folder: Path, env: Mapping[str, str], seconds: int) -> str:
+    # Never ask for a password, and give up on a transfer that has come to a halt.
+    settings = [
+        "-c",
+        "credential.helper=",
+        "-c",
+        "http.lowSpeedLimit=1000",
+        "-c",
+        f"http.lowSpeedTime={_PROBE_SECONDS}",
+    ]
+    quiet = {**env, "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    try:
+        done = subprocess.run(
+            ["git", *settings, *arguments], cwd=folder, env=quiet, capture_output=True, timeout=seconds, check=False
+        )
+    except FileNotFoundError:
+        raise UserError("git is not on PATH: install it") from None
+    except subprocess.TimeoutExpired:
+        raise UserError(f"git {arguments[0]} gave up after {seconds} s") from None
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {done.returncode}"]
+        raise UserError(f"git {arguments[0]}: {lines[0].removeprefix('fatal: ')}")
+    return done.stdout.decode().strip()

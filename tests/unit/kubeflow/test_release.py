@@ -1,0 +1,154 @@
+"""Manifests are found where a person put them, else at the pinned commit, else the run says what it uses instead."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.errors import UserError
+from infra.kubeflow import release as releases
+from infra.kubeflow.release import RELEASES, Pin, Release, resolve
+from infra.kubeflow.render import render
+
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\n"
+
+
+def folder(at: Path, name: str = "one") -> Path:
+    at.mkdir(parents=True)
+    (at / "kustomization.yaml").write_text("resources: [a.yaml]\n")
+    (at / "a.yaml").write_text(CONFIG.replace("NAME", name))
+    return at
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with a sample, and no repository within reach."""
+    monkeypatch.setattr(releases, "REPOSITORY", (tmp_path / "nowhere").as_uri())
+    folder(tmp_path / "main" / "manifests" / "sample", "sample")
+    return tmp_path / "main"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+
+def found(
+    root: Path, env: dict[str, str], *, stack: str = "dev", path: str | None = None, release: str = "26.03"
+) -> Release:
+    return resolve(release=release, path=path, stack=stack, root=root, env=env)
+
+
+def names(release: Release, env: dict[str, str]) -> list[str]:
+    return [manifest["metadata"]["name"] for manifest in render(release.path, env=env)]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository laid out as upstream's, whose last but one commit is pinned as 26.03."""
+    top = tmp_path / "upstream"
+    folder(top / "common", "pinned")
+    (top / "example").mkdir()
+    (top / "example" / "kustomization.yaml").write_text("namePrefix: kubeflow-\nresources: [../common]\n")
+    git = ["git", "-C", str(top), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    for text in ("pinned", "newer"):
+        (top / "common" / "a.yaml").write_text(CONFIG.replace("NAME", text))
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "--quiet", "-m", text], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD~1"], check=True, capture_output=True, text=True).stdout.strip()
+    monkeypatch.setattr(releases, "REPOSITORY", top.as_uri())
+    monkeypatch.setitem(RELEASES, "26.03", Pin("26.03", commit))
+    return top
+
+
+def test_the_environment_goes_before_the_setting_and_both_before_everything_else(
+    root: Path, env: dict[str, str]
+) -> None:
+    folder(root.parent / "shared" / "kubeflow" / "26.03", "shared")
+    folder(root / "mine", "mine")
+    folder(root / "other", "other")
+    by_setting = found(root, env, path="mine")
+    assert (by_setting.name, by_setting.origin, names(by_setting, env)) == ("mine", "folder", ["mine"])
+    assert "kubeflowPath" in by_setting.note
+    by_environment = found(root, {**env, "KUBEFLOW_MANIFESTS": str(root / "other")}, path="mine")
+    assert names(by_environment, env) == ["other"]
+    assert "KUBEFLOW_MANIFESTS" in by_environment.note
+
+
+def test_a_release_beside_the_checkout_is_found(root: Path, env: dict[str, str]) -> None:
+    folder(root.parent / "shared" / "kubeflow" / "26.03", "shared")
+    shared = found(root, env)
+    assert (shared.name, shared.origin, names(shared, env)) == ("26.03", "shared", ["shared"])
+
+
+def test_git_brings_the_pinned_commit_once_and_the_cache_answers_after(
+    root: Path, env: dict[str, str], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = found(root, env)
+    assert (first.origin, names(first, env)) == ("git", ["kubeflow-pinned"])
+    monkeypatch.setattr(releases, "REPOSITORY", "file:///nowhere")
+    again = found(root, env)
+    assert (again.origin, again.path, again.digest) == ("cache", first.path, first.digest)
+    assert [entry.name for entry in first.path.parent.iterdir()] == [first.path.name], "something was left behind"
+
+
+def test_a_commit_that_the_repository_lacks_is_refused(
+    root: Path, env: dict[str, str], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RELEASES, "26.03", Pin("26.03", "0" * 39 + "1"))
+    with pytest.raises(UserError, match="git fetch"):
+        found(root, env)
+
+
+def test_an_answer_with_another_commit_is_refused(
+    root: Path, env: dict[str, str], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A branch's name stands for what a server could answer with: it resolves, but not to what was pinned.
+    monkeypatch.setitem(RELEASES, "26.03", Pin("26.03", "HEAD"))
+    with pytest.raises(UserError, match="pinned as HEAD"):
+        found(root, env)
+
+
+def test_out_of_reach_the_local_stack_gets_the_sample_and_says_so(root: Path, env: dict[str, str]) -> None:
+    sample = found(root, env, stack="local")
+    assert (sample.name, sample.origin, names(sample, env)) == ("sample", "sample", ["sample"])
+    assert "out of reach" in sample.note
+    assert "but no Kubeflow" in sample.note
+
+
+def test_out_of_reach_any_other_stack_fails_with_what_was_tried(root: Path, env: dict[str, str]) -> None:
+    with pytest.raises(UserError) as caught:
+        found(root, env, stack="dev")
+    message = str(caught.value)
+    for tried in (
+        "KUBEFLOW_MANIFESTS",
+        "kubeflowPath",
+        "shared/kubeflow/26.03",
+        "releases/26.03-d68ebc7fab36",
+        "nowhere",
+    ):
+        assert tried in message
+
+
+def test_without_a_tool_to_render_nothing_is_fetched(root: Path, env: dict[str, str], repository: Path) -> None:
+    with pytest.raises(UserError, match="install kustomize"):
+        found(root, {**env, "PATH": ""})
+
+
+def test_a_typing_error_never_ends_in_the_sample(root: Path, env: dict[str, str]) -> None:
+    with pytest.raises(UserError, match=r"'26\.3'.*choose 26\.03 or 1\.10\.2"):
+        found(root, env, stack="local", release="26.3")
+    with pytest.raises(UserError, match="kubeflowPath names 'gone'"):
+        found(root, env, stack="local", path="gone")
+    with pytest.raises(UserError, match="KUBEFLOW_MANIFESTS names '/gone'"):
+        found(root, {**env, "KUBEFLOW_MANIFESTS": "/gone"}, stack="local")
+
+
+def test_the_digest_follows_the_content(root: Path, env: dict[str, str]) -> None:
+    mine = folder(root / "mine")
+    before = found(root, env, path="mine").digest
+    assert found(root, env, path="mine").digest == before
+    (mine / "a.yaml").write_text(CONFIG.replace("NAME", "two"))
+    assert found(root, env, path="mine").digest != before
