@@ -70,9 +70,9 @@ def resolve(
     `../shared/kubeflow/RELEASE` beside the checkout `root`, the cache, Git.
 
     Relative paths start at `root`. What Git brings is rendered once, with `kustomize` (see `render`), and cached with
-    its remote bases resolved in. If nothing is within reach, the stack `local` gets `manifests/sample` and the note
-    says so; any other stack gets a UserError that lists what was tried. A release that is not pinned and a path that leads
-    nowhere are errors on every stack.
+    its remote bases resolved in. If nothing is within reach, the stack `local` gets `manifests/sample`, as the note
+    says; any other stack gets a UserError that lists what was tried. A release that is not pinned and a path that
+    leads nowhere are errors on every stack.
     """
     for source, given in (("KUBEFLOW_MANIFESTS", env.get("KUBEFLOW_MANIFESTS")), ("kubeflowPath", path)):
         if given:
