@@ -1,0 +1,326 @@
+"""Starting, stopping and looking at a control plane."""
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.errors import UserError
+from localcloud import tools
+from localcloud.plane import certificates, processes
+from localcloud.plane.api import ApiServer
+from localcloud.plane.components import COMPONENTS, PORTS, Component, components, kubeconfig
+from localcloud.plane.layout import Layout, Pods, Record, State, read_state, write_state
+from localcloud.plane.stages import nodes
+from localcloud.tools.catalog import KUBERNETES
+from localcloud.tools.progress import Event, Report, silent
+
+_PATIENCE = 120.0  # seconds to get ready; a machine that also builds something is slow
+_POLL = 0.05  # seconds
+_CLIENTS_END = 4.0  # seconds until what does not end when asked is killed
+_ETCD_ENDS = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """A running control plane."""
+
+    root: Path
+    server: str
+    """The API server's URL."""
+    kubeconfig: Path
+    """The administrator's kubeconfig, with its keys in it."""
+    pods: Pods
+    seed: int
+    audit_log: Path
+    """A JSON line (audit.k8s.io/v1 Event, level Metadata) for every request."""
+    webhook_calls: Path
+    """A JSON line for every admission or conversion call."""
+    logs: Path
+    pids: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What kubectl and other clients need: the kubeconfig, and a discovery cache of this plane's own."""
+        return {"KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(Layout(self.root).kubectl_cache)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """What of a control plane is there. `components` says "running", "died" or "stopped" for each by name."""
+
+    plane: Plane | None
+    """The plane, when all of it runs and answers."""
+    components: dict[str, str]
+    pids: dict[str, int]
+    problem: str | None
+    """One sentence about what is wrong with a plane that was started."""
+
+
+def start(root: Path, *, pods: Pods = "instant", seed: int = 0, report: Report = silent) -> Plane:
+    """Start the control plane under `root`, or what of it does not run, and wait until it can be worked with.
+
+    On a plane that runs as wanted nothing is done. Where settings or programs differ, only the components that they
+    concern are started anew; data is kept. `seed` decides the times at which pods of mode `realistic` are ready.
+    Raises UserError when a component does not come up; everything is ended then, and the data is kept.
+    """
+    layout = Layout(root)
+    layout.logs.mkdir(parents=True, exist_ok=True)
+    layout.home.chmod(0o700)
+    programs = _programs(report)
+    with _lock(layout):
+        return _Starter(layout, read_state(layout), report).run(programs, pods, seed)
+
+
+def stop(root: Path, *, wipe: bool = False) -> bool:
+    """End all processes of the plane, and with `wipe` remove its data too. Returns whether anything was running."""
+    layout = Layout(root)
+    if not layout.home.exists():
+        return False
+    with _lock(layout):
+        state = read_state(layout)
+        running = [name for name in COMPONENTS if _alive(state, name)]
+        _end(state, COMPONENTS)
+        layout.egress_socket.unlink(missing_ok=True)
+        if wipe:
+            shutil.rmtree(layout.home)
+        else:
+            write_state(layout, state)
+    return bool(running)
+
+
+def status(root: Path) -> Status:
+    """Look at the plane without changing anything."""
+    layout = Layout(root)
+    state = read_state(layout)
+    shown = {
+        name: "stopped" if name not in state.processes else "running" if _alive(state, name) else "died"
+        for name in COMPONENTS
+    }
+    missing = [name for name, how in shown.items() if how != "running"]
+    pids = {name: record.pid for name, record in state.processes.items() if shown[name] == "running"}
+    problem = None
+    if state.processes and missing:
+        problem = (
+            f"the control plane is incomplete, {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not running "
+            f"(see {layout.logs}): start it again to repair it, or stop it"
+        )
+    elif state.processes and not ApiServer(state.ports["kube-apiserver"], layout.certificates).ready():
+        log = layout.log("kube-apiserver")
+        problem = f"the API server runs but is not ready (see {log}): wait, or stop the plane and start it"
+    whole = bool(state.processes) and problem is None
+    return Status(plane=_plane(layout, state) if whole else None, components=shown, pids=pids, problem=problem)
+
+
+class _Starter:
+    """One call of `start`, under the lock."""
+
+    def __init__(self, layout: Layout, state: State, report: Report) -> None:
+        self._layout, self._state, self._report = layout, state, report
+
+    def run(self, programs: dict[str, Path], pods: Pods, seed: int) -> Plane:
+        layout, state = self._layout, self._state
+        certificates.ensure(layout.certificates)
+        state.ports = self._ports()
+        if state.processes and state.pods != pods:
+            self._note(f"pods start {pods} from now on, not {state.pods}")
+        state.pods, state.seed = pods, seed
+        wanted = components(layout, programs, state.ports, pods=pods, seed=seed)
+        try:
+            for index, component in enumerate(wanted, start=1):
+                if component.name not in programs:
+                    continue
+                self._component(component, index, len(wanted))
+            self._create_nodes()
+        except BaseException:  # also Ctrl-C: nothing may be left half started
+            _end(state, COMPONENTS)
+            write_state(layout, state)
+            raise
+        return _plane(layout, state)
+
+    def _component(self, component: Component, index: int, total: int) -> None:
+        layout, state, name = self._layout, self._state, component.name
+        record = state.processes.get(name)
+        if record and _alive(state, name):
+            if record.wanted == component.digest:
+                return
+            _end(state, [name])
+        elif record:
+            self._note(f"{name} (pid {record.pid}) is not running any more; it is started again")
+        since = time.monotonic()
+        self._report(Event(subject=name, text="starting", index=index, total=total))
+        for path, content in component.files:
+            _write_private(path, content)
+        if name == "controllers":
+            layout.egress_socket.unlink(missing_ok=True)
+        log = layout.log(name)
+        if log.exists():
+            log.replace(log.with_suffix(".previous.log"))
+        pid = processes.spawn(component.command, log, _environment(layout))
+        state.processes[name] = Record(pid, processes.identity(pid) or "ended at once", component.digest)
+        write_state(layout, state)
+        self._wait(name, self._readiness(name))
+        if name == "kube-apiserver":
+            text = kubeconfig(layout.certificates, "admin", state.ports["kube-apiserver"], embed=True)
+            _write_private(layout.kubeconfig, text)
+        elapsed = time.monotonic() - since
+        self._report(Event(subject=name, text="started", index=index, total=total, elapsed=elapsed))
+
+    def _readiness(self, name: str) -> Callable[[], bool]:
+        ports = self._state.ports
+        match name:
+            case "etcd":
+                return lambda: _answers(socket.AF_INET, ("127.0.0.1", ports["etcd"]))
+            case "kube-apiserver":
+                return ApiServer(ports["kube-apiserver"], self._layout.certificates).ready
+            case "controllers":
+                return lambda: _answers(socket.AF_UNIX, str(self._layout.egress_socket))
+            case _:
+                # What these do shows on the nodes, for which `_create_nodes` waits.
+                return lambda: True
+
+    def _create_nodes(self) -> None:
+        """Create the nodes that are missing, and wait until pods can be made and scheduled."""
+        server = ApiServer(self._state.ports["kube-apiserver"], self._layout.certificates)
+        there = {node["metadata"]["name"] for node in (server.get("/api/v1/nodes") or {"items": []})["items"]}
+        wanted = nodes(KUBERNETES)
+        for node in wanted:
+            if node["metadata"]["name"] not in there:
+                server.create("/api/v1/nodes", node)
+
+        def usable() -> bool:
+            listed = (server.get("/api/v1/nodes") or {"items": []})["items"]
+            ready = [node for node in listed if _schedulable(node)]
+            account = server.get("/api/v1/namespaces/default/serviceaccounts/default")
+            return len(ready) >= len(wanted) and account is not None
+
+        self._wait("kube-controller-manager", usable)
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        """Wait for a component, while everything that was started lives."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            for started, record in self._state.processes.items():
+                if not processes.alive(record.pid, record.started):
+                    raise UserError(
+                        f"{started} ended while the control plane was starting; the end of its log, "
+                        f"{self._layout.log(started)}:\n{self._layout.last_lines(started)}"
+                    )
+            with contextlib.suppress(OSError):
+                if ready():
+                    return
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"{name} was not ready within {_PATIENCE:.0f} s; the end of its log, "
+                    f"{self._layout.log(name)}:\n{self._layout.last_lines(name)}"
+                )
+            time.sleep(_POLL)
+
+    def _ports(self) -> dict[str, int]:
+        """The ports of last time where they are ours or free, else new ones."""
+        known = self._state.ports
+        owners = {"etcd-peer": "etcd"}
+        ports: dict[str, int] = {}
+        with contextlib.ExitStack() as held:
+            for name in PORTS:
+                old = known.get(name)
+                if old is not None and (_alive(self._state, owners.get(name, name)) or _free(old)):
+                    ports[name] = old
+                    continue
+                # Held until all are chosen, so that no two are the same.
+                listener = held.enter_context(socket.socket())
+                listener.bind(("127.0.0.1", 0))
+                ports[name] = listener.getsockname()[1]
+                if old is not None:
+                    self._note(f"port {old} of {name} is taken by another program; {ports[name]} is used")
+        return ports
+
+    def _note(self, text: str) -> None:
+        self._report(Event(subject="control plane", text=text, index=0, total=0, note=True))
+
+
+def _plane(layout: Layout, state: State) -> Plane:
+    return Plane(
+        root=layout.root,
+        server=f"https://127.0.0.1:{state.ports['kube-apiserver']}",
+        kubeconfig=layout.kubeconfig,
+        pods=state.pods,
+        seed=state.seed,
+        audit_log=layout.audit_log,
+        webhook_calls=layout.webhook_calls,
+        logs=layout.logs,
+        pids=layout.pids,
+    )
+
+
+def _programs(report: Report) -> dict[str, Path]:
+    programs = tools.ensure(*(name for name in COMPONENTS if name != "controllers"), report=report)
+    try:
+        return programs | tools.ensure("controllers", report=report)
+    except UserError as error:
+        report(Event(subject="controllers", text=f"left out ({error})", index=0, total=0, note=True))
+        return programs
+
+
+def _alive(state: State, name: str) -> bool:
+    record = state.processes.get(name)
+    return record is not None and processes.alive(record.pid, record.started)
+
+
+def _end(state: State, names: list[str] | tuple[str, ...]) -> None:
+    """End the named components, those that write to etcd before etcd itself."""
+    records = {name: state.processes.pop(name) for name in names if name in state.processes}
+    store = records.pop("etcd", None)
+    processes.end([(record.pid, record.started) for record in records.values()], _CLIENTS_END)
+    if store:
+        processes.end([(store.pid, store.started)], _ETCD_ENDS)
+
+
+def _schedulable(node: dict[str, object]) -> bool:
+    # Typed loosely on purpose: this is the API's JSON.
+    status, spec = node["status"], node["spec"]
+    assert isinstance(status, dict)
+    assert isinstance(spec, dict)
+    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions", []))
+    return ready and not any(taint["key"] == "node.kubernetes.io/not-ready" for taint in spec.get("taints", []))
+
+
+def _answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
+    with socket.socket(family) as client:
+        client.settimeout(1.0)
+        client.connect(address)
+    return True
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _environment(layout: Layout) -> dict[str, str]:
+    """The environment of the components: no proxy between them, and none of the user's own kwok configuration."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    return kept | {"KWOK_WORKDIR": str(layout.home / "kwok")}
+
+
+def _write_private(path: Path, content: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(content)
+
+
+@contextlib.contextmanager
+def _lock(layout: Layout) -> Iterator[None]:
+    """Only one start or stop at a time; the system frees the lock if we are killed."""
+    # Beside the folder, not in it, because stopping may remove the folder.
+    with layout.home.with_suffix(".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
