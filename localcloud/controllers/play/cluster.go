@@ -1,0 +1,305 @@
+package play
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"kubeflow/localcloud/controllers/admission"
+	"kubeflow/localcloud/controllers/authority"
+)
+
+var (
+	crdResource        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
+	apiServiceResource = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
+)
+
+// Options are what the parts need to know of the run.
+type Options struct {
+	Authority *authority.Authority
+	Realistic bool  // hold pods until what they mount exists
+	Seed      int64 // of the pods' start-up times
+	Log       *slog.Logger
+}
+
+// Cluster watches the local control plane and runs the parts.
+type Cluster struct {
+	Options
+	config    *rest.Config
+	client    kubernetes.Interface
+	dynamic   dynamic.Interface
+	informers informers.SharedInformerFactory
+	metadata  metadatainformer.SharedInformerFactory
+	kinds     *kinds
+	services  cache.Indexer
+	slices    cache.Indexer
+	loops     []*loop
+	injected  map[string]injection // by resource and name; touched by the injector alone
+}
+
+const (
+	byClusterIP = "cluster IP"
+	byService   = "service"
+)
+
+// New prepares the watches on the cluster that the configuration leads to.
+func New(config *rest.Config, options Options) (*Cluster, error) {
+	// The parts write in bursts and the API server is ours: its own priorities are the limit.
+	config = rest.CopyConfig(config)
+	config.QPS, config.UserAgent = -1, "localcloud-controllers"
+	protobuf := rest.CopyConfig(config)
+	protobuf.ContentType = "application/vnd.kubernetes.protobuf"
+	client, err := kubernetes.NewForConfig(protobuf)
+	if err != nil {
+		return nil, err
+	}
+	dynamicClient, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	metadataClient, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		Options: options, config: config, client: client, dynamic: dynamicClient, injected: map[string]injection{},
+		informers: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(slim)),
+		metadata:  metadatainformer.NewSharedInformerFactoryWithOptions(metadataClient, 0, metadatainformer.WithTransform(slim)),
+	}
+	if err := c.index(); err != nil {
+		return nil, err
+	}
+	c.kinds = newKinds(c)
+	parts := []func() error{
+		c.playKinds, c.playIssuers, c.playCertificates, c.playInjector, c.playBackends, c.playRoots, c.playVolumes, c.playProfiles,
+	}
+	if options.Realistic {
+		parts = append(parts, c.playMounts)
+	}
+	for _, part := range parts {
+		if err := part(); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Cluster) index() error {
+	services := c.informers.Core().V1().Services().Informer()
+	if err := services.AddIndexers(cache.Indexers{byClusterIP: func(object any) ([]string, error) {
+		return object.(*corev1.Service).Spec.ClusterIPs, nil
+	}}); err != nil {
+		return err
+	}
+	slices := c.informers.Discovery().V1().EndpointSlices().Informer()
+	if err := slices.AddIndexers(cache.Indexers{byService: func(object any) ([]string, error) {
+		slice := object.(*discoveryv1.EndpointSlice)
+		return []string{slice.Namespace + "/" + slice.Labels[discoveryv1.LabelServiceName]}, nil
+	}}); err != nil {
+		return err
+	}
+	c.services, c.slices = services.GetIndexer(), slices.GetIndexer()
+	return nil
+}
+
+// Run plays until the context ends. An API server that is not there yet, or not any more, is
+// waited for.
+func (c *Cluster) Run(ctx context.Context) {
+	c.informers.Start(ctx.Done())
+	c.metadata.Start(ctx.Done())
+	c.informers.WaitForCacheSync(ctx.Done())
+	c.metadata.WaitForCacheSync(ctx.Done())
+	if ctx.Err() != nil {
+		return
+	}
+	c.Log.Info("playing", "realistic", c.Realistic)
+	done := make(chan struct{})
+	for _, l := range c.loops {
+		go func() { l.run(ctx, c.Log); done <- struct{}{} }()
+	}
+	for range c.loops {
+		<-done
+	}
+	c.informers.Shutdown()
+	c.metadata.Shutdown()
+}
+
+// play adds a part that looks again whenever one of the informers has news.
+func (c *Cluster) play(name string, sync func(context.Context) error, sources ...cache.SharedInformer) (*loop, error) {
+	l := newLoop(name, sync)
+	for _, source := range sources {
+		if _, err := source.AddEventHandler(waker(l)); err != nil {
+			return nil, err
+		}
+	}
+	c.loops = append(c.loops, l)
+	return l, nil
+}
+
+func waker(l *loop) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { l.Wake() },
+		UpdateFunc: func(before, after any) {
+			// Node heartbeats and relists bring updates that change nothing.
+			if version(before) != version(after) {
+				l.Wake()
+			}
+		},
+		DeleteFunc: func(any) { l.Wake() },
+	}
+}
+
+func version(object any) string {
+	if accessor, err := meta.Accessor(object); err == nil {
+		return accessor.GetResourceVersion()
+	}
+	return ""
+}
+
+// slim drops from the caches what no part reads.
+func slim(object any) (any, error) {
+	if accessor, err := meta.Accessor(object); err == nil {
+		accessor.SetManagedFields(nil)
+	}
+	if configMap, ok := object.(*corev1.ConfigMap); ok {
+		for key := range configMap.Data {
+			configMap.Data[key] = ""
+		}
+		for key := range configMap.BinaryData {
+			configMap.BinaryData[key] = nil
+		}
+	}
+	return object, nil
+}
+
+// Find gives the Service with this NAME.NAMESPACE.svc or cluster IP.
+func (c *Cluster) Find(host string) (admission.Service, bool) {
+	if found, err := c.services.ByIndex(byClusterIP, host); err == nil && len(found) > 0 {
+		service := found[0].(*corev1.Service)
+		return admission.Service{Namespace: service.Namespace, Name: service.Name}, true
+	}
+	parts := strings.Split(host, ".")
+	if len(parts) < 3 || parts[2] != "svc" {
+		return admission.Service{}, false
+	}
+	service := admission.Service{Namespace: parts[1], Name: parts[0]}
+	_, exists, err := c.services.GetByKey(service.String())
+	return service, err == nil && exists
+}
+
+// Ready tells whether an endpoint of the Service is ready. When the cache says no the API server is
+// asked too, so that this process's own lag refuses nothing.
+func (c *Cluster) Ready(ctx context.Context, service admission.Service) bool {
+	if cached, err := c.slices.ByIndex(byService, service.String()); err == nil {
+		for _, object := range cached {
+			if readyEndpoint(object.(*discoveryv1.EndpointSlice)) {
+				return true
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	live, err := c.client.DiscoveryV1().EndpointSlices(service.Namespace).List(ctx, metav1.ListOptions{
+		LabelSelector: discoveryv1.LabelServiceName + "=" + service.Name,
+	})
+	if err != nil {
+		return false
+	}
+	for i := range live.Items {
+		if readyEndpoint(&live.Items[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func readyEndpoint(slice *discoveryv1.EndpointSlice) bool {
+	for _, endpoint := range slice.Endpoints {
+		if endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready {
+			return true
+		}
+	}
+	return false
+}
+
+// available gives a Deployment that is Available and that the test picks, or nil.
+func (c *Cluster) available(picks func(*appsv1.Deployment) bool) (*appsv1.Deployment, error) {
+	deployments, err := c.informers.Apps().V1().Deployments().Lister().List(labels.Everything())
+	if err != nil {
+		return nil, err
+	}
+	for _, deployment := range deployments {
+		if deployment.DeletionTimestamp == nil && picks(deployment) && isAvailable(deployment) {
+			return deployment, nil
+		}
+	}
+	return nil, nil
+}
+
+func isAvailable(deployment *appsv1.Deployment) bool {
+	for _, condition := range deployment.Status.Conditions {
+		if condition.Type == appsv1.DeploymentAvailable {
+			return condition.Status == corev1.ConditionTrue && deployment.Status.AvailableReplicas > 0
+		}
+	}
+	return false
+}
+
+// running gives a pod behind the Service whose containers have started, or nil. A backend that
+// makes its own certificate does so before it is Ready: often it is Ready only then.
+func (c *Cluster) running(service admission.Service) (*corev1.Pod, error) {
+	object, exists, err := c.services.GetByKey(service.String())
+	if err != nil || !exists {
+		return nil, err
+	}
+	selector := object.(*corev1.Service).Spec.Selector
+	if len(selector) == 0 {
+		return nil, nil
+	}
+	pods, err := c.informers.Core().V1().Pods().Lister().Pods(service.Namespace).List(labels.SelectorFromSet(selector))
+	if err != nil {
+		return nil, err
+	}
+	for _, pod := range pods {
+		if pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil {
+			return pod, nil
+		}
+	}
+	return nil, nil
+}
+
+// workload is the name of what made the pod: its Deployment's rather than its ReplicaSet's.
+func workload(pod *corev1.Pod) string {
+	owner := metav1.GetControllerOf(pod)
+	if owner == nil {
+		return pod.Name
+	}
+	if hash := pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]; owner.Kind == "ReplicaSet" && hash != "" {
+		return strings.TrimSuffix(owner.Name, "-"+hash)
+	}
+	return owner.Name
+}
+
+func name(object metav1.Object) string {
+	if object.GetNamespace() == "" {
+		return object.GetName()
+	}
+	return fmt.Sprintf("%s/%s", object.GetNamespace(), object.GetName())
+}

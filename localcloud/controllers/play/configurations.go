@@ -1,0 +1,93 @@
+package play
+
+import (
+	"bytes"
+	"context"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"kubeflow/localcloud/controllers/admission"
+)
+
+// configuration is a webhook configuration of either kind, as a copy that may be changed.
+type configuration struct {
+	meta   *metav1.ObjectMeta
+	hooks  []hook
+	update func(context.Context, metav1.UpdateOptions) error
+}
+
+// hook points into one webhook of a configuration.
+type hook struct {
+	name       string
+	client     *admissionregistrationv1.WebhookClientConfig
+	rules      *[]admissionregistrationv1.RuleWithOperations
+	namespaces **metav1.LabelSelector
+}
+
+// service is what the webhook calls; false for one with an address outside the cluster.
+func (h hook) service() (admission.Service, bool) {
+	if h.client.Service == nil {
+		return admission.Service{}, false
+	}
+	return admission.Service{Namespace: h.client.Service.Namespace, Name: h.client.Service.Name}, true
+}
+
+// trust sets the bundle and tells whether that changed anything.
+func (h hook) trust(bundle []byte) bool {
+	if bytes.Equal(h.client.CABundle, bundle) {
+		return false
+	}
+	h.client.CABundle = bundle
+	return true
+}
+
+// configurations gives every webhook configuration that is not being deleted.
+func (c *Cluster) configurations() ([]configuration, error) {
+	registration := c.informers.Admissionregistration().V1()
+	mutating, err := registration.MutatingWebhookConfigurations().Lister().List(labels.Everything())
+	if err != nil {
+		return nil, err
+	}
+	validating, err := registration.ValidatingWebhookConfigurations().Lister().List(labels.Everything())
+	if err != nil {
+		return nil, err
+	}
+	var all []configuration
+	for _, cached := range mutating {
+		if cached.DeletionTimestamp == nil {
+			all = append(all, c.mutating(cached.DeepCopy()))
+		}
+	}
+	for _, cached := range validating {
+		if cached.DeletionTimestamp == nil {
+			all = append(all, c.validating(cached.DeepCopy()))
+		}
+	}
+	return all, nil
+}
+
+func (c *Cluster) mutating(object *admissionregistrationv1.MutatingWebhookConfiguration) configuration {
+	made := configuration{meta: &object.ObjectMeta, update: func(ctx context.Context, options metav1.UpdateOptions) error {
+		_, err := c.client.AdmissionregistrationV1().MutatingWebhookConfigurations().Update(ctx, object, options)
+		return err
+	}}
+	for i := range object.Webhooks {
+		h := &object.Webhooks[i]
+		made.hooks = append(made.hooks, hook{h.Name, &h.ClientConfig, &h.Rules, &h.NamespaceSelector})
+	}
+	return made
+}
+
+func (c *Cluster) validating(object *admissionregistrationv1.ValidatingWebhookConfiguration) configuration {
+	made := configuration{meta: &object.ObjectMeta, update: func(ctx context.Context, options metav1.UpdateOptions) error {
+		_, err := c.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Update(ctx, object, options)
+		return err
+	}}
+	for i := range object.Webhooks {
+		h := &object.Webhooks[i]
+		made.hooks = append(made.hooks, hook{h.Name, &h.ClientConfig, &h.Rules, &h.NamespaceSelector})
+	}
+	return made
+}
