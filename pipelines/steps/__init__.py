@@ -1,0 +1,1 @@
+"""The pipelines' steps, and what several of them share."""
