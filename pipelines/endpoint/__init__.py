@@ -1,0 +1,1 @@
+"""A Kubeflow somewhere: signing in to its dashboard, and its Pipelines API."""

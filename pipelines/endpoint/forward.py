@@ -1,0 +1,51 @@
+"""A way to a cluster's dashboard that is not open to the Internet: `kubectl port-forward` to its gateway."""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+from infra.errors import UserError
+
+_READY = re.compile(r"^Forwarding from (127\.0\.0\.1:\d+) ->")
+GATEWAY = ("-n", "istio-system", "port-forward", "--address", "127.0.0.1", "svc/istio-ingressgateway")
+
+
+@contextlib.contextmanager
+def forward(kubeconfig: str, kubectl: str = "kubectl") -> Iterator[str]:
+    """The address of the dashboard on this machine, for as long as the block lasts.
+
+    The kubeconfig is content, not a path. Raises UserError when there is no kubectl, or it cannot reach the gateway.
+    """
+    program = shutil.which(kubectl)
+    if program is None:
+        raise UserError("There is no kubectl on PATH to reach the dashboard with; install it, or name an --endpoint.")
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "kubeconfig"
+        config.touch(mode=0o600)
+        config.write_text(kubeconfig)
+        errors = Path(folder) / "stderr"
+        with errors.open("w") as stderr:
+            process = subprocess.Popen(
+                [program, "--kubeconfig", str(config), *GATEWAY, ":80"],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                env=os.environ | {"KUBECONFIG": str(config)},
+            )
+        output = cast("IO[str]", process.stdout)
+        try:
+            found = _READY.match(output.readline())
+            if not found:
+                said = " ".join(errors.read_text().split()) or "it said nothing"
+                raise UserError(f"kubectl cannot reach the gateway istio-system/istio-ingressgateway: {said}")
+            yield f"http://{found[1]}"
+        finally:
+            process.terminate()
+            process.wait()
+            output.close()

@@ -1,0 +1,86 @@
+"""What a stack gives the pipelines: its bucket, its image repository, its dashboard and who signs in there."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.errors import UserError
+
+
+def _outputs(stack: str) -> Mapping[str, Any]:
+    from ops import stack as ops_stack  # the engine is slow to import, and only commands that name a stack need it
+
+    return ops_stack.outputs(stack)
+
+
+def _environment(stack: str) -> Mapping[str, str]:
+    from ops import stack as ops_stack
+
+    return ops_stack.environment(stack)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """Where a stack's outputs and the environment of its AWS clients come from: the engine, unless a test differs."""
+
+    outputs: Callable[[str], Mapping[str, Any]] = _outputs
+    environment: Callable[[str], Mapping[str, str]] = _environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A stack as the pipelines see it; None is what it does not have. The password and the kubeconfig are secrets."""
+
+    name: str
+    environment: Mapping[str, str]
+    bucket: str | None
+    repository: str | None
+    dashboard: str | None
+    user: str | None
+    password: str | None
+    kubeconfig: str | None
+
+
+def read(name: str, sources: Sources) -> Stack:
+    """The stack of a name, from its outputs `bucket`, `repository_url`, `dashboard_url`, `dashboard_user`,
+    `dashboard_password` and `kubeconfig`."""
+    outputs = sources.outputs(name)
+    return Stack(
+        name=name,
+        environment=dict(sources.environment(name)),
+        bucket=outputs.get("bucket"),
+        repository=outputs.get("repository_url"),
+        dashboard=outputs.get("dashboard_url"),
+        user=outputs.get("dashboard_user"),
+        password=outputs.get("dashboard_password"),
+        kubeconfig=outputs.get("kubeconfig"),
+    )
+
+
+@contextlib.contextmanager
+def environment(stack: Stack) -> Iterator[None]:
+    """The environment of the stack's AWS clients, for this process and those that it starts while the block lasts."""
+    before = dict(os.environ)
+    os.environ.update(stack.environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def require_pods(stack: Stack) -> None:
+    """UserError for a stack whose nodes run nothing: the laptop's."""
+    from ops.stack import is_local
+
+    if is_local(stack.name):
+        raise UserError(f"The nodes of stack {stack.name!r} run no containers; add --local to run the steps here.")
+
+
+def require_bucket(stack: Stack) -> str:
+    """The stack's bucket; UserError when it has none."""
+    if not stack.bucket:
+        raise UserError(f"Stack {stack.name!r} has no output `bucket`; bring it up with `make up STACK={stack.name}`.")
+    return stack.bucket
