@@ -34,6 +34,12 @@ class ApiServer:
         if status not in (http.client.CREATED, http.client.CONFLICT):
             raise OSError(f"{path}: {status} {answer[:500]}")
 
+    def delete(self, path: str) -> None:
+        """Delete an object, or all of a list. Raises OSError when the server refuses it."""
+        status, answer = self._request("DELETE", path)
+        if status not in (http.client.OK, http.client.NOT_FOUND):
+            raise OSError(f"{path}: {status} {answer[:500]}")
+
     def _request(self, method: str, path: str, body: str | None = None) -> tuple[int, str]:
         connection = http.client.HTTPSConnection("127.0.0.1", self._port, context=self._context, timeout=_TIMEOUT)
         try:

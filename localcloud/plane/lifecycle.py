@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from infra.errors import UserError
 from localcloud import tools
@@ -23,6 +24,7 @@ _PATIENCE = 120.0  # seconds to get ready; a machine that also builds something 
 _POLL = 0.05  # seconds
 _CLIENTS_END = 4.0  # seconds until what does not end when asked is killed
 _ETCD_ENDS = 3.0
+_LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +137,7 @@ class _Starter:
                 if component.name not in programs:
                     continue
                 self._component(component, index, len(wanted))
-            self._create_nodes()
+            self._wait_for_work()
         except BaseException:  # also Ctrl-C: nothing may be left half started
             _end(state, COMPONENTS)
             write_state(layout, state)
@@ -155,8 +157,11 @@ class _Starter:
         self._report(Event(subject=name, text="starting", index=index, total=total))
         for path, content in component.files:
             _write_private(path, content)
-        if name == "controllers":
-            layout.egress_socket.unlink(missing_ok=True)
+        match name:
+            case "controllers":
+                layout.egress_socket.unlink(missing_ok=True)
+            case "kwok":
+                self._hand_over_nodes()
         log = layout.log(name)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
@@ -176,29 +181,38 @@ class _Starter:
             case "etcd":
                 return lambda: _answers(socket.AF_INET, ("127.0.0.1", ports["etcd"]))
             case "kube-apiserver":
-                return ApiServer(ports["kube-apiserver"], self._layout.certificates).ready
+                return self._server().ready
             case "controllers":
                 return lambda: _answers(socket.AF_UNIX, str(self._layout.egress_socket))
             case _:
-                # What these do shows on the nodes, for which `_create_nodes` waits.
+                # What these do shows on the nodes, for which `_wait_for_work` waits.
                 return lambda: True
 
-    def _create_nodes(self) -> None:
-        """Create the nodes that are missing, and wait until pods can be made and scheduled."""
-        server = ApiServer(self._state.ports["kube-apiserver"], self._layout.certificates)
-        there = {node["metadata"]["name"] for node in (server.get("/api/v1/nodes") or {"items": []})["items"]}
-        wanted = nodes(KUBERNETES)
-        for node in wanted:
+    def _hand_over_nodes(self) -> None:
+        """Create the nodes that are missing, and free them from the kwok that had them."""
+        server = self._server()
+        there = _names(server.get("/api/v1/nodes"))
+        for node in nodes(KUBERNETES):
             if node["metadata"]["name"] not in there:
                 server.create("/api/v1/nodes", node)
+        # A new kwok has a new identity and would wait until the leases of the old one run out, 40 s.
+        server.delete(_LEASES)
 
-        def usable() -> bool:
-            listed = (server.get("/api/v1/nodes") or {"items": []})["items"]
-            ready = [node for node in listed if _schedulable(node)]
+    def _wait_for_work(self) -> None:
+        """Wait until kwok has taken the nodes and pods can be made and scheduled."""
+        server = self._server()
+        wanted = {node["metadata"]["name"] for node in nodes(KUBERNETES)}
+
+        def schedulable() -> bool:
+            ready = [node for node in _items(server.get("/api/v1/nodes")) if _schedulable(node)]
             account = server.get("/api/v1/namespaces/default/serviceaccounts/default")
             return len(ready) >= len(wanted) and account is not None
 
-        self._wait("kube-controller-manager", usable)
+        self._wait("kwok", lambda: wanted <= _names(server.get(_LEASES)))
+        self._wait("kube-controller-manager", schedulable)
+
+    def _server(self) -> ApiServer:
+        return ApiServer(self._state.ports["kube-apiserver"], self._layout.certificates)
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         """Wait for a component, while everything that was started lives."""
@@ -280,13 +294,18 @@ def _end(state: State, names: list[str] | tuple[str, ...]) -> None:
         processes.end([(store.pid, store.started)], _ETCD_ENDS)
 
 
-def _schedulable(node: dict[str, object]) -> bool:
-    # Typed loosely on purpose: this is the API's JSON.
-    status, spec = node["status"], node["spec"]
-    assert isinstance(status, dict)
-    assert isinstance(spec, dict)
-    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions", []))
-    return ready and not any(taint["key"] == "node.kubernetes.io/not-ready" for taint in spec.get("taints", []))
+def _items(answer: dict[str, Any] | None) -> list[dict[str, Any]]:
+    return answer["items"] if answer else []
+
+
+def _names(answer: dict[str, Any] | None) -> set[str]:
+    return {item["metadata"]["name"] for item in _items(answer)}
+
+
+def _schedulable(node: dict[str, Any]) -> bool:
+    conditions, taints = node["status"].get("conditions", []), node["spec"].get("taints", [])
+    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+    return ready and not any(taint["key"] == "node.kubernetes.io/not-ready" for taint in taints)
 
 
 def _answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
