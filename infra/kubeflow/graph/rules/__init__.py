@@ -1,0 +1,81 @@
+"""What needs what. A rule is a function in this tuple; adding one is adding a function.
+
+Each takes the facts of a platform and yields findings: needs, gates, what is named and nowhere, and warnings.
+"""
+
+from collections.abc import Callable, Iterator
+
+from infra.kubeflow.graph.edges import Finding
+from infra.kubeflow.graph.rules.access import (
+    account_needs_secrets,
+    binding_needs_account,
+    binding_needs_role,
+    token_needs_account,
+    workload_needs_account,
+    workload_needs_permissions,
+)
+from infra.kubeflow.graph.rules.admission import (
+    backend_needs_configuration,
+    backend_needs_own_webhook,
+    injector_needs_network_plugin,
+    object_needs_webhook,
+    webhook_needs_backend,
+    webhook_needs_certificate,
+)
+from infra.kubeflow.graph.rules.api import (
+    api_service_needs_backend,
+    custom_resource_needs_conversion,
+    custom_resource_needs_definition,
+    object_needs_api_service,
+    object_needs_namespace,
+    object_needs_profile,
+    service_selects_workloads,
+)
+from infra.kubeflow.graph.rules.certificates import (
+    certificate_needs_issuer,
+    issuer_needs_cert_manager,
+    issuer_needs_secret,
+    workload_needs_certificate,
+)
+from infra.kubeflow.graph.rules.controllers import custom_resource_needs_controller, object_needs_declared
+from infra.kubeflow.graph.rules.facts import Facts
+from infra.kubeflow.graph.rules.workloads import (
+    claim_needs_storage,
+    stateful_set_needs_service,
+    workload_needs_references,
+)
+
+Rule = Callable[[Facts], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    object_needs_namespace,
+    custom_resource_needs_definition,
+    binding_needs_role,
+    binding_needs_account,
+    workload_needs_account,
+    workload_needs_permissions,
+    account_needs_secrets,
+    token_needs_account,
+    workload_needs_references,
+    stateful_set_needs_service,
+    claim_needs_storage,
+    workload_needs_certificate,
+    certificate_needs_issuer,
+    issuer_needs_secret,
+    issuer_needs_cert_manager,
+    webhook_needs_backend,
+    webhook_needs_certificate,
+    injector_needs_network_plugin,
+    object_needs_webhook,
+    backend_needs_configuration,
+    backend_needs_own_webhook,
+    custom_resource_needs_conversion,
+    api_service_needs_backend,
+    object_needs_api_service,
+    custom_resource_needs_controller,
+    object_needs_profile,
+    object_needs_declared,
+    service_selects_workloads,
+)
+
+__all__ = ["RULES", "Facts", "Rule"]

@@ -1,0 +1,104 @@
+"""Rules about permissions: roles, bindings, accounts, and the workloads that act through them."""
+
+from collections.abc import Iterator
+
+from infra.kubeflow.graph import kinds
+from infra.kubeflow.graph.controllers import PROFILE_ACCOUNTS
+from infra.kubeflow.graph.edges import Finding, Need, Strength
+from infra.kubeflow.graph.ids import ObjectId
+from infra.kubeflow.graph.index import Platform, account_of, mapping, mappings
+from infra.kubeflow.graph.rules.facts import Facts
+
+_RBAC = "rbac.authorization.k8s.io"
+_USER_PREFIX = "system:serviceaccount:"
+_GROUP_PREFIX = "system:serviceaccounts"
+_TOKEN = "kubernetes.io/service-account-token"
+
+
+def _bindings(platform: Platform) -> list[ObjectId]:
+    return [*platform.of_kind(_RBAC, "RoleBinding"), *platform.of_kind(_RBAC, "ClusterRoleBinding")]
+
+
+def _accounts(platform: Platform, binding: ObjectId) -> Iterator[tuple[str, str]]:
+    """Namespace and name of every ServiceAccount that a binding names; an empty name is all of a namespace."""
+    for subject in mappings(platform.objects[binding].get("subjects")):
+        kind, name = subject.get("kind"), str(subject.get("name") or "")
+        if kind == "ServiceAccount":
+            yield str(subject.get("namespace") or binding.namespace or "default"), name
+        elif kind == "User" and name.startswith(_USER_PREFIX):
+            namespace, _, account = name.removeprefix(_USER_PREFIX).partition(":")
+            yield namespace, account
+        elif kind == "Group" and name.startswith(f"{_GROUP_PREFIX}:"):
+            yield name.removeprefix(f"{_GROUP_PREFIX}:"), ""
+
+
+def binding_needs_role(facts: Facts) -> Iterator[Finding]:
+    """A binding needs its Role or ClusterRole: until then it grants nothing."""
+    for id_ in _bindings(facts.platform):
+        role = mapping(facts.platform.objects[id_].get("roleRef"))
+        kind, name = str(role.get("kind")), str(role.get("name"))
+        namespace = facts.platform.namespace(id_) if kind == "Role" else ""
+        if not kinds.is_built_in_role(name) or facts.platform.find(_RBAC, kind, namespace, name):
+            yield from facts.needs_object(id_, (_RBAC, kind, namespace, name), f"binds {kind} {name}")
+
+
+def binding_needs_account(facts: Facts) -> Iterator[Finding]:
+    """A binding needs the ServiceAccounts that it names."""
+    for id_ in _bindings(facts.platform):
+        for namespace, name in _accounts(facts.platform, id_):
+            if name:
+                yield from _account(facts, id_, namespace, name, f"grants to ServiceAccount {namespace}/{name}")
+
+
+def workload_needs_account(facts: Facts) -> Iterator[Finding]:
+    """A workload needs the ServiceAccount of its pods: the API server refuses pods of one that does not exist."""
+    for workload in facts.platform.workloads.values():
+        name = account_of(workload.spec)
+        reason = f"its pods run as ServiceAccount {workload.namespace}/{name}"
+        yield from _account(facts, workload.id, workload.namespace, name, reason)
+
+
+def workload_needs_permissions(facts: Facts) -> Iterator[Finding]:
+    """A workload needs every binding that names its account.
+
+    So it starts with its permissions, and on destroy they outlive it: finalizers still run.
+    """
+    in_namespace: dict[str, list[ObjectId]] = {}
+    for workload in facts.platform.workloads.values():
+        in_namespace.setdefault(workload.namespace, []).append(workload.id)
+    for binding in _bindings(facts.platform):
+        for namespace, name in _accounts(facts.platform, binding):
+            if name:
+                holders = [workload.id for workload in facts.platform.accounts.get((namespace, name), ())]
+                subject = f"ServiceAccount {namespace}/{name}"
+            else:
+                holders, subject = in_namespace.get(namespace, []), f"every ServiceAccount of {namespace}"
+            for holder in holders:
+                yield Need(holder, binding, f"{binding.title} grants its permissions to {subject}")
+
+
+def account_needs_secrets(facts: Facts) -> Iterator[Finding]:
+    """A ServiceAccount comes after the Secrets that it hands to pods, where that is possible."""
+    for id_ in facts.platform.of_kind("", "ServiceAccount"):
+        manifest = facts.platform.objects[id_]
+        for field in ("imagePullSecrets", "secrets"):
+            for secret in mappings(manifest.get(field)):
+                place = ("", "Secret", facts.platform.namespace(id_), str(secret.get("name")))
+                yield from facts.needs_object(id_, place, f"hands on Secret {place[3]}", Strength.OPTIONAL)
+
+
+def token_needs_account(facts: Facts) -> Iterator[Finding]:
+    """A token Secret needs its ServiceAccount: the token controller deletes one whose account does not exist."""
+    for id_ in facts.platform.of_kind("", "Secret"):
+        name = facts.platform.annotation(id_, "kubernetes.io/service-account.name")
+        if facts.platform.objects[id_].get("type") == _TOKEN and name:
+            namespace = facts.platform.namespace(id_)
+            yield from _account(facts, id_, namespace, name, f"is a token of ServiceAccount {name}")
+
+
+def _account(facts: Facts, source: ObjectId, namespace: str, name: str, reason: str) -> Iterator[Finding]:
+    if profile := facts.profiles.get(namespace) if name in PROFILE_ACCOUNTS else None:
+        yield Need(source, profile, f"{reason}, which comes with Profile {profile.name}")
+    elif name != "default" or facts.platform.find("", "ServiceAccount", namespace, name):
+        # Every namespace has an account called default.
+        yield from facts.needs_object(source, ("", "ServiceAccount", namespace, name), reason)
