@@ -2,6 +2,7 @@
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -20,9 +21,9 @@ def root() -> Path:
     return Path(base) / "kubeflow-on-pulumi" / "tools"
 
 
-def digest(folder: Path, files: Iterable[Path]) -> str:
-    """Twelve hex digits over the names, relative to the folder, and the contents of the files."""
-    total = hashlib.sha256()
+def digest(folder: Path, files: Iterable[Path], *extra: str) -> str:
+    """Twelve hex digits over the names, relative to the folder, and the contents of the files, and extra strings."""
+    total = hashlib.sha256("\0".join(extra).encode())
     for file in sorted(files):
         content = file.read_bytes()
         total.update(f"{file.relative_to(folder).as_posix()}\0{len(content)}\0".encode())
@@ -42,11 +43,12 @@ def sources(folder: Path) -> list[Path]:
 
 
 def key(tool: Tool) -> str:
-    """What a built tool depends on: version, platform and the pinned modules, or the hash of the sources."""
+    """What a built tool depends on: version, platform, stamps and the pinned modules, or the hash of the sources."""
     system = "-".join(go_platform())
     if isinstance(tool, SourceTool):
         return f"{digest(tool.folder, sources(tool.folder))}-{system}"
-    pins = digest(tool.folder, [tool.folder / "go.mod", tool.folder / "go.sum"])
+    files = [tool.folder / "go.mod", tool.folder / "go.sum"]
+    pins = digest(tool.folder, files, tool.package, *tool.stamps, *itertools.chain(*tool.constants))
     return f"{tool.version}-{pins}-{system}"
 
 

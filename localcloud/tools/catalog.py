@@ -82,13 +82,14 @@ def _kubernetes(name: str, accepts: str, system: str, architecture: str, argumen
     # The servers are released for Linux only.
     released = system == "linux" or name == "kubectl"
     variables = "k8s.io/component-base/version"
+    user_agent = "k8s.io/client-go/pkg/version"
     return ReleasedTool(
         name=name,
         version=KUBERNETES,
         accepts=SpecifierSet(accepts),
         module="kubernetes",
         package=f"k8s.io/kubernetes/cmd/{name}",
-        stamps=(f"{variables}.gitVersion",),
+        stamps=(f"{variables}.gitVersion", f"{user_agent}.gitVersion"),
         constants=((f"{variables}.gitMajor", major), (f"{variables}.gitMinor", minor)),
         version_arguments=arguments,
         download=Download(url=url, checksums=f"{url}.sha256") if released else None,
