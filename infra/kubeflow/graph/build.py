@@ -201,7 +201,7 @@ def _patch(target: ObjectId, wait: Wait) -> Manifest:
 
 
 class _Findings:
-    """What all rules found. `gates` are those that somebody waits at, `early` all objects sent before they are ready."""
+    """What all rules found. `gates` are those that somebody waits at, `early` all that is sent before it is ready."""
 
     def __init__(self, facts: Facts, rules: Iterable[Rule]) -> None:
         self.needs: list[tuple[str, Need]] = []

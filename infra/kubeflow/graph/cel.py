@@ -82,8 +82,7 @@ class _Parser:
             return _equal(left, self._unary())
         if self._take("!="):
             return _negated(_equal(left, self._unary()))
-        if self._peek() == ("name", "in"):
-            self._next += 1
+        if self._take("in", "name"):
             return _contained(left, self._unary())
         return left
 
@@ -137,8 +136,8 @@ class _Parser:
             raise _UndecidableError
         return self._tokens[self._next]
 
-    def _take(self, sign: str) -> bool:
-        found = not self.at_end() and self._tokens[self._next] == ("sign", sign)
+    def _take(self, token: str, kind: str = "sign") -> bool:
+        found = not self.at_end() and self._tokens[self._next] == (kind, token)
         self._next += found
         return found
 
