@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
+from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
+from pulumi.runtime.proto import resource_pb2
 
 ACCOUNT = "123456789012"
 ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/ABCD"
@@ -32,11 +34,12 @@ _COMPUTED: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One registered resource: what it was given, its parent's and its dependencies' names."""
+    """One registered resource: its inputs, which of them are secret, its parent's and its dependencies' names."""
 
     type: str
     name: str
     inputs: dict[str, Any]
+    secret: frozenset[str]
     parent: str
     depends_on: frozenset[str]
     provider: str
@@ -55,14 +58,9 @@ class Recording:
         """The resources whose type's last part is `kind` (`Subnet`)."""
         return [resource for resource in self.resources if resource.type.rpartition(":")[2] == kind]
 
-    def one(self, kind: str) -> Resource:
-        """The only resource of a kind."""
-        (only,) = self.all(kind)
-        return only
-
-    def named(self, name: str) -> Resource:
-        """The only resource of a name."""
-        (only,) = [resource for resource in self.resources if resource.name == name]
+    def one(self, kind: str, name: str | None = None) -> Resource:
+        """The only resource of a kind, or of a kind and a name."""
+        (only,) = [resource for resource in self.all(kind) if name in (None, resource.name)]
         return only
 
 
@@ -72,7 +70,7 @@ class _State(Mocks):
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         arn = f"arn:aws:mock:us-west-2:{ACCOUNT}:{args.name}"
-        return f"{args.name}-id", {"arn": arn, **_COMPUTED.get(args.typ, {}), **args.inputs}
+        return f"{args.name}-id", {"arn": arn, "name": args.name, **_COMPUTED.get(args.typ, {}), **args.inputs}
 
 
 class _Monitor(MockMonitor):
@@ -80,14 +78,22 @@ class _Monitor(MockMonitor):
         super().__init__(_State())
         self._recording = recording
 
+    def GetDeploymentInfo(self, request: Any) -> Any:  # noqa: N802
+        # A component given to another is its URN here: the SDK would look up a reference on a loop that nobody runs.
+        info = super().GetDeploymentInfo(request)  # type: ignore[no-untyped-call]
+        info.supportedFeatures.remove(resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES)
+        return info
+
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
+            inputs = rpc.deserialize_properties(request.object)
             self._recording.resources.append(
                 Resource(
                     type=request.type,
                     name=request.name,
-                    inputs=pulumi.runtime.rpc.deserialize_properties(request.object),
+                    inputs={key: rpc.unwrap_rpc_secret(value) for key, value in inputs.items()},
+                    secret=frozenset(key for key, value in inputs.items() if rpc.is_rpc_secret(value)),
                     parent=request.parent.rpartition("::")[2],
                     depends_on=frozenset(urn.rpartition("::")[2] for urn in request.dependencies),
                     provider=request.provider.rpartition("::")[0].rpartition("::")[2],

@@ -1,0 +1,129 @@
+"""IAM documents: pure functions from names to policies, so that who may do what is read, and tested, in one place."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+Document = dict[str, Any]
+
+
+def partition(region: str) -> str:
+    """The part of AWS that a region belongs to, as it stands in ARNs."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def managed_policy(region: str, name: str) -> str:
+    """The ARN of a policy that AWS keeps."""
+    return f"arn:{partition(region)}:iam::aws:policy/{name}"
+
+
+def document(*statements: Document) -> Document:
+    """A policy of these statements."""
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def service_trust_policy(service: str) -> Document:
+    """Lets an AWS service (`ec2.amazonaws.com`) take the role."""
+    return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+
+
+def principal_trust_policy(principals: Sequence[str]) -> Document:
+    """Lets users, roles or a whole account (`arn:…:root`: all whom its own policies allow) take the role."""
+    return document({"Effect": "Allow", "Principal": {"AWS": list(principals)}, "Action": "sts:AssumeRole"})
+
+
+def account_root(region: str, account: str) -> str:
+    """The ARN that stands for everybody in an account."""
+    return f"arn:{partition(region)}:iam::{account}:root"
+
+
+def oidc_issuer(provider_arn: str) -> str:
+    """The issuer, without `https://`, of an IAM OIDC provider; ValueError if the ARN is of something else."""
+    _, found, issuer = provider_arn.partition(":oidc-provider/")
+    if not found or not issuer:
+        raise ValueError(f"{provider_arn!r} is not the ARN of an OIDC provider")
+    return issuer
+
+
+def irsa_trust_policy(provider_arn: str, issuer: str, namespace: str, service_account: str) -> Document:
+    """Lets one Kubernetes service account of one cluster take the role.
+
+    Both conditions are needed: without `sub` every account of the cluster could, and without `aud` a token that was
+    made for somebody else would do.
+    """
+    return document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Federated": provider_arn},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {
+                    f"{issuer}:sub": f"system:serviceaccount:{namespace}:{service_account}",
+                    f"{issuer}:aud": "sts.amazonaws.com",
+                }
+            },
+        }
+    )
+
+
+def describe_cluster_policy(region: str, account: str, cluster: str) -> Document:
+    """What `aws eks update-kubeconfig` asks for; all else the cluster's own access entry decides."""
+    arn = f"arn:{partition(region)}:eks:{region}:{account}:cluster/{cluster}"
+    return document({"Effect": "Allow", "Action": ["eks:DescribeCluster"], "Resource": arn})
+
+
+def bucket_policy(bucket_arn: str, prefixes: Sequence[str], *, write: bool) -> Document:
+    """Objects under some prefixes (`private/team/`), or all with the prefix ``, to read or also to write and delete."""
+    actions = ["s3:GetObject"]
+    if write:
+        # The two multipart actions let an upload that broke off be taken up again, or cleared away.
+        actions += ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    return document(
+        {"Effect": "Allow", "Action": ["s3:GetBucketLocation"], "Resource": bucket_arn},
+        {
+            "Effect": "Allow",
+            "Action": ["s3:ListBucket"],
+            "Resource": bucket_arn,
+            "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
+        },
+        {"Effect": "Allow", "Action": actions, "Resource": [f"{bucket_arn}/{prefix}*" for prefix in prefixes]},
+    )
+
+
+def repository_policy(repository_arn: str) -> Document:
+    """Pull the images of one repository."""
+    return document(
+        # A token is for the whole registry: AWS accepts no narrower resource here.
+        {"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": [
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:DescribeImages",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            "Resource": repository_arn,
+        },
+    )
+
+
+def tls_only_policy(bucket_arn: str) -> Document:
+    """Denies every request to a bucket that is not encrypted on its way."""
+    return document(
+        {
+            "Sid": "DenyPlainHttp",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket_arn, f"{bucket_arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )
+
+
+def to_json(policy: Document) -> str:
+    """A policy as AWS takes it, the same text for the same policy."""
+    return json.dumps(policy, sort_keys=True)

@@ -1,0 +1,132 @@
+"""What has to answer before a run starts: AWS, and a cluster that exists."""
+
+import base64
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from infra import versions
+from infra.errors import UserError
+
+_TIMEOUT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who the AWS credentials belong to."""
+
+    account: str
+    arn: str
+
+
+def check_aws(region: str, profile: str | None = None) -> Caller:
+    """Ask AWS who is calling; UserError when there are no credentials, they are refused, or AWS does not answer."""
+    # boto3 takes 0.3 s to import, and only this function needs it.
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
+
+    config = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS, retries={"max_attempts": 2})
+    try:
+        client = boto3.Session(profile_name=profile, region_name=region).client("sts", config=config)
+        identity = client.get_caller_identity()
+    except (NoCredentialsError, ProfileNotFound) as error:
+        raise UserError(f"There are no AWS credentials ({_first_line(error)}); run `aws configure`.") from None
+    except ClientError as error:
+        reason = error.response.get("Error", {}).get("Code", "unknown reason")
+        raise UserError(f"AWS refuses the credentials ({reason}); renew them, for example with `aws login`.") from None
+    except BotoCoreError as error:
+        raise UserError(f"AWS does not answer in {region} ({_first_line(error)}); check the network.") from None
+    return Caller(account=identity["Account"], arn=identity["Arn"])
+
+
+def check_administrators(administrators: tuple[str, ...], caller: Caller) -> None:
+    """UserError when the caller is named: EKS makes the creator an administrator and refuses a second entry for it."""
+    # arn:aws:sts::123456789012:assumed-role/name/session is the role …:role/…/name, whose path the ARN does not tell.
+    kind, _, rest = caller.arn.rpartition(":")[2].partition("/")
+    name = rest.partition("/")[0] if kind == "assumed-role" else rest.rpartition("/")[2]
+    for arn in administrators:
+        named_kind, _, named = arn.rpartition(":")[2].partition("/")
+        same_kind = named_kind == {"assumed-role": "role"}.get(kind, kind)
+        if same_kind and f":{caller.account}:" in arn and named.rpartition("/")[2] == name:
+            raise UserError(
+                f"clusterAdministrators names {arn}, who creates the cluster and so administers it already; remove it."
+            )
+
+
+def read_kubeconfig(value: str, folder: Path) -> str:
+    """A kubeconfig's content, given as such or as a path (relative to `folder`, `~` allowed)."""
+    if "\n" in value or value.startswith("{"):
+        return value
+    path = folder / Path(value).expanduser()
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise UserError(f"The kubeconfig {path} cannot be read ({error.strerror}); set clusterKubeconfig.") from None
+
+
+def check_cluster(kubeconfig: str, context: str | None = None) -> str:
+    """The Kubernetes version (`v1.35.4`) of a kubeconfig's cluster, or an empty text if it tells nobody.
+
+    UserError when the kubeconfig is no such thing, lacks the context, or its server does not answer.
+    """
+    cluster, context = _cluster_of(kubeconfig, context)
+    server = str(cluster.get("server", ""))
+    try:
+        with httpx.Client(verify=_tls(cluster), timeout=_TIMEOUT_SECONDS, proxy=cluster.get("proxy-url")) as client:
+            # Anonymous, since the version is public unless a cluster forbids it: any answer at all says it is there.
+            answer = client.get(f"{server.rstrip('/')}/version")
+    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
+        raise UserError(
+            f"The cluster of context {context!r} at {server or 'no address'} cannot be reached ({_first_line(error)}); "
+            "check the kubeconfig and the network."
+        ) from None
+    if answer.status_code != httpx.codes.OK:
+        return ""
+    try:
+        return str(answer.json()["gitVersion"])
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{server} of context {context!r} answers, but is not a Kubernetes API server.") from None
+
+
+def check_kubernetes_version(version: str, release: str) -> None:
+    """UserError when a cluster is too old for a Kubeflow release; an unknown version or release passes."""
+    lowest = versions.KUBEFLOW_MINIMUM_KUBERNETES.get(release)
+    if version and lowest and versions.minor(version) < versions.minor(lowest):
+        raise UserError(f"Kubeflow {release} needs Kubernetes {lowest} or newer, and the cluster runs {version}.")
+
+
+def _cluster_of(kubeconfig: str, context: str | None) -> tuple[dict[str, Any], str]:
+    try:
+        config = yaml.safe_load(kubeconfig)
+        contexts = {entry["name"]: entry["context"] for entry in config["contexts"]}
+        clusters = {entry["name"]: entry["cluster"] for entry in config["clusters"]}
+    except (yaml.YAMLError, KeyError, TypeError):
+        raise UserError("clusterKubeconfig is not a kubeconfig: it has no list of contexts and clusters.") from None
+    name = context or config.get("current-context") or ""
+    if name not in contexts:
+        known = ", ".join(sorted(contexts)) or "none"
+        raise UserError(f"The kubeconfig has no context {name!r}; set clusterContext to one that it has ({known}).")
+    cluster = clusters.get(contexts[name].get("cluster"))
+    if cluster is None:
+        raise UserError(f"The context {name!r} of the kubeconfig names a cluster that it does not describe.")
+    return cluster, name
+
+
+def _tls(cluster: dict[str, Any]) -> ssl.SSLContext | bool:
+    if cluster.get("insecure-skip-tls-verify"):
+        return False
+    if data := cluster.get("certificate-authority-data"):
+        return ssl.create_default_context(cadata=base64.b64decode(data).decode())
+    if path := cluster.get("certificate-authority"):
+        return ssl.create_default_context(cafile=path)
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,262 @@
+import json
+from typing import Any
+
+import pulumi
+import pytest
+
+from infra import versions
+from infra.cluster import Cluster, ClusterAccess, ClusterArgs, ExistingClusterArgs, existing_cluster
+from tests.unit.mocks import ISSUER, KUBECONFIG, OIDC_PROVIDER, Recording, record
+from tests.unit.settings_source import settings
+
+ADMINISTRATOR = "arn:aws:iam::123456789012:role/team/ops"
+
+
+def cluster(**changes: Any) -> Recording:
+    found = settings(**changes)
+
+    def program() -> dict[str, Any]:
+        made = Cluster(
+            "c",
+            ClusterArgs(
+                cluster_name=found.cluster.name,
+                version=found.cluster.version,
+                region=found.region,
+                vpc_id="vpc-1",
+                private_subnet_ids=pulumi.Output.from_input(["a", "b", "c", "d"]),
+                public_access_cidrs=found.cluster.public_access_cidrs,
+                log_retention_days=found.cluster.log_retention_days,
+                administrators=found.cluster.administrators,
+                instance_type=found.nodes.instance_type,
+                nodes_min=found.nodes.minimum,
+                nodes_desired=found.nodes.desired,
+                nodes_max=found.nodes.maximum,
+                disk_gib=found.nodes.disk_gib,
+                tags=found.resource_tags,
+            ),
+            pulumi.ResourceOptions(protect=found.protect),
+        )
+        return {
+            "name": made.name,
+            "kubeconfig": made.kubeconfig,
+            "kubeconfig is secret": made.kubeconfig.is_secret(),
+            "provider": made.oidc_provider_arn,
+            "issuer": made.oidc_issuer,
+            "group": made.security_group_id,
+        }
+
+    return record(program)
+
+
+@pytest.fixture(scope="module")
+def made() -> Recording:
+    return cluster(clusterAdministrators=[ADMINISTRATOR], tags={"team": "ml"}, protect=True)
+
+
+def eks(found: Recording) -> dict[str, Any]:
+    (resource,) = [resource for resource in found.resources if resource.type == "eks:index:Cluster"]
+    return resource.inputs
+
+
+def addon(found: Recording, name: str) -> dict[str, Any]:
+    (only,) = [resource.inputs for resource in found.all("Addon") if resource.inputs["addonName"] == name]
+    return only
+
+
+def test_people_come_in_by_access_entries_only(made: Recording) -> None:
+    found = eks(made)
+    assert found["authenticationMode"] == "API"
+    (entry,) = found["accessEntries"].values()
+    assert entry["principalArn"] == ADMINISTRATOR
+    (policy,) = entry["accessPolicies"].values()
+    assert policy["policyArn"] == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    assert policy["accessScope"] == {"type": "cluster"}
+
+
+def test_the_cluster_stays_in_standard_support_with_encrypted_secrets(made: Recording) -> None:
+    found = eks(made)
+    assert (found["name"], found["version"]) == ("kubeflow-dev", "1.35")
+    assert found["upgradePolicy"] == {"supportType": "STANDARD"}
+    assert found["encryptionConfigKeyArn"] == "arn:aws:mock:us-west-2:123456789012:c-secrets"
+    assert made.one("Key").inputs["enableKeyRotation"] is True
+    assert (found["createOidcProvider"], found["skipDefaultNodeGroup"]) == (True, True)
+
+
+def test_control_plane_logs_go_to_a_group_that_is_there_first(made: Recording) -> None:
+    group = made.one("LogGroup")
+    assert (group.inputs["name"], group.inputs["retentionInDays"]) == ("/aws/eks/kubeflow-dev/cluster", 30)
+    (resource,) = [resource for resource in made.resources if resource.type == "eks:index:Cluster"]
+    assert group.name in resource.depends_on
+    assert set(resource.inputs["enabledClusterLogTypes"]) == {
+        "api",
+        "audit",
+        "authenticator",
+        "controllerManager",
+        "scheduler",
+    }
+
+
+@pytest.mark.parametrize(("cidrs", "public"), [(["203.0.113.0/24"], True), ([], False)])
+def test_the_api_is_private_and_public_only_to_those_named(cidrs: list[str], public: bool) -> None:
+    found = eks(cluster(clusterPublicAccessCidrs=cidrs))
+    assert (found["endpointPrivateAccess"], found["endpointPublicAccess"]) == (True, public)
+    assert found.get("publicAccessCidrs", []) == cidrs
+
+
+def test_the_control_plane_keeps_to_two_zones_and_nodes_take_all(made: Recording) -> None:
+    assert eks(made)["privateSubnetIds"] == ["a", "b"]
+    assert made.one("ManagedNodeGroup").inputs["subnetIds"] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("version", list(versions.KUBERNETES))
+def test_every_addon_is_pinned_for_the_version(version: str) -> None:
+    found, pins = cluster(clusterVersion=version), versions.KUBERNETES[version].addons
+    assert eks(found)["vpcCniOptions"]["addonVersion"] == pins.vpc_cni
+    assert eks(found)["kubeProxyAddonOptions"]["version"] == pins.kube_proxy
+    assert addon(found, "coredns")["addonVersion"] == pins.coredns
+    assert addon(found, "aws-ebs-csi-driver")["addonVersion"] == pins.ebs_csi
+
+
+def test_coredns_and_volumes_wait_for_nodes(made: Recording) -> None:
+    assert eks(made)["corednsAddonOptions"]["enabled"] is False
+    for resource in made.all("Addon"):
+        assert "c-nodes" in resource.depends_on
+
+
+def test_the_node_group_is_five_m5_xlarge_on_al2023() -> None:
+    found = cluster().one("ManagedNodeGroup").inputs
+    assert (found["instanceTypes"], found["amiType"], found["version"]) == (
+        ["m5.xlarge"],
+        "AL2023_x86_64_STANDARD",
+        "1.35",
+    )
+    assert found["scalingConfig"] == {"minSize": 5, "desiredSize": 5, "maxSize": 8}
+    assert found["launchTemplate"] == {"id": "c-node-id", "version": "3"}
+
+
+def test_nodes_follow_the_settings() -> None:
+    found = cluster(nodesInstanceType="m6i.large", nodesMin=2, nodesDesired=3, nodesMax=4, nodesDiskGiB=50)
+    group = found.one("ManagedNodeGroup").inputs
+    assert (group["instanceTypes"], group["scalingConfig"]["desiredSize"]) == (["m6i.large"], 3)
+    (disk,) = found.one("LaunchTemplate").inputs["blockDeviceMappings"]
+    assert disk["ebs"] == {"volumeSize": 50, "volumeType": "gp3", "encrypted": "true", "deleteOnTermination": "true"}
+
+
+def test_pods_cannot_borrow_the_node_s_role(made: Recording) -> None:
+    found = made.one("LaunchTemplate").inputs["metadataOptions"]
+    assert found == {"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1}
+
+
+def test_instances_and_their_disks_carry_the_tags(made: Recording) -> None:
+    found = made.one("LaunchTemplate").inputs["tagSpecifications"]
+    assert {item["resourceType"]: item["tags"]["team"] for item in found} == {"instance": "ml", "volume": "ml"}
+
+
+def test_nodes_have_just_the_policies_they_need_and_have_them_first(made: Recording) -> None:
+    attached = [item for item in made.all("RolePolicyAttachment") if item.inputs["role"] == "c-node"]
+    assert {item.inputs["policyArn"].rpartition("/")[2] for item in attached} == {
+        "AmazonEKSWorkerNodePolicy",
+        "AmazonEKS_CNI_Policy",
+        "AmazonEC2ContainerRegistryReadOnly",
+        "AmazonSSMManagedInstanceCore",
+    }
+    assert {item.name for item in attached} <= made.one("ManagedNodeGroup").depends_on
+    trust = json.loads(made.one("Role", "c-node").inputs["assumeRolePolicy"])
+    assert trust["Statement"][0]["Principal"] == {"Service": "ec2.amazonaws.com"}
+
+
+def test_only_the_volume_driver_s_account_gets_its_role(made: Recording) -> None:
+    trust = json.loads(made.one("Role", "c-ebs-csi").inputs["assumeRolePolicy"])["Statement"][0]
+    assert trust["Principal"] == {"Federated": OIDC_PROVIDER}
+    assert trust["Condition"]["StringEquals"][f"{ISSUER}:sub"] == (
+        "system:serviceaccount:kube-system:ebs-csi-controller-sa"
+    )
+    driver = addon(made, "aws-ebs-csi-driver")
+    assert driver["serviceAccountRoleArn"].endswith(":c-ebs-csi")
+    assert json.loads(driver["configurationValues"])["controller"]["extraVolumeTags"]["team"] == "ml"
+
+
+def test_the_default_storage_class_is_encrypted_and_waits_for_the_pod(made: Recording) -> None:
+    found = made.one("StorageClass")
+    assert found.inputs["metadata"] == {
+        "name": "gp3",
+        "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+    }
+    assert found.inputs["parameters"] == {"type": "gp3", "encrypted": "true"}
+    assert (found.inputs["provisioner"], found.inputs["volumeBindingMode"]) == (
+        "ebs.csi.aws.com",
+        "WaitForFirstConsumer",
+    )
+    assert found.provider == "c-kubernetes"
+    assert "c-aws-ebs-csi-driver" in found.depends_on
+
+
+def test_objects_wait_for_nodes_and_survive_a_new_kubeconfig(made: Recording) -> None:
+    found = made.one("kubernetes")
+    assert "c-nodes" in found.depends_on
+    assert found.inputs["clusterIdentifier"] == "kubeflow-dev"
+    assert found.inputs["kubeconfig"] == KUBECONFIG
+    assert found.secret == {"kubeconfig"}
+    assert {found.inputs[f"enable{what}"] for what in ("ServerSideApply", "ConfigMapMutable", "SecretMutable")} == {
+        "true"
+    }
+
+
+def test_the_outputs_are_what_the_stack_exports(made: Recording) -> None:
+    assert made.result == {
+        "name": "kubeflow-dev",
+        "kubeconfig": KUBECONFIG,
+        "kubeconfig is secret": True,
+        "provider": OIDC_PROVIDER,
+        "issuer": ISSUER,
+        "group": "sg-cluster",
+    }
+
+
+def test_everything_is_the_cluster_s_child_tagged_and_protected(made: Recording) -> None:
+    for resource in made.resources:
+        if resource.type == "kubeflow:infra:Cluster":
+            continue
+        assert resource.name.startswith("c-")
+        assert (resource.parent, resource.protect) == ("c", True), resource.name
+        if resource.type.startswith(("aws:", "eks:")) and not resource.type.endswith(
+            ("RolePolicyAttachment", "kms/alias:Alias")
+        ):
+            assert resource.inputs["tags"]["team"] == "ml", resource.name
+
+
+def existing(**given: Any) -> Recording:
+    nothing = {"kubeconfig": None, "context": None, "stack": None, "oidc_provider_arn": None}
+
+    def program() -> dict[str, Any]:
+        access: ClusterAccess = existing_cluster("mine", ExistingClusterArgs(**(nothing | given)))
+        return {
+            "kubeconfig": access.kubeconfig,
+            "secret": access.kubeconfig.is_secret() if access.kubeconfig else None,
+            "issuer": access.issuer.issuer if access.issuer else None,
+        }
+
+    return record(program)
+
+
+def test_an_existing_cluster_makes_nothing_in_aws() -> None:
+    found = existing(kubeconfig=KUBECONFIG, context="eks")
+    (only,) = found.resources
+    assert (only.type, only.inputs["context"], only.inputs["kubeconfig"]) == (
+        "pulumi:providers:kubernetes",
+        "eks",
+        KUBECONFIG,
+    )
+    assert found.result == {"kubeconfig": KUBECONFIG, "secret": True, "issuer": None}
+
+
+def test_an_existing_cluster_may_be_kubectl_s_own() -> None:
+    found = existing(context="eks", oidc_provider_arn=OIDC_PROVIDER)
+    assert "kubeconfig" not in found.one("kubernetes").inputs
+    assert found.result == {"kubeconfig": None, "secret": None, "issuer": ISSUER}
+
+
+def test_an_existing_cluster_may_be_another_stack_s() -> None:
+    found = existing(stack="organization/clusters/shared")
+    assert found.one("kubernetes").inputs["kubeconfig"] == KUBECONFIG
+    assert found.result == {"kubeconfig": KUBECONFIG, "secret": True, "issuer": ISSUER}
