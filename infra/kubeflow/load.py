@@ -1,0 +1,49 @@
+"""A release as it will be sent: where its manifests are, its objects, and their order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.kubeflow.credentials import Credentials, assert_none_left, replace
+from infra.kubeflow.graph import Graph, ObjectId, build, id_of
+from infra.kubeflow.objects import Manifest
+from infra.kubeflow.release import Release, resolve
+from infra.kubeflow.render import render
+from infra.kubeflow.served import check_served
+from infra.kubeflow.slim import slim
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedRelease:
+    """A release's manifests, its objects without what the cluster fills in itself, and their graph."""
+
+    source: Release
+    objects: list[Manifest]
+    graph: Graph
+
+    def with_credentials(self, credentials: Credentials) -> dict[ObjectId, Manifest]:
+        """The objects with the well-known credentials replaced; UserError when one of those would be left."""
+        replaced = replace(self.objects, credentials)
+        assert_none_left(replaced)
+        return {id_of(manifest): manifest for manifest in replaced}
+
+
+def load(
+    *,
+    release: str,
+    path: str | None,
+    stack: str,
+    root: Path,
+    kubernetes_version: str | None,
+    edges: Sequence[tuple[str, str]] = (),
+) -> LoadedRelease:
+    """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
+
+    `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. UserError for
+    everything that is wrong with the manifests.
+    """
+    source = resolve(release=release, path=path, stack=stack, root=root)
+    objects = slim(render(source.path))
+    if kubernetes_version is not None:
+        check_served(objects, kubernetes_version)
+    return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges))

@@ -1,0 +1,87 @@
+"""The graph as resources of the engine: one resource an object, sent once, after what it needs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from infra.kubeflow.graph import Graph, ObjectId
+from infra.kubeflow.objects import Manifest
+
+# Seconds. A rollout on new nodes waits for gigabytes of images; a namespace for all that lives in it.
+TIMEOUTS = pulumi.CustomTimeouts(create="20m", update="20m", delete="10m")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubeflowArgs:
+    """What to send, and what the first objects wait for.
+
+    `replacements` are sent in place of what the graph holds of an object: its content with values that are known only
+    later, such as a password that the engine makes.
+    """
+
+    graph: Graph
+    replacements: Mapping[ObjectId, Manifest]
+    provider: pulumi.ProviderResource
+    needs: Sequence[pulumi.Resource]
+
+
+class Kubeflow(pulumi.ComponentResource):
+    """All objects of a platform; `install` makes it."""
+
+    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("kubeflow:infra:Kubeflow", name, None, opts)
+
+
+def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None = None) -> Kubeflow:
+    """Registers every object of a platform, each depending on the ones that it needs.
+
+    Plain custom resources, registered by a function: the typed classes of pulumi_kubernetes give the same type and
+    properties, at the price of translating each of a release's 100,000 fields to Python's names and back; and a
+    constructor of our own would have the SDK record its 20 callers with each object, a quarter of the state.
+    """
+    component = Kubeflow(name, opts)
+    objects: dict[ObjectId, pulumi.Resource] = {}
+    for node in args.graph.nodes:
+        # What needs nothing else needs the cluster; the rest needs it through these.
+        needs = [objects[need] for need in node.needs] or [*args.needs]
+        objects[node.id] = pulumi.CustomResource(
+            token(node.id),
+            resource_name(node.id),
+            annotated(args.replacements.get(node.id, node.manifest), node.wait.annotations),
+            pulumi.ResourceOptions(
+                parent=component, provider=args.provider, depends_on=needs, custom_timeouts=TIMEOUTS
+            ),
+        )
+    component.register_outputs({})
+    return component
+
+
+def token(object_id: ObjectId) -> str:
+    """The type that pulumi-kubernetes gives to a kind; a gate's is the kind's `…Patch`.
+
+    >>> token(ObjectId("v1", "Secret", "auth", "dex")), token(ObjectId("apps/v1", "Deployment", "auth", "dex"))
+    ('kubernetes:core/v1:Secret', 'kubernetes:apps/v1:Deployment')
+    """
+    version = object_id.api_version if object_id.group else f"core/{object_id.api_version}"
+    return f"kubernetes:{version}:{object_id.kind}"
+
+
+def resource_name(object_id: ObjectId) -> str:
+    """The name in the engine: with the type, which it is unique beside, the whole id.
+
+    It stands in the URN, and state repeats URNs for each dependency, so it says nothing twice.
+    """
+    return f"{object_id.namespace}/{object_id.name}" if object_id.namespace else object_id.name
+
+
+def annotated(manifest: Manifest, annotations: dict[str, str]) -> Manifest:
+    """The manifest with annotations added; the given one is left as it is."""
+    if not annotations:
+        return manifest
+    metadata: dict[str, Any] = manifest["metadata"]
+    return {
+        **manifest,
+        "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **annotations}},
+    }

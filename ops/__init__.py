@@ -1,0 +1,1 @@
+"""What `make` calls: the program on the engine, and the commands around it."""

@@ -1,0 +1,119 @@
+"""Progress that a person can read: per stage a count and the time, as bars on a terminal, as plain lines elsewhere."""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pulumi.automation.events import DiagnosticEvent, EngineEvent
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+PLAIN_INTERVAL_S = 5.0
+"""Seconds between plain lines of one stage."""
+
+# The engine's colour marks, such as `<{%reset%}>`.
+_MARKUP = re.compile(r"<\{%[^%]*%\}>")
+
+
+def stage_of(urn: str) -> str:
+    """The stage that a resource belongs to: the component that holds it.
+
+    >>> stage_of("urn:pulumi:local::kubeflow::kubeflow:infra:Network$aws:ec2/vpc:Vpc::network-vpc")
+    'network'
+    """
+    outermost = urn.split("::")[2].split("$")[0]
+    module = outermost.split(":")
+    return module[-1].lower() if module[0] == "kubeflow" else "stack"
+
+
+@dataclass
+class Stage:
+    """What happened in one stage; times are seconds of `time.monotonic()`."""
+
+    started: float
+    ended: float
+    begun: int = 0
+    done: int = 0
+    failed: int = 0
+    said: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.started
+
+
+@dataclass
+class Tracker:
+    """Takes the engine's events and shows them; keeps what the summary needs.
+
+    expected: tells how many resources a stage will have, where that is known beforehand.
+    """
+
+    console: Console
+    expected: Callable[[], Mapping[str, int]] = dict
+    stages: dict[str, Stage] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    changes: dict[str, int] = field(default_factory=dict)
+    _bars: Progress | None = None
+    _tasks: dict[str, TaskID] = field(default_factory=dict)
+
+    @contextmanager
+    def showing(self) -> Iterator["Tracker"]:
+        """Shows bars for the length of the block where output is a terminal."""
+        if not self.console.is_terminal:
+            yield self
+            return
+        columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console) as self._bars:
+            yield self
+
+    def __call__(self, event: EngineEvent) -> None:
+        """One event of the engine."""
+        if event.resource_pre_event is not None:
+            metadata = event.resource_pre_event.metadata
+            self._count(metadata.urn, str(metadata.op), begun=1)
+        elif event.res_outputs_event is not None:
+            metadata = event.res_outputs_event.metadata
+            self._count(metadata.urn, str(metadata.op), done=1)
+        elif event.res_op_failed_event is not None:
+            metadata = event.res_op_failed_event.metadata
+            self._count(metadata.urn, str(metadata.op), failed=1)
+        elif event.diagnostic_event is not None and not event.diagnostic_event.ephemeral:
+            self._diagnostic(event.diagnostic_event)
+        elif event.summary_event is not None:
+            self.changes = {str(op): count for op, count in event.summary_event.resource_changes.items()}
+
+    def _count(self, urn: str, op: str, *, begun: int = 0, done: int = 0, failed: int = 0) -> None:
+        now = time.monotonic()
+        name = stage_of(urn)
+        stage = self.stages.setdefault(name, Stage(started=now, ended=now))
+        stage.begun += begun
+        stage.done += done
+        stage.failed += failed
+        stage.ended = now
+        total = max(self.expected().get(name, 0), stage.begun)
+        if self._bars is not None:
+            if name not in self._tasks:
+                self._tasks[name] = self._bars.add_task(name)
+            self._bars.update(self._tasks[name], completed=stage.done, total=total)
+        elif now - stage.said >= PLAIN_INTERVAL_S or stage.done == total:
+            if stage.said == 0.0 and stage.done < total:
+                stage.said = now  # a stage that has only begun has nothing to tell yet
+                return
+            stage.said = now
+            self.console.print(f"{name}: {stage.done} of {total}, {stage.seconds:.0f} s", highlight=False)
+
+    def _diagnostic(self, event: DiagnosticEvent) -> None:
+        text = _MARKUP.sub("", event.message).strip()
+        if not text:
+            return
+        urn = event.urn or ""
+        told = text if not urn or "::pulumi:pulumi:Stack::" in urn else f"{urn.rsplit('::', 1)[-1]}: {text}"
+        if event.severity == "error":
+            # The engine repeats a program's own message with a word of introduction.
+            if not any(told.endswith(known) for known in self.errors):
+                self.errors.append(told)
+        elif event.severity != "debug":
+            self.console.print(told, highlight=False, markup=False)

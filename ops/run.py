@@ -1,0 +1,111 @@
+"""`up`, `preview` and `destroy` of one stack: set up what the stack runs on, drive the engine, say what happened."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pulumi import automation
+from rich.console import Console
+
+from infra.errors import UserError
+from ops.engine import pulumi_root
+from ops.paths import local_root
+from ops.program import Program
+from ops.progress import Tracker
+from ops.stack import backend, is_local, select
+
+Pods = Literal["instant", "realistic"]
+
+PARALLEL = 256
+"""Operations at once: a wait holds a place among them, and the default of four a core would narrow the graph."""
+
+GARBAGE_COLLECTION = "400"
+"""The engine's GOGC: it spends a sixth of its time collecting the state that it has just encoded."""
+
+
+@dataclass
+class Session:
+    """One command's work on one stack: the engine's handle and what the summary tells."""
+
+    stack: automation.Stack
+    program: Program
+    tracker: Tracker
+    seconds: dict[str, float] = field(default_factory=dict)
+    stand_ins: tuple[str, ...] = ()
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = time.monotonic() - start
+
+
+@contextmanager
+def session(name: str, *, console: Console, pods: Pods, create: bool) -> Iterator[Session]:
+    """Everything that a command on a stack needs, for the length of the block.
+
+    Bad settings and a release that cannot be had are the program's own to refuse, before it registers a resource.
+    """
+    begun = time.monotonic()
+    chosen = backend(name)
+    console.print(chosen.note, highlight=False)
+    program = Program()
+    tracker = Tracker(console=console, expected=program.expected)
+    with _ground(name, console, pods) as (environment, stand_ins):
+        env = {"GOGC": GARBAGE_COLLECTION, **chosen.environment, **environment}
+        # The program runs in this process, beside the engine's: it sees the same environment.
+        os.environ.update(env)
+        stack = select(name, program=program, engine_root=pulumi_root(), env=env, create=create)
+        seconds = {"start what it runs on": time.monotonic() - begun}
+        yield Session(stack=stack, program=program, tracker=tracker, seconds=seconds, stand_ins=stand_ins)
+
+
+def up(run: Session) -> dict[str, automation.OutputValue]:
+    """Brings the stack up; returns its outputs."""
+    with run.timed("engine"), run.tracker.showing():
+        result = _engine(run, lambda: run.stack.up(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
+    return dict(result.outputs)
+
+
+def preview(run: Session) -> dict[str, int]:
+    """What `up` would change, as counts by operation."""
+    with run.timed("engine"), run.tracker.showing():
+        _engine(run, lambda: run.stack.preview(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
+    return run.tracker.changes
+
+
+def destroy(run: Session) -> dict[str, int]:
+    """Takes the stack's resources down in reverse order; returns the counts by operation."""
+    with run.timed("engine"), run.tracker.showing():
+        _engine(run, lambda: run.stack.destroy(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
+    return run.tracker.changes
+
+
+def _engine(run: Session, call: Callable[[], Any]) -> Any:
+    """Runs one operation; the engine's failure becomes the errors that it told, without a traceback."""
+    try:
+        return call()
+    except automation.ConcurrentUpdateError:
+        raise UserError(
+            f"Another run holds stack {run.stack.name!r}; wait for it to end, "
+            f"or type `make unlock STACK={run.stack.name}` if it was killed."
+        ) from None
+    except automation.CommandError as error:
+        raise UserError("\n".join(run.tracker.errors) or str(error)) from None
+
+
+@contextmanager
+def _ground(name: str, console: Console, pods: Pods) -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
+    """What the stack stands on: nothing but the person's own credentials on AWS, the whole laptop for `local`."""
+    if not is_local(name):
+        yield {}, ()
+        return
+    from localcloud import laptop  # nothing else needs it
+
+    with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
+        yield dict(started.environment), started.stand_ins

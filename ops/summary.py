@@ -1,0 +1,57 @@
+"""What a run did, as tables for a person."""
+
+from collections import Counter
+from typing import Any
+
+from pulumi.automation import OutputValue
+from rich.console import Console
+from rich.table import Table
+
+from ops.run import Session
+
+SHOWN_KINDS = 12
+"""Kinds that get a row of their own; the rest are added up."""
+
+
+def print_up(console: Console, run: Session, outputs: dict[str, OutputValue]) -> None:
+    """The summary of `up`: objects by kind, levels, time by stage, stand-ins, outputs."""
+    print_changes(console, run)
+    graph = run.program.names["release"].graph
+    kinds = Counter(node.manifest["kind"] for node in graph.nodes)
+    shown = kinds.most_common(SHOWN_KINDS)
+    rest = sum(kinds.values()) - sum(count for _, count in shown)
+    rows: list[tuple[str, Any]] = [*shown, *([("other kinds", rest)] if rest else [])]
+    levels = max((node.level for node in graph.nodes), default=-1) + 1
+    _table(console, f"Kubeflow: {sum(kinds.values())} objects in {levels} levels", ("kind", "objects"), rows)
+    _table(console, "Outputs", ("name", "value"), [(name, _shown(value)) for name, value in sorted(outputs.items())])
+
+
+def print_changes(console: Console, run: Session) -> None:
+    """What changed and how long each stage took."""
+    stages: list[tuple[str, object, str]] = [
+        (name, stage.done, f"{stage.seconds:.1f}") for name, stage in run.tracker.stages.items()
+    ]
+    stages += [(name, "", f"{seconds:.1f}") for name, seconds in run.seconds.items()]
+    _table(console, "Stages (they overlap)", ("stage", "resources", "seconds"), stages)
+    changes = ", ".join(
+        f"{count} to {op}" if op != "same" else f"{count} unchanged" for op, count in run.tracker.changes.items()
+    )
+    console.print(f"Changes: {changes or 'none'}", highlight=False)
+    if run.stand_ins:
+        console.print(f"Ran on a stand-in, not on the official plugin: {', '.join(run.stand_ins)}", highlight=False)
+
+
+def _shown(output: OutputValue) -> str:
+    return "(secret)" if output.secret else str(output.value)
+
+
+def _table(console: Console, title: str, columns: tuple[str, ...], rows: list[Any]) -> None:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(
+            column, justify="right" if column in {"objects", "resources", "seconds"} else "left", overflow="fold"
+        )
+    for row in rows:
+        table.add_row(*map(str, row))
+    console.print()
+    console.print(table)
