@@ -37,7 +37,7 @@ def credentials(**changed: Any) -> Credentials:
     return Credentials(**{**generated, **login, **changed})
 
 
-@pytest.fixture(params=PLATFORMS, ids=lambda path: path.name)
+@pytest.fixture(scope="module", params=PLATFORMS, ids=lambda path: path.name)
 def objects(request: pytest.FixtureRequest) -> list[Manifest]:
     return render(request.param)
 
@@ -150,6 +150,9 @@ def test_a_new_login_restarts_what_reads_it(objects: list[Manifest]) -> None:
         and m["spec"]["template"]["metadata"].get("annotations", {}).get(LOGIN_ANNOTATION) == "abc"
     ]
     assert marked == ["dex"]
+
+
+def test_the_fingerprint_follows_the_login_and_gives_nothing_away() -> None:
     one, other = password_hash("password", "seed"), password_hash("another", "seed")
     prints = {fingerprint("a@b.c", one), fingerprint("a@b.c", other), fingerprint("d@b.c", one)}
     assert len(prints) == 3
