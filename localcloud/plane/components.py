@@ -26,11 +26,13 @@ class Component:
     name: str
     command: tuple[str, ...]
     files: tuple[tuple[Path, str], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    """Defaults; the caller's environment goes before them."""
 
     @property
     def digest(self) -> str:
         """Changes with the program, its arguments or its configuration: then the component must be started anew."""
-        text = json.dumps([self.command, [(str(path), content) for path, content in self.files]])
+        text = json.dumps([self.command, [(str(path), content) for path, content in self.files], self.environment])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -160,6 +162,8 @@ def _api_server(layout: Layout, program: Path, ports: dict[str, int]) -> Compone
             "--profiling=false",
         ),
         ((egress, egress_selector(layout.egress_socket)), (audit, audit_policy())),
+        # Collecting garbage less often saves a third of the CPU time that a Kubeflow costs, for 1 GB of memory.
+        (("GOGC", "400"),),
     )
 
 

@@ -71,8 +71,11 @@ def start(root: Path, *, pods: Pods = "instant", seed: int = 0, report: Report =
     Raises UserError when a component does not come up; everything is ended then, and the data is kept.
     """
     layout = Layout(root)
-    layout.logs.mkdir(parents=True, exist_ok=True)
-    layout.home.chmod(0o700)
+    try:
+        layout.logs.mkdir(parents=True, exist_ok=True)
+        layout.home.chmod(0o700)
+    except OSError as error:
+        raise UserError(f"the control plane cannot keep its files in {layout.home}: {error.strerror}") from error
     programs = _programs(report)
     with _lock(layout):
         return _Starter(layout, read_state(layout), report).run(programs, pods, seed)
@@ -165,7 +168,7 @@ class _Starter:
         log = layout.log(name)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
-        pid = processes.spawn(component.command, log, _environment(layout))
+        pid = processes.spawn(component.command, log, _environment(layout, component))
         state.processes[name] = Record(pid, processes.identity(pid) or "ended at once", component.digest)
         write_state(layout, state)
         self._wait(name, self._readiness(name))
@@ -325,10 +328,10 @@ def _free(port: int) -> bool:
     return True
 
 
-def _environment(layout: Layout) -> dict[str, str]:
-    """The environment of the components: no proxy between them, and none of the user's own kwok configuration."""
+def _environment(layout: Layout, component: Component) -> dict[str, str]:
+    """The environment of a component: no proxy between them, and none of the user's own kwok configuration."""
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    return kept | {"KWOK_WORKDIR": str(layout.home / "kwok")}
+    return dict(component.environment) | kept | {"KWOK_WORKDIR": str(layout.home / "kwok")}
 
 
 def _write_private(path: Path, content: str) -> None:
