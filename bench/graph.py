@@ -1,0 +1,69 @@
+"""How long the graph takes: `python -m bench.graph` prints seconds, growth and memory as JSON.
+
+Times are the least of several runs, in CPU seconds of one core, from parsed objects to the finished graph. `exponent`
+is the slope of log(seconds) over log(objects); 1 is linear. Memory is what the graph adds at its peak, in MiB.
+"""
+
+import json
+import math
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.synthetic import platform
+from infra.kubeflow.graph import build
+from infra.kubeflow.objects import Manifest
+from infra.kubeflow.render import render
+
+RELEASE = Path(__file__).resolve().parents[2] / "shared" / "kubeflow" / "26.03"
+SIZES = (1_000, 2_000, 5_000, 10_000)
+RUNS = 3
+
+
+def measure(sizes: tuple[int, ...] = SIZES, runs: int = RUNS) -> dict[str, Any]:
+    """Seconds and memory of the release, where it is at hand, and of synthetic platforms of the given sizes."""
+    synthetic = {size: _timed(platform(size), runs) for size in sizes}
+    result: dict[str, Any] = {
+        "synthetic": synthetic,
+        "exponent": _slope({s: m["seconds"] for s, m in synthetic.items()}),
+    }
+    if RELEASE.is_dir():
+        result["26.03"] = _timed(render(RELEASE), runs)
+    return result
+
+
+def _timed(objects: list[Manifest], runs: int) -> dict[str, Any]:
+    graph = build(objects)
+    seconds = min(_seconds(lambda: build(objects)) for _ in range(runs))
+    tracemalloc.start()
+    build(objects)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return {
+        "objects": len(objects),
+        "edges": graph.stats["edges"],
+        "levels": graph.stats["levels"],
+        "seconds": round(seconds, 3),
+        "peakMiB": round(peak / 2**20, 1),
+    }
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start
+
+
+def _slope(seconds: dict[int, float]) -> float:
+    """The least-squares slope in log-log coordinates."""
+    points = [(math.log(size), math.log(value)) for size, value in seconds.items()]
+    middle_x = sum(x for x, _ in points) / len(points)
+    middle_y = sum(y for _, y in points) / len(points)
+    rise = sum((x - middle_x) * (y - middle_y) for x, y in points)
+    return round(rise / sum((x - middle_x) ** 2 for x, _ in points), 2)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=1))
