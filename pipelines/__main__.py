@@ -20,8 +20,6 @@ from pipelines.sdk import Execution
 from pipelines.spec import Spec, steps
 from pipelines.target import Target, open_api
 
-POLL_SECONDS = 2.0
-
 stack_option = click.option("--stack", "stack_name", help="The stack that gives bucket, image and dashboard.")
 endpoint_option = click.option("--endpoint", help="Address of a Kubeflow dashboard; the stack's own when left out.")
 user_option = click.option(
@@ -61,11 +59,11 @@ def list_pipelines() -> None:
 @gpus_option
 @click.pass_obj
 def compile_pipeline(
-    sources: stack.Sources, name: str, output: Path | None, stack_name: str | None, image_name: str | None, gpus: int
+    context: stack.Context, name: str, output: Path | None, stack_name: str | None, image_name: str | None, gpus: int
 ) -> None:
     """Write a pipeline as the YAML that Kubeflow's dashboard takes."""
     definition = catalog.find(name)
-    chosen = _read(stack_name, sources)
+    chosen = _read(stack_name, context)
     file = output or Path(f"{definition.name}.yaml")
     spec = catalog.compile_spec(definition, Execution(image=_image(image_name, chosen), gpus=gpus))
     try:
@@ -87,7 +85,7 @@ def compile_pipeline(
 @gpus_option
 @click.pass_obj
 def run(
-    sources: stack.Sources,
+    context: stack.Context,
     name: str,
     here: bool,
     stack_name: str | None,
@@ -108,18 +106,18 @@ def run(
         )
     console = Console(file=sys.stdout)
     given = _given(definition, params)
-    chosen = _read(stack_name, sources)
+    chosen = _read(stack_name, context)
     if here:
         _run_here(console, definition, given, chosen)
         return
     target = Target(url=endpoint, user=user, namespace=namespace)
-    with open_api(target, chosen) as api:
+    with open_api(target, chosen, context.retry) as api:
         spec, arguments = _prepare(definition, given, chosen, image_name, gpus)
         started = api.submit(spec, arguments)
         console.print(
             f"[bold]{started.name}[/] in {api.namespace or 'the one namespace'}, run {started.id}", soft_wrap=True
         )
-        ended = watch(api, started, lambda step: show.step(console, step), lambda: time.sleep(POLL_SECONDS))
+        ended = watch(api, started, lambda step: show.step(console, step), lambda: time.sleep(context.poll_seconds))
         _end(console, ended)
 
 
@@ -135,7 +133,7 @@ def run(
 @gpus_option
 @click.pass_obj
 def schedule(
-    sources: stack.Sources,
+    context: stack.Context,
     name: str,
     expression: str,
     stack_name: str | None,
@@ -150,8 +148,8 @@ def schedule(
     definition = catalog.find(name)
     fields = cron.normalise(expression)
     given = _given(definition, params)
-    chosen = _read(stack_name, sources)
-    with open_api(Target(url=endpoint, user=user, namespace=namespace), chosen) as api:
+    chosen = _read(stack_name, context)
+    with open_api(Target(url=endpoint, user=user, namespace=namespace), chosen, context.retry) as api:
         spec, arguments = _prepare(definition, given, chosen, image_name, gpus)
         identifier = api.schedule(spec, arguments, fields)
         console = Console()
@@ -169,7 +167,7 @@ def schedule(
 @namespace_option
 @click.pass_obj
 def status(
-    sources: stack.Sources,
+    context: stack.Context,
     run_id: str,
     stack_name: str | None,
     endpoint: str | None,
@@ -178,7 +176,9 @@ def status(
 ) -> None:
     """How far a run is."""
     console = Console()
-    with open_api(Target(url=endpoint, user=user, namespace=namespace), _read(stack_name, sources)) as api:
+    with open_api(
+        Target(url=endpoint, user=user, namespace=namespace), _read(stack_name, context), context.retry
+    ) as api:
         found = api.run(run_id)
         for step in found.steps:
             show.step(console, step)
@@ -188,9 +188,9 @@ def status(
 @cli.command("image")
 @click.option("--stack", "stack_name", required=True, help="The stack whose repository takes the image.")
 @click.pass_obj
-def build_image(sources: stack.Sources, stack_name: str) -> None:
+def build_image(context: stack.Context, stack_name: str) -> None:
     """Build the steps' image and push it to the stack's repository."""
-    chosen = stack.read(stack_name, sources)
+    chosen = stack.read(stack_name, context)
     if not chosen.repository:
         raise UserError(
             f"Stack {stack_name!r} has no output `repository_url`; bring it up with `make up STACK={stack_name}`."
@@ -206,28 +206,29 @@ def build_image(sources: stack.Sources, stack_name: str) -> None:
 @cli.command()
 @click.option("--stack", "stack_name", required=True, help="The stack whose bucket holds dataset and model.")
 @click.pass_obj
-def demo(sources: stack.Sources, stack_name: str) -> None:
+def demo(context: stack.Context, stack_name: str) -> None:
     """Run `salary` on this machine on the stack's bucket, and draw what it learned."""
     from pipelines import plot  # matplotlib is slow to import, and only this command draws
 
     console = Console(file=sys.stdout)
     definition = catalog.find("salary")
-    result, arguments = _run_here(console, definition, {}, stack.read(stack_name, sources))
+    months = 42.0
+    result = _run_here(console, definition, {"months": months}, stack.read(stack_name, context))
     model = result.artifacts["model"].metadata
     picture = result.folder / "salary.png"
     plot.draw(
         result.artifacts["dataset"].path,
         slope=model["slope"],
         intercept=model["intercept"],
-        at=arguments["months"],
+        at=months,
         prediction=result.values["prediction"],
         to=picture,
     )
     console.print(f"  plot        {picture}", soft_wrap=True, highlight=False)
 
 
-def _read(name: str | None, sources: stack.Sources) -> stack.Stack | None:
-    return stack.read(name, sources) if name else None
+def _read(name: str | None, context: stack.Context) -> stack.Stack | None:
+    return stack.read(name, context) if name else None
 
 
 def _given(definition: Definition, params: Iterable[str]) -> parameters.Arguments:
@@ -258,7 +259,7 @@ def _prepare(
 
 def _run_here(
     console: Console, definition: Definition, given: parameters.Arguments, chosen: stack.Stack | None
-) -> tuple[local.Outcome, dict[str, Any]]:
+) -> local.Outcome:
     folder = local_dir() / "pipelines" / f"{definition.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
     if chosen is None:
         arguments = inputs.on_this_machine(definition, given, folder)
@@ -268,7 +269,7 @@ def _run_here(
             arguments = inputs.in_bucket(definition, given, stack.require_bucket(chosen))
             result = local.run(definition, arguments, folder, lambda event: show.step_event(console, event))
     show.outcome(console, result, arguments, definition.results)
-    return result, arguments
+    return result
 
 
 def _end(console: Console, found: Run) -> None:
@@ -278,10 +279,10 @@ def _end(console: Console, found: Run) -> None:
     console.print(f"[bold]{found.state.lower()}[/]")
 
 
-def main(arguments: list[str] | None = None, sources: stack.Sources | None = None) -> int:
+def main(arguments: list[str] | None = None, context: stack.Context | None = None) -> int:
     """Run the command and give its exit code; what a person can mend is one line that starts with `error:`."""
     try:
-        cli.main(arguments, prog_name="python -m pipelines", obj=sources or stack.Sources(), standalone_mode=False)
+        cli.main(arguments, prog_name="python -m pipelines", obj=context or stack.Context(), standalone_mode=False)
     except UserError as error:
         click.echo(f"error: {error}", err=True)
         return 1

@@ -163,5 +163,5 @@ def compile_spec(definition: Definition, execution: Execution) -> Spec:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(definition.pipeline(execution), str(file))
-        spec: Spec = yaml.safe_load(file.read_text())
+        spec: Spec = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
     return spec

@@ -49,4 +49,5 @@ def _text(value: object) -> str:
 
 
 def _line(console: Console, name: str, state: str, note: str) -> None:
-    console.print(f"  {name:<12} [{_STYLES.get(state, 'default')}]{state:<10}[/] {note}".rstrip())
+    style = _STYLES.get(state, "default")
+    console.print(f"  {name:<12} [{style}]{state}[/]{' ' * (10 - len(state)) + note if note else ''}", highlight=False)

@@ -3,10 +3,11 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from infra.errors import UserError
+from pipelines.endpoint.session import Retry
 
 
 def _outputs(stack: str) -> Mapping[str, Any]:
@@ -22,11 +23,14 @@ def _environment(stack: str) -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sources:
-    """Where a stack's outputs and the environment of its AWS clients come from: the engine, unless a test differs."""
+class Context:
+    """What a command works with: where a stack's outputs and the environment of its AWS clients come from, how often a
+    request to an endpoint is tried, and the seconds between two looks at a run."""
 
     outputs: Callable[[str], Mapping[str, Any]] = _outputs
     environment: Callable[[str], Mapping[str, str]] = _environment
+    retry: Retry = field(default_factory=Retry)
+    poll_seconds: float = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +47,13 @@ class Stack:
     kubeconfig: str | None
 
 
-def read(name: str, sources: Sources) -> Stack:
+def read(name: str, context: Context) -> Stack:
     """The stack of a name, from its outputs `bucket`, `repository_url`, `dashboard_url`, `dashboard_user`,
     `dashboard_password` and `kubeconfig`."""
-    outputs = sources.outputs(name)
+    outputs = context.outputs(name)
     return Stack(
         name=name,
-        environment=dict(sources.environment(name)),
+        environment=dict(context.environment(name)),
         bucket=outputs.get("bucket"),
         repository=outputs.get("repository_url"),
         dashboard=outputs.get("dashboard_url"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from infra.errors import UserError
 from pipelines.endpoint.api import Pipelines
 from pipelines.endpoint.forward import forward
-from pipelines.endpoint.session import Session
+from pipelines.endpoint.session import Retry, Session
 from pipelines.stack import Stack, require_pods
 
 # Where the dashboard is once a person follows the advice that goes with a link.
@@ -26,7 +26,7 @@ class Target:
 
 
 @contextlib.contextmanager
-def open_api(target: Target, stack: Stack | None) -> Iterator[Pipelines]:
+def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Pipelines]:
     """The API of the endpoint, or of the stack's dashboard, signed in as the person or as the stack's user.
 
     The password is in `KUBEFLOW_PASSWORD`, or the stack's. Raises UserError when nothing says where to go.
@@ -43,5 +43,5 @@ def open_api(target: Target, stack: Stack | None) -> Iterator[Pipelines]:
             url, shown_at = opened.enter_context(forward(stack.kubeconfig)), FORWARDED
         if url is None:
             raise UserError("Nothing says where Kubeflow is; add --stack NAME or --endpoint URL.")
-        session = opened.enter_context(Session(url, user=user, password=password))
+        session = opened.enter_context(Session(url, user=user, password=password, retry=retry))
         yield Pipelines(session, target.namespace, shown_at)

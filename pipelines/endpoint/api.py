@@ -133,7 +133,11 @@ class Pipelines:
         try:
             return self._session.create(f"{API}/{path}", body, find)
         except RefusedError as refusal:
-            raise self._refused(refusal, what) from None
+            # Somebody else made it between our looking for it and making it.
+            found = find() if refusal.status == 409 else None
+            if found is None:
+                raise self._refused(refusal, what) from None
+            return found
 
     def _find(self, path: str, key: str, display_name: str, **scope: str) -> Json | None:
         predicate = {"operation": "EQUALS", "key": "display_name", "string_value": display_name}

@@ -48,14 +48,18 @@ class RefusedError(Exception):
 class Session:
     """An endpoint, signed in to when it asks for it. Use it in a `with`: it holds connections."""
 
-    def __init__(self, url: str, *, user: str | None, password: str | None, retry: Retry | None = None) -> None:
+    def __init__(self, url: str, *, user: str | None, password: str | None, retry: Retry) -> None:
         self.url = url.rstrip("/")
         self._user = user
         self._password = password
-        self._retry = retry or Retry()
-        if not self.url.startswith(("http://", "https://")):
+        self._retry = retry
+        try:
+            address = httpx.URL(self.url)
+        except httpx.InvalidURL:
+            address = httpx.URL("")
+        if address.scheme not in ("http", "https") or not address.host:
             raise UserError(f"Endpoint {url!r} is no address; write it as https://HOST or http://HOST:PORT.")
-        self._client = httpx.Client(base_url=self.url, timeout=httpx.Timeout(30.0, connect=5.0))
+        self._client = httpx.Client(base_url=address, timeout=httpx.Timeout(30.0, connect=5.0))
 
     def __enter__(self) -> Self:
         return self
@@ -65,65 +69,54 @@ class Session:
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
         """What is at a path, as JSON. Raises RefusedError for an answer that is no, UserError when there is none."""
-        answer: Json = self._decode(self._send("GET", path, params=params))
-        return answer
+        return self._persist("GET", path, params=params)
 
     def text(self, path: str, params: Mapping[str, str]) -> str | None:
         """What is at a path, as text; None for any answer but 200. It is asked for once."""
         try:
             answer = self._client.get(path, params=params)
-        except httpx.TransportError:
+        except httpx.RequestError:
             return None
         return answer.text if answer.status_code == httpx.codes.OK else None
 
     def create(self, path: str, body: Json, find: Callable[[], Json | None]) -> Json:
-        """Make something exactly once.
+        """Make something exactly once, and give what `find` or the endpoint says of it.
 
         A dropped connection or a 5xx leaves open whether the endpoint made it, so `find` looks for it before the next
         try.
         """
-        for wait in [*self._retry.waits(), None]:
-            try:
-                answer = self._answer("POST", path, json=body)
-            except httpx.TransportError as error:
-                problem = self._unreachable(error)
-            else:
-                if answer.status_code not in _LATER:
-                    made: Json = self._decode(answer)
-                    return made
-                problem = self._still(answer)
-            if wait is None:
-                raise problem
-            time.sleep(wait)
-            found = find()
-            if found is not None:
-                return found
-        raise AssertionError("the last try returns or raises")
+        return self._persist("POST", path, find, json=body)
 
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def _persist(self, method: str, path: str, find: Callable[[], Json | None] | None = None, **options: Any) -> Json:
         for wait in [*self._retry.waits(), None]:
             try:
                 answer = self._answer(method, path, **options)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 problem = self._unreachable(error)
             else:
                 if answer.status_code not in _LATER:
-                    return answer
+                    return self._decode(answer)
                 problem = self._still(answer)
             if wait is None:
-                raise problem
+                break
             time.sleep(wait)
-        raise AssertionError("the last try returns or raises")
+            found = find() if find else None
+            if found is not None:
+                return found
+        raise problem
 
     def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One try; signs in first when the endpoint asks for it, which it also does when the cookie has grown old."""
         answer = self._client.request(method, path, **options)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
-            self._sign_in()
+            signed_in = self._sign_in()
+            if signed_in.status_code in _LATER:
+                return signed_in
             answer = self._client.request(method, path, **options)
         return answer
 
-    def _sign_in(self) -> None:
+    def _sign_in(self) -> httpx.Response:
+        """Fetch the cookie, and give the last answer on the way: one that says "later" is for the caller to retry."""
         if not self._user or not self._password:
             raise UserError(
                 f"{self.url} asks to sign in; give --user and the password in KUBEFLOW_PASSWORD, or name the stack."
@@ -134,7 +127,7 @@ class Session:
             local = form.url.copy_with(path=f"{form.url.path}/local")
             form = self._client.get(local, follow_redirects=True)
         if form.status_code in _LATER:
-            raise self._still(form)
+            return form
         if form.url.host != httpx.URL(self.url).host or not form.url.path.endswith("/login"):
             raise UserError(
                 f"{self.url} signs people in at {form.url.copy_with(query=None)}, which is no form of Dex's own; "
@@ -143,7 +136,7 @@ class Session:
         data = {"login": self._user, "password": self._password}
         answer = self._client.post(form.url, data=data, follow_redirects=True)
         if answer.status_code in _LATER:
-            raise self._still(answer)
+            return answer
         if answer.url.path.endswith("/login"):
             raise UserError(f"{self.url} refuses user {self._user!r} with this password; check both.")
         if answer.status_code != httpx.codes.OK:
@@ -151,8 +144,9 @@ class Session:
                 f"{self.url} let {self._user!r} sign in, and then answered {answer.status_code} to {answer.url.path}; "
                 "does it set its cookie for https only?"
             )
+        return answer
 
-    def _decode(self, answer: httpx.Response) -> Any:
+    def _decode(self, answer: httpx.Response) -> Json:
         try:
             body = answer.json()
         except ValueError:
@@ -167,7 +161,7 @@ class Session:
         message = body.get("message") or body.get("error") if isinstance(body, dict) else None
         raise RefusedError(answer.status_code, str(message or f"{answer.status_code} {answer.reason_phrase}"))
 
-    def _unreachable(self, error: httpx.TransportError) -> UserError:
+    def _unreachable(self, error: httpx.RequestError) -> UserError:
         reason = " ".join(str(error).split()) or type(error).__name__
         return UserError(
             f"{self.url} cannot be reached ({reason}; tried {self._retry.attempts} times); "
