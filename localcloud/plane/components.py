@@ -47,7 +47,7 @@ def components(
     def client(name: str, *arguments: str, files: Sequence[tuple[Path, str]] = ()) -> Component:
         # These must follow the API server when it moves to another port.
         text = kubeconfig(layout.certificates, name, ports["kube-apiserver"], embed=False)
-        return Component(name, (str(programs.get(name)), *arguments), ((kubeconfig_of(name), text), *files))
+        return Component(name, (str(programs[name]), *arguments), ((kubeconfig_of(name), text), *files))
 
     certificates = layout.certificates
     kwok_file = layout.home / "kwok.yaml"

@@ -76,7 +76,7 @@ def start(root: Path, *, pods: Pods = "instant", seed: int = 0, report: Report =
         layout.home.chmod(0o700)
     except OSError as error:
         raise UserError(f"the control plane cannot keep its files in {layout.home}: {error.strerror}") from error
-    programs = _programs(report)
+    programs = tools.ensure(*COMPONENTS, report=report)
     with _lock(layout):
         return _Starter(layout, read_state(layout), report).run(programs, pods, seed)
 
@@ -137,8 +137,6 @@ class _Starter:
         wanted = components(layout, programs, state.ports, pods=pods, seed=seed)
         try:
             for index, component in enumerate(wanted, start=1):
-                if component.name not in programs:
-                    continue
                 self._component(component, index, len(wanted))
             self._wait_for_work()
         except BaseException:  # also Ctrl-C: nothing may be left half started
@@ -272,15 +270,6 @@ def _plane(layout: Layout, state: State) -> Plane:
         logs=layout.logs,
         pids=layout.pids,
     )
-
-
-def _programs(report: Report) -> dict[str, Path]:
-    programs = tools.ensure(*(name for name in COMPONENTS if name != "controllers"), report=report)
-    try:
-        return programs | tools.ensure("controllers", report=report)
-    except UserError as error:
-        report(Event(subject="controllers", text=f"left out ({error})", index=0, total=0, note=True))
-        return programs
 
 
 def _alive(state: State, name: str) -> bool:
