@@ -23,8 +23,10 @@ class AwsStandIn(TableStandIn):
     server, each over a connection of its own: the connection tells which configuration a call means.
     """
 
+    package = "aws"
+
     def __init__(self, record: Record | None = None) -> None:
-        super().__init__("aws", KINDS, FUNCTIONS)
+        super().__init__(KINDS, FUNCTIONS)
         self._record = record or Record()
         self._sessions: dict[str, Session] = {}
         self._last: Session | None = None

@@ -57,7 +57,8 @@ def _nothing(_: Call) -> None:
 class Kind:
     """One resource type.
 
-    `create` makes it and returns its id; `setup` brings what the creation cannot say up to `inputs` and runs after
+    `create` makes it and returns its id (with outputs that no cloud keeps, when there are such, for `read` to find in
+    `state`); `setup` brings what the creation cannot say up to `inputs` and runs after
     `create` and at each update; `read` gives its outputs, or None when it is gone; `delete` may raise the cloud's
     not-found error. `replaces` names the inputs (dotted below the first level) whose change makes a new resource.
     `computed` names inputs that the cloud chooses when they are left out, `volatile` outputs that each update
@@ -65,7 +66,7 @@ class Kind:
     """
 
     token: str
-    create: Callable[[Call], str]
+    create: Callable[[Call], str | tuple[str, Properties]]
     read: Callable[[Call], Properties | None]
     delete: Callable[[Call], None] = _nothing
     setup: Callable[[Call], None] = _nothing

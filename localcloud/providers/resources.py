@@ -39,8 +39,8 @@ _DIFF = {
 class TableStandIn(StandIn):
     """A stand-in whose resource types and functions are tables."""
 
-    def __init__(self, package: str, kinds: Mapping[str, Kind], functions: Mapping[str, Function]) -> None:
-        super().__init__(package)
+    def __init__(self, kinds: Mapping[str, Kind], functions: Mapping[str, Function]) -> None:
+        super().__init__()
         self.kinds = kinds
         self.functions = functions
 
@@ -117,15 +117,16 @@ class TableStandIn(StandIn):
             return provider_pb2.CreateResponse(properties=encode(properties))
         call = self._call(request, context, inputs=inputs)
         made = self._ask(call, lambda: kind.create(call))
-        call = self._call(request, context, inputs=inputs, id=made)
+        id_, state = made if isinstance(made, tuple) else (made, {})
+        call = self._call(request, context, inputs=inputs, id=id_, state=state)
         try:
             self._ask(call, lambda: kind.setup(call))
         except UserError as error:
             detail = provider_pb2.ErrorResourceInitFailed(
-                id=made, properties=encode(inputs), inputs=encode(inputs), reasons=[str(error)]
+                id=id_, properties=encode(inputs), inputs=encode(inputs), reasons=[str(error)]
             )
             abort_with_detail(context, str(error), detail)
-        return provider_pb2.CreateResponse(id=made, properties=encode(self._outputs(kind, call)))
+        return provider_pb2.CreateResponse(id=id_, properties=encode(self._outputs(kind, call)))
 
     @plain_errors
     def Read(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:  # noqa: N802

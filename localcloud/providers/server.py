@@ -46,9 +46,10 @@ def plain_errors(method: _Method) -> _Method:
 class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     """The part of the protocol that has nothing to do with any one package."""
 
-    def __init__(self, package: str) -> None:
-        self.package = package
-        self.version = importlib.metadata.version(f"pulumi-{package}")
+    package: str
+
+    def __init__(self) -> None:
+        self.version = importlib.metadata.version(f"pulumi-{self.package}")
         self._engine: engine_pb2_grpc.EngineStub | None = None
 
     def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:  # noqa: N802

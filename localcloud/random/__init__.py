@@ -1,0 +1,1 @@
+"""The `random` package: passwords, strings, bytes and ids that live in the stack's state alone."""
