@@ -1,5 +1,6 @@
 """`python -m pipelines`: compile, run, schedule and watch the pipelines; build their image."""
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable
@@ -112,7 +113,7 @@ def run(
         return
     target = Target(url=endpoint, user=user, namespace=namespace)
     with open_api(target, chosen, context.retry) as api:
-        spec, arguments = _prepare(definition, given, chosen, image_name, gpus)
+        spec, arguments = _prepare(definition, given, chosen, api.namespace, image_name, gpus)
         started = api.submit(spec, arguments)
         console.print(
             f"[bold]{started.name}[/] in {api.namespace or 'the one namespace'}, run {started.id}", soft_wrap=True
@@ -150,7 +151,7 @@ def schedule(
     given = _given(definition, params)
     chosen = _read(stack_name, context)
     with open_api(Target(url=endpoint, user=user, namespace=namespace), chosen, context.retry) as api:
-        spec, arguments = _prepare(definition, given, chosen, image_name, gpus)
+        spec, arguments = _prepare(definition, given, chosen, api.namespace, image_name, gpus)
         identifier = api.schedule(spec, arguments, fields)
         console = Console()
         console.print(
@@ -241,7 +242,12 @@ def _image(name: str | None, chosen: stack.Stack | None) -> str:
 
 
 def _prepare(
-    definition: Definition, given: parameters.Arguments, chosen: stack.Stack | None, image_name: str | None, gpus: int
+    definition: Definition,
+    given: parameters.Arguments,
+    chosen: stack.Stack | None,
+    namespace: str,
+    image_name: str | None,
+    gpus: int,
 ) -> tuple[Spec, dict[str, Any]]:
     """What a Kubeflow is sent: the compiled pipeline, and its arguments with what the stack's bucket fills in."""
     if chosen is None and image_name is None:
@@ -252,7 +258,7 @@ def _prepare(
     arguments = dict(given)
     if chosen is not None:
         with stack.environment(chosen):
-            arguments = inputs.in_bucket(definition, given, stack.require_bucket(chosen))
+            arguments = inputs.in_bucket(definition, given, stack.require_bucket(chosen), namespace)
     parameters.require(arguments, spec, definition.name)
     return spec, arguments
 
@@ -261,13 +267,12 @@ def _run_here(
     console: Console, definition: Definition, given: parameters.Arguments, chosen: stack.Stack | None
 ) -> local.Outcome:
     folder = local_dir() / "pipelines" / f"{definition.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
-    if chosen is None:
-        arguments = inputs.on_this_machine(definition, given, folder)
-        result = local.run(definition, arguments, folder, lambda event: show.step_event(console, event))
-    else:
-        with stack.environment(chosen):
+    with stack.environment(chosen) if chosen else contextlib.nullcontext():
+        if chosen:
             arguments = inputs.in_bucket(definition, given, stack.require_bucket(chosen))
-            result = local.run(definition, arguments, folder, lambda event: show.step_event(console, event))
+        else:
+            arguments = inputs.on_this_machine(definition, given, folder)
+        result = local.run(definition, arguments, folder, lambda event: show.step_event(console, event))
     show.outcome(console, result, arguments, definition.results)
     return result
 

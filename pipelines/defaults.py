@@ -1,11 +1,8 @@
 """What pipelines and the stack agree on: names in the bucket, the experiment, the image."""
 
-# Everything that pipelines read and write in the stack's bucket is under this prefix; the roles of their service
-# accounts are granted this prefix and nothing else.
-BUCKET_PREFIX = "pipelines/"
-
-DATASETS_PREFIX = f"{BUCKET_PREFIX}datasets/"
-MODELS_PREFIX = f"{BUCKET_PREFIX}models/"
+# Steps run as a profile's `default-editor`, which may use the profile's own part of the bucket and the shared one
+# (infra/identity.py).
+DATASETS_PREFIX = "shared/datasets/"
 
 EXPERIMENT = "kubeflow-on-pulumi"
 
@@ -19,3 +16,8 @@ ACCELERATOR = "nvidia.com/gpu"
 def object_uri(bucket: str, prefix: str, name: str) -> str:
     """The `s3://` URI of an object under one of the prefixes above."""
     return f"s3://{bucket}/{prefix}{name}"
+
+
+def models_prefix(namespace: str | None) -> str:
+    """Where a profile keeps the models that it publishes; without a profile, where everybody's are."""
+    return f"private/{namespace}/models/" if namespace else "shared/models/"

@@ -7,12 +7,16 @@ from typing import Any
 from infra.errors import UserError
 from pipelines import samples
 from pipelines.catalog import Definition
-from pipelines.defaults import DATASETS_PREFIX, MODELS_PREFIX, object_uri
+from pipelines.defaults import DATASETS_PREFIX, models_prefix, object_uri
 from pipelines.steps.shared import write_bytes
 
 
-def in_bucket(definition: Definition, given: Mapping[str, Any], bucket: str) -> dict[str, Any]:
+def in_bucket(
+    definition: Definition, given: Mapping[str, Any], bucket: str, namespace: str | None = None
+) -> dict[str, Any]:
     """The arguments, with what is missing in the bucket: samples, which are put there first, and names for results.
+
+    Results belong to the profile whose namespace is given, or to everybody.
 
     Raises UserError when a sample cannot be put there.
     """
@@ -20,7 +24,7 @@ def in_bucket(definition: Definition, given: Mapping[str, Any], bucket: str) -> 
         definition,
         given,
         sample_at=lambda name: object_uri(bucket, DATASETS_PREFIX, name),
-        result_at=lambda name: object_uri(bucket, MODELS_PREFIX, name),
+        result_at=lambda name: object_uri(bucket, models_prefix(namespace), name),
     )
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BUCKET = "ada-artifacts"
 MONTHS, SALARY = "management_experience_months", "monthly_salary"
 SAMPLE = Path(__file__).resolve().parents[2] / "pipelines" / "samples" / "salaries.csv"
-MODEL_KEY = "pipelines/models/salary.joblib"
+MODEL_KEY = "shared/models/salary.joblib"
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,8 @@ def test_the_demo_learns_from_the_bucket_and_leaves_model_and_picture(
     assert printed["R2"] == f"{metrics['R2']:,.4g}"
     assert printed["model"] == f"s3://{BUCKET}/{MODEL_KEY}"
 
-    assert cloud.keys() == {MODEL_KEY, "pipelines/datasets/salaries.csv"}
-    assert (
-        cloud.s3.get_object(Bucket=BUCKET, Key="pipelines/datasets/salaries.csv")["Body"].read() == SAMPLE.read_bytes()
-    )
+    assert cloud.keys() == {MODEL_KEY, "shared/datasets/salaries.csv"}
+    assert cloud.s3.get_object(Bucket=BUCKET, Key="shared/datasets/salaries.csv")["Body"].read() == SAMPLE.read_bytes()
     stored = joblib.load(io.BytesIO(cloud.s3.get_object(Bucket=BUCKET, Key=MODEL_KEY)["Body"].read()))
     assert stored.predict(pd.DataFrame({MONTHS: [42]}))[0] == pytest.approx(prediction)
 
@@ -157,7 +155,7 @@ def test_unzip_csv_from_the_bucket(cloud: Cloud, capsys: pytest.CaptureFixture[s
     assert printed["header"] == ", ".join(table.columns)
     assert f"mean {SALARY}" in out
     assert out.split(f"mean {SALARY}")[1].split()[0] == f"{table[SALARY].mean():,.0f}"
-    assert cloud.keys() == {"pipelines/datasets/salaries.zip"}
+    assert cloud.keys() == {"shared/datasets/salaries.zip"}
 
 
 def test_sequential_without_any_stack(
@@ -248,14 +246,14 @@ def test_no_permission_to_put_the_sample(cloud: Cloud, capsys: pytest.CaptureFix
     assert main(["run", "salary", "--local", "--stack", "dev"], cloud.context) == 1
     assert capsys.readouterr().err.startswith(
         "error: The sample for 'dataset' cannot be put in its place: S3 refuses s3:PutObject on "
-        f"s3://{BUCKET}/pipelines/datasets/salaries.csv"
+        f"s3://{BUCKET}/shared/datasets/salaries.csv"
     )
     _stop_asking(cloud)
     assert cloud.keys() == set()
 
 
 def _allow(cloud: Cloud, actions: list[str]) -> None:
-    """From here on the stack's credentials are a user's that may do no more than this in the bucket, and moto checks."""
+    """From here on the stack's credentials are a user's that may do only this in the bucket, and moto checks them."""
     iam = boto3.client(
         "iam",
         endpoint_url=cloud.url,

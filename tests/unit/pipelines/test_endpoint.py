@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
+from infra import identity
 from pipelines.__main__ import main
 from pipelines.endpoint.session import Retry
 from pipelines.stack import Context
@@ -33,6 +36,32 @@ def _password(monkeypatch: pytest.MonkeyPatch) -> None:
 def kubeflow() -> Iterator[Kubeflow]:
     with serve() as running:
         yield running
+
+
+@pytest.fixture
+def bucket() -> Iterator[dict[str, str]]:
+    """A bucket named `ada-artifacts` in moto's S3; gives the environment of its clients."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": "us-west-2",
+    }
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+        region_name="us-east-1",
+    )
+    s3.create_bucket(Bucket="ada-artifacts")
+    yield environment
+    s3.delete_object(Bucket="ada-artifacts", Key="shared/datasets/salaries.csv")
+    s3.delete_bucket(Bucket="ada-artifacts")
+    server.stop()
 
 
 def _at(kubeflow: Kubeflow, user: str = USER) -> list[str]:
@@ -258,6 +287,44 @@ def test_a_stack_gives_endpoint_user_password_and_image(kubeflow: Kubeflow, monk
     images = {each["container"]["image"] for each in run["pipeline_spec"]["deploymentSpec"]["executors"].values()}
     assert len(images) == 1
     assert images.pop().startswith("123456789012.dkr.ecr.us-west-2.amazonaws.com/kubeflow:")
+
+
+def test_what_a_stack_fills_in_is_in_its_bucket_where_the_steps_may_use_it(
+    kubeflow: Kubeflow, bucket: dict[str, str]
+) -> None:
+    outputs = {"bucket": "ada-artifacts", "dashboard_url": kubeflow.url, "dashboard_user": USER}
+    context = Context(
+        outputs=lambda stack: outputs,
+        environment=lambda stack: bucket,
+        retry=CONTEXT.retry,
+        poll_seconds=CONTEXT.poll_seconds,
+    )
+    assert main(["run", "salary", "--stack", "dev", "--param", "months=12"], context) == 0
+    (run,) = kubeflow.runs.values()
+    assert run["runtime_config"]["parameters"] == {
+        "dataset": "s3://ada-artifacts/shared/datasets/salaries.csv",
+        "model": f"s3://ada-artifacts/private/{NAMESPACE}/models/salary.joblib",
+        "months": 12.0,
+    }
+    (allowed,) = [
+        runner.prefixes for runner in identity.runners([NAMESPACE]) if runner.service_account == "default-editor"
+    ]
+    for parameter in ("dataset", "model"):
+        key = run["runtime_config"]["parameters"][parameter].removeprefix("s3://ada-artifacts/")
+        assert key.startswith(allowed)
+
+
+def test_a_pipeline_that_needs_a_file_without_a_stack(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "salary", *_at(kubeflow), *IMAGE], CONTEXT) == 1
+    assert _error(capsys) == (
+        "Pipeline 'salary' needs --param dataset=…, --param model=…; or name a stack, whose bucket then gives them."
+    )
+    assert kubeflow.runs == {}
+
+
+def test_a_pipeline_without_an_image(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "sequential", *_at(kubeflow)], CONTEXT) == 1
+    assert "which image the steps run in" in _error(capsys)
 
 
 def test_a_dashboard_that_is_not_open_is_reached_through_kubectl(
