@@ -27,7 +27,9 @@ from tests.local.cluster import (
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     root = tmp_path_factory.mktemp("controllers")
-    yield Cluster(plane.start(root))
+    running = Cluster(plane.start(root))
+    assert plane.status(root).components["controllers"] == "running"
+    yield running
     plane.stop(root, wipe=True)
 
 
@@ -148,6 +150,15 @@ def test_cert_manager_issues_and_injects_only_while_its_deployments_are_availabl
         return found is not None and "caBundle" in found["spec"]["conversion"]["webhook"]["clientConfig"]
 
     until(injected, "the CRD's conversion has its caBundle")
+    cluster.apply({
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+        "metadata": {"name": "v1.far.example.com", "annotations": inject},
+        "spec": {"group": "far.example.com", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 10,
+                 "service": {"namespace": "signed", "name": "signed"}},
+    })
+    served = cluster.run("wait", "apiservice/v1.far.example.com", "--for=condition=Available", "--timeout=60s")
+    assert served.returncode == 0, served.stderr
+
     cluster.apply({"apiVersion": "signed.example.com/v1", "kind": "Thing",
                    "metadata": {"namespace": "signed", "name": "one"}, "spec": {"size": 3}})
     converted = until(lambda: cluster.get("things.v2.signed.example.com", "one", "-n", "signed"), "converted")

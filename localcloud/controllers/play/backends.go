@@ -114,8 +114,11 @@ func (c *Cluster) fill(ctx context.Context, found configuration) error {
 	if !changed {
 		return nil
 	}
-	c.Log.Info("backend configured itself", "configuration", found.meta.Name, "backend", manager)
-	return found.update(ctx, metav1.UpdateOptions{FieldManager: manager})
+	err := found.update(ctx, metav1.UpdateOptions{FieldManager: manager})
+	if err == nil {
+		c.Log.Info("backend configured itself", "configuration", found.meta.Name, "backend", manager)
+	}
+	return err
 }
 
 // complete sets what Knative's webhook sets beside caBundle, and tells whether that changed anything.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -52,6 +53,7 @@ type Cluster struct {
 	slices    cache.Indexer
 	loops     []*loop
 	injected  map[string]injection // by resource and name; touched by the injector alone
+	replaced  sync.Map             // UID of a webhook configuration -> the version that a write from here replaced
 }
 
 const (

@@ -43,7 +43,14 @@ func (h hook) trust(bundle []byte) bool {
 	return true
 }
 
-// configurations gives every webhook configuration that is not being deleted.
+// fresh tells whether the cached configuration is worth looking at: it is not being deleted, and not
+// one of which a newer version was just written here, on which another write would only conflict.
+func (c *Cluster) fresh(cached metav1.Object) bool {
+	written, ok := c.replaced.Load(cached.GetUID())
+	return cached.GetDeletionTimestamp() == nil && !(ok && written == cached.GetResourceVersion())
+}
+
+// configurations gives every webhook configuration that is fresh.
 func (c *Cluster) configurations() ([]configuration, error) {
 	registration := c.informers.Admissionregistration().V1()
 	mutating, err := registration.MutatingWebhookConfigurations().Lister().List(labels.Everything())
@@ -56,22 +63,30 @@ func (c *Cluster) configurations() ([]configuration, error) {
 	}
 	var all []configuration
 	for _, cached := range mutating {
-		if cached.DeletionTimestamp == nil {
+		if c.fresh(cached) {
 			all = append(all, c.mutating(cached.DeepCopy()))
 		}
 	}
 	for _, cached := range validating {
-		if cached.DeletionTimestamp == nil {
+		if c.fresh(cached) {
 			all = append(all, c.validating(cached.DeepCopy()))
 		}
 	}
 	return all, nil
 }
 
+// replace remembers which version of an object a successful write has replaced.
+func (c *Cluster) replace(object metav1.Object, err error) error {
+	if err == nil {
+		c.replaced.Store(object.GetUID(), object.GetResourceVersion())
+	}
+	return err
+}
+
 func (c *Cluster) mutating(object *admissionregistrationv1.MutatingWebhookConfiguration) configuration {
 	made := configuration{meta: &object.ObjectMeta, update: func(ctx context.Context, options metav1.UpdateOptions) error {
 		_, err := c.client.AdmissionregistrationV1().MutatingWebhookConfigurations().Update(ctx, object, options)
-		return err
+		return c.replace(object, err)
 	}}
 	for i := range object.Webhooks {
 		h := &object.Webhooks[i]
@@ -83,7 +98,7 @@ func (c *Cluster) mutating(object *admissionregistrationv1.MutatingWebhookConfig
 func (c *Cluster) validating(object *admissionregistrationv1.ValidatingWebhookConfiguration) configuration {
 	made := configuration{meta: &object.ObjectMeta, update: func(ctx context.Context, options metav1.UpdateOptions) error {
 		_, err := c.client.AdmissionregistrationV1().ValidatingWebhookConfigurations().Update(ctx, object, options)
-		return err
+		return c.replace(object, err)
 	}}
 	for i := range object.Webhooks {
 		h := &object.Webhooks[i]

@@ -74,8 +74,11 @@ func (c *Cluster) syncInjector(ctx context.Context) error {
 		if !changed {
 			return nil
 		}
-		c.Log.Info("injected", "configuration", found.meta.Name)
-		return found.update(ctx, metav1.UpdateOptions{FieldManager: injectorManager})
+		err := found.update(ctx, metav1.UpdateOptions{FieldManager: injectorManager})
+		if err == nil {
+			c.Log.Info("injected", "configuration", found.meta.Name)
+		}
+		return err
 	}); err != nil {
 		return err
 	}

@@ -17,7 +17,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Facts on what a Profile becomes: kubeflow/kubeflow, components/profile-controller/controllers.
+// Facts on what a Profile becomes: kubeflow/kubeflow, components/profile-controller/controllers. Its
+// finalizer is the only one to play: no other custom resource that a release renders carries one in
+// life. Trainer's on a runtime comes with the first TrainJob, metacontroller's with a finalize hook
+// (the release's has none), Katib's and KServe's with experiments and inference services.
 const (
 	profileFinalizer = "profile-finalizer"
 	profileManager   = "profile-controller"

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// The EBS CSI driver's parts that a claim needs: the provisioner and the attacher. Binding, the
-// choice of a node and the protection of what is in use are Kubernetes' own and run for real.
+// What a claim needs of the EBS CSI driver is its provisioner. Binding, the choice of a node and the
+// protection of what is in use are Kubernetes' own and run for real; fake nodes attach nothing.
 const (
 	ebsDriver             = "ebs.csi.aws.com"
 	provisionerAnnotation = "volume.kubernetes.io/storage-provisioner" // set by kube-controller-manager: it asks
@@ -20,9 +20,9 @@ const (
 )
 
 func (c *Cluster) playVolumes() error {
-	core, storage := c.informers.Core().V1(), c.informers.Storage().V1()
+	core := c.informers.Core().V1()
 	_, err := c.play("volumes", c.syncVolumes, core.PersistentVolumeClaims().Informer(), core.PersistentVolumes().Informer(),
-		storage.StorageClasses().Informer(), storage.VolumeAttachments().Informer())
+		c.informers.Storage().V1().StorageClasses().Informer())
 	return err
 }
 
@@ -35,17 +35,10 @@ func (c *Cluster) syncVolumes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	attachments, err := c.informers.Storage().V1().VolumeAttachments().Lister().List(labels.Everything())
-	if err != nil {
-		return err
-	}
 	if err := each(claims, func(claim *corev1.PersistentVolumeClaim) error { return c.provision(ctx, claim) }); err != nil {
 		return err
 	}
-	if err := each(volumes, func(volume *corev1.PersistentVolume) error { return c.reclaim(ctx, volume) }); err != nil {
-		return err
-	}
-	return each(attachments, func(attachment *storagev1.VolumeAttachment) error { return c.attach(ctx, attachment) })
+	return each(volumes, func(volume *corev1.PersistentVolume) error { return c.reclaim(ctx, volume) })
 }
 
 // provision makes the volume that a claim asks for.
@@ -142,16 +135,5 @@ func (c *Cluster) reclaim(ctx context.Context, volume *corev1.PersistentVolume) 
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
-	return err
-}
-
-// attach says that a volume is attached to its node.
-func (c *Cluster) attach(ctx context.Context, cached *storagev1.VolumeAttachment) error {
-	if cached.Spec.Attacher != ebsDriver || cached.Status.Attached || cached.DeletionTimestamp != nil {
-		return nil
-	}
-	attachment := cached.DeepCopy()
-	attachment.Status.Attached = true
-	_, err := c.client.StorageV1().VolumeAttachments().UpdateStatus(ctx, attachment, metav1.UpdateOptions{FieldManager: ebsDriver})
 	return err
 }
