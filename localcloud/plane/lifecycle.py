@@ -130,6 +130,7 @@ class _Starter:
     def run(self, programs: dict[str, Path], pods: Pods, seed: int) -> Plane:
         layout, state = self._layout, self._state
         certificates.ensure(layout.certificates)
+        self._forget_the_dead()
         state.ports = self._ports()
         if state.processes and state.pods != pods:
             self._note(f"pods start {pods} from now on, not {state.pods}")
@@ -145,15 +146,21 @@ class _Starter:
             raise
         return _plane(layout, state)
 
+    def _forget_the_dead(self) -> None:
+        state = self._state
+        dead = [name for name in COMPONENTS if name in state.processes and not _alive(state, name)]
+        if dead:
+            listed = ", ".join(f"{name} (pid {state.processes.pop(name).pid})" for name in dead)
+            end = "is not running any more; it is" if len(dead) == 1 else "are not running any more; they are"
+            self._note(f"{listed} {end} started again")
+
     def _component(self, component: Component, index: int, total: int) -> None:
         layout, state, name = self._layout, self._state, component.name
         record = state.processes.get(name)
-        if record and _alive(state, name):
+        if record:
             if record.wanted == component.digest:
                 return
             _end(state, [name])
-        elif record:
-            self._note(f"{name} (pid {record.pid}) is not running any more; it is started again")
         since = time.monotonic()
         self._report(Event(subject=name, text="starting", index=index, total=total))
         for path, content in component.files:

@@ -44,11 +44,12 @@ def identity(pid: int) -> str | None:
 
 
 def parse_stat(text: str, boot: str) -> str | None:
-    """Boot and start time (ticks since boot) from a line of /proc/<pid>/stat, or None for a zombie."""
+    """Boot and start time (ticks since boot) from a line of /proc/<pid>/stat, or None when all of it has ended."""
     # The second field is the command in parentheses, which may itself hold spaces and parentheses.
     fields = text.rpartition(")")[2].split()
-    state, ticks = fields[0], fields[19]
-    return None if state in "ZX" else f"{boot}:{ticks}"
+    state, threads, ticks = fields[0], int(fields[17]), fields[19]
+    # A killed process shows as a zombie while its other threads still hold its ports.
+    return None if state in "ZX" and threads <= 1 else f"{boot}:{ticks}"
 
 
 def alive(pid: int, started: str) -> bool:

@@ -104,12 +104,16 @@ def test_ending_nothing_is_quick() -> None:
     assert time.monotonic() - since < 1
 
 
-LINE = "4242 (a (strange) name) {state} 1 4242 4242 0 -1 4194560 1 0 0 0 1 0 0 0 20 0 1 0 987654 0 0 0"
+LINE = "4242 (a (strange) name) {state} 1 4242 4242 0 -1 4194560 1 0 0 0 1 0 0 0 20 0 {threads} 0 987654 0 0 0"
 
 
 def test_the_start_is_found_behind_any_name() -> None:
-    assert processes.parse_stat(LINE.format(state="S"), "boot") == "boot:987654"
+    assert processes.parse_stat(LINE.format(state="S", threads=9), "boot") == "boot:987654"
 
 
 def test_a_zombie_has_no_start() -> None:
-    assert processes.parse_stat(LINE.format(state="Z"), "boot") is None
+    assert processes.parse_stat(LINE.format(state="Z", threads=1), "boot") is None
+
+
+def test_a_zombie_with_threads_still_holds_its_ports() -> None:
+    assert processes.parse_stat(LINE.format(state="Z", threads=3), "boot") == "boot:987654"
