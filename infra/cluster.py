@@ -1,7 +1,7 @@
 """The Kubernetes cluster: a new one on EKS, or one that exists."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -25,6 +25,9 @@ NODE_POLICIES = (
     "AmazonEC2ContainerRegistryReadOnly",
     "AmazonSSMManagedInstanceCore",
 )
+
+# A group's name has 63 characters, of which the provider's suffix takes 26.
+NODE_GROUP_PREFIX = 36
 
 # pulumi-kubernetes's defaults, 50 and 120, make an `up` of 700 objects wait for its own client.
 CLIENT_QPS, CLIENT_BURST = 400, 800
@@ -50,7 +53,7 @@ class ClusterArgs:
     version: str
     region: str
     vpc_id: pulumi.Input[str]
-    private_subnet_ids: pulumi.Output[list[str]]
+    private_subnet_ids: Sequence[pulumi.Input[str]]
     public_access_cidrs: tuple[str, ...]
     log_retention_days: int
     administrators: tuple[str, ...]
@@ -135,7 +138,7 @@ class Cluster(pulumi.ComponentResource):
             name=args.cluster_name,
             version=args.version,
             vpc_id=args.vpc_id,
-            private_subnet_ids=args.private_subnet_ids.apply(lambda ids: ids[:CONTROL_PLANE_ZONES]),
+            private_subnet_ids=args.private_subnet_ids[:CONTROL_PLANE_ZONES],
             kubernetes_service_ip_address_range=str(cidr.SERVICE_CIDR),
             authentication_mode=pulumi_eks.AuthenticationMode.API,
             access_entries={access_entry_name(arn): self._access_entry(arn) for arn in args.administrators},
@@ -174,7 +177,7 @@ class Cluster(pulumi.ComponentResource):
     def _nodes(self) -> pulumi_eks.ManagedNodeGroup:
         name, args = self._name, self._args
         role = aws_iam.Role(
-            f"{name}-node",
+            iam.fitting(f"{name}-node", iam.LONGEST_ROLE),
             description=f"Nodes of {args.cluster_name}",
             assume_role_policy=iam.to_json(iam.service_trust_policy("ec2.amazonaws.com")),
             tags=self._tags,
@@ -193,6 +196,8 @@ class Cluster(pulumi.ComponentResource):
         return pulumi_eks.ManagedNodeGroup(
             f"{name}-nodes",
             cluster=self._eks,
+            # Subnets, disk and instance type are fixed for a group's life: with a new name the next one is there first.
+            node_group_name_prefix=f"{args.cluster_name[:NODE_GROUP_PREFIX]}-",
             node_role_arn=role.arn,
             instance_types=[args.instance_type],
             ami_type="AL2023_x86_64_STANDARD",

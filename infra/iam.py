@@ -1,10 +1,14 @@
 """IAM documents: pure functions from names to policies, so that who may do what is read, and tested, in one place."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
 Document = dict[str, Any]
+
+# What IAM allows for a role's name, and S3 for a bucket's, less the provider's own suffix.
+LONGEST_ROLE, LONGEST_BUCKET = 64 - 8, 63 - 8
 
 
 def partition(region: str) -> str:
@@ -12,6 +16,17 @@ def partition(region: str) -> str:
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def fitting(name: str, longest: int) -> str:
+    """A name of at most `longest` characters: itself, or its start and a hash that keeps two long names apart.
+
+    The provider adds 8 random characters to what it names after a resource, and fails when there is no room for them.
+    """
+    if len(name) <= longest:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: longest - len(digest) - 1].rstrip('-')}-{digest}"
 
 
 def managed_policy(region: str, name: str) -> str:

@@ -172,7 +172,7 @@ def irsa_role(
         lambda known: iam.to_json(iam.irsa_trust_policy(known[0], known[1], namespace, service_account))
     )
     return aws_iam.Role(
-        name,
+        iam.fitting(name, iam.LONGEST_ROLE),
         description=f"For the service account {namespace}/{service_account}",
         assume_role_policy=trust,
         tags=dict(tags),

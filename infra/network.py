@@ -31,8 +31,8 @@ class Network(pulumi.ComponentResource):
     """
 
     vpc_id: pulumi.Output[str]
-    public_subnet_ids: pulumi.Output[list[str]]
-    private_subnet_ids: pulumi.Output[list[str]]
+    public_subnet_ids: list[pulumi.Output[str]]
+    private_subnet_ids: list[pulumi.Output[str]]
 
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Network", name, None, opts)
@@ -79,15 +79,13 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
         self.vpc_id = self._vpc.id
-        self.public_subnet_ids = pulumi.Output.all(
-            *(self._routed("public", zone, subnet, public_table, public_route) for zone, subnet in public.items())
-        )
-        self.private_subnet_ids = pulumi.Output.all(
-            *(
-                self._routed("private", zone, subnet, tables[zone], private_routes[zone])
-                for zone, subnet in private.items()
-            )
-        )
+        self.public_subnet_ids = [
+            self._routed("public", zone, subnet, public_table, public_route) for zone, subnet in public.items()
+        ]
+        self.private_subnet_ids = [
+            self._routed("private", zone, subnet, tables[zone], private_routes[zone])
+            for zone, subnet in private.items()
+        ]
         self.register_outputs(
             {
                 "vpc_id": self.vpc_id,

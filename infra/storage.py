@@ -34,7 +34,12 @@ class Storage(pulumi.ComponentResource):
         super().__init__("kubeflow:infra:Storage", name, None, opts)
         keep = args.on_destroy == "keep"
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
-        bucket = s3.Bucket(f"{name}-artifacts", force_destroy=not keep, tags=dict(args.tags), opts=child)
+        bucket = s3.Bucket(
+            iam.fitting(f"{name}-artifacts", iam.LONGEST_BUCKET),
+            force_destroy=not keep,
+            tags=dict(args.tags),
+            opts=child,
+        )
         s3.BucketOwnershipControls(
             f"{name}-ownership",
             bucket=bucket.bucket,

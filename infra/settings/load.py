@@ -35,7 +35,8 @@ _RETENTION_DAYS = ("1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "18
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_ROLE_NAME = re.compile(r"[\w+=,.@-]{1,40}", re.ASCII)
+_ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
+_ROLE_NAME_LENGTH = 64
 _REPOSITORY = re.compile(r"(?=.{2,256}$)[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*")
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+", re.ASCII)
@@ -173,7 +174,7 @@ def _cluster(raw: RawSettings, project: str, stack: str, secret_keys: Collection
     retention = raw.text("clusterLogRetentionDays", _RETENTION_DAYS)
     return ClusterSettings(
         mode=mode,
-        name=_matching(raw, "clusterName", _CLUSTER_NAME, "a cluster name") or f"{project}-{stack}",
+        name=_cluster_name(raw, f"{project}-{stack}"),
         version=version,
         kubeconfig=Secret(content) if content else None,
         context=given["clusterContext"] or None,
@@ -182,8 +183,26 @@ def _cluster(raw: RawSettings, project: str, stack: str, secret_keys: Collection
         public_access_cidrs=_public_cidrs(raw),
         log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
         administrators=administrators,
-        administrator_role=_required(raw, "clusterAdministratorRole", _ROLE_NAME, "a role name"),
+        administrator_role=_administrator_role(raw, stack),
     )
+
+
+def _cluster_name(raw: RawSettings, default: str) -> str:
+    name = _matching(raw, "clusterName", _CLUSTER_NAME, "a cluster name") or default
+    if raw.sound("clusterName") and not _CLUSTER_NAME.fullmatch(name):
+        raw.problem("clusterName", f"is not set, and EKS allows no dot as in {name}; set it.")
+    return name
+
+
+def _administrator_role(raw: RawSettings, stack: str) -> str:
+    role = _required(raw, "clusterAdministratorRole", _ROLE_NAME, "a role name")
+    name = f"{role}-{stack}"
+    if len(name) > _ROLE_NAME_LENGTH:
+        raw.problem(
+            "clusterAdministratorRole",
+            f"{role!r} makes the role {name}, longer than {_ROLE_NAME_LENGTH} characters; shorten it.",
+        )
+    return role
 
 
 def _check_version(raw: RawSettings, version: str, today: date) -> None:

@@ -40,7 +40,8 @@ class ClusterSettings:
     """The cluster to create, or where to find the one that exists.
 
     `kubeconfig` is a path or the content of a file; `context` is a context in it (or in kubectl's default file);
-    `stack` is another stack whose outputs `kubeconfig` and `oidc_provider_arn` are used.
+    `stack` is another stack whose outputs `kubeconfig` and `oidc_provider_arn` are used. The role's name
+    is `administrator_role` and the stack's name.
     """
 
     mode: Literal["create", "existing"]

@@ -28,6 +28,7 @@ class RawSettings:
         self._config = config
         self._read: set[str] = set()
         self._wrong: set[str] = set()
+        self._missing: list[str] = []
         self.problems: list[str] = []
 
     def problem(self, key: str, sentence: str) -> None:
@@ -44,7 +45,8 @@ class RawSettings:
         self._read.add(key)
         value = self._config.get(self._prefix + key)
         if value is None:
-            self.problem(key, "has no value and no default; run in the folder of Pulumi.yaml.")
+            self._wrong.add(key)
+            self._missing.append(key)
             return ""
         value = value.strip()
         if allowed and value not in allowed:
@@ -114,8 +116,10 @@ class RawSettings:
 
     def raise_problems(self, stack: str) -> None:
         """Raise SettingsError when there is any problem."""
-        if self.problems:
-            raise SettingsError(stack, self.problems)
+        missing = ", ".join(self._missing)
+        untold = [f"No value and no default for {missing}; run in the folder of Pulumi.yaml."] if missing else []
+        if untold or self.problems:
+            raise SettingsError(stack, untold + self.problems)
 
     def _json(self, key: str, kind: type, name: str) -> Any:
         value = self.text(key)

@@ -23,7 +23,7 @@ def cluster(**changes: Any) -> Recording:
                 version=found.cluster.version,
                 region=found.region,
                 vpc_id="vpc-1",
-                private_subnet_ids=pulumi.Output.from_input(["a", "b", "c", "d"]),
+                private_subnet_ids=["a", "b", "c", "d"],
                 public_access_cidrs=found.cluster.public_access_cidrs,
                 log_retention_days=found.cluster.log_retention_days,
                 administrators=found.cluster.administrators,
@@ -131,6 +131,7 @@ def test_the_node_group_is_five_m5_xlarge_on_al2023() -> None:
         "1.35",
     )
     assert found["scalingConfig"] == {"minSize": 5, "desiredSize": 5, "maxSize": 8}
+    assert found["nodeGroupNamePrefix"] == "kubeflow-dev-"
     assert found["launchTemplate"] == {"id": "c-node-id", "version": "3"}
 
 

@@ -2,6 +2,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra import iam
 from infra.cluster import access_entry_name
@@ -79,6 +81,14 @@ def test_arns_follow_the_region_s_partition(region: str, partition: str) -> None
     assert iam.managed_policy(region, "P") == f"arn:{partition}:iam::aws:policy/P"
     assert iam.account_root(region, "123456789012") == f"arn:{partition}:iam::123456789012:root"
     assert cluster_access_policy(region, "P") == f"arn:{partition}:eks::aws:cluster-access-policy/P"
+
+
+@given(st.text("ab-", min_size=1, max_size=120), st.text("ab-", min_size=1, max_size=120))
+def test_names_fit_and_stay_apart(one: str, other: str) -> None:
+    short, longest = iam.fitting(one, 56), 56
+    assert len(short) <= longest
+    assert (short == one) == (len(one) <= longest)
+    assert (short == iam.fitting(other, longest)) == (one == other)
 
 
 def test_the_issuer_is_read_from_its_provider() -> None:

@@ -35,7 +35,9 @@ def test_every_declared_key_is_read_and_every_read_key_is_declared() -> None:
         without = {key: value for key, value in config.items() if key != f"kubeflow:{setting.key}"}
         with pytest.raises(SettingsError) as caught:
             load("kubeflow", "dev", without, today=TODAY, secret_keys=["kubeflow:dashboardPassword"])
-        assert f"{setting.key} has no value and no default; run in the folder of Pulumi.yaml." in caught.value.problems
+        assert caught.value.problems == (
+            f"No value and no default for {setting.key}; run in the folder of Pulumi.yaml.",
+        )
 
 
 def test_values_of_every_kind_are_read() -> None:
@@ -109,6 +111,10 @@ def test_values_of_every_kind_are_read() -> None:
             {"clusterAdministrators": ["arn:aws:sts::123456789012:assumed-role/ops/me"]},
             "clusterAdministrators 'arn:aws:sts::123456789012:assumed-role/ops/me' is not a user or role; ",
         ),
+        (
+            {"clusterAdministratorRole": "r" * 61},
+            f"clusterAdministratorRole '{'r' * 61}' makes the role {'r' * 61}-dev, longer than 64 characters; ",
+        ),
         ({"clusterAdministratorRole": ""}, "clusterAdministratorRole is empty; write a role name, "),
         ({"nodesInstanceType": "big"}, "nodesInstanceType 'big' is not an EC2 instance type."),
         ({"nodesMin": "many"}, "nodesMin 'many' is not a whole number; choose one from 1 to 450."),
@@ -175,6 +181,13 @@ def test_a_path_to_a_kubeconfig_needs_no_encryption() -> None:
     found = settings(clusterMode="existing", clusterKubeconfig="~/.kube/config").cluster
     assert found.kubeconfig is not None
     assert found.kubeconfig.reveal() == "~/.kube/config"
+
+
+def test_a_stack_s_name_may_be_no_cluster_s() -> None:
+    assert problems("feature.one") == (
+        "clusterName is not set, and EKS allows no dot as in kubeflow-feature.one; set it.",
+    )
+    assert settings("feature.one", clusterName="one").cluster.name == "one"
 
 
 def test_all_problems_are_told_at_once() -> None:
