@@ -9,6 +9,8 @@ from infra.errors import UserError
 from localcloud.tools.catalog import ReleasedTool, Tool
 
 _OLDEST_GO = (1, 25)
+_ADVICE = "install it from https://go.dev/dl, or by `apt install golang-go` or `brew install go` if that is new enough"
+_GO_TOO_OLD = re.compile(r"requires go >= (\S+) \(running go (\S+?)[;)]")
 _NO_NETWORK = re.compile(
     r"dial tcp|no such host|i/o timeout|connection refused|network is unreachable|module lookup disabled|TLS handshake"
 )
@@ -33,16 +35,13 @@ def build(tool: Tool, program: Path) -> str:
 def find_go(wanted_for: str) -> str:
     """The Go command. Raises UserError when it is missing or too old."""
     go = shutil.which("go")
-    advice = (
-        "install it from https://go.dev/dl, or by `apt install golang-go` or `brew install go` if that is new enough"
-    )
     oldest = ".".join(map(str, _OLDEST_GO))
     if go is None:
-        raise UserError(f"Go {oldest} or newer is needed to build {wanted_for}, and there is no `go` on PATH: {advice}")
+        raise UserError(f"Go {oldest} or newer is needed to build {wanted_for}, and no `go` is on PATH: {_ADVICE}")
     asked = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout.strip()
     version = re.match(r"go(\d+)\.(\d+)", asked)
     if version and (int(version[1]), int(version[2])) < _OLDEST_GO:
-        raise UserError(f"Go {oldest} or newer is needed to build {wanted_for}, and {go} is {asked[2:]}: {advice}")
+        raise UserError(f"Go {oldest} or newer is needed to build {wanted_for}, and {go} is {asked[2:]}: {_ADVICE}")
     return go
 
 
@@ -63,6 +62,8 @@ def environment() -> dict[str, str]:
 def explain(name: str, stderr: str) -> str:
     """One sentence for a failed build, from what `go` wrote."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip() and not line.startswith("go: downloading")]
+    if (old := _GO_TOO_OLD.search(stderr)) is not None:
+        return f"Go {old[1]} or newer is needed to build {name}, and this is {old[2]}: {_ADVICE}"
     if _NO_NETWORK.search(stderr):
         reason = next(line for line in lines if _NO_NETWORK.search(line))
         return (

@@ -39,6 +39,8 @@ def fetch(download: Download, program: Path) -> None:
         raise UnreachableError(f"{error.request.url.host} cannot be reached ({error})") from error
     except httpx.HTTPError as error:
         raise UnavailableError(f"{error.request.url} cannot be read ({error})") from error
+    except (ImportError, ValueError, httpx.InvalidURL) as error:  # a proxy setting that httpx cannot follow
+        raise UnreachableError(f"the proxy of the environment cannot be used ({error})") from error
     found = hashlib.sha256(content).hexdigest()
     if found != wanted:
         raise UnavailableError(f"{download.url} has the SHA-256 sum {found}, but {download.checksums} says {wanted}")

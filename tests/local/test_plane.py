@@ -134,6 +134,17 @@ def test_a_pod_goes_soon_and_others_finalizers_hold_it(cluster: Cluster) -> None
     until(lambda: cluster.get("pod", "held") is None, "the pod is gone", 10)
 
 
+def test_a_pod_that_was_marked_not_ready_is_marked_back(cluster: Cluster) -> None:
+    """The node controller does so to all pods of a node whose heartbeats are late."""
+    cluster.apply(pod("marked"))
+    until(lambda: "marked" in running_pods(cluster), "the pod runs")
+    patch = {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "NodeNotReady"}]}}
+    done = cluster.run("patch", "pod", "marked", "--subresource=status", "-p", json.dumps(patch))
+    assert done.returncode == 0, done.stderr
+    done = cluster.run("wait", "--for=condition=Ready", "pod/marked", "--timeout=30s")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_namespace_with_pods_goes_whole(cluster: Cluster) -> None:
     cluster.apply(namespace("passing"), deployment("passing", "web", replicas=2))
     cluster.available("passing", "web")

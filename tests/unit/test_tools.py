@@ -165,6 +165,11 @@ def test_a_missing_module_proxy_is_told_as_such() -> None:
     assert "\n" not in said
 
 
+def test_a_go_that_the_modules_find_too_old_is_told_as_such() -> None:
+    said = build.explain("pulumi", "go: go.mod requires go >= 1.25.11 (running go 1.25.3; GOTOOLCHAIN=local)\n")
+    assert said.startswith("Go 1.25.11 or newer is needed to build pulumi, and this is 1.25.3: install it")
+
+
 def test_no_go(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, released(tmp_path, "tool"))
     monkeypatch.setenv("PATH", str(path))

@@ -108,6 +108,13 @@ def test_an_unreachable_host(tmp_path: Path) -> None:
         fetch(Download(url=url, checksums=url), tmp_path / "tool")
 
 
+def test_a_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "gopher://127.0.0.1:1")
+    with pytest.raises(UnreachableError, match="proxy"):
+        fetch(Download(url="https://example.com/tool", checksums="https://example.com/sums"), tmp_path / "tool")
+
+
 def test_an_archive_without_the_program() -> None:
     with pytest.raises(UnavailableError, match="does not contain folder/tool"):
         unpack(archive("folder/other", b"x"), "folder/tool", "https://example.com/a.tar.gz")
