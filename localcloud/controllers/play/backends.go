@@ -172,7 +172,7 @@ func (c *Cluster) fillMountedSecrets(ctx context.Context, service admission.Serv
 
 func (c *Cluster) fillSecret(ctx context.Context, service admission.Service, secretName string, keys [3]string) error {
 	cached := c.secret(service.Namespace, secretName)
-	if cached == nil || len(cached.Data) > 0 || cached.DeletionTimestamp != nil {
+	if cached == nil || len(cached.Data) > 0 || !c.fresh(cached) {
 		return nil
 	}
 	pair, err := c.Authority.Issue(authority.Request{CommonName: service.Host(), DNSNames: []string{service.Host()}})
@@ -182,7 +182,7 @@ func (c *Cluster) fillSecret(ctx context.Context, service admission.Service, sec
 	secret := cached.DeepCopy()
 	secret.Data = map[string][]byte{keys[0]: pair.Certificate, keys[1]: pair.Key, keys[2]: c.Authority.Bundle()}
 	_, err = c.client.CoreV1().Secrets(secret.Namespace).Update(ctx, secret, metav1.UpdateOptions{FieldManager: service.Name})
-	return err
+	return c.replace(cached, err)
 }
 
 const (

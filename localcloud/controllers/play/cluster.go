@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
@@ -53,7 +54,8 @@ type Cluster struct {
 	slices    cache.Indexer
 	loops     []*loop
 	injected  map[string]injection // by resource and name; touched by the injector alone
-	replaced  sync.Map             // UID of a webhook configuration -> the version that a write from here replaced
+	replaced  sync.Map             // UID of an object -> the version that a write from here replaced
+	told      map[types.UID]string // what the pod's last event said; touched by the mounts part alone
 }
 
 const (
@@ -81,7 +83,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		Options: options, config: config, client: client, dynamic: dynamicClient, injected: map[string]injection{},
+		Options: options, config: config, client: client, dynamic: dynamicClient, injected: map[string]injection{}, told: map[types.UID]string{},
 		informers: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(slim)),
 		metadata:  metadatainformer.NewSharedInformerFactoryWithOptions(metadataClient, 0, metadatainformer.WithTransform(slim)),
 	}

@@ -43,7 +43,7 @@ func (h hook) trust(bundle []byte) bool {
 	return true
 }
 
-// fresh tells whether the cached configuration is worth looking at: it is not being deleted, and not
+// fresh tells whether a cached object is worth looking at: it is not being deleted, and not
 // one of which a newer version was just written here, on which another write would only conflict.
 func (c *Cluster) fresh(cached metav1.Object) bool {
 	written, ok := c.replaced.Load(cached.GetUID())

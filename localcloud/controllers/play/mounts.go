@@ -188,6 +188,9 @@ func (c *Cluster) keysOf(namespace, kind, name string) ([]string, bool) {
 
 // tell leaves a kubelet's event on a pod that cannot start, one for each state it is in.
 func (c *Cluster) tell(ctx context.Context, pod *corev1.Pod, message string) error {
+	if c.told[pod.UID] == message {
+		return nil
+	}
 	sum := sha256.Sum256([]byte(message))
 	now := metav1.Now()
 	_, err := c.client.CoreV1().Events(pod.Namespace).Create(ctx, &corev1.Event{
@@ -199,8 +202,9 @@ func (c *Cluster) tell(ctx context.Context, pod *corev1.Pod, message string) err
 		Source:         corev1.EventSource{Component: "kubelet", Host: pod.Spec.NodeName},
 		FirstTimestamp: now, LastTimestamp: now,
 	}, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		return nil
+	if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return err
 	}
-	return err
+	c.told[pod.UID] = message
+	return nil
 }
