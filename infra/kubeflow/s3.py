@@ -82,10 +82,8 @@ def _fill(manifest: Manifest, store: ArtifactStore, join: Callable[..., Any]) ->
     if _is(manifest, "ConfigMap", "kfp-launcher"):
         credentials = {"fromEnv": True}
         default = {"endpoint": store.host, "region": store.region, "disableSSL": False, "credentials": credentials}
-        root = join("s3://{bucket}/v2/artifacts", bucket=store.bucket)
-        return _with_data(
-            manifest, {"defaultPipelineRoot": root, "providers": json.dumps({"s3": {"default": default}})}
-        )
+        providers = json.dumps({"s3": {"default": default}})
+        return _with_data(manifest, {"defaultPipelineRoot": join(_ROOT, bucket=store.bucket), "providers": providers})
     if _is(manifest, "ConfigMap", "workflow-controller-configmap"):
         return _with_data(manifest, {"artifactRepository": join(_repository(store), bucket=store.bucket)})
     if any(_is(manifest, "ServiceAccount", name) for name in PLATFORM_ACCOUNTS):

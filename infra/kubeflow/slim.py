@@ -5,9 +5,10 @@ a release's bytes), or would come back as a difference in the next preview becau
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
+from infra.kubeflow.graph.kinds import CLUSTER_SCOPED
 from infra.kubeflow.objects import Manifest, group_of
 
 # Groups whose objects the API server decodes into Go types, where a null field is an absent one. A custom resource may
@@ -15,19 +16,6 @@ from infra.kubeflow.objects import Manifest, group_of
 _TYPED_GROUPS = {"", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"}
 # Maps from text to text inside those: there a null is an empty text.
 _TEXT_MAPS = {"annotations", "binaryData", "data", "labels", "matchLabels", "nodeSelector", "selector", "stringData"}
-
-_CLUSTER_SCOPED = {
-    ("", "Namespace"),
-    ("", "PersistentVolume"),
-    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
-    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"),
-    ("apiregistration.k8s.io", "APIService"),
-    ("rbac.authorization.k8s.io", "ClusterRole"),
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
-    ("scheduling.k8s.io", "PriorityClass"),
-    ("storage.k8s.io", "StorageClass"),
-}
 
 
 def slim(objects: Iterable[Manifest]) -> list[Manifest]:
@@ -37,7 +25,7 @@ def slim(objects: Iterable[Manifest]) -> list[Manifest]:
     of cluster-scoped objects, null fields, and the empty `data` of Secrets that a controller fills.
     """
     given = list(objects)
-    cluster_scoped = _CLUSTER_SCOPED | _custom_cluster_scoped(given)
+    cluster_scoped = CLUSTER_SCOPED | _custom_cluster_scoped(given)
     return [_slim(manifest, cluster_scoped) for manifest in given]
 
 
@@ -81,7 +69,7 @@ def _custom_cluster_scoped(objects: list[Manifest]) -> set[tuple[str, str]]:
     }
 
 
-def _slim(manifest: Manifest, cluster_scoped: set[tuple[str, str]]) -> Manifest:
+def _slim(manifest: Manifest, cluster_scoped: Collection[tuple[str, str]]) -> Manifest:
     group, kind = group_of(manifest), manifest["kind"]
     result = {**manifest}
     metadata = {key: value for key, value in manifest["metadata"].items() if value is not None}

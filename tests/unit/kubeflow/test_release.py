@@ -30,8 +30,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+def env(tmp_path: Path, kustomize: str) -> dict[str, str]:
+    shell = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    return {**shell, "XDG_CACHE_HOME": str(tmp_path / "cache"), "KUSTOMIZE": kustomize}
 
 
 def found(
@@ -134,7 +135,7 @@ def test_out_of_reach_any_other_stack_fails_with_what_was_tried(root: Path, env:
 
 def test_without_a_tool_to_render_nothing_is_fetched(root: Path, env: dict[str, str], repository: Path) -> None:
     with pytest.raises(UserError, match="install kustomize"):
-        found(root, {**env, "PATH": ""})
+        found(root, {**env, "PATH": "", "KUSTOMIZE": ""})
 
 
 def test_a_typing_error_never_ends_in_the_sample(root: Path, env: dict[str, str]) -> None:

@@ -15,8 +15,8 @@ CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespac
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": os.environ["PATH"]}
+def env(tmp_path: Path, kustomize: str) -> dict[str, str]:
+    return {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": os.environ["PATH"], "KUSTOMIZE": kustomize}
 
 
 def folder(at: Path, kustomization: str, **files: str) -> Path:
@@ -44,7 +44,7 @@ def test_resources_are_read_in_order_through_nested_folders(tmp_path: Path, env:
 
 
 def test_a_plain_kustomization_and_a_rendered_file_need_no_tool(tmp_path: Path, env: dict[str, str]) -> None:
-    env["PATH"] = ""
+    env["PATH"] = env["KUSTOMIZE"] = ""
     top = folder(tmp_path / "top", "resources: [a.yaml]\n", a=config())
     assert render(top, env=env) == render(top / "a.yaml", env=env)
     assert render(top, env=env)[0]["data"] == {"key": "text"}
@@ -67,7 +67,7 @@ def test_components_change_the_base_and_leave_it_as_it_was(tmp_path: Path, env: 
 
 
 def test_without_a_tool_the_message_says_what_to_install(tmp_path: Path, env: dict[str, str]) -> None:
-    env["PATH"] = ""
+    env["PATH"] = env["KUSTOMIZE"] = ""
     top = folder(tmp_path / "top", "namePrefix: my-\nresources: [a.yaml]\n", a=config())
     assert "install kustomize" in refusal(top, env)
     env["KUSTOMIZE"] = "/nowhere/kustomize"
