@@ -108,7 +108,7 @@ func ready(object map[string]any) (bool, string, error) {
 	if err != nil {
 		return false, "", err
 	}
-	if result.Status == status.FailedStatus && properties.Text(object, "status", "phase") == "Failed" {
+	if properties.Text(object, "status", "phase") == "Failed" { // to kstatus as good as done
 		return false, "", fmt.Errorf("the Pod failed: %s", result.Message)
 	}
 	return result.Status == status.CurrentStatus, result.Message, nil

@@ -113,19 +113,24 @@ func troubleOf(pod map[string]any) string {
 		if condition == nil || condition["status"] == "True" {
 			continue
 		}
-		text := strings.TrimSpace(fmt.Sprintf("%v %v", condition["reason"], condition["message"]))
+		text := words(condition)
 		for _, list := range []string{"initContainerStatuses", "containerStatuses"} {
 			statuses, _ := properties.Lookup(pod, "status", list).([]any)
 			for _, item := range statuses {
 				status, _ := item.(map[string]any)
 				if waiting := properties.Map(status, "state", "waiting"); waiting != nil {
-					text += fmt.Sprintf(", container %v: %v %v", status["name"], waiting["reason"], waiting["message"])
+					text += fmt.Sprintf(", container %v: %s", status["name"], words(waiting))
 				}
 			}
 		}
-		return strings.ReplaceAll(text, "<nil>", "")
+		return text
 	}
 	return ""
+}
+
+// words are the reason and the message of a condition or of a container's state.
+func words(state map[string]any) string {
+	return strings.TrimSpace(properties.Text(state, "reason") + " " + properties.Text(state, "message"))
 }
 
 // bindingMode asks how a StorageClass binds.
