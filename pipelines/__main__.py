@@ -295,7 +295,7 @@ def main(arguments: list[str] | None = None, context: stack.Context | None = Non
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("error: stopped; what was submitted goes on.", err=True)
+        click.echo("error: stopped; a run that was submitted goes on.", err=True)
         return 130
     return 0
 

@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import importlib.metadata
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,6 +35,9 @@ _ENVIRONMENT = {
     "python_version": "3.11",
     "sys_platform": "linux",
 }
+
+
+_ECR = re.compile(r"(?P<registry>\d{12}\.dkr\.ecr\.(?P<region>[\w-]+)\.[\w.]+)/(?P<name>\S+)")
 
 
 def requirements(lock: str, packages: Iterable[str] = PACKAGES) -> str:
@@ -75,10 +80,13 @@ def build_and_push(repository: str, say: Callable[[str], None]) -> str:
     Raises UserError when nothing here can build images, or when the build, the sign-in or the push fails.
     """
     image = reference(repository)
-    registry = repository.split("/", 1)[0]
+    found = _ECR.match(repository)
+    if not found:
+        raise UserError(f"Repository {repository!r} is not in ECR; its name must be ACCOUNT.dkr.ecr.REGION…/NAME.")
+    registry = found["registry"]
     try:
-        client = boto3.client("ecr")
-        if _is_pushed(client, repository.split("/", 1)[1]):
+        client = boto3.client("ecr", region_name=found["region"])
+        if _is_pushed(client, found["name"]):
             say(f"{image} is there already.")
             return image
         builder = find_builder()
@@ -128,9 +136,9 @@ def _run(command: Sequence[str], stdin: str | None = None) -> None:
         raise UserError(f"`{' '.join(command)}` failed with exit code {done.returncode}; its last lines above say why.")
 
 
-def _is_pushed(client: object, name: str) -> bool:
+def _is_pushed(client: Any, name: str) -> bool:
     try:
-        client.describe_images(repositoryName=name, imageIds=[{"imageTag": tag()}])  # type: ignore[attr-defined]
+        client.describe_images(repositoryName=name, imageIds=[{"imageTag": tag()}])
     except ClientError as error:
         if error.response["Error"]["Code"] == "ImageNotFoundException":
             return False

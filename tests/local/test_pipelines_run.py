@@ -14,7 +14,6 @@ import joblib  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
 import pytest
-from moto.server import ThreadedMotoServer
 from PIL import Image
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
@@ -22,6 +21,7 @@ from sklearn.model_selection import train_test_split
 
 from pipelines.__main__ import main
 from pipelines.stack import Context
+from tests.unit.pipelines import moto_server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -51,24 +51,12 @@ class Cloud:
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    environment = {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-west-2",
-    }
     monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", str(tmp_path))
-    s3 = boto3.client(
-        "s3", endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-west-2"
-    )
-    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    yield Cloud(url, s3, Context(outputs=lambda stack: {"bucket": BUCKET}, environment=lambda stack: environment))
-    httpx.post(f"{url}/moto-api/reset").raise_for_status()
-    server.stop()
+    with moto_server.serve() as environment:
+        s3 = moto_server.s3(environment)
+        s3.create_bucket(Bucket=BUCKET)
+        context = Context(outputs=lambda stack: {"bucket": BUCKET}, environment=lambda stack: environment)
+        yield Cloud(environment["AWS_ENDPOINT_URL"], s3, context)
 
 
 def _golden(table: pd.DataFrame, months: float) -> tuple[float, dict[str, float]]:

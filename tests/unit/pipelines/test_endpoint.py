@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from infra import identity
 from pipelines.__main__ import main
 from pipelines.endpoint.session import Retry
 from pipelines.stack import Context
+from tests.unit.pipelines import moto_server
 from tests.unit.pipelines.kubeflow_server import (
     API,
     DROP_AFTER,
@@ -41,27 +40,9 @@ def kubeflow() -> Iterator[Kubeflow]:
 @pytest.fixture
 def bucket() -> Iterator[dict[str, str]]:
     """A bucket named `ada-artifacts` in moto's S3; gives the environment of its clients."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-west-2",
-    }
-    s3 = boto3.client(
-        "s3",
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        region_name="us-east-1",
-    )
-    s3.create_bucket(Bucket="ada-artifacts")
-    yield environment
-    s3.delete_object(Bucket="ada-artifacts", Key="shared/datasets/salaries.csv")
-    s3.delete_bucket(Bucket="ada-artifacts")
-    server.stop()
+    with moto_server.serve() as environment:
+        moto_server.s3(environment).create_bucket(Bucket="ada-artifacts")
+        yield environment
 
 
 def _at(kubeflow: Kubeflow, user: str = USER) -> list[str]:

@@ -4,14 +4,15 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pipelines import image
 from pipelines.__main__ import main
 from pipelines.stack import Context
+from tests.unit.pipelines import moto_server
 
 DOCKERFILE = (image.CONTEXT / "Dockerfile").read_text()
 REQUIREMENTS = (image.CONTEXT / "requirements.txt").read_text()
@@ -50,21 +51,17 @@ def test_the_tag_changes_with_the_content_and_with_nothing_else(tmp_path: Path) 
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A repository in moto's ECR, over HTTP; gives its address."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-west-2",
-    }.items():
-        monkeypatch.setenv(name, value)
-    ecr = boto3.client("ecr")
-    made = ecr.create_repository(repositoryName="kubeflow/pipeline")
-    yield made["repository"]["repositoryUri"]
-    ecr.delete_repository(repositoryName="kubeflow/pipeline", force=True)
-    server.stop()
+    for variable in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(variable, raising=False)
+    with moto_server.serve() as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        made = _ecr().create_repository(repositoryName="kubeflow/pipeline")
+        yield made["repository"]["repositoryUri"]
+
+
+def _ecr() -> Any:
+    return boto3.client("ecr", region_name="us-west-2")
 
 
 def _context(repository: str) -> Context:
@@ -108,7 +105,7 @@ def test_a_builder_is_signed_in_and_told_to_build_and_push(
 def test_an_image_that_is_there_is_not_built_again(
     registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    boto3.client("ecr").put_image(
+    _ecr().put_image(
         repositoryName="kubeflow/pipeline",
         imageManifest='{"schemaVersion": 2}',
         imageManifestMediaType="application/vnd.oci.image.manifest.v1+json",
@@ -117,6 +114,13 @@ def test_an_image_that_is_there_is_not_built_again(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["image", "--stack", "dev"], _context(registry)) == 0
     assert "is there already" in capsys.readouterr().out
+
+
+def test_a_repository_that_is_not_in_ecr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["image", "--stack", "dev"], _context("docker.io/ada/pipeline")) == 1
+    assert capsys.readouterr().err == (
+        "error: Repository 'docker.io/ada/pipeline' is not in ECR; its name must be ACCOUNT.dkr.ecr.REGION…/NAME.\n"
+    )
 
 
 def test_a_repository_that_is_gone(registry: str, capsys: pytest.CaptureFixture[str]) -> None:
