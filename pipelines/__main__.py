@@ -1,9 +1,10 @@
 """`python -m pipelines`: compile, run, schedule and watch the pipelines; build their image."""
 
 import contextlib
+import functools
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,24 @@ from pipelines.spec import Spec, steps
 from pipelines.target import Target, open_api
 
 stack_option = click.option("--stack", "stack_name", help="The stack that gives bucket, image and dashboard.")
-endpoint_option = click.option("--endpoint", help="Address of a Kubeflow dashboard; the stack's own when left out.")
-user_option = click.option(
-    "--user",
-    envvar="KUBEFLOW_USER",
-    help="Who signs in, with the password in KUBEFLOW_PASSWORD; else the stack's user.",
-)
-namespace_option = click.option("--namespace", help="Profile to run in; the user's own when left out.")
 param_option = click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter; may be repeated.")
 image_option = click.option("--image", "image_name", help="Image of the steps; the stack's when left out.")
 gpus_option = click.option("--gpus", type=click.IntRange(min=0), default=0, help="GPUs for the step that trains.")
+
+
+def target_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which Kubeflow, and as whom; the command gets them as one `target`."""
+
+    @click.option("--endpoint", help="Address of a Kubeflow dashboard; the stack's own when left out.")
+    @click.option(
+        "--user", envvar="KUBEFLOW_USER", help="Who signs in, with KUBEFLOW_PASSWORD; the stack's user when left out."
+    )
+    @click.option("--namespace", help="Profile to run in; the user's own when left out.")
+    @functools.wraps(command)
+    def with_target(*args: Any, endpoint: str | None, user: str | None, namespace: str | None, **options: Any) -> None:
+        command(*args, target=Target(url=endpoint, user=user, namespace=namespace), **options)
+
+    return with_target
 
 
 @click.group()
@@ -78,9 +87,7 @@ def compile_pipeline(
 @click.argument("name")
 @click.option("--local", "here", is_flag=True, help="Run the steps on this machine, without a cluster.")
 @stack_option
-@endpoint_option
-@user_option
-@namespace_option
+@target_options
 @param_option
 @image_option
 @gpus_option
@@ -90,18 +97,16 @@ def run(
     name: str,
     here: bool,
     stack_name: str | None,
-    endpoint: str | None,
-    user: str | None,
-    namespace: str | None,
+    target: Target,
     params: Iterable[str],
     image_name: str | None,
     gpus: int,
 ) -> None:
     """Run a pipeline, here or on a Kubeflow, and follow it to its end."""
     definition = catalog.find(name)
-    if not (here or stack_name or endpoint):
+    if not (here or stack_name or target.url):
         raise UserError("Nothing says where to run; add --local, --stack NAME or --endpoint URL.")
-    if here and endpoint:
+    if here and target.url:
         raise UserError(
             "--local and --endpoint exclude each other; --local with --stack runs here on the stack's bucket."
         )
@@ -111,7 +116,6 @@ def run(
     if here:
         _run_here(console, definition, given, chosen)
         return
-    target = Target(url=endpoint, user=user, namespace=namespace)
     with open_api(target, chosen, context.retry) as api:
         spec, arguments = _prepare(definition, given, chosen, api.namespace, image_name, gpus)
         started = api.submit(spec, arguments)
@@ -126,9 +130,7 @@ def run(
 @click.argument("name")
 @click.option("--cron", "expression", required=True, help="When, in UTC: minute, hour, day, month and weekday.")
 @stack_option
-@endpoint_option
-@user_option
-@namespace_option
+@target_options
 @param_option
 @image_option
 @gpus_option
@@ -138,9 +140,7 @@ def schedule(
     name: str,
     expression: str,
     stack_name: str | None,
-    endpoint: str | None,
-    user: str | None,
-    namespace: str | None,
+    target: Target,
     params: Iterable[str],
     image_name: str | None,
     gpus: int,
@@ -150,7 +150,7 @@ def schedule(
     fields = cron.normalise(expression)
     given = _given(definition, params)
     chosen = _read(stack_name, context)
-    with open_api(Target(url=endpoint, user=user, namespace=namespace), chosen, context.retry) as api:
+    with open_api(target, chosen, context.retry) as api:
         spec, arguments = _prepare(definition, given, chosen, api.namespace, image_name, gpus)
         identifier = api.schedule(spec, arguments, fields)
         console = Console()
@@ -163,23 +163,17 @@ def schedule(
 @cli.command()
 @click.argument("run_id", metavar="RUN")
 @stack_option
-@endpoint_option
-@user_option
-@namespace_option
+@target_options
 @click.pass_obj
 def status(
     context: stack.Context,
     run_id: str,
     stack_name: str | None,
-    endpoint: str | None,
-    user: str | None,
-    namespace: str | None,
+    target: Target,
 ) -> None:
     """How far a run is."""
     console = Console()
-    with open_api(
-        Target(url=endpoint, user=user, namespace=namespace), _read(stack_name, context), context.retry
-    ) as api:
+    with open_api(target, _read(stack_name, context), context.retry) as api:
         found = api.run(run_id)
         for step in found.steps:
             show.step(console, step)
