@@ -51,7 +51,7 @@ def _read_vpc(call: Call) -> Properties | None:
         **live,
         **tagged(tag_map(vpc.get("Tags"))),
         "arn": arn(call, "ec2", f"vpc/{call.id}"),
-        "assignGeneratedIpv6CidrBlock": bool(vpc.get("Ipv6CidrBlockAssociationSet")),
+        "assignGeneratedIpv6CidrBlock": bool(vpc.get("Ipv6CidrBlockAssociationSet")) or None,
         "defaultRouteTableId": next(iter(main), None),
         "mainRouteTableId": next(iter(main), None),
         "defaultNetworkAclId": next((acl["NetworkAclId"] for acl in acls), None),
@@ -245,7 +245,7 @@ KINDS = [
         delete=lambda call: api(call).delete_vpc(VpcId=call.id),
         replaces=names("cidrBlock instanceTenancy ipv4IpamPoolId ipv4NetmaskLength"),
         defaults={"enableDnsSupport": True, "instanceTenancy": "default"},
-        computed=names("cidrBlock enableDnsHostnames"),
+        computed=names("cidrBlock enableDnsHostnames enableNetworkAddressUsageMetrics"),
     ),
     Kind(
         token="aws:ec2/subnet:Subnet",

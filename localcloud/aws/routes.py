@@ -56,7 +56,12 @@ def _read_table(call: Call) -> Properties | None:
     }
     # Routes that Route resources made belong to them: the list is this table's only when the program states it.
     if call.inputs.get("routes"):
-        added = [route for route in table["Routes"] if route.get("Origin") == "CreateRoute"]
+        added = [
+            route
+            for route in table["Routes"]
+            # A gateway endpoint adds routes of its own.
+            if route.get("Origin") == "CreateRoute" and not route.get("GatewayId", "").startswith("vpce-")
+        ]
         live["routes"] = [properties(route, _TARGETS, **_INLINE, **_EGRESS_ONLY) for route in added]
     return live
 

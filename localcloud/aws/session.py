@@ -20,8 +20,8 @@ from localcloud.providers.values import Properties
 
 _NOT_FOUND = re.compile(r"NotFound|NoSuch|ResourceNotFoundException|DoesNotExist")
 # Throttling is answered with waits: botocore's standard mode backs off exponentially.
-_CLIENT = Config(
-    retries={"mode": "standard", "max_attempts": 8},
+CLIENT = Config(
+    retries={"mode": "standard", "max_attempts": 5},
     max_pool_connections=32,
     s3={"addressing_style": "path"},
     parameter_validation=True,
@@ -54,7 +54,7 @@ class Session:
         with self._lock:
             if key not in self._clients:
                 self._clients[key] = self._boto.client(  # type: ignore[call-overload]
-                    service, region_name=key[1], endpoint_url=endpoint(), config=_CLIENT
+                    service, region_name=key[1], endpoint_url=endpoint(), config=CLIENT
                 )
             return self._clients[key]
 

@@ -12,7 +12,9 @@ from localcloud.providers.values import Properties
 
 def _regional(kind: Kind) -> Kind:
     """Every type but IAM's has a `region`, the provider's by default; moving it makes a new resource."""
-    return replace(kind, read=_with_region(kind.read), replaces=kind.replaces | {"region"})
+    return replace(
+        kind, read=_with_region(kind.read), replaces=kind.replaces | {"region"}, computed=kind.computed | {"region"}
+    )
 
 
 def _with_region(read: Callable[[Call], Properties | None]) -> Callable[[Call], Properties | None]:

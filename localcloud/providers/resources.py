@@ -83,9 +83,10 @@ class TableStandIn(StandIn):
     @plain_errors
     def Diff(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:  # noqa: N802
         kind = self._kind(_type(request.urn))
+        news = decode(request.news)
         found = differences(
-            decode(request.old_inputs),
-            decode(request.news),
+            _stated(kind, decode(request.old_inputs), news),
+            news,
             replaces=kind.replaces,
             unordered=kind.unordered,
             documents=kind.documents,
@@ -143,7 +144,8 @@ class TableStandIn(StandIn):
     @plain_errors
     def Update(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:  # noqa: N802
         kind = self._kind(_type(request.urn))
-        inputs, old, state = decode(request.news), decode(request.old_inputs), decode(request.olds)
+        inputs, state = decode(request.news), decode(request.olds)
+        old = _stated(kind, decode(request.old_inputs), inputs)
         if request.preview:
             kept = {name: value for name, value in state.items() if name not in old or name in inputs}
             properties = {**kept, **inputs, **dict.fromkeys(kind.volatile, UNKNOWN)}
@@ -273,6 +275,11 @@ def _type(urn: str) -> str:
     return urn.split("::")[2].split("$")[-1]
 
 
+def _stated(kind: Kind, old: Properties, new: Properties) -> Properties:
+    """The old inputs, less those that the program now leaves to the cloud: what the cloud has then stays."""
+    return {name: value for name, value in old.items() if name in new or name not in kind.computed}
+
+
 def _documents_as_text(kind: Kind, inputs: Properties) -> Properties:
     """Policy documents may be objects in the program; the cloud takes text."""
     result = dict(inputs)
@@ -293,10 +300,7 @@ def _live_inputs(kind: Kind, old: Properties, state: Properties, live: Propertie
         now = projected(value, live[name], fields.get(name), exact=name == "tags")
         same = equal(value, now, unordered=name in kind.unordered, document=name in kind.documents)
         inputs[name] = value if same or _same_sets(kind, name, value, now) else now
-    imported = not old and not state
     for name in fields.keys() & live.keys() - old.keys():
-        if imported and name in kind.computed | {"region"}:
-            continue
         if live[name] != state.get(name) and live[name] not in ({}, []):
             inputs[name] = live[name]
     return inputs

@@ -177,7 +177,7 @@ def _type(folder: Path, annotation: str) -> Type:
         return Type(kind=_SCALARS[text], optional=optional)
     if sequence := re.fullmatch(r"Sequence\[(.*)\]", text, re.DOTALL):
         return Type(kind="list", optional=optional, item=_type(folder, sequence[1]))
-    if mapping := re.fullmatch(r"Mapping\[_builtins\.str, (.*)\]", text, re.DOTALL):
+    if mapping := re.fullmatch(r"Mapping\[(?:_builtins\.)?str, (.*)\]", text, re.DOTALL):
         return Type(kind="map", optional=optional, item=_type(folder, mapping[1]))
     if reference := re.fullmatch(r"'(\w+Args)'", text):
         fields = _fields(folder, _nested_source(folder), reference[1])

@@ -1,0 +1,125 @@
+"""What the local tests of the aws stand-ins share: moto with the three stand-ins before it, and stacks on them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from pulumi import automation
+
+from localcloud import moto, tools
+
+REGION = "us-west-2"
+ROOT = Path(__file__).resolve().parents[2]
+KUBECONFIG = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "clusters": [{"name": "local", "cluster": {"server": "https://127.0.0.1:6443"}}],
+    "users": [{"name": "admin", "user": {"token": "a-token"}}],
+    "contexts": [{"name": "local", "context": {"cluster": "local", "user": "admin"}}],
+    "current-context": "local",
+}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A moto server with the three stand-ins before it."""
+
+    root: Path
+    endpoint: str
+    environment: dict[str, str]
+
+    def client(self, service: str, region: str = REGION) -> Any:
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+        )
+
+    def stack(self, name: str, program: Callable[[], None]) -> automation.Stack:
+        pulumi_cli = tools.ensure("pulumi")["pulumi"]
+        stack = automation.create_or_select_stack(
+            stack_name=name,
+            project_name="standins",
+            program=program,
+            opts=automation.LocalWorkspaceOptions(
+                env_vars=self.environment, pulumi_command=_command(pulumi_cli), pulumi_home=str(self.root / "pulumi")
+            ),
+        )
+        stack.set_config("aws:region", automation.ConfigValue(REGION))
+        return stack
+
+
+def _command(cli: Path) -> automation.PulumiCommand:
+    os.environ["PATH"] = f"{cli.parent}{os.pathsep}{os.environ['PATH']}"
+    return automation.PulumiCommand()
+
+
+@contextmanager
+def running_cloud(root: Path) -> Iterator[Cloud]:
+    """The cloud for the length of the block; its servers must end cleanly."""
+    kubeconfig = root / "kubeconfig"
+    kubeconfig.write_text(json.dumps(KUBECONFIG))
+    (root / "state").mkdir()
+    endpoint = moto.start(root)
+    shared = {
+        "AWS_ENDPOINT_URL": endpoint,
+        **CREDENTIALS,
+        "LOCALCLOUD_AWS_RECORD": str(moto.record(root)),
+        "LOCALCLOUD_KUBECONFIG": str(kubeconfig),
+    }
+    servers = {
+        name: subprocess.Popen(
+            [sys.executable, "-m", "localcloud.providers", name],
+            env={**os.environ, **shared},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("aws", "eks", "random")
+    }
+    try:
+        ports = {name: _first_line(server) for name, server in servers.items()}
+        environment = {
+            **shared,
+            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in ports.items()),
+            "PULUMI_CONFIG_PASSPHRASE": "x",
+            "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
+        }
+        yield Cloud(root, endpoint, environment)
+    finally:
+        for server in servers.values():
+            server.terminate()
+        codes = {name: server.wait(timeout=30) for name, server in servers.items()}
+        moto.stop(root)
+    assert codes == {"aws": 0, "eks": 0, "random": 0}
+
+
+def _first_line(server: "subprocess.Popen[str]") -> int:
+    assert server.stdout is not None
+    return int(server.stdout.readline())
+
+
+def changes(result: Any) -> dict[str, int]:
+    """How many resources an update or a refresh did what with, those that stayed the same left out."""
+    counted = result.summary.resource_changes or {}
+    return {str(kind): count for kind, count in counted.items() if kind != "same"}
+
+
+def planned(result: automation.PreviewResult) -> dict[str, int]:
+    """The same for a preview."""
+    return {str(kind): count for kind, count in result.change_summary.items() if str(kind) != "same"}
+
+
+def made_by_hand(client: Any, method: str, key: str, **arguments: Any) -> list[Any]:
+    """What there is in the cloud."""
+    return list(getattr(client, method)(**arguments)[key])

@@ -1,0 +1,135 @@
+"""The tables against the SDK and botocore, the record, the CNI's environment, and moto's state file."""
+
+import json
+import os
+from pathlib import Path
+from zlib import crc32
+
+import boto3
+import pytest
+
+from infra.errors import UserError
+from localcloud import moto
+from localcloud.aws.functions import FUNCTIONS
+from localcloud.aws.record import Record, recorded_kinds, validate
+from localcloud.aws.routes import _route_id
+from localcloud.aws.table import KINDS as AWS
+from localcloud.eks.cni import configuration
+from localcloud.eks.inputs import check_cluster
+from localcloud.plane.processes import identity
+from localcloud.providers.kinds import Kind
+from localcloud.providers.schema import function_arguments, resource_schema
+from localcloud.random.provider import KINDS as RANDOM
+
+
+@pytest.mark.parametrize("kind", [*AWS.values(), *RANDOM.values()], ids=lambda kind: kind.token)
+def test_rows_name_only_what_the_sdk_has(kind: Kind) -> None:
+    schema = resource_schema(kind.token)
+    inputs = kind.replaces | kind.computed | kind.documents | kind.unordered | kind.defaults.keys()
+    assert {name.split(".")[0] for name in inputs} <= schema.inputs.keys()
+    assert kind.volatile <= schema.outputs
+    assert (kind.retag is not None) == ("tags" in schema.inputs)
+    if kind.autoname:
+        assert kind.autoname.property in schema.inputs
+
+
+@pytest.mark.parametrize("token", FUNCTIONS)
+def test_functions_are_the_sdks(token: str) -> None:
+    assert isinstance(function_arguments(token), frozenset)
+
+
+def test_a_routes_id_is_the_official_one() -> None:
+    assert crc32(b"0.0.0.0/0") == 1080289494
+    assert _route_id({"routeTableId": "rtb-1", "destinationCidrBlock": "0.0.0.0/0"}) == "r-rtb-11080289494"
+
+
+def test_record_keeps_counts_and_forgets(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "record.json"
+    record = Record(path)
+    assert recorded_kinds(path) == {}
+    record.put("EKS add-ons", "c:a", {"x": 1})
+    record.put("EKS add-ons", "c:b", {"x": 2})
+    assert Record(path).get("EKS add-ons", "c:b") == {"x": 2}
+    assert recorded_kinds(path) == {"EKS add-ons": 2}
+    record.remove("EKS add-ons", "c:a")
+    record.remove("EKS add-ons", "never")
+    record.remove("EKS add-ons", "c:b")
+    assert recorded_kinds(path) == {}
+    path.write_text("{")
+    with pytest.raises(UserError, match="is not JSON"):
+        recorded_kinds(path)
+
+
+def test_what_is_recorded_is_held_against_botocore() -> None:
+    eks = boto3.client("eks", region_name="us-west-2", aws_access_key_id="x", aws_secret_access_key="x")
+    validate(eks, "CreateAddon", {"clusterName": "c", "addonName": "a", "resolveConflicts": "OVERWRITE"})
+    with pytest.raises(UserError, match="resolveConflicts is 'FORCE', which is not one of OVERWRITE, NONE, PRESERVE"):
+        validate(eks, "CreateAddon", {"clusterName": "c", "addonName": "a", "resolveConflicts": "FORCE"})
+    with pytest.raises(UserError, match='Missing required parameter in input: "addonName"'):
+        validate(eks, "CreateAddon", {"clusterName": "c"})
+    wanted = {"clusterName": "c", "principalArn": "p", "policyArn": "q", "accessScope": {"type": "everything"}}
+    with pytest.raises(UserError, match=r"accessScope\.type is 'everything'"):
+        validate(eks, "AssociateAccessPolicy", wanted)
+
+
+def test_cni_options_become_its_environment() -> None:
+    plain = configuration({})
+    assert plain["env"]["WARM_ENI_TARGET"] == "1"
+    assert plain["env"]["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "false"
+    assert "ENABLE_PREFIX_DELEGATION" not in plain["env"]
+    assert plain["init"]["env"] == {"DISABLE_TCP_EARLY_DEMUX": "false"}
+    own = {"env": {"WARM_ENI_TARGET": "7"}, "nodeAgent": {"enabled": "true"}}
+    options = {
+        "enablePrefixDelegation": True,
+        "eniMtu": 1500.0,
+        "externalSnat": True,
+        "enableNetworkPolicy": True,
+        "configurationValues": own,
+    }
+    given = configuration(options)
+    assert given["env"]["ENABLE_PREFIX_DELEGATION"] == "true"
+    assert given["env"]["AWS_VPC_ENI_MTU"] == "1500"
+    assert given["env"]["AWS_VPC_K8S_CNI_EXTERNALSNAT"] == "true"
+    assert given["env"]["WARM_ENI_TARGET"] == "7"
+    assert given["enableNetworkPolicy"] == "true"
+    assert given["nodeAgent"] == {"enabled": "true"}
+    assert own == {"env": {"WARM_ENI_TARGET": "7"}, "nodeAgent": {"enabled": "true"}}
+
+
+CLUSTER = {"authenticationMode": "API", "vpcId": "vpc-1", "skipDefaultNodeGroup": True}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"authenticationMode": "api"}, "Invalid value for authenticationMode: api"),
+        ({"authenticationMode": None}, "authenticationMode API only, not CONFIG_MAP, the default"),
+        ({"authenticationMode": "CONFIG_MAP", "accessEntries": {"a": {}}}, "accessEntries need authenticationMode API"),
+        ({"subnetIds": ["a"], "privateSubnetIds": ["b"]}, "exclude each other"),
+        ({"vpcId": None}, "needs `vpcId`"),
+        ({"skipDefaultNodeGroup": False}, "makes no default node group"),
+        ({"fargate": True}, "does not take `fargate`"),
+        ({"storageClasses": "gp3"}, "does not take `storageClasses`"),
+    ],
+)
+def test_clusters_out_of_reach_are_refused(inputs: dict[str, object], words: str) -> None:
+    check_cluster(CLUSTER)
+    with pytest.raises(UserError, match=words):
+        check_cluster(CLUSTER | inputs)
+
+
+def test_moto_knows_stale_and_damaged_state(tmp_path: Path) -> None:
+    assert moto.status(tmp_path) is None
+    state = tmp_path / ".local" / "moto" / "moto.json"
+    state.parent.mkdir(parents=True)
+    own = {"pid": os.getpid(), "started": identity(os.getpid()), "endpoint": "http://127.0.0.1:1"}
+    state.write_text(json.dumps(own))
+    assert moto.endpoint(tmp_path) == "http://127.0.0.1:1"
+    state.write_text(json.dumps(own | {"started": "another boot:1"}))
+    assert moto.status(tmp_path) is None
+    assert moto.stop(tmp_path) is False  # this process, which only shares the pid, lives on
+    with pytest.raises(UserError, match="moto does not run"):
+        moto.endpoint(tmp_path)
+    state.write_text("{")
+    with pytest.raises(UserError, match="is damaged"):
+        moto.status(tmp_path)
