@@ -9,7 +9,7 @@ from typing import Any
 from infra.errors import UserError
 from infra.kubeflow.graph import kinds
 from infra.kubeflow.graph.ids import Names, ObjectId, id_of
-from infra.kubeflow.graph.selectors import Labels
+from infra.kubeflow.graph.selectors import Labels, Requirement, Selector, matches
 from infra.kubeflow.objects import Manifest
 
 _TEMPLATES = {
@@ -141,14 +141,30 @@ class Platform:
                 found[workload.namespace, key, value].append(workload)
         return found
 
+    @cached_property
+    def _residents(self) -> dict[str, list[Workload]]:
+        found: dict[str, list[Workload]] = defaultdict(list)
+        for workload in self.workloads.values():
+            found[workload.namespace].append(workload)
+        return found
+
+    def residents(self, namespace: str) -> list[Workload]:
+        """The workloads of a namespace."""
+        return self._residents.get(namespace, [])
+
+    def selected(self, namespace: str, selector: Selector) -> list[Workload]:
+        """The workloads of a namespace whose pods a selector surely selects."""
+        pairs = [(r.key, value) for r in selector if r.operator == "In" and len(r.values) == 1 for value in r.values]
+        lists = [self._labelled.get((namespace, *pair), []) for pair in pairs]
+        # The rarest label first: what carries it is all that could match.
+        candidates = min(lists, key=len, default=self.residents(namespace))
+        return [workload for workload in candidates if matches(selector, workload.labels)]
+
     def behind(self, service: ObjectId) -> list[Workload]:
         """The workloads whose pods a Service selects; none when it has no selector."""
-        selector = mapping(mapping(self.objects[service].get("spec")).get("selector"))
-        wanted = {str(key): str(value) for key, value in selector.items()}
-        lists = [self._labelled.get((self.namespace(service), k, v), []) for k, v in wanted.items()]
-        # The rarest label first: what carries it is all that could match.
-        candidates = min(lists, key=len, default=[])
-        return [w for w in candidates if all(w.labels.known.get(k) == v for k, v in wanted.items())]
+        labels = mapping(mapping(self.objects[service].get("spec")).get("selector"))
+        selector = tuple(Requirement(str(key), "In", frozenset({str(value)})) for key, value in labels.items())
+        return self.selected(self.namespace(service), selector) if selector else []
 
     def _workload(self, id_: ObjectId, path: tuple[str, ...]) -> Workload:
         template: Any = self.objects[id_]

@@ -24,6 +24,7 @@ from bench.synthetic import (
     workload,
 )
 from infra.kubeflow.objects import Manifest
+from tests.unit.graph.runs import CERTIFIES
 
 LABELS = st.dictionaries(st.sampled_from(["inject", "tier"]), st.sampled_from(["on", "off"]), max_size=2)
 EXPRESSIONS = st.one_of(
@@ -41,13 +42,20 @@ EXPRESSIONS = st.one_of(
 SELECTORS = st.fixed_dictionaries(
     {}, optional={"matchLabels": LABELS, "matchExpressions": st.lists(EXPRESSIONS, max_size=2)}
 )
-RESOURCES = st.sampled_from([("", "pods"), ("", "configmaps"), ("", "*"), ("example.com", "things"), ("apps", "*")])
+Resources = st.SearchStrategy[tuple[str, str]]
+RESOURCES: Resources = st.sampled_from(
+    [("", "pods"), ("", "configmaps"), ("", "*"), ("example.com", "things"), ("apps", "*")]
+)
+
+
+# A backend that is ready only once its own webhook exists cannot pass that webhook.
+NOT_WORKLOADS = st.sampled_from([("", "configmaps"), ("example.com", "things"), ("", "namespaces")])
 
 
 @st.composite
-def webhooks(draw: st.DrawFn, place: str, backend: str) -> dict[str, Any]:
+def webhooks(draw: st.DrawFn, place: str, backend: str, resources: Resources = RESOURCES) -> dict[str, Any]:
     """A webhook behind the Service `backend`, with any selectors."""
-    rules = [rule(*resource) for resource in draw(st.lists(RESOURCES, min_size=1, max_size=2, unique=True))]
+    rules = [rule(*resource) for resource in draw(st.lists(resources, min_size=1, max_size=2, unique=True))]
     fields: dict[str, Any] = {"failurePolicy": draw(st.sampled_from(["Fail", "Fail", "Ignore"]))}
     if draw(st.booleans()):
         fields["namespaceSelector"] = draw(SELECTORS)
@@ -69,7 +77,15 @@ def operators(draw: st.DrawFn, place: str, name: str, *, certified: bool) -> lis
             service(name, place),
             configuration(name, hook, kind=kind, injected=f"{place}/{name}"),
         ]
-    return [workload(name, place, labels=labels), service(name, place), configuration(name, hook, kind=kind)]
+    if not draw(st.booleans()):
+        return [workload(name, place, labels=labels), service(name, place), configuration(name, hook, kind=kind)]
+    name = f"{name}{CERTIFIES}"
+    mounted = draw(st.lists(st.just(volume("ConfigMap", "config-0")), max_size=1))
+    return [
+        workload(name, place, labels=labels, volumes=mounted, args=[f"--webhook-configuration={name}"]),
+        service(name, place),
+        configuration(name, draw(webhooks(place, name, NOT_WORKLOADS)), kind=kind),
+    ]
 
 
 @st.composite

@@ -24,6 +24,8 @@ SELF_CERTIFYING = (
     "spark-operator-webhook",
     "journal",
 )
+# Of the generated ones, those whose names end like this.
+CERTIFIES = "-certifies"
 
 
 def real_platforms() -> list[str]:
@@ -48,16 +50,18 @@ def objects_of(name: str) -> list[Manifest]:
 class Run:
     """One way through a graph. Waits are put off until something needs them: the slowest cluster there is."""
 
-    def __init__(self, graph: Graph, self_certifying: Iterable[str] = SELF_CERTIFYING) -> None:
+    def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._api = SimulatedApi((n.manifest for n in graph.nodes if n.gate is None), self_certifying)
+        universe = [node.manifest for node in graph.nodes if node.gate is None]
+        certifying = [node.id.name for node in graph.nodes if node.id.name.endswith(CERTIFIES)]
+        self._api = SimulatedApi(universe, (*SELF_CERTIFYING, *certifying))
         self._waited: set[ObjectId] = set()
 
     def send(self, order: Iterable[Node]) -> list[Event]:
         """Sends the nodes, each after waiting for its direct needs; what went wrong so far."""
         for node in order:
             for need in node.needs:
-                self._wait(self._graph.node(need))
+                self.wait(self._graph.node(need))
             if node.gate is None:
                 self._api.create(node.manifest)
             else:
@@ -67,7 +71,7 @@ class Run:
     def finish(self) -> list[Event]:
         """Waits for everything, as the end of an update does; what went wrong so far."""
         for node in self._graph.nodes:
-            self._wait(node)
+            self.wait(node)
         return self._api.events
 
     def delete(self, order: Sequence[Node]) -> list[Event]:
@@ -77,10 +81,12 @@ class Run:
                 self._api.delete(node.manifest)
         return self._api.events
 
-    def _wait(self, node: Node) -> None:
+    def wait(self, node: Node) -> list[Event]:
+        """Waits for one node; what went wrong so far."""
         if node.id not in self._waited and not node.wait.skip:
             self._waited.add(node.id)
             self._api.wait(node.manifest, node.wait.expressions)
+        return self._api.events
 
 
 def orders(graph: Graph, seed: int) -> Iterator[Node]:

@@ -132,8 +132,11 @@ class Cluster:
         if not self.has("", "Service", namespace, name):
             return f"no Service {namespace}/{name}"
         backends = self.behind(namespace, name, self.stored)
-        if not any(self.key(workload) in self.ready for workload in backends):
+        ready = [workload for workload in backends if self.key(workload) in self.ready]
+        if not ready:
             return f"Service {namespace}/{name} has no ready endpoint"
+        if all(self._cut_off(workload) for workload in ready):
+            return f"Service {namespace}/{name} is cut off by a NetworkPolicy"
         return ""
 
     def behind(self, namespace: str, name: str, among: dict[Key, Manifest]) -> list[Manifest]:
@@ -154,6 +157,23 @@ class Cluster:
     def comes(self, kind: str, name: str) -> bool:
         """Whether an object will be sent."""
         return any(k[1] == kind and k[3] == name for k in self.universe)
+
+    def comes_in(self, namespace: str, kind: str) -> bool:
+        """Whether a namespace will have an object of a kind."""
+        return any(k[1:3] == (kind, namespace) for k in self.universe)
+
+    def has_in(self, namespace: str, kind: str) -> bool:
+        """Whether a namespace has an object of a kind."""
+        return any(k[1:3] == (kind, namespace) for k in self.stored)
+
+    def _cut_off(self, workload: Manifest) -> bool:
+        """Whether a NetworkPolicy governs the pods while another, which may be what lets calls in, is still to come."""
+        namespace, labels = workload["metadata"].get("namespace"), pods(workload)[0]["metadata"].get("labels") or {}
+        governing = [
+            k for k, m in self.universe.items() if k[1:3] == ("NetworkPolicy", namespace)
+            if selected(m["spec"].get("podSelector"), labels)
+        ]  # fmt: skip
+        return any(k in self.stored for k in governing) and not all(k in self.stored for k in governing)
 
     def is_injected_by_istio(self, pod: Manifest) -> bool:
         """Whether Istio changes the pod."""

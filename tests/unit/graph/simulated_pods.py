@@ -22,6 +22,8 @@ def refusals(cluster: Cluster, workload: Manifest) -> Iterator[str]:
                 yield f"403: no {kind} {class_}"
         if fault := cluster.unanswered(pod, "CREATE"):
             yield fault
+        if cluster.comes_in(namespace, "LimitRange") and not cluster.has_in(namespace, "LimitRange"):
+            yield "403: they have no limits, and the namespace has a quota"
 
 
 def missing(cluster: Cluster, workload: Manifest) -> str:

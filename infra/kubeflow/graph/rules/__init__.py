@@ -42,6 +42,8 @@ from infra.kubeflow.graph.rules.facts import Facts
 from infra.kubeflow.graph.rules.workloads import (
     claim_needs_storage,
     stateful_set_needs_service,
+    workload_needs_limits,
+    workload_needs_network_policies,
     workload_needs_references,
 )
 
@@ -59,6 +61,8 @@ RULES: tuple[Rule, ...] = (
     workload_needs_references,
     stateful_set_needs_service,
     claim_needs_storage,
+    workload_needs_network_policies,
+    workload_needs_limits,
     workload_needs_certificate,
     certificate_needs_issuer,
     issuer_needs_secret,

@@ -63,16 +63,14 @@ def workload_needs_permissions(facts: Facts) -> Iterator[Finding]:
 
     So it starts with its permissions, and on destroy they outlive it: finalizers still run.
     """
-    in_namespace: dict[str, list[ObjectId]] = {}
-    for workload in facts.platform.workloads.values():
-        in_namespace.setdefault(workload.namespace, []).append(workload.id)
     for binding in _bindings(facts.platform):
         for namespace, name in _accounts(facts.platform, binding):
             if name:
                 holders = [workload.id for workload in facts.platform.accounts.get((namespace, name), ())]
                 subject = f"ServiceAccount {namespace}/{name}"
             else:
-                holders, subject = in_namespace.get(namespace, []), f"every ServiceAccount of {namespace}"
+                holders = [workload.id for workload in facts.platform.residents(namespace)]
+                subject = f"every ServiceAccount of {namespace}"
             for holder in holders:
                 yield Need(holder, binding, f"{binding.title} grants its permissions to {subject}")
 

@@ -98,18 +98,16 @@ def backend_needs_own_webhook(facts: Facts) -> Iterator[Finding]:
 
     The configuration is sent first; a gate, which waits for the backend and the caBundle, holds back all that the
     webhook intercepts. On destroy the backend goes before the configuration, so what the webhook intercepts on DELETE
-    waits for the gate as well. A webhook that intercepts its own backend's pods cannot come first and keeps no gate.
+    waits for the gate as well. A webhook that intercepts its own backend cannot come first and gets no gate.
     """
     for configuration, webhooks in facts.webhooks.of.items():
         if is_injected(facts.platform, configuration) or any(w.has_authority or not w.rules for w in webhooks):
             continue
         backends = {w.id: w for webhook in webhooks for w in facts.backends(webhook)}
         waiting = [w for w in backends.values() if _awaits_authority(facts, w, configuration)]
-        intercepted = {
-            webhook.configuration
-            for workload in backends.values()
-            for webhook, _ in facts.webhooks.intercepting(pod_request(workload))
-        }
+        own = [request for id_ in backends if (request := facts.webhooks.request(id_))]
+        own += [pod_request(workload) for workload in backends.values()]
+        intercepted = {webhook.configuration for request in own for webhook, _ in facts.webhooks.intercepting(request)}
         if not waiting or configuration in intercepted:
             continue
         early = tuple(workload.id for workload in waiting)

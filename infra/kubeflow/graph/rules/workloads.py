@@ -1,11 +1,11 @@
 """Rules about what pods mount and run with: configuration, secrets, volumes, classes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from infra.kubeflow.graph import kinds
+from infra.kubeflow.graph import kinds, selectors
 from infra.kubeflow.graph.controllers import WRITTEN_CONFIG_MAPS
-from infra.kubeflow.graph.edges import Finding, Strength
+from infra.kubeflow.graph.edges import Finding, Need, Strength
 from infra.kubeflow.graph.ids import ObjectId
 from infra.kubeflow.graph.index import Workload, mapping, mappings
 from infra.kubeflow.graph.pods import Reference, references
@@ -75,3 +75,27 @@ def _class(facts: Facts, source: ObjectId, spec: Any, use: str) -> Iterator[Find
             if facts.platform.annotation(class_, _DEFAULT_CLASS) == "true":
                 reason = f"volumes come from the default StorageClass {class_.name}{use}"
                 yield from facts.needs_object(source, (*_STORAGE_CLASS, "", class_.name), reason)
+
+
+def workload_needs_network_policies(facts: Facts) -> Iterator[Finding]:
+    """A workload needs the NetworkPolicies that govern its pods.
+
+    One that denies works alone at once; what another allows, such as the API server's calls to a webhook, would be cut
+    off until that one is there too.
+    """
+    for id_ in facts.platform.of_kind("networking.k8s.io", "NetworkPolicy"):
+        spec = mapping(facts.platform.objects[id_].get("spec"))
+        selector = selectors.parse(spec.get("podSelector"), _of_policy(id_))
+        for workload in facts.platform.selected(facts.platform.namespace(id_), selector):
+            yield Need(workload.id, id_, f"NetworkPolicy {id_.name} governs the traffic of its pods")
+
+
+def _of_policy(id_: ObjectId) -> Callable[[str], str]:
+    return lambda fault: f"{id_.title} has a podSelector that {fault}: mend it."
+
+
+def workload_needs_limits(facts: Facts) -> Iterator[Finding]:
+    """A workload needs the LimitRanges of its namespace: its pods get their limits when made."""
+    for id_ in facts.platform.of_kind("", "LimitRange"):
+        for workload in facts.platform.residents(facts.platform.namespace(id_)):
+            yield Need(workload.id, id_, f"LimitRange {id_.name} sets the limits of its pods when they are made")
