@@ -43,8 +43,7 @@ func unowned(name string, inputs map[string]any) bool {
 func fields(inputs, live map[string]any) map[string]any {
 	result := make(map[string]any, len(inputs))
 	for name, value := range inputs {
-		is, there := live[name]
-		if there {
+		if is := live[name]; is != nil {
 			result[name] = merge(value, is)
 		} else if empty(value) {
 			result[name] = value // the API server keeps no empty fields

@@ -19,6 +19,7 @@ func TestWhatOthersWroteIsNoDrift(t *testing.T) {
 		"quantities":            {object{"cpu": "0.5", "memory": "1024Mi"}, object{"cpu": "500m", "memory": "1Gi"}},
 		"base64 in lines":       {object{"data": object{"a": "aGVs\nbG8=\n"}}, object{"data": object{"a": "aGVsbG8="}}},
 		"empty fields":          {object{"a": object{"b": object{}}, "c": []any{}, "d": "", "e": false}, object{}},
+		"a list that is null":   {object{"rules": []any{}}, object{"rules": nil}},
 		"a namespace of nobody": {object{"kind": "ClusterRole", "metadata": object{"name": "a", "namespace": "b"}}, object{"metadata": object{"name": "a"}}},
 	} {
 		if got := Inputs(test.inputs, test.live); !reflect.DeepEqual(got, test.inputs) {

@@ -264,7 +264,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case next := <-events:
-			text, _ := json.Marshal(Object{"type": next.kind, "object": next.object})
+			text, _ := json.Marshal(Object{"type": next.kind, "object": asked(r, next.object)})
 			if _, err := w.Write(text); err != nil || next.kind == "ERROR" {
 				return
 			}
@@ -291,13 +291,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 			fail(w, http.StatusConflict, "AlreadyExists", fmt.Sprintf("%q already exists", name))
 			return
 		}
-		write(w, http.StatusCreated, s.wrote("POST", path, s.store(path, sent)))
+		write(w, http.StatusCreated, asked(r, s.wrote("POST", path, s.store(path, sent))))
 	case http.MethodPatch:
 		if r.Header.Get("Content-Type") == "application/json-patch+json" {
-			write(w, http.StatusOK, old)
+			write(w, http.StatusOK, asked(r, old))
 			return
 		}
-		write(w, http.StatusOK, s.wrote("APPLY", path, s.store(path, merged(old, sent))))
+		write(w, http.StatusOK, asked(r, s.wrote("APPLY", path, s.store(path, merged(old, sent)))))
 	default:
 		if old == nil {
 			fail(w, http.StatusNotFound, "NotFound", "not found")
@@ -305,9 +305,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 		}
 		switch r.Method {
 		case http.MethodGet:
-			write(w, http.StatusOK, old)
+			write(w, http.StatusOK, asked(r, old))
 		case http.MethodPut:
-			write(w, http.StatusOK, s.wrote("PUT", path, s.store(path, sent)))
+			write(w, http.StatusOK, asked(r, s.wrote("PUT", path, s.store(path, sent))))
 		case http.MethodDelete:
 			if finalizers, _ := old["metadata"].(Object)["finalizers"].([]any); len(finalizers) == 0 {
 				delete(s.objects, path)
@@ -316,7 +316,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 				return
 			}
 			old["metadata"].(Object)["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-			write(w, http.StatusOK, s.wrote("DELETE", path, s.store(path, old)))
+			write(w, http.StatusOK, asked(r, s.wrote("DELETE", path, s.store(path, old))))
 		}
 	}
 }
@@ -328,6 +328,14 @@ func (s *Server) wrote(verb, path string, object Object) Object {
 		}
 	}
 	return clone(object)
+}
+
+// asked is the object, or its identity alone where the client wants no more.
+func asked(r *http.Request, object Object) Object {
+	if object["kind"] == "Status" || !strings.HasPrefix(r.Header.Get("Accept"), "application/json;as=PartialObjectMetadata") {
+		return object
+	}
+	return Object{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object["metadata"]}
 }
 
 func merged(old, sent Object) Object {

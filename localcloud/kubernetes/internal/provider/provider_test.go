@@ -289,10 +289,27 @@ func TestAPodSaysWhatIsWrongWithIt(t *testing.T) {
 	for want, status := range map[string]object{
 		"": {"conditions": ready},
 		"ContainersNotReady, container main: ImagePullBackOff no such image": {"conditions": unready, "containerStatuses": pulling},
-		"Unschedulable 0/5 nodes are available": {"conditions": []any{object{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/5 nodes are available"}}},
+		"Unschedulable 0/5 nodes are available":                              {"conditions": []any{object{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/5 nodes are available"}}},
 	} {
 		if got := troubleOf(object{"status": status}); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestAnUpdatedCRDThatIsEstablishedAlreadyIsNotWaitedFor(t *testing.T) {
+	api, engine := one(t)
+	path := "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/dogs.example.org"
+	crd := object{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+		"metadata": object{"name": "dogs.example.org", "annotations": object{"pulumi.com/waitFor": "condition=Established", "pulumi.com/timeoutSeconds": "5"}},
+		"spec":     object{"group": "example.org", "scope": "Cluster", "names": object{"kind": "Dog", "plural": "dogs"}, "versions": []any{object{"name": "v1"}}},
+		"status":   object{"conditions": []any{object{"type": "Established", "status": "True"}}}}
+	api.Put(path, crd)
+	kind := urn("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", "dogs")
+	if _, err := engine.client.Update(t.Context(), &pulumirpc.UpdateRequest{Urn: kind, Id: "dogs.example.org", News: bag(t, crd)}); err != nil {
+		t.Fatal(err)
+	}
+	if writes := api.Requests("PUT"); len(writes) != 1 || len(api.Requests("watch=true")) > 0 {
+		t.Errorf("it asked %v", api.Requests(""))
 	}
 }

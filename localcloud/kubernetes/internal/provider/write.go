@@ -83,7 +83,7 @@ func (s *session) retry(ctx context.Context, r resource, try func() error) error
 // put makes the object, or lays the patch over the object that must be there.
 func (s *session) put(ctx context.Context, client *cluster.Client, target cluster.Target, r resource, manager string) (map[string]any, error) {
 	settings, _ := s.config()
-	options := cluster.Options{Manager: manager, Force: forced(r, settings), Light: kinds.IsCRD(r.gvk.GroupKind())}
+	options := cluster.Options{Manager: manager, Force: forced(r, settings)}
 	object := body(r, target)
 	if r.patch {
 		if _, err := client.Get(ctx, target, true); err != nil {
@@ -91,7 +91,10 @@ func (s *session) put(ctx context.Context, client *cluster.Client, target cluste
 		}
 		return client.Apply(ctx, target, object, options)
 	}
-	live, err := client.Create(ctx, target, object, options)
+	// Whatever a new CRD is waited for is still to come, so its large answer can be spared.
+	light := options
+	light.Light = kinds.IsCRD(r.gvk.GroupKind())
+	live, err := client.Create(ctx, target, object, light)
 	if apierrors.IsAlreadyExists(err) && settings.upsert {
 		return client.Apply(ctx, target, object, options)
 	}
@@ -177,7 +180,6 @@ func (s *session) change(ctx context.Context, client *cluster.Client, target clu
 	}
 	if kinds.IsCRD(r.gvk.GroupKind()) {
 		client.Learn(r.object)
-		options.Light = true
 		is, err := client.Get(ctx, target, true)
 		if err != nil {
 			return nil, err
