@@ -1,0 +1,33 @@
+"""State in files, with a journal: each step of a run is appended, not the whole state written anew.
+
+At rest the files are those of Pulumi's own file backend, which plain `pulumi` reads and writes; the next run merges
+what a killed one left in the journal.
+"""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.errors import UserError
+from localcloud import tools
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[dict[str, str]]:
+    """Serves the state in `folder` for the length of the block; yields the environment that leads the engine there."""
+    token = secrets.token_hex(16)
+    command = [str(tools.ensure("journal")["journal"]), str(folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env={**os.environ, "JOURNAL_TOKEN": token}
+    ) as server:
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().decode().strip()
+            if not address:
+                raise UserError(f"The journal for the state in {folder} did not start; see the line above.")
+            yield {"PULUMI_BACKEND_URL": address, "PULUMI_ACCESS_TOKEN": token}
+        finally:
+            server.terminate()
