@@ -100,7 +100,7 @@ install(
         graph=release.graph,
         replacements=release.with_credentials(login.credentials),
         provider=access.provider,
-        needs=[cluster] if cluster else [],
+        needs=[cluster.ready] if cluster else [],
     ),
 )
 

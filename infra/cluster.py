@@ -74,6 +74,8 @@ class Cluster(pulumi.ComponentResource):
     oidc_issuer: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
     access: ClusterAccess
+    ready: pulumi.Resource
+    """What comes last: nodes, add-ons and the default storage class are there once this is."""
 
     def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Cluster", name, None, opts)
@@ -100,7 +102,7 @@ class Cluster(pulumi.ComponentResource):
             kubeconfig=self.kubeconfig,
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[nodes])),
         )
-        default_storage_class(
+        self.ready = default_storage_class(
             f"{name}-gp3", pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[volumes])
         )
         self.access = ClusterAccess(kubeconfig=self.kubeconfig, issuer=issuer, provider=provider)

@@ -64,6 +64,8 @@ class Tracker:
         """Shows bars for the length of the block where output is a terminal."""
         if not self.console.is_terminal:
             yield self
+            for name in self.stages:
+                self._line(name)
             return
         columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self.console) as self._bars:
@@ -88,7 +90,8 @@ class Tracker:
     def _count(self, urn: str, op: str, *, begun: int = 0, done: int = 0, failed: int = 0) -> None:
         now = time.monotonic()
         name = stage_of(urn)
-        stage = self.stages.setdefault(name, Stage(started=now, ended=now))
+        # The first line comes after an interval: a stage that has only begun has nothing to tell.
+        stage = self.stages.setdefault(name, Stage(started=now, ended=now, said=now))
         stage.begun += begun
         stage.done += done
         stage.failed += failed
@@ -98,12 +101,14 @@ class Tracker:
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name)
             self._bars.update(self._tasks[name], completed=stage.done, total=total)
-        elif now - stage.said >= PLAIN_INTERVAL_S or stage.done == total:
-            if stage.said == 0.0 and stage.done < total:
-                stage.said = now  # a stage that has only begun has nothing to tell yet
-                return
+        elif now - stage.said >= PLAIN_INTERVAL_S:
             stage.said = now
-            self.console.print(f"{name}: {stage.done} of {total}, {stage.seconds:.0f} s", highlight=False)
+            self._line(name)
+
+    def _line(self, name: str) -> None:
+        stage = self.stages[name]
+        total = max(self.expected().get(name, 0), stage.begun)
+        self.console.print(f"{name}: {stage.done} of {total}, {stage.seconds:.0f} s", highlight=False)
 
     def _diagnostic(self, event: DiagnosticEvent) -> None:
         text = _MARKUP.sub("", event.message).strip()

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,11 +11,12 @@ from pulumi import automation
 from rich.console import Console
 
 from infra.errors import UserError
+from ops import journal
 from ops.engine import pulumi_root
 from ops.paths import local_root
 from ops.program import Program
 from ops.progress import Tracker
-from ops.stack import backend, is_local, select
+from ops.stack import Backend, backend, is_local, select
 
 Pods = Literal["instant", "realistic"]
 
@@ -56,8 +57,8 @@ def session(name: str, *, console: Console, pods: Pods, create: bool) -> Iterato
     console.print(chosen.note, highlight=False)
     program = Program()
     tracker = Tracker(console=console, expected=program.expected)
-    with _ground(name, console, pods) as (environment, stand_ins):
-        env = {"GOGC": GARBAGE_COLLECTION, **chosen.environment, **environment}
+    with _journal(chosen) as state, _ground(name, console, pods) as (environment, stand_ins):
+        env = {"GOGC": GARBAGE_COLLECTION, **chosen.environment, **state, **environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
         stack = select(name, program=program, engine_root=pulumi_root(), env=env, create=create)
@@ -97,6 +98,10 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
         ) from None
     except automation.CommandError as error:
         raise UserError("\n".join(run.tracker.errors) or str(error)) from None
+
+
+def _journal(chosen: Backend) -> AbstractContextManager[dict[str, str]]:
+    return nullcontext({}) if chosen.folder is None else journal.serving(chosen.folder)
 
 
 @contextmanager

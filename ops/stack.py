@@ -28,10 +28,14 @@ LOCAL_PASSPHRASE = "local"
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """Where state goes, as an environment for the engine and a sentence for people."""
+    """Where state goes, as an environment for the engine and a sentence for people.
+
+    `folder` is set for state in files of our own.
+    """
 
     environment: Mapping[str, str]
     note: str
+    folder: Path | None = None
 
 
 def is_local(stack: str) -> bool:
@@ -92,6 +96,7 @@ def select(
         raise UserError(f"There is no stack {stack!r} (known: {known}); make it with `make stack NAME={stack}`.")
     options = automation.LocalWorkspaceOptions(
         work_dir=str(PROJECT_ROOT),
+        secrets_provider="passphrase" if "PULUMI_CONFIG_PASSPHRASE" in env else None,
         env_vars=dict(env),
         pulumi_command=automation.PulumiCommand(root=str(engine_root)),
     )
@@ -112,7 +117,7 @@ def _file_backend(passphrase: str, note: str) -> Backend:
     folder = local_dir() / "state"
     folder.mkdir(parents=True, exist_ok=True)
     env = {"PULUMI_BACKEND_URL": folder.as_uri(), "PULUMI_CONFIG_PASSPHRASE": passphrase}
-    return Backend(environment=env, note=f"{note} ({folder})")
+    return Backend(environment=env, note=f"{note} ({folder})", folder=folder)
 
 
 def _own_passphrase() -> str:

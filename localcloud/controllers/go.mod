@@ -1,6 +1,6 @@
 module kubeflow/localcloud/controllers
 
-go 1.26
+go 1.25.0
 
 require (
 	k8s.io/api v0.35.4

@@ -8,6 +8,7 @@ from packaging.specifiers import SpecifierSet
 HERE = Path(__file__).parent
 PROJECT = HERE.parent.parent
 
+ACTIONLINT = "1.7.12"
 ETCD = "3.6.14"
 KUBERNETES = "1.35.4"
 KUSTOMIZE = "5.8.1"
@@ -132,6 +133,7 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
                 member="pulumi/pulumi",
             ),
         ),
+        SourceTool(name="journal", folder=PROJECT / "localcloud" / "journal"),
         SourceTool(name="pulumi-resource-kubernetes", folder=PROJECT / "localcloud" / "kubernetes"),
         SourceTool(name="controllers", folder=PROJECT / "localcloud" / "controllers"),
         ReleasedTool(
@@ -160,6 +162,20 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
             module="kwok",
             package="sigs.k8s.io/kwok/cmd/kwok",
             # No download: its releases carry no checksums.
+        ),
+        ReleasedTool(
+            name="actionlint",
+            version=ACTIONLINT,
+            # Each release knows more of what a workflow may say, so an older one may pass what this one refuses.
+            accepts=SpecifierSet(f">={ACTIONLINT},<2"),
+            module="actionlint",
+            package="github.com/rhysd/actionlint/cmd/actionlint",
+            download=Download(
+                url=_github("rhysd/actionlint", f"v{ACTIONLINT}",
+                            f"actionlint_{ACTIONLINT}_{system}_{architecture}.tar.gz"),
+                checksums=_github("rhysd/actionlint", f"v{ACTIONLINT}", f"actionlint_{ACTIONLINT}_checksums.txt"),
+                member="actionlint",
+            ),
         ),
     ]
     return {tool.name: tool for tool in tools}

@@ -1,0 +1,225 @@
+// Package store keeps a stack's state in files: at rest the checkpoint that the engine's own file
+// backend writes and reads, during an update a journal beside it that each step appends to. The file
+// backend writes the whole state at every step instead, which costs minutes over a thousand objects.
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pulumi/pulumi/pkg/v3/backend"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+)
+
+// Organization is the one that the file backend puts every stack in.
+const Organization = "organization"
+
+// ErrNoStack says that a stack has no state here.
+var ErrNoStack = errors.New("there is no such stack")
+
+// ErrBusy says that another process is updating the stack.
+var ErrBusy = errors.New("another update of this stack is running")
+
+// Store is the folder of a file backend.
+type Store struct{ root string }
+
+// Stack names a stack of a project.
+type Stack struct{ Project, Name string }
+
+// Open makes the folder ready for use, by this program and by the engine's file backend.
+func Open(root string) (*Store, error) {
+	meta := filepath.Join(root, ".pulumi", "meta.yaml")
+	if _, err := os.Stat(meta); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(meta), 0o700); err != nil {
+			return nil, err
+		}
+		// Version 1 is the layout with one folder a project.
+		if err := replace(meta, []byte("version: 1\n")); err != nil {
+			return nil, err
+		}
+	}
+	return &Store{root: root}, nil
+}
+
+func (s *Store) checkpoint(stack Stack) string {
+	return filepath.Join(s.root, ".pulumi", "stacks", stack.Project, stack.Name+".json")
+}
+
+func (s *Store) journal(stack Stack) string {
+	return strings.TrimSuffix(s.checkpoint(stack), ".json") + ".journal"
+}
+
+// Stacks lists all stacks.
+func (s *Store) Stacks() ([]Stack, error) {
+	files, err := filepath.Glob(filepath.Join(s.root, ".pulumi", "stacks", "*", "*.json"))
+	stacks := make([]Stack, 0, len(files))
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		stacks = append(stacks, Stack{Project: filepath.Base(filepath.Dir(file)), Name: name})
+	}
+	return stacks, err
+}
+
+// Create makes a stack with the given state, or an empty one; fs.ErrExist if it is there.
+func (s *Store) Create(stack Stack, state *apitype.DeploymentV3) error {
+	if _, err := os.Stat(s.checkpoint(stack)); err == nil {
+		return fs.ErrExist
+	}
+	if err := os.MkdirAll(filepath.Dir(s.checkpoint(stack)), 0o700); err != nil {
+		return err
+	}
+	return s.write(stack, apitype.TypedDeployment{Version: apitype.DeploymentSchemaVersionCurrent, Deployment: state})
+}
+
+// Delete forgets a stack.
+func (s *Store) Delete(stack Stack) error {
+	if err := os.Remove(s.journal(stack)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Remove(s.checkpoint(stack))
+}
+
+// Load returns a stack's state, with what the journal of a killed update holds.
+func (s *Store) Load(stack Stack) (apitype.TypedDeployment, error) {
+	state, raw, err := s.read(stack)
+	if err != nil {
+		return apitype.TypedDeployment{}, err
+	}
+	journal, err := os.ReadFile(s.journal(stack))
+	if errors.Is(err, fs.ErrNotExist) {
+		return state, nil
+	} else if err != nil {
+		return apitype.TypedDeployment{}, err
+	}
+	return replay(state, digest(raw), journal)
+}
+
+// Import replaces a stack's state.
+func (s *Store) Import(stack Stack, state apitype.TypedDeployment) error {
+	update, err := s.Begin(stack)
+	if err != nil {
+		return err
+	}
+	if err := s.write(stack, state); err != nil {
+		return errors.Join(err, update.release())
+	}
+	return update.release()
+}
+
+// Begin starts an update. What a killed update left behind becomes part of the state first. ErrBusy if
+// another process is updating the stack: the kernel ends that claim with the process, however it ends.
+func (s *Store) Begin(stack Stack) (*Update, error) {
+	if _, err := os.Stat(s.checkpoint(stack)); errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoStack
+	}
+	lock, err := claim(strings.TrimSuffix(s.checkpoint(stack), ".json") + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	update := &Update{store: s, stack: stack, lock: lock}
+	if err := update.open(); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return update, nil
+}
+
+func (s *Store) read(stack Stack) (apitype.TypedDeployment, []byte, error) {
+	raw, err := os.ReadFile(s.checkpoint(stack))
+	if errors.Is(err, fs.ErrNotExist) {
+		return apitype.TypedDeployment{}, nil, ErrNoStack
+	} else if err != nil {
+		return apitype.TypedDeployment{}, nil, err
+	}
+	var versioned apitype.VersionedCheckpoint
+	if err := json.Unmarshal(raw, &versioned); err != nil {
+		return apitype.TypedDeployment{}, nil, fmt.Errorf("%s is not a checkpoint: %w", s.checkpoint(stack), err)
+	}
+	var checkpoint apitype.CheckpointV3
+	if err := json.Unmarshal(versioned.Checkpoint, &checkpoint); err != nil {
+		return apitype.TypedDeployment{}, nil, fmt.Errorf("%s is not a checkpoint: %w", s.checkpoint(stack), err)
+	}
+	return apitype.TypedDeployment{
+		Version: versioned.Version, Features: versioned.Features, Deployment: checkpoint.Latest,
+	}, raw, nil
+}
+
+func (s *Store) write(stack Stack, state apitype.TypedDeployment) error {
+	name := fmt.Sprintf("%s/%s/%s", Organization, stack.Project, stack.Name)
+	checkpoint, err := json.Marshal(apitype.CheckpointV3{Stack: tokens.QName(name), Latest: state.Deployment})
+	if err != nil {
+		return err
+	}
+	versioned := apitype.VersionedCheckpoint{Version: state.Version, Features: state.Features, Checkpoint: checkpoint}
+	raw, err := json.Marshal(versioned)
+	if err != nil {
+		return err
+	}
+	return replace(s.checkpoint(stack), raw)
+}
+
+// replay adds a journal to the state that it continues. A journal of another state has been merged already: the
+// process ended between the two last steps of an update.
+func replay(base apitype.TypedDeployment, baseDigest string, journal []byte) (apitype.TypedDeployment, error) {
+	lines := bufio.NewScanner(bytes.NewReader(journal))
+	lines.Buffer(nil, 1<<30)
+	if !lines.Scan() || lines.Text() != baseDigest {
+		return base, nil
+	}
+	if base.Deployment == nil {
+		base.Deployment = &apitype.DeploymentV3{}
+	}
+	replayer := backend.NewJournalReplayer(base.Deployment)
+	complete := bytes.HasSuffix(journal, []byte("\n"))
+	var pending []byte
+	for lines.Scan() {
+		if pending != nil {
+			if err := add(replayer, pending); err != nil {
+				return base, err
+			}
+		}
+		pending = bytes.Clone(lines.Bytes())
+	}
+	if pending != nil && complete { // a torn last line was never acknowledged
+		if err := add(replayer, pending); err != nil {
+			return base, err
+		}
+	}
+	return replayer.GenerateDeployment()
+}
+
+func add(replayer *backend.JournalReplayer, line []byte) error {
+	var entry apitype.JournalEntry
+	if err := json.Unmarshal(line, &entry); err != nil {
+		return fmt.Errorf("the journal is damaged: %w", err)
+	}
+	return replayer.Add(entry)
+}
+
+func digest(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// replace writes a file as a whole: a reader, and a crash, sees the old content or the new.
+func replace(path string, content []byte) error {
+	temporary := path + ".new"
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary, path)
+}

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+)
+
+// Update is a running update of one stack, and the claim on it.
+type Update struct {
+	store *Store
+	stack Stack
+	lock  *os.File
+
+	mutex   sync.Mutex
+	journal *os.File
+}
+
+// open merges what an earlier update left behind, and begins a journal of its own.
+func (u *Update) open() error {
+	state, err := u.store.Load(u.stack)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(u.store.journal(u.stack)); err == nil {
+		if err := u.merge(state); err != nil {
+			return err
+		}
+	}
+	raw, err := os.ReadFile(u.store.checkpoint(u.stack))
+	if err != nil {
+		return err
+	}
+	if err := replace(u.store.journal(u.stack), []byte(digest(raw)+"\n")); err != nil {
+		return err
+	}
+	u.journal, err = os.OpenFile(u.store.journal(u.stack), os.O_APPEND|os.O_WRONLY, 0o600)
+	return err
+}
+
+// Append adds steps; when it returns, they survive the end of every process and of the machine.
+func (u *Update) Append(entries []apitype.JournalEntry) error {
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines)
+	for _, entry := range entries {
+		if err := encoder.Encode(entry); err != nil {
+			return err
+		}
+	}
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	if _, err := u.journal.Write(lines.Bytes()); err != nil {
+		return err
+	}
+	return u.journal.Sync()
+}
+
+// Complete merges the journal into the state and gives the stack up.
+func (u *Update) Complete() error {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
+	state, err := u.store.Load(u.stack)
+	if err == nil {
+		err = u.merge(state)
+	}
+	return errors.Join(err, u.journal.Close(), u.release())
+}
+
+// merge makes the state a checkpoint; only then the journal goes, and replay knows one that outlived this.
+func (u *Update) merge(state apitype.TypedDeployment) error {
+	if err := u.store.write(u.stack, state); err != nil {
+		return err
+	}
+	return os.Remove(u.store.journal(u.stack))
+}
+
+func (u *Update) release() error { return u.lock.Close() }
+
+// claim locks a file for this process alone.
+func claim(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(ErrBusy, file.Close())
+	}
+	return file, nil
+}

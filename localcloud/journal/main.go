@@ -1,0 +1,55 @@
+// Command journal keeps the state of stacks in the files of a folder, for one run of the engine on this machine.
+//
+//	journal FOLDER
+//
+// It listens on a free port of loopback, prints `http://127.0.0.1:PORT` on the first line and serves until SIGTERM.
+// Clients show the token in JOURNAL_TOKEN.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"kubeflow-on-pulumi/localcloud/journal/internal/api"
+	"kubeflow-on-pulumi/localcloud/journal/internal/store"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	token := os.Getenv("JOURNAL_TOKEN")
+	if len(os.Args) != 2 || token == "" {
+		return errors.New("usage: JOURNAL_TOKEN=… journal FOLDER")
+	}
+	state, err := store.Open(os.Args[1])
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("http://%s\n", listener.Addr())
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	server := &http.Server{Handler: api.New(state, token)}
+	go func() {
+		<-ctx.Done()
+		_ = server.Close()
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
