@@ -1,0 +1,216 @@
+"""What a stack costs a month, line by line, and the difference that a setting makes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from infra.errors import UserError
+from infra.kubeflow.capacity import requirements
+from infra.kubeflow.instances import GI
+from infra.kubeflow.release import resolve
+from infra.kubeflow.render import render
+from infra.settings import LOCAL_STACK, Settings
+from ops import prices
+from ops.paths import PROJECT_ROOT
+from ops.settings import stack_settings
+
+# What nobody knows beforehand, in GB and for a small team: each line that rests on one of these says so.
+ARTIFACTS_GB = 100
+IMAGES_GB = 10
+NAT_TRAFFIC_GB = 100
+LOGS_GB = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One part of the bill, in US dollars a month; only nodes differ by how they are bought."""
+
+    name: str
+    what: str
+    on_demand: Decimal
+    savings_plan: Decimal
+    spot: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A line of the bill before and after; None where there was or will be none."""
+
+    name: str
+    before: Line | None
+    after: Line | None
+
+    @property
+    def delta(self) -> Decimal:
+        """How much dearer the line gets on demand, in US dollars a month."""
+        return (self.after.on_demand if self.after else Decimal(0)) - (
+            self.before.on_demand if self.before else Decimal(0)
+        )
+
+
+def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
+    """The monthly bill of a stack that runs all the time with `nodesDesired` nodes.
+
+    `volumes_gib` is what the platform's claims add up to (`claimed_gib`). A stack on an existing cluster pays for its
+    storage only. UserError when the price of a type or in a region is not known.
+    """
+    prices.check_region(settings.region)
+    lines = []
+    if settings.cluster.mode == "create":
+        lines += _cluster(settings)
+    if volumes_gib:
+        lines.append(_line("volumes", f"{volumes_gib} GiB of claims on gp3", volumes_gib * prices.GP3_GIB_MONTH))
+    stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
+    lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
+    return tuple(lines)
+
+
+def difference(before: Settings, after: Settings, *, volumes_gib: int = 0) -> tuple[Change, ...]:
+    """The lines of the bill that change between two settings; UserError as for `estimate`."""
+    old = {line.name: line for line in estimate(before, volumes_gib=volumes_gib)}
+    new = {line.name: line for line in estimate(after, volumes_gib=volumes_gib)}
+    names = [*old, *(name for name in new if name not in old)]
+    return tuple(
+        Change(name=name, before=old.get(name), after=new.get(name)) for name in names if old.get(name) != new.get(name)
+    )
+
+
+def total(lines: Iterable[Line]) -> Line:
+    """All lines added up."""
+    given = list(lines)
+    return Line(
+        name="total",
+        what="",
+        on_demand=sum((line.on_demand for line in given), Decimal(0)),
+        savings_plan=sum((line.savings_plan for line in given), Decimal(0)),
+        spot=sum((line.spot for line in given), Decimal(0)),
+    )
+
+
+def claimed_gib(settings: Settings) -> int:
+    """What the claims of the stack's release add up to, in GiB; UserError when its manifests cannot be had."""
+    source = resolve(
+        release=settings.kubeflow.release, path=settings.kubeflow.path, stack=settings.stack, root=PROJECT_ROOT
+    )
+    return requirements(render(source.path)).storage // GI
+
+
+def _cluster(settings: Settings) -> list[Line]:
+    nodes = settings.nodes
+    hour = prices.instance_price(nodes.instance_type, settings.region)
+    hours = nodes.desired * prices.HOURS
+    gateways = len(settings.network.zones) if settings.network.nat == "per-zone" else 1
+    nat = gateways * prices.HOURS * (prices.NAT_HOUR + prices.ADDRESS_HOUR) + NAT_TRAFFIC_GB * prices.NAT_GB
+    return [
+        _line("control plane", "EKS in standard support", prices.CONTROL_PLANE_HOUR * prices.HOURS),
+        Line(
+            name="nodes",
+            what=f"{nodes.desired} x {nodes.instance_type}",
+            on_demand=hours * hour.on_demand,
+            savings_plan=hours * hour.savings_plan,
+            spot=hours * hour.spot,
+        ),
+        _line(
+            "node disks",
+            f"{nodes.desired} x {nodes.disk_gib} GiB of gp3",
+            nodes.desired * nodes.disk_gib * prices.GP3_GIB_MONTH,
+        ),
+        _line("NAT", f"{gateways} with an address, and {NAT_TRAFFIC_GB} GB through it (assumed)", nat),
+        _line("logs", f"{LOGS_GB} GB of control-plane logs (assumed)", LOGS_GB * prices.LOGS_GB),
+        _line("key", "1 for Kubernetes Secrets", prices.KEY_MONTH),
+    ]
+
+
+def _line(name: str, what: str, amount: Decimal) -> Line:
+    return Line(name=name, what=what, on_demand=amount, savings_plan=amount, spot=amount)
+
+
+@click.command()
+@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Show what this setting would change.")
+def cost(stack: str, changes: tuple[str, ...]) -> None:
+    """Estimate what the stack costs a month, and the difference that a setting makes."""
+    console = Console()
+    wanted = dict(_pair(change) for change in changes)
+    now = stack_settings(stack).settings
+    then = stack_settings(stack, wanted).settings if wanted else None
+    try:
+        gib, note = claimed_gib(now), ""
+    except UserError as error:
+        gib, note = 0, f"Volumes are not counted: {error}"
+    print_estimate(console, now, estimate(now, volumes_gib=gib))
+    if note:
+        console.print(note, highlight=False)
+    if then:
+        print_difference(console, ", ".join(changes), difference(now, then, volumes_gib=gib))
+
+
+def print_estimate(console: Console, settings: Settings, lines: Sequence[Line]) -> None:
+    """The bill as a table, and what it rests on."""
+    table = _table(f"{settings.stack} in {settings.region}: US dollars a month, prices of {prices.AS_OF}")
+    for column in ("on demand", "savings plan", "spot"):
+        table.add_column(column, justify="right")
+    for line in lines:
+        table.add_row(line.name, line.what, money(line.on_demand), money(line.savings_plan), money(line.spot))
+    table.add_section()
+    whole = total(lines)
+    table.add_row("total", "", *(money(part) for part in (whole.on_demand, whole.savings_plan, whole.spot)))
+    console.print(table)
+    console.print(
+        "The nodes are made on demand; a savings plan (one year, nothing up front) is bought in the account and then "
+        "covers them; spot is for comparison.",
+        highlight=False,
+    )
+    if settings.stack == LOCAL_STACK:
+        console.print("This stack runs on this machine and costs nothing: so much would it cost on AWS.")
+
+
+def print_difference(console: Console, title: str, changes: Sequence[Change]) -> None:
+    """The lines that change, as a table."""
+    console.print()
+    if not changes:
+        console.print(f"{title}: no difference", highlight=False)
+        return
+    table = _table(f"{title}: difference in US dollars a month, on demand")
+    for column in ("now", "then", "difference"):
+        table.add_column(column, justify="right")
+    for change in changes:
+        shown = change.after or change.before
+        table.add_row(
+            change.name,
+            shown.what if shown else "",
+            money(change.before.on_demand) if change.before else "",
+            money(change.after.on_demand) if change.after else "",
+            signed(change.delta),
+        )
+    table.add_section()
+    table.add_row("total", "", "", "", signed(sum((change.delta for change in changes), Decimal(0))))
+    console.print(table)
+
+
+def money(amount: Decimal) -> str:
+    """Dollars and cents: `700.80`."""
+    return f"{amount:.2f}"
+
+
+def signed(amount: Decimal) -> str:
+    """Dollars and cents with their sign: `+73.00`."""
+    return f"{amount:+.2f}"
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("line")
+    table.add_column("what")
+    return table
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UserError(f"--set {text!r} is not KEY=VALUE; write one like nodesInstanceType=m5.large.")
+    return key, value

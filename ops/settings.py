@@ -1,0 +1,114 @@
+"""A stack's settings without the engine: its file over the project's defaults, encrypted values left closed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.errors import UserError
+from infra.settings import Settings, SettingsError, load
+from ops import settings_table
+from ops.paths import PROJECT_ROOT
+
+# Stands for an encrypted value: only the engine, with the stack's passphrase or key, can open it.
+SEALED = "(encrypted)"
+
+_SECRETS = ("dashboardPassword", "clusterKubeconfig")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSettings:
+    """What a stack sets.
+
+    `config` has full keys and every default, as the engine hands it to the program; `sealed` are the keys whose value
+    is encrypted and reads `(encrypted)` here. `refused` says what the program would refuse about the secrets alone (a
+    password that is missing, known or in plain text); all else in `settings` is sound.
+    """
+
+    settings: Settings
+    config: Mapping[str, str]
+    sealed: frozenset[str]
+    refused: tuple[str, ...]
+
+
+def stack_settings(
+    stack: str,
+    changes: Mapping[str, str] | None = None,
+    *,
+    root: Path = PROJECT_ROOT,
+    today: date | None = None,
+) -> StackSettings:
+    """The settings of a stack as its file says, with `changes` (key to text, as after `pulumi config set`) on top.
+
+    UserError for a stack without a file, or a file that is no configuration; SettingsError, which says all that is
+    wrong, for settings that the program would refuse. `today` decides which Kubernetes versions are supported.
+    """
+    project = settings_table.read_project(root / "Pulumi.yaml")
+    name = str(project["name"])
+    config, sealed = read_config(stack, root)
+    for key, value in (changes or {}).items():
+        config[full_key(name, key)] = value
+        sealed -= {full_key(name, key)}
+    day = today or datetime.now(UTC).date()
+    try:
+        settings = load(name, stack, config, today=day, secret_keys=sealed)
+        return StackSettings(settings=settings, config=config, sealed=sealed, refused=())
+    except SettingsError as error:
+        refused = error.problems
+        secrets = {full_key(name, key) for key in _SECRETS}
+        closed = {key: SEALED for key in secrets if config.get(key) or key.endswith(":dashboardPassword")}
+        try:
+            settings = load(name, stack, {**config, **closed}, today=day, secret_keys=sealed | secrets)
+        except SettingsError:
+            raise error from None
+    return StackSettings(settings=settings, config=config, sealed=sealed, refused=refused)
+
+
+def read_config(stack: str, root: Path = PROJECT_ROOT) -> tuple[dict[str, str], frozenset[str]]:
+    """A stack's configuration as texts under full keys, with the defaults, and the keys that are encrypted."""
+    path = root / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml")))
+        raise UserError(f"There is no stack {stack!r} (known: {known}); make it with `make stack NAME={stack}`.")
+    project = settings_table.read_project(root / "Pulumi.yaml")
+    config, sealed = settings_table.defaults(project), set()
+    for key, value in _section(path).items():
+        full = full_key(str(project["name"]), str(key))
+        opened, closed = _open(value)
+        config[full] = opened if isinstance(opened, str) else json.dumps(opened)
+        if closed:
+            sealed.add(full)
+    return config, frozenset(sealed)
+
+
+def full_key(project: str, key: str) -> str:
+    """A key with its namespace, which is the project's unless it names one: `protect`, `aws:region`."""
+    return key if ":" in key else f"{project}:{key}"
+
+
+def _section(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+        section = content.get("config") or {}
+    except (yaml.YAMLError, AttributeError):
+        section = None
+    if not isinstance(section, dict):
+        raise UserError(f"{path.name} is not a stack's settings; write keys and values under `config:`.")
+    return section
+
+
+def _open(value: Any) -> tuple[Any, bool]:
+    """A value with what is encrypted in it replaced, and whether there was any."""
+    if isinstance(value, dict):
+        if set(value) == {"secure"}:
+            return SEALED, True
+        opened = {key: _open(item) for key, item in value.items()}
+        return {key: item for key, (item, _) in opened.items()}, any(closed for _, closed in opened.values())
+    if isinstance(value, list):
+        items = [_open(item) for item in value]
+        return [item for item, _ in items], any(closed for _, closed in items)
+    return value, False

@@ -1,0 +1,130 @@
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from infra.errors import UserError
+from ops import cost, prices
+from tests.unit.settings_source import settings
+
+
+def lines(volumes_gib: int = 0, **changes: Any) -> dict[str, cost.Line]:
+    return {line.name: line for line in cost.estimate(settings(**changes), volumes_gib=volumes_gib)}
+
+
+def test_the_default_stack_pays_for_five_nodes_and_a_control_plane() -> None:
+    bill = lines(volumes_gib=50)
+    assert bill["nodes"].what == "5 x m5.xlarge"
+    assert cost.money(bill["nodes"].on_demand) == "700.80"
+    assert cost.money(bill["control plane"].on_demand) == "73.00"
+    assert cost.money(bill["node disks"].on_demand) == "40.00"
+    assert cost.money(bill["volumes"].on_demand) == "4.00"
+    # 730 hours of 0.045 and of 0.005 for the address, and 100 GB of 0.045.
+    assert cost.money(bill["NAT"].on_demand) == "41.00"
+
+
+def test_only_nodes_are_cheaper_with_a_savings_plan_or_on_spot() -> None:
+    bill = lines(volumes_gib=50)
+    nodes = bill.pop("nodes")
+    assert nodes.spot < nodes.savings_plan < nodes.on_demand
+    assert all(line.on_demand == line.savings_plan == line.spot for line in bill.values())
+
+
+def test_the_total_is_the_sum_of_the_lines() -> None:
+    bill = cost.estimate(settings(), volumes_gib=50)
+    whole = cost.total(bill)
+    assert whole.on_demand == sum(line.on_demand for line in bill)
+    assert whole.spot == sum(line.spot for line in bill)
+
+
+def test_each_zone_may_have_its_own_gateway() -> None:
+    zones = len(settings().network.zones)
+    extra = lines(networkNat="per-zone")["NAT"].on_demand - lines()["NAT"].on_demand
+    assert extra == (zones - 1) * 730 * Decimal("0.05")
+
+
+def test_a_platform_on_an_existing_cluster_pays_for_storage_alone() -> None:
+    bill = lines(volumes_gib=50, clusterMode="existing", clusterContext="theirs")
+    assert list(bill) == ["volumes", "storage"]
+
+
+@pytest.mark.parametrize(
+    ("name", "hour"),
+    [("m5.large", "0.096"), ("m7i.2xlarge", "0.4032"), ("r7a.large", "0.15215"), ("c5.9xlarge", "1.53")],
+)
+def test_sizes_are_priced_as_listed(name: str, hour: str) -> None:
+    assert prices.instance_price(name, "us-west-2").on_demand == Decimal(hour)
+
+
+def test_burstable_sizes_have_their_own_prices() -> None:
+    assert prices.instance_price("t3.medium", "us-east-1").on_demand == Decimal("0.0416")
+
+
+@pytest.mark.parametrize("name", ["g5.xlarge", "m5.metal", "m5.3xlarge", "t4g.large"])
+def test_a_type_without_a_price_is_one_sentence(name: str) -> None:
+    with pytest.raises(UserError, match=rf"has no price for {name} in us-west-2; choose a size of .*m5.*, or add"):
+        lines(nodesInstanceType=name)
+
+
+def test_a_region_without_prices_is_one_sentence() -> None:
+    with pytest.raises(UserError, match=r"has no prices for eu-west-1; it has us-east-1, .*: choose one"):
+        prices.instance_price("m5.xlarge", "eu-west-1")
+    with pytest.raises(UserError, match="has no prices for eu-west-1"):
+        cost.estimate(replace(settings(), region="eu-west-1"))
+
+
+def test_a_setting_changes_the_lines_that_it_touches() -> None:
+    (change,) = cost.difference(settings(), settings(nodesInstanceType="m5.large"))
+    assert (change.name, cost.signed(change.delta)) == ("nodes", "-350.40")
+    assert change.before is not None
+    assert change.after is not None
+    assert (change.before.what, change.after.what) == ("5 x m5.xlarge", "5 x m5.large")
+
+    more = {change.name: change.delta for change in cost.difference(settings(), settings(nodesDesired=6))}
+    assert more == {"nodes": Decimal("140.16"), "node disks": Decimal(8)}
+
+
+def test_a_line_may_come_or_go() -> None:
+    gone = cost.difference(settings(), settings(clusterMode="existing", clusterContext="theirs"), volumes_gib=50)
+    assert {change.name for change in gone} == {"control plane", "nodes", "node disks", "NAT", "logs", "key"}
+    assert all(change.after is None and change.delta < 0 for change in gone)
+
+
+def test_what_costs_nothing_is_no_difference() -> None:
+    assert cost.difference(settings(), settings(clusterLogRetentionDays=60)) == ()
+
+
+@pytest.fixture
+def no_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: Any) -> int:
+        raise UserError("Kubeflow 26.03 cannot be had.")
+
+    monkeypatch.setattr(cost, "claimed_gib", missing)
+
+
+@pytest.mark.usefixtures("no_release")
+def test_the_command_prices_the_default_stack_even_without_its_manifests() -> None:
+    done = CliRunner().invoke(cost.cost, ["--stack", "dev", "--set", "nodesInstanceType=m5.large"])
+    assert done.exit_code == 0, done.output
+    assert "700.80" in done.output
+    assert "73.00" in done.output
+    assert "-350.40" in done.output
+    assert "Volumes are not counted: Kubeflow 26.03 cannot be had." in done.output
+
+
+@pytest.mark.usefixtures("no_release")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--stack", "nowhere"], "There is no stack 'nowhere'"),
+        (["--stack", "dev", "--set", "nodesInstanceType"], "is not KEY=VALUE"),
+        (["--stack", "dev", "--set", "nodesInstance=m5.large"], "did you mean nodesInstanceType"),
+        (["--stack", "dev", "--set", "nodesInstanceType=g5.xlarge"], "has no price for g5.xlarge in us-west-2"),
+    ],
+)
+def test_what_cannot_be_priced_is_refused(arguments: list[str], sentence: str) -> None:
+    done = CliRunner().invoke(cost.cost, arguments)
+    assert isinstance(done.exception, UserError)
+    assert sentence in str(done.exception)
