@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from infra.errors import UserError
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Load, Requirements, check_capacity
-from infra.kubeflow.instances import GI
+from infra.kubeflow.instances import GI, instance
 from infra.settings import Settings
 from infra.settings import load as load_settings
 from ops import create, sizes
@@ -200,7 +200,7 @@ def test_the_small_size_holds_the_platform_with_room_and_is_smaller_than_dev() -
     size = sizes.smallest(KUBEFLOW)
     check_capacity(KUBEFLOW, instance_type=size.instance_type, nodes=size.nodes)
     assert (size.instance_type, size.nodes) != ("m5.xlarge", 5)
-    free = sizes.instance(size.instance_type)
+    free = instance(size.instance_type)
     assert free is not None
     offered = size.nodes * (free.allocatable_cpu - 280)
     assert offered >= 1.25 * KUBEFLOW.total.cpu + EKS_PER_CLUSTER.cpu

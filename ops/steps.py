@@ -1,0 +1,102 @@
+"""What the engine intends, one step a resource, recorded from its events."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
+
+from ops.progress import Tracker
+
+Change = Literal["replace", "delete", "update", "create", "same"]
+
+# A replacement is told three times, as `replace`, `create-replacement` and `delete-replaced`; a resource whose provider
+# goes away is `discard`ed or `remove-pending-replace`d without being touched.
+_CHANGES: dict[str, Change] = {
+    "replace": "replace",
+    "delete": "delete",
+    "update": "update",
+    "create": "create",
+    "import": "create",
+    "same": "same",
+}
+
+# The engine's colour marks, such as `<{%reset%}>`.
+_MARKUP = re.compile(r"<\{%[^%]*%\}>")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One resource's step.
+
+    `paths` are the properties that differ, such as `spec.template.spec.containers[0].image`; `causes` those among them
+    that force a replacement. `old` and `new` are the inputs before and after, in which the engine writes `[secret]`
+    for what is marked secret; what a Kubernetes Secret holds is not always marked.
+    """
+
+    urn: str
+    type: str
+    change: Change
+    paths: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    old: Mapping[str, Any] = field(default_factory=dict)
+    new: Mapping[str, Any] = field(default_factory=dict)
+    protected: bool = False
+
+    @property
+    def name(self) -> str:
+        """The resource's name in the engine, the end of its URN."""
+        return self.urn.rsplit("::", 1)[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """A rule of a policy pack that a resource breaks; a mandatory one stops `up`."""
+
+    policy: str
+    mandatory: bool
+    message: str
+    resource: str
+
+
+@dataclass
+class Recorder(Tracker):
+    """A tracker that also keeps every step and every broken policy."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    violations: list[Violation] = field(default_factory=list)
+
+    def __call__(self, event: EngineEvent) -> None:
+        """One event of the engine."""
+        super().__call__(event)
+        if event.resource_pre_event is not None:
+            metadata = event.resource_pre_event.metadata
+            change = _CHANGES.get(metadata.op.value)
+            if change is not None:
+                self.steps[metadata.urn] = _step(metadata, change)
+        elif event.policy_event is not None:
+            self.violations.append(_violation(event.policy_event))
+
+
+def _step(metadata: StepEventMetadata, change: Change) -> Step:
+    old, new = metadata.old, metadata.new
+    return Step(
+        urn=metadata.urn,
+        type=metadata.type,
+        change=change,
+        paths=tuple(sorted(metadata.detailed_diff or metadata.diffs or ())),
+        causes=tuple(sorted(metadata.keys or ())),
+        old=(old.inputs if old else None) or {},
+        new=(new.inputs if new else None) or {},
+        protected=bool(old and old.protect),
+    )
+
+
+def _violation(event: PolicyEvent) -> Violation:
+    return Violation(
+        policy=event.policy_name,
+        mandatory=event.enforcement_level == "mandatory",
+        message=_MARKUP.sub("", event.message).strip(),
+        resource=(event.resource_urn or "").rsplit("::", 1)[-1],
+    )
