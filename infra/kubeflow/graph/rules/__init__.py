@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from infra.kubeflow.graph.edges import Finding
 from infra.kubeflow.graph.rules.access import (
     account_needs_secrets,
+    aggregate_needs_parts,
     binding_needs_account,
     binding_needs_role,
     token_needs_account,
@@ -53,6 +54,7 @@ RULES: tuple[Rule, ...] = (
     object_needs_namespace,
     custom_resource_needs_definition,
     binding_needs_role,
+    aggregate_needs_parts,
     binding_needs_account,
     workload_needs_account,
     workload_needs_permissions,

@@ -8,6 +8,7 @@ from infra.kubeflow.graph.edges import Finding, Need, Strength
 from infra.kubeflow.graph.ids import ObjectId
 from infra.kubeflow.graph.index import Platform, account_of, mapping, mappings
 from infra.kubeflow.graph.rules.facts import Facts
+from infra.kubeflow.graph.selectors import Labels, matches, parse
 
 _RBAC = "rbac.authorization.k8s.io"
 _USER_PREFIX = "system:serviceaccount:"
@@ -40,6 +41,27 @@ def binding_needs_role(facts: Facts) -> Iterator[Finding]:
         namespace = facts.platform.namespace(id_) if kind == "Role" else ""
         if not kinds.is_built_in_role(name) or facts.platform.find(_RBAC, kind, namespace, name):
             yield from facts.needs_object(id_, (_RBAC, kind, namespace, name), f"binds {kind} {name}")
+
+
+def aggregate_needs_parts(facts: Facts) -> Iterator[Finding]:
+    """An aggregated ClusterRole comes after the roles that it sums up, where that is possible.
+
+    For the destroy: the aggregation controller applies the sum anew when a part goes, and where it has just gone itself
+    that creates it again, without an owner (seen on Kubernetes 1.35). Gone first, it is not in the controller's way.
+    """
+    roles = facts.platform.of_kind(_RBAC, "ClusterRole")
+    labels = {id_: _labels(facts.platform, id_) for id_ in roles}
+    for id_ in roles:
+        where = f"{id_.title} has a clusterRoleSelector that "
+        rule = mapping(facts.platform.objects[id_].get("aggregationRule"))
+        for selector in [parse(given, where.__add__) for given in mappings(rule.get("clusterRoleSelectors"))]:
+            for part in roles:
+                if part != id_ and matches(selector, labels[part]):
+                    yield Need(id_, part, f"sums up {part.title}", Strength.OPTIONAL)
+
+
+def _labels(platform: Platform, id_: ObjectId) -> Labels:
+    return Labels(mapping(mapping(platform.objects[id_].get("metadata")).get("labels")))
 
 
 def binding_needs_account(facts: Facts) -> Iterator[Finding]:
