@@ -168,11 +168,10 @@ def build(
     """
     facts = Facts(Platform(objects, overrides))
     found = _Findings(facts, rules)
-    needed = frozenset(need.target for _, need in found.needs)
-    waits = Waits(facts, needed, found.early)
     gates = {gate_id(target): gate for target, gate in found.gates.items()}
     edges = sorted(found.edges())
     solution = _solved([*facts.platform.objects, *gates], edges, gates)
+    waits = Waits(facts, frozenset(edge.target for edge in solution.kept), found.early)
     nodes = []
     for id_ in solution.order:
         gate = gates.get(id_)

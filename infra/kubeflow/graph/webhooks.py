@@ -227,7 +227,8 @@ def _webhook(id_: ObjectId, index: int, entry: dict[str, Any], broken: Callable[
             raise broken(f"has {value!r} as its {field}; allowed are {' and '.join(allowed)}")
 
     def where(field: str) -> Callable[[str], str]:
-        return lambda fault: str(broken(f"has a {field} that {fault}"))
+        article = "an" if field[0] in "aeiou" else "a"
+        return lambda fault: str(broken(f"has {article} {field} that {fault}"))
 
     return Webhook(
         configuration=id_,
