@@ -69,18 +69,18 @@ def play(engine: Engine, cluster: Cluster, request: pytest.FixtureRequest) -> It
     cluster.delete("namespace", name, wait=False)
 
 
-def config(name: str = "settings", **data: str) -> Manifest:
+def config(name: str = "settings", **data: str | pulumi.Output[str]) -> Manifest:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
 
 
-def workload(replicas: int = 1, node: str | None = None, **annotations: str) -> Manifest:
+def workload(replicas: int = 1, node: str | None = None, annotations: dict[str, str] | None = None) -> Manifest:
     pod: Manifest = {"containers": [{"name": "main", "image": "main", "resources": {"requests": {"cpu": "0.01"}}}]}
     if node:
         pod["nodeSelector"] = {"kubernetes.io/hostname": node}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": {"name": "web", "annotations": annotations},
+        "metadata": {"name": "web", "annotations": annotations or {}},
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": "web"}},
@@ -96,6 +96,14 @@ def declared(*manifests: Manifest, patch: bool = False) -> Declare:
             name = f"{manifest['kind']}-{manifest['metadata'].get('name', 'unnamed')}"
             KubernetesObject(name, manifest, opts, patch=patch)
     return declare
+
+
+def resource_state(stack: automation.Stack, of_type: str) -> dict[str, Any]:
+    """What the state keeps of the one resource of this type."""
+    deployment = stack.export_stack().deployment
+    assert deployment is not None
+    (found,) = (resource for resource in deployment["resources"] if resource["type"] == of_type)
+    return dict(found)
 
 
 def refused(run: Any) -> str:
@@ -247,9 +255,8 @@ def test_custom_resources(play: Play) -> None:
     stack = play.stack(declare)
     stack.up()
     assert play.at("boats.sea.test", "dinghy")["spec"] == {"sails": 1}
-    kept = {r["type"]: r["outputs"] for r in stack.export_stack().deployment["resources"] if "outputs" in r}
-    crd_type = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
-    assert "spec" not in kept[crd_type], "the inputs hold it already"
+    kept = resource_state(stack, "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition")
+    assert "spec" not in kept["outputs"], "the inputs hold it already"
     boat["spec"] = {"sails": 2}
     fields["crew"] = {"type": "integer"}
     assert changes(stack.up()) == {"update": 2}
@@ -273,13 +280,12 @@ def test_patch_of_what_others_made(play: Play) -> None:
 
 
 def test_what_does_not_get_ready_is_kept_and_said(play: Play) -> None:
-    stack = play.stack(declared(workload(node="no-such-node", **{"pulumi.com/timeoutSeconds": "3"})))
+    stack = play.stack(declared(workload(node="no-such-node", annotations={"pulumi.com/timeoutSeconds": "3"})))
     said = refused(stack.up)
     assert f"Deployment {play.namespace}/web was created but is not ready: it took longer than 3s" in said
     assert "Unschedulable" in said
-    state = {r["type"]: r for r in stack.export_stack().deployment["resources"]}
-    assert state["kubernetes:apps/v1:Deployment"]["initErrors"]
-    play.change(stack, declared(workload(**{"pulumi.com/timeoutSeconds": "60"})))
+    assert resource_state(stack, "kubernetes:apps/v1:Deployment")["initErrors"]
+    play.change(stack, declared(workload(annotations={"pulumi.com/timeoutSeconds": "60"})))
     assert changes(stack.up()) == {"update": 1}
     stack.destroy()
 
@@ -300,8 +306,7 @@ def test_interrupted_run_ends_soon_and_keeps_what_it_made(play: Play) -> None:
     helper.join()
     assert time.monotonic() - started < 60, "the Deployment's own limit is 10 minutes"
     assert "the operation was cancelled" in said
-    state = {r["type"]: r for r in stack.export_stack().deployment["resources"]}
-    assert state["kubernetes:apps/v1:Deployment"]["id"] == f"{play.namespace}/web"
+    assert resource_state(stack, "kubernetes:apps/v1:Deployment")["id"] == f"{play.namespace}/web"
     stack.destroy()
     assert play.get("deployment", "web") is None
 
