@@ -20,7 +20,8 @@ _FORGOTTEN = (
     "storageConfig version"
 )
 _MADE_UP = names("remoteAccess releaseVersion version")
-_FORGOTTEN_BY_NODES = "updateConfig nodeRepairConfig version releaseVersion"
+# moto tags clusters only, and never moves nodes to another template.
+_FORGOTTEN_BY_NODES = "updateConfig nodeRepairConfig version releaseVersion launchTemplate tags"
 
 
 def _cluster_parameters(inputs: Properties) -> dict[str, Any]:
@@ -153,9 +154,7 @@ def _create_nodes(call: Call) -> str:
     validate(api(call), "CreateNodegroup", wanted)
     api(call).create_nodegroup(**wanted)
     key = f"{inputs['clusterName']}:{inputs['nodeGroupName']}"
-    kept = lower_parameters(inputs, _FORGOTTEN_BY_NODES)
-    if kept:
-        record(call).put(NODE_SETTINGS, key, kept)
+    record(call).put(NODE_SETTINGS, key, lower_parameters(inputs, _FORGOTTEN_BY_NODES))
     return key
 
 
@@ -176,6 +175,8 @@ def _setup_nodes(call: Call) -> None:
     if changes:
         api(call).update_nodegroup_config(clusterName=cluster, nodegroupName=name, **changes)
     if call.changed(*_FORGOTTEN_BY_NODES.split()):
+        wanted = lower_parameters(call.inputs, "version releaseVersion launchTemplate")
+        validate(api(call), "UpdateNodegroupVersion", {"clusterName": cluster, "nodegroupName": name, **wanted})
         record(call).put(NODE_SETTINGS, call.id, lower_parameters(call.inputs, _FORGOTTEN_BY_NODES))
 
 
@@ -183,6 +184,8 @@ def _read_nodes(call: Call) -> Properties | None:
     cluster, _, name = call.id.partition(":")
     group = api(call).describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
     kept = record(call).get(NODE_SETTINGS, call.id) or {}
+    if "launchTemplate" in kept:
+        kept["launchTemplate"] = {**group.get("launchTemplate", {}), **kept["launchTemplate"]}
     live = lower_parameters(
         group,
         "clusterName scalingConfig diskSize instanceTypes amiType remoteAccess labels taints launchTemplate "
@@ -200,7 +203,7 @@ def _read_nodes(call: Call) -> Properties | None:
     return {
         **live,
         **kept,
-        **tagged(group.get("tags")),
+        **tagged(kept.get("tags")),
         "resources": [
             {"autoscalingGroups": groups, "remoteAccessSecurityGroupId": resources.get("remoteAccessSecurityGroup", "")}
         ],
@@ -238,7 +241,7 @@ KINDS = [
         setup=_setup_nodes,
         read=_read_nodes,
         delete=_delete_nodes,
-        retag=retag,
+        retag=lambda call, removed, tags: None,  # recorded with the rest
         replaces=names(
             "clusterName nodeGroupName nodeGroupNamePrefix nodeRoleArn subnetIds instanceTypes amiType capacityType "
             "diskSize remoteAccess launchTemplate.id launchTemplate.name"

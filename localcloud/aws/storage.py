@@ -196,7 +196,7 @@ def _get_lifecycle(s3: Any, bucket: str, inputs: Properties) -> Properties | Non
     stated = {rule["id"]: rule for rule in inputs.get("rules", [])}
     for rule in rules:
         chosen = rule.get("filter")
-        if chosen == {"prefix": ""} and not stated.get(rule["id"], {}).get("filter", {}).get("prefix"):
+        if chosen == {"prefix": ""} and "prefix" not in stated.get(rule["id"], {}).get("filter", {}):
             rule["filter"] = {} if "filter" in stated.get(rule["id"], {}) else None
         elif chosen and "and" in chosen and "tags" in chosen["and"]:
             chosen["and"]["tags"] = {tag["key"]: tag["value"] for tag in chosen["and"]["tags"]}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from localcloud.aws.ec2 import api, new_tags, one, retag
+from localcloud.aws.ec2 import api, filters, new_tags, one, retag
 from localcloud.aws.names import lower, tag_list, tag_map, tagged, upper
 from localcloud.aws.session import arn
 from localcloud.providers.kinds import Autoname, Call, Kind, names
@@ -89,6 +89,8 @@ def _read(call: Call) -> Properties | None:
     template = one(ec2.describe_launch_templates(LaunchTemplateIds=[call.id]), "LaunchTemplates")
     if template is None:
         return None
+    # moto's description of a template keeps the tags of its creation.
+    tags = ec2.describe_tags(Filters=filters({"resource-id": call.id}))["Tags"]
     version = str(template["LatestVersionNumber"])
     answer = one(
         ec2.describe_launch_template_versions(LaunchTemplateId=call.id, Versions=[version]), "LaunchTemplateVersions"
@@ -97,6 +99,7 @@ def _read(call: Call) -> Properties | None:
     specifications = [
         {"resourceType": item.get("ResourceType"), "tags": tag_map(item.get("Tags"))}
         for item in data.pop("TagSpecifications", [])
+        if item.get("ResourceType") != "launch-template"  # moto puts the template's own tags there
     ]
     live = {
         name: str(value).lower() if name in _TEXT_BOOLEANS else _texts(value)
@@ -105,7 +108,7 @@ def _read(call: Call) -> Properties | None:
     return {
         **live,
         **({"tagSpecifications": specifications} if specifications else {}),
-        **tagged(tag_map(template.get("Tags"))),
+        **tagged(tag_map(tags)),
         "name": template["LaunchTemplateName"],
         "description": answer.get("VersionDescription") if answer else None,
         "defaultVersion": template["DefaultVersionNumber"],

@@ -105,7 +105,7 @@ def platform(settings: Settings) -> None:
             {
                 "id": "old",
                 "status": "Enabled",
-                "filter": {},
+                "filter": {"prefix": ""},
                 "noncurrent_version_expiration": {"noncurrent_days": 30},
                 "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
             }
@@ -140,9 +140,11 @@ def platform(settings: Settings) -> None:
 
 @dataclass
 class Size:
-    """The node group's size and the cluster's logs, which the test changes."""
+    """The node group's size, disk and tags, and the cluster's logs, which the test changes."""
 
     desired: int = 2
+    disk: int = 80
+    team: str = "a"
     logs: tuple[str, ...] = ("api", "audit")
 
 
@@ -185,13 +187,22 @@ def cluster(size: Size) -> None:
         coredns_addon_options=pulumi_eks.CoreDnsAddonOptionsArgs(enabled=True, version="v1.12.4-eksbuild.1"),
         tags={"team": "a"},
     )
+    template = aws.ec2.LaunchTemplate(
+        "node",
+        block_device_mappings=[{"device_name": "/dev/xvda", "ebs": {"volume_size": size.disk, "encrypted": "true"}}],
+        tag_specifications=[{"resource_type": kind, "tags": {"Name": "node"}} for kind in ("instance", "volume")],
+        tags={"team": size.team},
+    )
     nodes = pulumi_eks.ManagedNodeGroup(
         "nodes",
         cluster=made,
         node_role_arn=role.arn,
         instance_types=["m5.xlarge"],
         ami_type="AL2023_x86_64_STANDARD",
-        disk_size=80,
+        launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
+            id=template.id, version=template.latest_version.apply(lambda version: str(int(version)))
+        ),
+        tags={"team": size.team},
         scaling_config=aws.eks.NodeGroupScalingConfigArgs(min_size=1, desired_size=size.desired, max_size=7),
         labels={"pool": "main"},
     )

@@ -192,7 +192,7 @@ def test_cluster_from_up_to_destroy(cloud: Cloud) -> None:
     assert found["tags"] == {"Name": "eks-eksCluster", "team": "a"}
     group = eks.describe_nodegroup(clusterName="kubeflow", nodegroupName="nodes")["nodegroup"]
     assert group["scalingConfig"] == {"minSize": 1, "desiredSize": 2, "maxSize": 7}
-    assert (group["instanceTypes"], group["diskSize"]) == (["m5.xlarge"], 80)
+    assert group["instanceTypes"] == ["m5.xlarge"]
     assert out["kubeconfig"].value == KUBECONFIG
     assert json.loads(out["kubeconfig_json"].value) == KUBECONFIG
     assert all(out[name].secret for name in ("kubeconfig", "kubeconfig_json", "password"))
@@ -225,9 +225,12 @@ def test_cluster_from_up_to_destroy(cloud: Cloud) -> None:
     assert planned(stack.preview()) == {}
     assert changes(stack.refresh()) == {}
     password = out["password"].value
-    size.desired, size.logs = 5, ("api",)
+    size.desired, size.logs, size.disk, size.team = 5, ("api",), 100, "b"
     result = stack.up()
-    assert changes(result) == {"update": 2}
+    assert changes(result) == {"update": 3}, "the cluster, the launch template and the node group"
+    nodes = json.loads(record.read_text())["EKS node group settings"]["kubeflow:nodes"]
+    assert (nodes["launchTemplate"]["version"], nodes["tags"]) == ("2", {"team": "b"})
+    assert planned(stack.preview()) == changes(stack.refresh()) == {}
     assert result.outputs["password"].value == password
     group = eks.describe_nodegroup(clusterName="kubeflow", nodegroupName="nodes")["nodegroup"]
     assert group["scalingConfig"]["desiredSize"] == 5
