@@ -1,0 +1,92 @@
+"""A stack's cluster, by its API: what `drain` asks of it."""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kubernetes import client, config, dynamic  # type: ignore[import-untyped]
+from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
+from urllib3.exceptions import HTTPError
+
+from infra.errors import UserError
+from infra.kubeflow.objects import Manifest
+
+_TIMEOUT_S = 30
+
+
+class ClusterApi:
+    """Objects of any kind as plain manifests. What the server refuses raises UserError."""
+
+    def __init__(self, dynamic_client: Any) -> None:
+        self._client = dynamic_client
+
+    def list(self, api_version: str, kind: str) -> list[Manifest]:
+        """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""
+        resource = self._resource(api_version, kind)
+        if resource is None:
+            return []
+        items: list[Manifest] = self._ask(resource.get).to_dict()["items"]
+        # A list's items carry neither.
+        return [{**item, "apiVersion": api_version, "kind": kind} for item in items]
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
+        """One object, or None."""
+        resource = self._resource(api_version, kind)
+        found = self._ask(resource.get, name=name, namespace=namespace or None) if resource else None
+        return None if found is None else dict(found.to_dict())
+
+    def delete(self, manifest: Manifest) -> None:
+        """Delete an object and, in the background, what it owns."""
+        self._on(manifest, "delete", body={"propagationPolicy": "Background"})
+
+    def scale_down(self, manifest: Manifest) -> None:
+        """Let a workload have no pods."""
+        self._on(manifest, "patch", body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json")
+
+    def _on(self, manifest: Manifest, verb: str, **arguments: Any) -> None:
+        metadata = manifest["metadata"]
+        resource = self._resource(manifest["apiVersion"], manifest["kind"])
+        if resource is not None:
+            self._ask(getattr(resource, verb), name=metadata["name"], namespace=metadata.get("namespace"), **arguments)
+
+    def _resource(self, api_version: str, kind: str) -> Any:
+        try:
+            return self._client.resources.get(api_version=api_version, kind=kind)
+        except (exceptions.ResourceNotFoundError, exceptions.NotFoundError):
+            return None
+
+    def _ask(self, call: Any, **arguments: Any) -> Any:
+        try:
+            return call(_request_timeout=_TIMEOUT_S, **arguments)
+        except exceptions.NotFoundError:
+            return None
+        except exceptions.DynamicApiError as error:
+            raise UserError(f"The cluster refuses: {error.summary()}") from None
+
+
+@contextmanager
+def connected(kubeconfig: str | None, context: str | None = None) -> Iterator[ClusterApi]:
+    """The cluster of a kubeconfig's content, or of kubectl's own file without one, for the length of the block.
+
+    Raises OSError when it does not answer.
+    """
+    # It warns of every retry, and the caller says what comes of them.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            if kubeconfig is None:
+                api = config.new_client_from_config(context=context)
+            else:
+                api = config.new_client_from_config_dict(
+                    yaml.safe_load(kubeconfig), context=context, temp_file_path=folder
+                )
+            # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
+            yield ClusterApi(dynamic.DynamicClient(api, cache_file=str(Path(folder) / "offers.json")))
+        except HTTPError as error:
+            raise OSError(str(error)) from None
+        except (config.ConfigException, client.ApiException) as error:
+            raise OSError(str(error)) from None

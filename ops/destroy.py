@@ -1,0 +1,85 @@
+"""`make destroy`: ask, drain the cluster, then let the engine take the stack down in reverse order."""
+
+import json
+from typing import Any
+
+import click
+from rich.console import Console
+
+from infra.errors import UserError
+from ops import run, summary
+from ops.cluster import connected
+from ops.drain import drain, scope_of
+from ops.run import Session
+from ops.settings import full_key, read_config
+from ops.stack import LOCAL_STACK, is_local, project_name
+
+
+def check_unprotected(stack: str) -> None:
+    """UserError for a stack whose settings protect it."""
+    if _configured(stack, "protect") == "true":
+        raise UserError(
+            f"The stack {stack} is protected: nothing was destroyed; set `protect: false` in Pulumi.{stack}.yaml and "
+            f"run `make up STACK={stack}` first, if it is really to go."
+        )
+
+
+def confirm(stack: str, *, yes: bool) -> None:
+    """Ask for the stack's name, unless the answer is given or nothing of value can go; UserError for another answer."""
+    if yes or is_local(stack):
+        return
+    click.echo(f"This takes down all of {stack}: its cluster, and the volumes and databases in it.")
+    try:
+        answer = click.prompt("Type the stack's name to go on", default="", show_default=False)
+    except click.Abort:
+        raise UserError(f"Nobody answered, and nothing was destroyed; say YES=1 to destroy {stack} unasked.") from None
+    if answer.strip() != stack:
+        raise UserError(f"{answer!r} is not {stack}: nothing was destroyed.")
+
+
+def drain_cluster(session: Session, console: Console) -> None:
+    """Empty the stack's cluster of what holds something in AWS; a cluster that is not there has nothing to drain."""
+    stack = session.stack.name
+    state = _state(session)
+    if not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
+        return
+    outputs = session.stack.outputs()
+    kubeconfig = outputs["kubeconfig"].value if "kubeconfig" in outputs else None
+    whole = _configured(stack, "clusterMode") == "create"
+    if whole and kubeconfig is None:
+        return
+    try:
+        with session.timed("drain"), connected(_text(kubeconfig), _configured(stack, "clusterContext") or None) as api:
+            drain(api, scope_of(state, whole=whole), report=lambda line: console.print(line, highlight=False))
+    except OSError as error:
+        console.print(
+            f"The cluster does not answer ({error}), so what it made in AWS may outlive it: "
+            f"`make leftovers STACK={stack}` tells.",
+            highlight=False,
+        )
+
+
+@click.command("destroy")
+@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def command(stack: str, yes: bool) -> None:
+    """Take the stack down, in reverse order."""
+    check_unprotected(stack)
+    confirm(stack, yes=yes)
+    console = Console()
+    with run.session(stack, console=console, pods="instant", create=False) as session:
+        drain_cluster(session, console)
+        run.destroy(session)
+        summary.print_changes(console, session)
+
+
+def _configured(stack: str, key: str) -> str:
+    return read_config(stack)[0].get(full_key(project_name(), key), "")
+
+
+def _state(session: Session) -> list[dict[str, Any]]:
+    return (session.stack.export_stack().deployment or {}).get("resources") or []
+
+
+def _text(kubeconfig: Any) -> str | None:
+    return kubeconfig if kubeconfig is None or isinstance(kubeconfig, str) else json.dumps(kubeconfig)
