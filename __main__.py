@@ -10,6 +10,7 @@ from infra.errors import UserError
 from infra.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.platform import KubeflowArgs, install
+from infra.kubeflow.s3 import ArtifactStore
 from infra.network import Network, NetworkArgs
 from infra.registry import Registry, RegistryArgs
 from infra.storage import Storage, StorageArgs
@@ -93,12 +94,22 @@ identity = Identity(
         tags=tags,
     ),
 )
+artifacts = (
+    ArtifactStore(
+        bucket=storage.bucket,
+        region=stack.region,
+        platform_role=identity.runner_role_arns["kubeflow/ml-pipeline"],
+        profile_role=identity.runner_role_arns[f"{stack.kubeflow.profile_namespaces[0]}/default-editor"],
+    )
+    if stack.kubeflow.artifacts == "s3"
+    else None
+)
 login = GeneratedCredentials(stack.name, stack.dashboard.user, stack.dashboard.password.reveal())
 install(
     stack.name,
     KubeflowArgs(
         graph=release.graph,
-        replacements=release.with_credentials(login.credentials),
+        replacements=release.filled(login.credentials, artifacts),
         provider=access.provider,
         needs=[cluster.ready] if cluster else [],
     ),
@@ -111,6 +122,8 @@ pulumi.export("vpc_id", network.vpc_id if network else None)
 pulumi.export("bucket", storage.bucket)
 pulumi.export("repository_url", registry.repository_url)
 pulumi.export("region", stack.region)
+pulumi.export("dashboard_user", stack.dashboard.user)
+pulumi.export("dashboard_password", stack.dashboard.password.output())
 pulumi.export("kubeflow_release", release.source.name)
 pulumi.export(
     "dashboard", "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80, then http://localhost:8080"

@@ -1,13 +1,15 @@
 """What a run starts from: settings, credentials, the cluster that exists, the release; all checked, nothing touched."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra import preflight, settings
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.load import LoadedRelease, load
+from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
 from infra.preflight import Caller
-from infra.settings import Settings
+from infra.settings import ClusterSettings, KubeflowSettings, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +27,12 @@ def read(root: Path) -> Inputs:
     stack = settings.read()
     caller = preflight.check_aws(stack.region)
     kubeconfig = None
-    version = stack.cluster.version
+    version = ""
     if stack.cluster.mode == "create":
+        version = stack.cluster.version
         preflight.check_administrators(stack.cluster.administrators, caller)
-    elif stack.cluster.kubeconfig is not None:
-        kubeconfig = preflight.read_kubeconfig(stack.cluster.kubeconfig.reveal(), root)
+    elif stack.cluster.stack is None:
+        kubeconfig = preflight.read_kubeconfig(_kubeconfig_of(stack.cluster), root)
         version = preflight.check_cluster(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
     release = load(
@@ -38,6 +41,7 @@ def read(root: Path) -> Inputs:
         stack=stack.stack,
         root=root,
         kubernetes_version=version or None,
+        components=_components(stack.kubeflow),
         edges=[(edge.source, edge.target) for edge in stack.kubeflow.edges],
     )
     if stack.cluster.mode == "create":
@@ -48,3 +52,15 @@ def read(root: Path) -> Inputs:
             release=f"Kubeflow {release.source.name}",
         )
     return Inputs(settings=stack, caller=caller, kubeconfig=kubeconfig, release=release)
+
+
+def _components(kubeflow: KubeflowSettings) -> list[Path]:
+    own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
+    return [*map(Path, kubeflow.components), *own]
+
+
+def _kubeconfig_of(cluster: ClusterSettings) -> str:
+    """The kubeconfig that is set, or kubectl's own: the first file of KUBECONFIG, else the one in the home folder."""
+    if cluster.kubeconfig is not None:
+        return cluster.kubeconfig.reveal()
+    return os.environ.get("KUBECONFIG", "").split(os.pathsep)[0] or "~/.kube/config"

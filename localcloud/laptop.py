@@ -49,7 +49,7 @@ class Laptop:
 def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
     """Starts what is not running yet, serves the stand-ins for the length of the block, and yields the laptop."""
     home = _pulumi_home(root)
-    started = plane.start(root, pods=pods)
+    started = plane.start(root, pods=pods, report=lambda event: report(str(event)))
     report(f"control plane: {started.server}, pods start {pods}")
     endpoint = moto.start(root)
     report(f"moto: {endpoint}")

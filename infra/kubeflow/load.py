@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pulumi
+
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
 from infra.kubeflow.graph import Graph, ObjectId, build, id_of
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.release import Release, resolve
 from infra.kubeflow.render import render
+from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
 from infra.kubeflow.slim import slim
 
@@ -21,11 +24,16 @@ class LoadedRelease:
     objects: list[Manifest]
     graph: Graph
 
-    def with_credentials(self, credentials: Credentials) -> dict[ObjectId, Manifest]:
-        """The objects with the well-known credentials replaced; UserError when one of those would be left."""
-        replaced = replace(self.objects, credentials)
-        assert_none_left(replaced)
-        return {id_of(manifest): manifest for manifest in replaced}
+    def filled(self, credentials: Credentials, store: ArtifactStore | None) -> dict[ObjectId, Manifest]:
+        """The objects with the well-known credentials replaced, and with artifacts in the store if there is one.
+
+        UserError when a well-known credential would be left, or when the release cannot use the store.
+        """
+        objects = replace(self.objects, credentials)
+        assert_none_left(objects)
+        if store is not None:
+            objects = use_bucket(objects, store, join=pulumi.Output.format)
+        return {id_of(manifest): manifest for manifest in objects}
 
 
 def load(
@@ -35,15 +43,18 @@ def load(
     stack: str,
     root: Path,
     kubernetes_version: str | None,
+    components: Sequence[Path] = (),
     edges: Sequence[tuple[str, str]] = (),
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
+
+    `components` are folders of kustomize components to lay over it, relative ones from `root`.
 
     `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. UserError for
     everything that is wrong with the manifests.
     """
     source = resolve(release=release, path=path, stack=stack, root=root)
-    objects = slim(render(source.path))
+    objects = slim(render(source.path, components=[root / component for component in components]))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
     return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges))

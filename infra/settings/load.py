@@ -262,7 +262,17 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         raw.problem(
             "kubeflowRelease", f"{release} needs Kubernetes {lowest} or newer, and clusterVersion is {cluster.version}."
         )
+    artifacts = raw.text("kubeflowArtifacts", ("release", "s3"))
+    if artifacts == "s3" and cluster.mode == "existing" and not (cluster.stack or cluster.oidc_provider_arn):
+        raw.problem(
+            "kubeflowArtifacts",
+            "'s3' needs roles for service accounts, so the cluster's IAM OIDC provider; set clusterOidcProviderArn.",
+        )
     namespaces = raw.texts("kubeflowProfileNamespaces")
+    if artifacts == "s3" and raw.sound("kubeflowProfileNamespaces") and not namespaces:
+        raw.problem(
+            "kubeflowProfileNamespaces", "is empty, and with artifacts in S3 a profile must use them; name one."
+        )
     for namespace in namespaces:
         if not _NAMESPACE.fullmatch(namespace):
             raw.problem(
@@ -272,6 +282,8 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
     return KubeflowSettings(
         release=release,
         path=raw.text("kubeflowPath") or None,
+        components=raw.texts("kubeflowComponents"),
+        artifacts=cast("Literal['release', 's3']", artifacts),
         edges=tuple(
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))
         ),

@@ -92,10 +92,12 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class KubeflowSettings:
-    """The release to install, or a local folder with its kustomization."""
+    """The release to install, or a local folder with its kustomization, and the kustomize components over it."""
 
     release: str
     path: str | None
+    components: tuple[str, ...]
+    artifacts: Literal["release", "s3"]
     edges: tuple[Edge, ...]
     profile_namespaces: tuple[str, ...]
 
