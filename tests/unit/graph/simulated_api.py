@@ -9,14 +9,15 @@ when somebody waits for them. What goes wrong is recorded, not raised:
 - `missed`: an object is sent before the webhook that should have changed it;
 - `stuck`: a wait, or a deletion, that nothing present can end;
 - `dangling`: a grant to an account that does not exist yet, which anybody may then make;
-- `lost`: something goes away with something else that is deleted.
+- `lost`: something goes away with something else that is deleted;
+- `remade`: a controller makes again what is being taken away.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.unit.graph.simulated_cluster import Cluster
-from tests.unit.graph.simulated_matching import HOOKS, WORKLOADS, Manifest, mounts, pods, service_of
+from tests.unit.graph.simulated_matching import HOOKS, WORKLOADS, Manifest, mounts, pods, selected, service_of
 from tests.unit.graph.simulated_pods import awaits_authority, missing, refusals, runs_somewhere
 
 # Kinds whose controller holds a finalizer, by group; a kind of * stands for all.
@@ -162,9 +163,18 @@ class SimulatedApi:
         if controller and runs_somewhere(cluster, controller) and not cluster.runs(controller):
             self._note("stuck", manifest, f"its finalizer: {controller} does not run")
         cluster.stored.pop(place, None)
+        self._sum_up(manifest)
         cluster.ready.discard(place)
         cluster.bundled.discard(place)
         self._look_at_what_is_left(manifest)
+
+    def _sum_up(self, part: Manifest) -> None:
+        """The aggregation controller applies the sum of roles anew when one of them goes."""
+        labels = part["metadata"].get("labels") or {}
+        for role in [role for role in self._cluster.of("ClusterRole") if part["kind"] == "ClusterRole"]:
+            for selector in (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or []:
+                if selected(selector, labels):
+                    self._note("remade", role, f"{part['metadata']['name']} is taken out of it while it goes")
 
     def _look_at_what_is_left(self, manifest: Manifest) -> None:
         cluster = self._cluster
