@@ -36,7 +36,7 @@ type place struct {
 	namespaced bool
 }
 
-const unreachableFor = 5 * time.Second
+const unreachableFor = 30 * time.Second
 
 // aggregated is the form of /api and /apis that names every resource at once (apidiscovery.k8s.io/v2, Kubernetes 1.30 and newer).
 type aggregated struct {
