@@ -11,7 +11,7 @@ from infra.kubeflow.graph.ids import Names, ObjectId
 from infra.kubeflow.graph.index import Platform
 from infra.kubeflow.graph.rules import RULES, Facts, Rule
 from infra.kubeflow.graph.solve import Solution, solve
-from infra.kubeflow.graph.waits import Wait, Waits
+from infra.kubeflow.graph.waits import PATCH_FORCE, Wait, Waits
 from infra.kubeflow.objects import Manifest
 
 
@@ -195,7 +195,8 @@ def gate_id(target: ObjectId) -> ObjectId:
 
 
 def _patch(target: ObjectId, wait: Wait) -> Manifest:
-    metadata = {"name": target.name, "annotations": wait.annotations}
+    # Forced: the object itself may say in the same annotation what its own resource waits for.
+    metadata = {"name": target.name, "annotations": {**wait.annotations, PATCH_FORCE: "true"}}
     return {"apiVersion": target.api_version, "kind": target.kind, "metadata": metadata}
 
 

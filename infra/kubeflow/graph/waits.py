@@ -23,6 +23,7 @@ from infra.kubeflow.graph.rules.facts import CERT_MANAGER_GROUP, Facts
 
 WAIT_FOR = "pulumi.com/waitFor"
 SKIP_AWAIT = "pulumi.com/skipAwait"
+PATCH_FORCE = "pulumi.com/patchForce"
 
 
 @dataclass(frozen=True)
