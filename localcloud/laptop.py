@@ -38,11 +38,13 @@ class Laptop:
 
     environment: what the engine needs to find everything.
     stand_ins: the packages that the official plugin does not serve in this run.
+    forgot: moto, which keeps AWS in memory, was started for this run: what the state knows may be gone.
     """
 
     plane: plane.Plane
     environment: Mapping[str, str]
     stand_ins: tuple[str, ...]
+    forgot: bool
 
 
 @contextmanager
@@ -51,6 +53,7 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
     home = _pulumi_home(root)
     started = plane.start(root, pods=pods, report=lambda event: report(str(event)))
     report(f"control plane: {started.server}, pods start {pods}")
+    forgot = moto.status(root) is None
     endpoint = moto.start(root)
     report(f"moto: {endpoint}")
     environment = {**client_environment(root), "PULUMI_HOME": str(home)}
@@ -59,7 +62,7 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
     )
     with _serving(stand_ins, {**os.environ, **environment}, root / ".local" / "logs") as ports:
         environment["PULUMI_DEBUG_PROVIDERS"] = ",".join(f"{package}:{port}" for package, port in ports.items())
-        yield Laptop(plane=started, environment=environment, stand_ins=stand_ins)
+        yield Laptop(plane=started, environment=environment, stand_ins=stand_ins, forgot=forgot)
 
 
 def client_environment(root: Path) -> dict[str, str]:

@@ -129,10 +129,10 @@ def _line(name: str, what: str, amount: Decimal) -> Line:
     return Line(name=name, what=what, on_demand=amount, savings_plan=amount, spot=amount)
 
 
-@click.command()
+@click.command("cost")
 @click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Show what this setting would change.")
-def cost(stack: str, changes: tuple[str, ...]) -> None:
+def command(stack: str, changes: tuple[str, ...]) -> None:
     """Estimate what the stack costs a month, and the difference that a setting makes."""
     console = Console()
     wanted = dict(_pair(change) for change in changes)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pulumi.automation.events import DiagnosticEvent, EngineEvent
 from rich.console import Console
@@ -30,14 +31,17 @@ def stage_of(urn: str) -> str:
 
 @dataclass
 class Stage:
-    """What happened in one stage; times are seconds of `time.monotonic()`."""
+    """What happened in one stage, by URN: a replacement is one resource in several steps.
+
+    Times are seconds of `time.monotonic()`; `said` is that of the last plain line.
+    """
 
     started: float
     ended: float
-    begun: int = 0
-    done: int = 0
-    failed: int = 0
-    said: float = 0.0
+    said: float
+    begun: set[str] = field(default_factory=set)
+    done: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
 
     @property
     def seconds(self) -> float:
@@ -74,41 +78,40 @@ class Tracker:
     def __call__(self, event: EngineEvent) -> None:
         """One event of the engine."""
         if event.resource_pre_event is not None:
-            metadata = event.resource_pre_event.metadata
-            self._count(metadata.urn, str(metadata.op), begun=1)
+            self._count(event.resource_pre_event.metadata.urn, "begun")
         elif event.res_outputs_event is not None:
-            metadata = event.res_outputs_event.metadata
-            self._count(metadata.urn, str(metadata.op), done=1)
+            self._count(event.res_outputs_event.metadata.urn, "done")
         elif event.res_op_failed_event is not None:
-            metadata = event.res_op_failed_event.metadata
-            self._count(metadata.urn, str(metadata.op), failed=1)
+            self._count(event.res_op_failed_event.metadata.urn, "failed")
         elif event.diagnostic_event is not None and not event.diagnostic_event.ephemeral:
             self._diagnostic(event.diagnostic_event)
         elif event.summary_event is not None:
             self.changes = {str(op): count for op, count in event.summary_event.resource_changes.items()}
 
-    def _count(self, urn: str, op: str, *, begun: int = 0, done: int = 0, failed: int = 0) -> None:
+    def _count(self, urn: str, step: Literal["begun", "done", "failed"]) -> None:
         now = time.monotonic()
         name = stage_of(urn)
         # The first line comes after an interval: a stage that has only begun has nothing to tell.
         stage = self.stages.setdefault(name, Stage(started=now, ended=now, said=now))
-        stage.begun += begun
-        stage.done += done
-        stage.failed += failed
+        stage.begun.add(urn)
+        if step != "begun":
+            (stage.done if step == "done" else stage.failed).add(urn)
         stage.ended = now
-        total = max(self.expected().get(name, 0), stage.begun)
         if self._bars is not None:
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name)
-            self._bars.update(self._tasks[name], completed=stage.done, total=total)
+            self._bars.update(self._tasks[name], completed=len(stage.done), total=self._total(name))
         elif now - stage.said >= PLAIN_INTERVAL_S:
             stage.said = now
             self._line(name)
 
     def _line(self, name: str) -> None:
         stage = self.stages[name]
-        total = max(self.expected().get(name, 0), stage.begun)
-        self.console.print(f"{name}: {stage.done} of {total}, {stage.seconds:.0f} s", highlight=False)
+        done = f"{len(stage.done)} of {self._total(name)}"
+        self.console.print(f"{name}: {done}, {stage.seconds:.0f} s", highlight=False)
+
+    def _total(self, name: str) -> int:
+        return max(self.expected().get(name, 0), len(self.stages[name].begun))
 
     def _diagnostic(self, event: DiagnosticEvent) -> None:
         text = _MARKUP.sub("", event.message).strip()

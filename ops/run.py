@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from pulumi import automation
 from rich.console import Console
 
 from infra.errors import UserError
+from localcloud import tools
 from ops import journal
 from ops.engine import pulumi_root
 from ops.paths import local_root
@@ -27,6 +28,18 @@ GARBAGE_COLLECTION = "400"
 """The engine's GOGC: it spends a sixth of its time collecting the state that it has just encoded."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a stack stands on: an environment, and how much of it is not the real thing.
+
+    `forgot` says that the cloud may have lost what the state knows of.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stand_ins: tuple[str, ...] = ()
+    forgot: bool = False
+
+
 @dataclass
 class Session:
     """One command's work on one stack: the engine's handle and what the summary tells."""
@@ -34,8 +47,8 @@ class Session:
     stack: automation.Stack
     program: Program
     tracker: Tracker
+    ground: Ground
     seconds: dict[str, float] = field(default_factory=dict)
-    stand_ins: tuple[str, ...] = ()
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -57,19 +70,25 @@ def session(name: str, *, console: Console, pods: Pods, create: bool) -> Iterato
     console.print(chosen.note, highlight=False)
     program = Program()
     tracker = Tracker(console=console, expected=program.expected)
-    with _journal(chosen) as state, _ground(name, console, pods) as (environment, stand_ins):
-        env = {"GOGC": GARBAGE_COLLECTION, **chosen.environment, **state, **environment}
+    with _journal(chosen) as state, _ground(name, console, pods) as ground:
+        kustomize = str(tools.ensure("kustomize")["kustomize"])
+        env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
         stack = select(name, program=program, engine_root=pulumi_root(), env=env, create=create)
         seconds = {"start what it runs on": time.monotonic() - begun}
-        yield Session(stack=stack, program=program, tracker=tracker, seconds=seconds, stand_ins=stand_ins)
+        yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
 
 
 def up(run: Session) -> dict[str, automation.OutputValue]:
     """Brings the stack up; returns its outputs."""
     with run.timed("engine"), run.tracker.showing():
-        result = _engine(run, lambda: run.stack.up(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
+        result = _engine(
+            run,
+            lambda: run.stack.up(
+                parallel=PARALLEL, on_event=run.tracker, suppress_progress=True, refresh=run.ground.forgot
+            ),
+        )
     return dict(result.outputs)
 
 
@@ -105,12 +124,12 @@ def _journal(chosen: Backend) -> AbstractContextManager[dict[str, str]]:
 
 
 @contextmanager
-def _ground(name: str, console: Console, pods: Pods) -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
+def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
     """What the stack stands on: nothing but the person's own credentials on AWS, the whole laptop for `local`."""
     if not is_local(name):
-        yield {}, ()
+        yield Ground()
         return
     from localcloud import laptop  # nothing else needs it
 
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
-        yield dict(started.environment), started.stand_ins
+        yield Ground(environment=started.environment, stand_ins=started.stand_ins, forgot=started.forgot)

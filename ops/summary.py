@@ -29,7 +29,7 @@ def print_up(console: Console, run: Session, outputs: dict[str, OutputValue]) ->
 def print_changes(console: Console, run: Session) -> None:
     """What changed and how long each stage took."""
     stages: list[tuple[str, object, str]] = [
-        (name, stage.done, f"{stage.seconds:.1f}") for name, stage in run.tracker.stages.items()
+        (name, len(stage.done), f"{stage.seconds:.1f}") for name, stage in run.tracker.stages.items()
     ]
     stages += [(name, "", f"{seconds:.1f}") for name, seconds in run.seconds.items()]
     _table(console, "Stages (they overlap)", ("stage", "resources", "seconds"), stages)
@@ -37,8 +37,10 @@ def print_changes(console: Console, run: Session) -> None:
         f"{count} to {op}" if op != "same" else f"{count} unchanged" for op, count in run.tracker.changes.items()
     )
     console.print(f"Changes: {changes or 'none'}", highlight=False)
-    if run.stand_ins:
-        console.print(f"Ran on a stand-in, not on the official plugin: {', '.join(run.stand_ins)}", highlight=False)
+    if run.ground.stand_ins:
+        console.print(
+            f"Ran on a stand-in, not on the official plugin: {', '.join(run.ground.stand_ins)}", highlight=False
+        )
 
 
 def _shown(output: OutputValue) -> str:

@@ -106,7 +106,7 @@ def no_release(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_release")
 def test_the_command_prices_the_default_stack_even_without_its_manifests() -> None:
-    done = CliRunner().invoke(cost.cost, ["--stack", "dev", "--set", "nodesInstanceType=m5.large"])
+    done = CliRunner().invoke(cost.command, ["--stack", "dev", "--set", "nodesInstanceType=m5.large"])
     assert done.exit_code == 0, done.output
     assert "700.80" in done.output
     assert "73.00" in done.output
@@ -125,6 +125,6 @@ def test_the_command_prices_the_default_stack_even_without_its_manifests() -> No
     ],
 )
 def test_what_cannot_be_priced_is_refused(arguments: list[str], sentence: str) -> None:
-    done = CliRunner().invoke(cost.cost, arguments)
+    done = CliRunner().invoke(cost.command, arguments)
     assert isinstance(done.exception, UserError)
     assert sentence in str(done.exception)

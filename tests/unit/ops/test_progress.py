@@ -66,7 +66,7 @@ def test_a_failure_is_counted_and_its_message_kept_without_colour_marks(tracker:
     tracker(step("resourcePreEvent", VPC))
     tracker(step("resOpFailedEvent", VPC))
     tracker(event("diagnosticEvent", urn=VPC, message="<{%reset%}>no such zone\n<{%reset%}>", color="", severity="error"))
-    assert tracker.stages["network"].failed == 1
+    assert tracker.stages["network"].failed == {VPC}
     assert tracker.errors == ["network-vpc: no such zone"]
 
 
