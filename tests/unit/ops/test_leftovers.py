@@ -1,0 +1,238 @@
+"""Leftovers, on moto: what two clusters left is planted, found by its owner alone, priced, and deleted."""
+
+import functools
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from moto import mock_aws
+
+from infra.errors import UserError
+from ops import leftovers
+from ops.leftovers import Leftover, Owner, delete, find
+
+REGION = "us-west-2"
+DEV = Owner(project="kubeflow", stack="dev", cluster="kubeflow-dev")
+BLUE = Owner(project="kubeflow", stack="dev-blue", cluster="kubeflow-dev-blue")
+KINDS = [
+    "load balancer",
+    "classic load balancer",
+    "network interface",
+    "elastic IP",
+    "volume",
+    "security group",
+    "security group",
+    "log group",
+]
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """AWS, empty, in this process."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        yield
+
+
+@functools.cache
+def client(service: str) -> Any:
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+
+def plant(owner: Owner) -> None:
+    """What a cluster leaves: by its own controllers' tags, and by the stack's, which its volumes carry."""
+    ec2 = client("ec2")
+    cluster = [{"Key": f"kubernetes.io/cluster/{owner.cluster}", "Value": "owned"}]
+    stack = [{"Key": "pulumi:project", "Value": owner.project}, {"Key": "pulumi:stack", "Value": owner.stack}]
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"]
+        for index, zone in enumerate("ab")
+    ]
+    groups = [
+        ec2.create_security_group(
+            GroupName=f"{owner.cluster}-{name}",
+            Description="x",
+            VpcId=vpc,
+            TagSpecifications=[{"ResourceType": "security-group", "Tags": cluster}],
+        )["GroupId"]
+        for name in "ab"
+    ]
+    for one, other in (groups, groups[::-1]):
+        pair = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "UserIdGroupPairs": [{"GroupId": other}]}
+        ec2.authorize_security_group_ingress(GroupId=one, IpPermissions=[pair])
+    ec2.create_network_interface(
+        SubnetId=subnets[0]["SubnetId"],
+        Description="aws-K8S-i-1",
+        TagSpecifications=[
+            {
+                "ResourceType": "network-interface",
+                "Tags": [{"Key": "cluster.k8s.amazonaws.com/name", "Value": owner.cluster}],
+            }
+        ],
+    )
+    ec2.create_volume(
+        AvailabilityZone=f"{REGION}a",
+        Size=20,
+        VolumeType="gp3",
+        TagSpecifications=[
+            {
+                "ResourceType": "volume",
+                "Tags": [*stack, {"Key": "kubernetes.io/created-for/pvc/name", "Value": "mysql"}],
+            }
+        ],
+    )
+    ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": cluster}])
+    client("elbv2").create_load_balancer(
+        Name=f"{owner.cluster}-web",
+        Subnets=[one["SubnetId"] for one in subnets],
+        Tags=[{"Key": "elbv2.k8s.aws/cluster", "Value": owner.cluster}],
+    )
+    client("elb").create_load_balancer(
+        LoadBalancerName=f"{owner.cluster}-classic",
+        Listeners=[{"Protocol": "tcp", "LoadBalancerPort": 80, "InstancePort": 80}],
+        Subnets=[subnets[0]["SubnetId"]],
+        Tags=cluster,
+    )
+    client("logs").create_log_group(logGroupName=f"/aws/eks/{owner.cluster}/cluster")
+
+
+def test_everything_that_a_cluster_left_is_found_by_its_tags_and_priced() -> None:
+    plant(DEV)
+    left = find(client, DEV)
+    assert [one.kind for one in left] == KINDS
+    monthly = {one.kind: one.monthly for one in left}
+    assert monthly["volume"] == Decimal("1.60")
+    assert monthly["load balancer"] == Decimal("16.425")
+    assert monthly["elastic IP"] == Decimal("3.65")
+    assert monthly["network interface"] == monthly["security group"] == 0
+    assert next(one.what for one in left if one.kind == "volume") == "20 GiB of gp3, available, of claim mysql"
+
+
+def test_a_stack_sees_and_deletes_its_own_alone_though_its_name_begins_like_anothers() -> None:
+    for owner in (DEV, BLUE):
+        plant(owner)
+    theirs = find(client, BLUE)
+    mine = find(client, DEV)
+    assert {one.id for one in mine}.isdisjoint(one.id for one in theirs)
+    assert delete(client, mine) == []
+    assert find(client, DEV) == []
+    assert find(client, BLUE) == theirs
+
+
+def test_what_others_have_is_never_found() -> None:
+    ec2 = client("ec2")
+    ec2.create_volume(AvailabilityZone=f"{REGION}a", Size=1)
+    for tags in (
+        {"kubernetes.io/cluster/kubeflow-dev": "shared"},
+        {"pulumi:stack": "dev"},
+        {"pulumi:project": "shop", "pulumi:stack": "dev"},
+        {"elbv2.k8s.aws/cluster": "kubeflow-dev-blue"},
+    ):
+        told = [{"Key": key, "Value": value} for key, value in tags.items()]
+        ec2.create_volume(
+            AvailabilityZone=f"{REGION}a", Size=1, TagSpecifications=[{"ResourceType": "volume", "Tags": told}]
+        )
+    assert find(client, DEV) == []
+
+
+def test_what_the_state_has_is_no_leftover() -> None:
+    plant(DEV)
+    known = {one.id for one in find(client, DEV) if one.kind in ("elastic IP", "security group", "log group")}
+    assert {one.kind for one in find(client, DEV, known=known)} == set(KINDS) - {
+        "elastic IP",
+        "security group",
+        "log group",
+    }
+
+
+def test_more_load_balancers_than_one_call_takes_are_all_asked_about() -> None:
+    for index in range(23):
+        client("elb").create_load_balancer(
+            LoadBalancerName=f"lb-{index}",
+            Listeners=[{"Protocol": "tcp", "LoadBalancerPort": 80, "InstancePort": 80}],
+            AvailabilityZones=[f"{REGION}a"],
+            Tags=[{"Key": "kubernetes.io/cluster/kubeflow-dev", "Value": "owned"}],
+        )
+    assert len(find(client, DEV)) == 23
+
+
+def test_what_cannot_be_deleted_is_told_and_stops_nothing_else() -> None:
+    plant(DEV)
+    left = find(client, DEV)
+    volume = next(one for one in left if one.kind == "volume")
+    instance = client("ec2").run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    client("ec2").attach_volume(VolumeId=volume.id, InstanceId=instance, Device="/dev/sdh")
+    [(failed, reason)] = delete(client, left)
+    assert failed == volume
+    assert "VolumeInUse" in reason
+    assert [one.kind for one in find(client, DEV)] == ["volume"]
+
+
+def test_what_is_gone_already_counts_as_deleted() -> None:
+    plant(DEV)
+    left = find(client, DEV)
+    assert delete(client, left) == []
+    once_more = [one for one in left if one.kind != "security group"]
+    assert delete(client, once_more, patience=0.1) == []
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stack dev, with the ids of its state, which a test may change."""
+    monkeypatch.setattr(leftovers, "environment", lambda stack: {})
+    ids: list[str] = []
+    monkeypatch.setattr(leftovers, "in_state", lambda stack: ids)
+    return ids
+
+
+def run(*arguments: str, answer: str | None = None) -> tuple[str, str]:
+    """What the command prints, and what it refuses with."""
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(leftovers.command, ["--stack", "dev", *arguments], input=answer)
+    assert done.exception is None or isinstance(done.exception, UserError), done.exception
+    return done.output, str(done.exception or "")
+
+
+def test_the_command_lists_with_a_total_and_deletes_only_when_told_twice(stack: list[str]) -> None:
+    plant(DEV)
+    output, refused = run()
+    assert "dev: left in us-west-2" in output
+    assert "39.92" in output, "16.425 + 18.25 + 3.65 + 1.60"
+    assert refused == ""
+    assert run("--delete", answer="n\n")[1] == "Nothing was deleted."
+    assert len(find(client, DEV)) == len(KINDS)
+    output, refused = run("--delete", "--yes")
+    assert f"deleted {len(KINDS)} of {len(KINDS)}" in output
+    assert refused == ""
+    assert "dev: nothing is left in us-west-2." in run()[0]
+
+
+def test_what_a_living_stack_uses_is_called_so_and_not_deleted(stack: list[str]) -> None:
+    plant(DEV)
+    stack.append("vpc-1")
+    output, refused = run("--delete", "--yes")
+    assert "made by its cluster, and in use" in output
+    assert "run `make destroy STACK=dev`" in refused
+    assert len(find(client, DEV)) == len(KINDS)
+
+
+def test_aws_that_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    def unreachable(service: str) -> Any:
+        from botocore.config import Config
+
+        quick = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+        return boto3.client(service, region_name=REGION, endpoint_url="http://127.0.0.1:1", config=quick)  # type: ignore[call-overload]
+
+    with pytest.raises(UserError, match="AWS does not say what is left"):
+        find(unreachable, DEV)
+
+
+def test_the_kinds_of_the_table_can_all_be_deleted() -> None:
+    assert set(KINDS) == set(leftovers._DELETE)
+    assert Leftover(kind="volume", id="v", what="").monthly == 0
