@@ -66,11 +66,11 @@ async def _serve() -> None:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(EksStandIn(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
     await ended.wait()
     await server.stop(grace=2)
 

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -244,3 +246,20 @@ def test_random_ids_agree_with_themselves(random: Engine) -> None:
     assert live["hex"] == "p-" + drawn.hex()
     assert live["dec"] == "p-" + str(int.from_bytes(drawn))
     assert live["b64Std"] == "p-" + base64.b64encode(drawn).decode()
+
+
+@pytest.mark.parametrize("name", ["aws", "eks", "random"])
+def test_a_server_says_its_port_and_ends_cleanly_at_once(name: str) -> None:
+    command = [sys.executable, "-m", "localcloud.providers", name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        server.terminate()
+        assert server.wait(timeout=30) == 0
+    assert 0 < port < 65536
+
+
+def test_an_unknown_server_is_refused() -> None:
+    command = [sys.executable, "-m", "localcloud.providers", "azure"]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    assert (ran.returncode, ran.stderr) == (1, "error: name one provider to serve: aws, eks, random\n")
