@@ -24,11 +24,10 @@ type mapper struct {
 	places  map[schema.GroupVersionKind]place // of the cluster
 	learned map[schema.GroupVersionKind]place // from CRDs sent or about to be sent
 
-	asking   sync.Mutex // held while the cluster is asked, so that many askers share one answer
-	asked    time.Time  // when the last answer was asked for
-	failed   time.Time  // when the last failure was
-	failure  error
-	patience time.Duration // how long a failure speaks for the cluster
+	asking  sync.Mutex // held while the cluster is asked, so that many askers share one answer
+	asked   time.Time  // when the last answer was asked for
+	failed  time.Time  // when the last failure was
+	failure error
 }
 
 type place struct {
@@ -36,6 +35,7 @@ type place struct {
 	namespaced bool
 }
 
+// unreachableFor is how long one failed attempt speaks for the cluster.
 const unreachableFor = 30 * time.Second
 
 // aggregated is the form of /api and /apis that names every resource at once (apidiscovery.k8s.io/v2, Kubernetes 1.30 and newer).
@@ -142,7 +142,7 @@ func (m *mapper) load(ctx context.Context, after time.Time) error {
 	if m.asked.After(after) {
 		return nil
 	}
-	if m.failure != nil && time.Since(m.failed) < m.patience {
+	if m.failure != nil && time.Since(m.failed) < unreachableFor {
 		return m.failure
 	}
 	asked := time.Now()
@@ -151,7 +151,7 @@ func (m *mapper) load(ctx context.Context, after time.Time) error {
 		found, err := m.client.discover(ctx, root)
 		if err != nil {
 			if ctx.Err() == nil {
-				m.failure, m.failed, m.patience = err, time.Now(), unreachableFor
+				m.failure, m.failed = err, time.Now()
 			}
 			return err
 		}
