@@ -2,6 +2,7 @@
 STACK  ?= local
 PODS   ?= instant
 FORMAT ?= text
+RELEASE ?= 26.03
 PYTHON ?= python3
 
 VENV := .venv
@@ -9,7 +10,7 @@ PY   := $(VENV)/bin/python
 RUN  := $(PY) -m ops
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy down tools test test-unit lint bench
+.PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan tools test test-unit lint bench
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -26,17 +27,49 @@ $(VENV)/.installed: requirements.lock
 up: $(VENV)/.installed
 	@$(RUN) up --stack $(STACK) --pods $(PODS)
 
-## make preview   [STACK=local]                            show what `up` would change
+## make preview   [STACK=local] [FORMAT=text|markdown]      show what `up` would change
 preview: $(VENV)/.installed
 	@$(RUN) preview --stack $(STACK) --format $(FORMAT)
 
-## make destroy   [STACK=local]                            take the stack down, in reverse order
+## make destroy   [STACK=local] [YES=1]                     take the stack down, in reverse order
 destroy: $(VENV)/.installed
-	@$(RUN) destroy --stack $(STACK)
+	@$(RUN) destroy --stack $(STACK) $(if $(YES),--yes)
 
 ## make down                                               stop the local control plane and moto, and forget them
 down: $(VENV)/.installed
 	@$(RUN) down
+
+## make demo      [STACK=local]                            a trained model and its prediction, on the stack's bucket
+demo: up
+	@$(PY) -m pipelines demo --stack $(STACK)
+
+## make image     STACK=dev                                build the pipelines' image and push it to the stack
+image: $(VENV)/.installed
+	@$(PY) -m pipelines image --stack $(STACK)
+
+## make stack     NAME=dev-blue [SIZE=small]               settings for one more stack, from those of dev
+stack: $(VENV)/.installed
+	@$(RUN) stack --name "$(NAME)" $(if $(SIZE),--size $(SIZE))
+
+## make password  STACK=dev-blue                           set the password to log in with
+password: $(VENV)/.installed
+	@$(RUN) password --stack $(STACK)
+
+## make doctor    [STACK=local]                            what would stop an `up`, before it starts
+doctor: $(VENV)/.installed
+	@$(RUN) doctor --stack $(STACK)
+
+## make cost      [STACK=dev] [SET=nodesDesired=3]         what the stack costs a month
+cost: $(VENV)/.installed
+	@$(RUN) cost --stack $(STACK) $(if $(SET),--set "$(SET)")
+
+## make leftovers STACK=dev [DELETE=1]                     what a destroyed stack left in AWS
+leftovers: $(VENV)/.installed
+	@$(RUN) leftovers --stack $(STACK) $(if $(DELETE),--delete) $(if $(YES),--yes)
+
+## make plan      [RELEASE=26.03]                          the graph: what is sent when, and why
+plan: $(VENV)/.installed
+	@$(PY) -m infra.kubeflow plan --release $(RELEASE)
 
 ## make tools                                              bring the tools that the local stack runs on
 tools: $(VENV)/.installed
@@ -50,11 +83,15 @@ test: tools
 test-unit: $(VENV)/.installed
 	@$(PY) -m pytest tests/unit
 
-## make lint                                               ruff, mypy, gofmt, go vet
+## make lint                                               ruff, mypy, gofmt, go vet and go test, actionlint
 lint: $(VENV)/.installed
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy .
 	@test -z "$$(gofmt -l localcloud)" || { echo "error: gofmt would change: $$(gofmt -l localcloud)" >&2; exit 1; }
-	@cd localcloud/kubernetes && go vet ./... && go test ./...
-	@cd localcloud/controllers && go vet ./... && go test ./...
+	@for module in controllers journal kubernetes; do (cd localcloud/$$module && go vet ./... && go test ./...) || exit 1; done
+	@"$$($(PY) -m localcloud.tools actionlint | awk '{ print $$2 }')"
+
+## make bench     [QUICK=1]                                measure; results in bench/results/
+bench: tools
+	@$(PY) -m bench $(if $(QUICK),--quick)

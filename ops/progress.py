@@ -124,4 +124,4 @@ class Tracker:
             if not any(told.endswith(known) for known in self.errors):
                 self.errors.append(told)
         elif event.severity != "debug":
-            self.console.print(told, highlight=False, markup=False)
+            self.console.print(told, highlight=False, markup=False, soft_wrap=True)

@@ -59,7 +59,7 @@ def backend(stack: str) -> Backend:
     The `local` stack always has its state in the local folder: it dies with the control plane there.
     """
     if is_local(stack):
-        return _file_backend(LOCAL_PASSPHRASE, "State is in files of the local stack's own.")
+        return _file_backend(LOCAL_PASSPHRASE, "State is in files of this checkout.")
     if os.environ.get("PULUMI_BACKEND_URL"):
         return Backend(environment={}, note=f"State is at {os.environ['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL).")
     credentials = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "credentials.json"
@@ -117,7 +117,11 @@ def _file_backend(passphrase: str, note: str) -> Backend:
     folder = local_dir() / "state"
     folder.mkdir(parents=True, exist_ok=True)
     env = {"PULUMI_BACKEND_URL": folder.as_uri(), "PULUMI_CONFIG_PASSPHRASE": passphrase}
-    return Backend(environment=env, note=f"{note} ({folder})", folder=folder)
+    return Backend(environment=env, note=f"{note} ({_shown(folder)})", folder=folder)
+
+
+def _shown(folder: Path) -> str:
+    return str(folder.relative_to(PROJECT_ROOT)) if folder.is_relative_to(PROJECT_ROOT) else str(folder)
 
 
 def _own_passphrase() -> str:
