@@ -38,7 +38,8 @@ def id_of(manifest: Manifest) -> ObjectId:
     values = (manifest.get("apiVersion"), manifest.get("kind"), metadata.get("namespace") or "", metadata.get("name"))
     for field, value in zip(("apiVersion", "kind", "metadata.namespace", "metadata.name"), values, strict=True):
         if not isinstance(value, str) or (not value and field != "metadata.namespace"):
-            raise UserError(f"The object {_shown(manifest)} has {value!r} as its {field}: give it a text.")
+            known = " ".join(text for text in (values[1], values[3]) if isinstance(text, str))
+            raise UserError(f"The object {known or _shown(manifest)} has {value!r} as its {field}: give it a text.")
     return ObjectId(*map(str, values))
 
 

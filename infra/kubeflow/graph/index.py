@@ -211,3 +211,9 @@ def mappings(value: Any) -> Iterator[Mapping[str, Any]]:
     """The mappings in a list; nothing when it is no list."""
     if isinstance(value, list):
         yield from (item for item in value if isinstance(item, dict))
+
+
+def texts(value: Any) -> Iterator[str]:
+    """The texts in a list; nothing when it is no list."""
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, str))

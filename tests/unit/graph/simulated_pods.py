@@ -75,6 +75,19 @@ def _permissions(cluster: Cluster, namespace: str, spec: Manifest) -> Iterator[s
         role = ("rbac.authorization.k8s.io", reference["kind"], place, reference["name"])
         if role in cluster.universe and role not in cluster.stored:
             yield f"its account lacks {reference['kind']} {reference['name']}"
+        yield from _unknown_kinds(cluster, cluster.universe.get(role) or {})
+
+
+def _unknown_kinds(cluster: Cluster, role: Manifest) -> Iterator[str]:
+    """A controller that finds a kind it watches unknown ends."""
+    watching = [r for r in role.get("rules") or [] if {"list", "watch", "*"} & set(r.get("verbs") or [])]
+    for place, definition in cluster.universe.items():
+        if definition["kind"] == "CustomResourceDefinition" and place not in cluster.ready:
+            spec = definition["spec"]
+            for rule in watching:
+                resources = rule.get("resources") or []
+                if spec["group"] in (rule.get("apiGroups") or []) and {spec["names"]["plural"], "*"} & set(resources):
+                    yield f"it watches {definition['metadata']['name']}, which is not established"
 
 
 def _storage(cluster: Cluster, workload: Manifest, namespace: str, spec: Manifest) -> Iterator[str]:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.synthetic import config_map, configuration, definition, manifest, namespace, rule, service, webhook, workload
 from infra.errors import UserError
@@ -11,6 +13,34 @@ from infra.kubeflow.graph import CycleError, build
 from infra.kubeflow.objects import Manifest
 
 A = namespace("a")
+SHAPED = [
+    ("v1", "Service"),
+    ("v1", "ServiceAccount"),
+    ("v1", "Secret"),
+    ("v1", "PersistentVolumeClaim"),
+    ("v1", "Namespace"),
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "StatefulSet"),
+    ("batch/v1", "CronJob"),
+    ("cert-manager.io/v1", "Certificate"),
+    ("cert-manager.io/v1", "Issuer"),
+    ("kubeflow.org/v1", "Profile"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("apiregistration.k8s.io/v1", "APIService"),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+    ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
+    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+]
+FIELDS = [
+    *("spec", "template", "metadata", "labels", "selector", "matchLabels", "matchExpressions", "key", "operator"),
+    *("values", "volumes", "containers", "env", "envFrom", "valueFrom", "secretRef", "configMap", "name", "namespace"),
+    *("clientConfig", "service", "rules", "operations", "apiGroups", "apiVersions", "resources", "objectSelector"),
+    *("namespaceSelector", "matchConditions", "expression", "group", "names", "kind", "plural", "versions", "served"),
+    *("storage", "conversion", "strategy", "webhook", "secretName", "issuerRef", "ca", "podSelector", "verbs"),
+    *("clusterRoleSelectors", "jobTemplate", "volumeClaimTemplates", "storageClassName", "projected", "sources"),
+]
 HOOK = webhook("hook.example", ("a", "operator"), [rule("", "pods")])
 
 
@@ -173,3 +203,28 @@ def test_odd_shapes_are_no_reason_to_fall_over() -> None:
             assert graph.stats["objects"] == 2
         binding = manifest("rbac.authorization.k8s.io/v1", "RoleBinding", "odd", "a", subjects=shape, roleRef=shape)
         assert build([A, binding]).stats["objects"] == 2
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 2) | st.sampled_from(["", "a", "a/b", "*", "Fail", "In", "Webhook"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    st.sampled_from(SHAPED),
+    st.dictionaries(st.sampled_from(["spec", "webhooks", "subjects", "roleRef", "rules", "aggregationRule"]), JSON),
+    st.dictionaries(st.sampled_from(["labels", "annotations", "namespace"]), JSON),
+)
+@settings(deadline=None, max_examples=600)
+def test_whatever_stands_there_ends_in_a_graph_or_in_a_sentence(
+    kind: tuple[str, str], fields: dict[str, Any], metadata: dict[str, Any]
+) -> None:
+    odd = {"apiVersion": kind[0], "kind": kind[1], "metadata": {**metadata, "name": "odd"}, **fields}
+    try:
+        graph = build([A, workload("app", "a"), service("app", "a"), config_map("x", "a"), odd])
+    except UserError as error:
+        assert "odd" in str(error)  # noqa: PT017
+    else:
+        assert graph.stats["objects"] == 5

@@ -54,6 +54,13 @@ CLAIM = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes"
 ISSUED = [*cert_manager(), A, issuer("own", "a"), certificate("served", "a", "own")]
 SIGNED = [*cert_manager(), A, secret("root", "a"), issuer("own", "a", ca={"secretName": "root"})]
 THING = definition("example.com", "Thing")
+WATCHES = manifest(
+    "rbac.authorization.k8s.io/v1",
+    "ClusterRole",
+    "watches",
+    rules=[{"apiGroups": ["example.com"], "resources": ["things"], "verbs": ["get", "watch"]}],
+)
+WATCHING = binding("watching", WATCHES, RUNNER)
 A_THING = manifest("example.com/v1", "Thing", "thing", "a")
 HOOK = webhook("hook", ("a", "operator"), [rule("example.com", "things")])
 OPERATOR = [workload("operator", "a"), service("operator", "a")]
@@ -130,6 +137,10 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
     "binding_needs_account": ("dangling", [A, RUNNER, ROLE, BINDING]),
     "workload_needs_account": ("refused", [A, RUNNER, workload("app", "a", account="runner")]),
     "workload_needs_permissions": ("waited", [A, RUNNER, ROLE, BINDING, workload("app", "a", account="runner")]),
+    "workload_needs_watched_kinds": (
+        "waited",
+        [A, THING, RUNNER, WATCHES, WATCHING, workload("x", "a", account="runner")],
+    ),
     "account_needs_secrets": ("waited", [A, PULLING, secret("pull", "a"), workload("app", "a", account="runner")]),
     "token_needs_account": ("lost", [A, RUNNER, TOKEN]),
     "workload_needs_references": (

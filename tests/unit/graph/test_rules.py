@@ -99,6 +99,31 @@ def test_groups_and_users_that_stand_for_accounts() -> None:
     }
 
 
+def test_kinds_that_a_role_lets_a_workload_watch() -> None:
+    def ruled(name: str, group: str, resource: str, *verbs: str) -> list[Manifest]:
+        found = role(name)
+        found["rules"] = [{"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}]
+        return [found, binding(name, found, runner)]
+
+    runner = account("runner", "a")
+    objects = [
+        A,
+        runner,
+        workload("app", "a", account="runner"),
+        *(definition(group, kind) for group in ("one.example", "two.example") for kind in ("Thing", "Other")),
+        *ruled("named", "one.example", "things", "list"),
+        *ruled("written", "one.example", "others", "create"),
+        *ruled("whole", "two.example", "*", "*"),
+        *ruled("everything", "*", "*", "*"),
+    ]
+    graph = build(objects)
+    assert edges(graph, "workload_needs_watched_kinds") == {
+        ("Deployment a/app", "CustomResourceDefinition things.one.example"),
+        ("Deployment a/app", "CustomResourceDefinition things.two.example"),
+        ("Deployment a/app", "CustomResourceDefinition others.two.example"),
+    }
+
+
 def test_the_default_account_counts_where_it_is_named() -> None:
     default = account("default", "a")
     objects = [A, default, role("r"), binding("grant", role("r"), default), workload("app", "a")]

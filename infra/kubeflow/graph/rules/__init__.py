@@ -14,6 +14,7 @@ from infra.kubeflow.graph.rules.access import (
     token_needs_account,
     workload_needs_account,
     workload_needs_permissions,
+    workload_needs_watched_kinds,
 )
 from infra.kubeflow.graph.rules.admission import (
     backend_needs_configuration,
@@ -58,6 +59,7 @@ RULES: tuple[Rule, ...] = (
     binding_needs_account,
     workload_needs_account,
     workload_needs_permissions,
+    workload_needs_watched_kinds,
     account_needs_secrets,
     token_needs_account,
     workload_needs_references,

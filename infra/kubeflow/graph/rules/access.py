@@ -1,18 +1,20 @@
 """Rules about permissions: roles, bindings, accounts, and the workloads that act through them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from infra.kubeflow.graph import kinds
 from infra.kubeflow.graph.controllers import PROFILE_ACCOUNTS
 from infra.kubeflow.graph.edges import Finding, Need, Strength
 from infra.kubeflow.graph.ids import ObjectId
-from infra.kubeflow.graph.index import Platform, account_of, mapping, mappings
+from infra.kubeflow.graph.index import Definition, Platform, account_of, mapping, mappings, texts
 from infra.kubeflow.graph.rules.facts import Facts
 from infra.kubeflow.graph.selectors import Labels, matches, parse
+from infra.kubeflow.objects import Manifest
 
 _RBAC = "rbac.authorization.k8s.io"
 _USER_PREFIX = "system:serviceaccount:"
 _GROUP_PREFIX = "system:serviceaccounts"
+_WATCHING = frozenset({"list", "watch", "*"})
 _TOKEN = "kubernetes.io/service-account-token"
 
 
@@ -95,6 +97,39 @@ def workload_needs_permissions(facts: Facts) -> Iterator[Finding]:
                 subject = f"every ServiceAccount of {namespace}"
             for holder in holders:
                 yield Need(holder, binding, f"{binding.title} grants its permissions to {subject}")
+
+
+def workload_needs_watched_kinds(facts: Facts) -> Iterator[Finding]:
+    """A workload comes after the definitions of the kinds that its roles let it list or watch.
+
+    Most controllers end when a kind that they watch is unknown to the API server, and start again ever more slowly.
+    """
+    platform = facts.platform
+    of_group: dict[str, list[Definition]] = {}
+    for definition in platform.definitions.values():
+        of_group.setdefault(definition.group, []).append(definition)
+    for binding in _bindings(platform):
+        reference = mapping(platform.objects[binding].get("roleRef"))
+        kind, name = str(reference.get("kind")), str(reference.get("name"))
+        role = platform.find(_RBAC, kind, platform.namespace(binding) if kind == "Role" else "", name)
+        watched = list(_watched(platform.objects[role], of_group)) if role else []
+        for account in _accounts(platform, binding) if watched else ():
+            for workload in platform.accounts.get(account, ()):
+                for definition in watched:
+                    reason = f"may watch {definition.plural}.{definition.group} through {kind} {name}"
+                    yield Need(workload.id, definition.id, reason, Strength.OPTIONAL)
+
+
+def _watched(role: Manifest, of_group: Mapping[str, Sequence[Definition]]) -> Iterator[Definition]:
+    """The definitions that a role names; a wildcard for all groups names none of them."""
+    for rule in mappings(role.get("rules")):
+        if _WATCHING.isdisjoint(texts(rule.get("verbs"))):
+            continue
+        resources = set(texts(rule.get("resources")))
+        for group in texts(rule.get("apiGroups")):
+            for definition in of_group.get(group, ()):
+                if definition.plural in resources or "*" in resources:
+                    yield definition
 
 
 def account_needs_secrets(facts: Facts) -> Iterator[Finding]:

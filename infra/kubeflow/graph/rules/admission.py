@@ -6,7 +6,7 @@ from infra.kubeflow.graph import selectors
 from infra.kubeflow.graph.controllers import ISTIO, ISTIO_CNI
 from infra.kubeflow.graph.edges import Finding, Gate, Need, Strength, Unresolved
 from infra.kubeflow.graph.ids import ObjectId
-from infra.kubeflow.graph.index import Platform, Workload, mapping
+from infra.kubeflow.graph.index import Platform, Workload, mapping, texts
 from infra.kubeflow.graph.pods import references
 from infra.kubeflow.graph.rules.certificates import injected, is_injected
 from infra.kubeflow.graph.rules.facts import Facts
@@ -134,7 +134,7 @@ def _awaits_authority(facts: Facts, workload: Workload, configuration: ObjectId)
     Trainer and Training operator: ready once the certificate is mounted and injected).
     """
     for container in workload.containers:
-        words = [str(word) for field in ("command", "args") for word in container.get(field) or ()]
+        words = [word for field in ("command", "args") for word in texts(container.get(field))]
         if any("webhook" in word and word.partition("=")[2] == configuration.name for word in words):
             return True
     for reference in references(workload):
