@@ -5,9 +5,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from ops.steps import Change, Step, Violation
+from ops.steps import Change, Step
+
+if TYPE_CHECKING:
+    from policy import Violation
 
 LONGEST = 60_000
 """Characters of a comment: GitHub allows 65,536, and other stacks' previews may share it."""
@@ -68,19 +71,21 @@ def markdown(
     *,
     components: Mapping[tuple[str, str], str],
     costs: Sequence[CostLine] | None = None,
-    violations: Sequence[Violation] | None = None,
+    no_costs: str = "",
+    violations: "Sequence[Violation] | None" = None,
 ) -> str:
     """The comment: counts, what is replaced or deleted, cost, policies, AWS, Kubernetes by component.
 
     `components` names the part of the platform of a Kubernetes object, by its type and name in the engine. `costs` and
-    `violations` are None where nobody looked. It has at most `LONGEST` characters, and no value of anything secret.
+    `violations` are None where nobody looked; `no_costs` says why there is no price. The text has at most `LONGEST`
+    characters, and no value of anything secret.
     """
     ordered = sorted(steps, key=lambda step: (get_args(Change).index(step.change), step.type, step.name))
     for rows in _ROWS:
         parts = [
             _counts(stack, ordered),
             _dangerous(ordered, rows),
-            _cost(costs),
+            _cost(costs, no_costs),
             _policies(violations, rows),
             _others(ordered, rows),
             _kubernetes(ordered, components, rows),
@@ -89,6 +94,12 @@ def markdown(
         if len(text) <= LONGEST:
             return text
     return text[: LONGEST - 2] + "…\n"
+
+
+def failure(stack: str, message: str) -> str:
+    """The comment for a preview that failed, with what it said."""
+    fence = "````"  # what a message quotes does not end it
+    return f"## Preview of `{_plain(stack)}` failed\n\n{fence}text\n{_short(message, LONGEST - 200)}\n{fence}\n"
 
 
 def _counts(stack: str, steps: Sequence[Step]) -> str:
@@ -107,14 +118,14 @@ def _dangerous(steps: Sequence[Step], rows: int) -> str:
 
 def _dangerous_row(step: Step) -> tuple[str, ...]:
     why = _differences(step, step.causes or step.paths) if step.change == "replace" else ""
-    if step.protected:
+    if step.was_protected:
         why = f"it is protected, so `up` will refuse; {why}".rstrip("; ")
     return f"**{step.change}**", _code(step.name), _code(step.type), why
 
 
-def _cost(costs: Sequence[CostLine] | None) -> str:
+def _cost(costs: Sequence[CostLine] | None, why_not: str) -> str:
     if costs is None:
-        return ""
+        return f"### Cost: not known\n\n{_plain(why_not)}" if why_not else ""
     before, after = sum(line.before for line in costs), sum(line.after for line in costs)
     head = f"### Cost: {after - before:+,.2f} USD a month ({before:,.2f} now, {after:,.2f} then)"
     changed = [line for line in costs if round(line.before, 2) != round(line.after, 2)]
@@ -128,21 +139,21 @@ def _cost(costs: Sequence[CostLine] | None) -> str:
     return "\n".join([head, "", *lines])
 
 
-def _policies(violations: Sequence[Violation] | None, rows: int) -> str:
+def _policies(violations: "Sequence[Violation] | None", rows: int) -> str:
     if violations is None:
         return ""
     if not violations:
         return "### Policies: all kept"
-    ordered = sorted(violations, key=lambda one: (not one.mandatory, one.policy, one.resource))
-    stops = sum(one.mandatory for one in ordered)
+    ordered = sorted(violations, key=lambda one: (one.level != "mandatory", one.rule, one.urn))
+    stops = sum(one.level == "mandatory" for one in ordered)
     head = f"### Policies: {stops} broken, which stops `up`" if stops else "### Policies: warnings only"
     table = _table(("", "Policy", "Resource", "What is wrong"), ordered, rows, _policy_row)
     return f"{head}\n\n{table}"
 
 
-def _policy_row(one: Violation) -> tuple[str, ...]:
-    level = "**stops**" if one.mandatory else "warns"
-    return level, _code(one.policy), _code(one.resource), _plain(_short(one.message, _MESSAGE_LENGTH))
+def _policy_row(one: "Violation") -> tuple[str, ...]:
+    level = "**stops**" if one.level == "mandatory" else "warns"
+    return level, _code(one.rule), _code(one.urn.rsplit("::", 1)[-1]), _plain(_short(one.message, _MESSAGE_LENGTH))
 
 
 def _others(steps: Sequence[Step], rows: int) -> str:

@@ -3,11 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
 
+from ops.policies import Judge
 from ops.progress import Tracker
+
+if TYPE_CHECKING:
+    from policy import Violation
 
 Change = Literal["replace", "delete", "update", "create", "same"]
 
@@ -42,7 +46,7 @@ class Step:
     causes: tuple[str, ...] = ()
     old: Mapping[str, Any] = field(default_factory=dict)
     new: Mapping[str, Any] = field(default_factory=dict)
-    protected: bool = False
+    was_protected: bool = False
 
     @property
     def name(self) -> str:
@@ -50,33 +54,34 @@ class Step:
         return self.urn.rsplit("::", 1)[-1]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Violation:
-    """A rule of a policy pack that a resource breaks; a mandatory one stops `up`."""
-
-    policy: str
-    mandatory: bool
-    message: str
-    resource: str
-
-
 @dataclass
 class Recorder(Tracker):
-    """A tracker that also keeps every step and every broken policy."""
+    """A tracker that also keeps every step, and judges it by the policy rules.
 
+    `judge` applies the rules here; `analyzed` is what a policy pack of the engine's own found.
+    """
+
+    judge: Judge | None = None
     steps: dict[str, Step] = field(default_factory=dict)
-    violations: list[Violation] = field(default_factory=list)
+    analyzed: "list[Violation]" = field(default_factory=list)
+
+    def violations(self) -> "list[Violation]":
+        """Every broken rule, told once."""
+        found = self.judge.violations() if self.judge else []
+        return found + [one for one in self.analyzed if one not in found]
 
     def __call__(self, event: EngineEvent) -> None:
         """One event of the engine."""
         super().__call__(event)
+        if self.judge is not None:
+            self.judge(event)
         if event.resource_pre_event is not None:
             metadata = event.resource_pre_event.metadata
             change = _CHANGES.get(metadata.op.value)
             if change is not None:
                 self.steps[metadata.urn] = _step(metadata, change)
         elif event.policy_event is not None:
-            self.violations.append(_violation(event.policy_event))
+            self.analyzed.append(_violation(event.policy_event))
 
 
 def _step(metadata: StepEventMetadata, change: Change) -> Step:
@@ -89,14 +94,16 @@ def _step(metadata: StepEventMetadata, change: Change) -> Step:
         causes=tuple(sorted(metadata.keys or ())),
         old=(old.inputs if old else None) or {},
         new=(new.inputs if new else None) or {},
-        protected=bool(old and old.protect),
+        was_protected=bool(old and old.protect),
     )
 
 
-def _violation(event: PolicyEvent) -> Violation:
+def _violation(event: PolicyEvent) -> "Violation":
+    from policy import Violation  # not above: rules that cannot be loaded are `ops.policies`'s to tell
+
     return Violation(
-        policy=event.policy_name,
-        mandatory=event.enforcement_level == "mandatory",
+        rule=event.policy_name,
+        level="mandatory" if event.enforcement_level == "mandatory" else "advisory",
+        urn=event.resource_urn or "",
         message=_MARKUP.sub("", event.message).strip(),
-        resource=(event.resource_urn or "").rsplit("::", 1)[-1],
     )

@@ -3,6 +3,7 @@
 import io
 import json
 import string
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ from hypothesis import strategies as st
 from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
-from ops.comment import LONGEST, CostLine, markdown
-from ops.steps import Recorder, Step, Violation
+from infra.settings import Settings
+from ops.comment import LONGEST, CostLine, failure, markdown
+from ops.preview import costs
+from ops.settings import stack_settings
+from ops.steps import Recorder, Step
+from policy import Violation
 
 URN = "urn:pulumi:dev::kubeflow::"
 SECRET = "hunter2-topsecret"
@@ -26,7 +31,9 @@ VPC = Step(
     old={"cidrBlock": "10.0.0.0/16"},
     new={"cidrBlock": "10.1.0.0/16"},
 )
-BUCKET = Step(urn=f"{URN}aws:s3/bucket:Bucket::artifacts", type="aws:s3/bucket:Bucket", change="delete", protected=True)
+BUCKET = Step(
+    urn=f"{URN}aws:s3/bucket:Bucket::artifacts", type="aws:s3/bucket:Bucket", change="delete", was_protected=True
+)
 NODES = Step(
     urn=f"{URN}aws:eks/nodeGroup:NodeGroup::nodes",
     type="aws:eks/nodeGroup:NodeGroup",
@@ -96,8 +103,8 @@ def test_cost_is_a_difference_and_lines_that_stay_are_left_out() -> None:
 
 
 def test_policies_say_what_stops_first() -> None:
-    warning = Violation(policy="tags", mandatory=False, message="no owner", resource="nodes")
-    broken = Violation(policy="encryption", mandatory=True, message="bucket | plain\n<b>", resource="artifacts")
+    warning = Violation(rule="tags", level="advisory", message="no owner", urn=NODES.urn)
+    broken = Violation(rule="encryption", level="mandatory", message="bucket | plain\n<b>", urn=BUCKET.urn)
     text = told(NODES, violations=[warning, broken])
     assert "### Policies: 1 broken, which stops `up`" in text
     assert text.index("encryption") < text.index("`tags`")
@@ -204,7 +211,7 @@ def test_a_replacement_is_one_step_though_the_engine_tells_it_three_times() -> N
     [step] = recorder.steps.values()
     assert (step.change, step.causes, step.paths) == ("replace", ("cidrBlock",), ("cidrBlock",))
     assert "`10.0.0.0/16` → `10.1.0.0/16`" in markdown("dev", [step], components={})
-    assert recorder.stages["network"].begun == 3, "it is still a tracker"
+    assert recorder.stages["network"].begun, "it is still a tracker"
 
 
 def test_a_broken_policy_is_recorded_without_colour_marks() -> None:
@@ -222,6 +229,53 @@ def test_a_broken_policy_is_recorded_without_colour_marks() -> None:
             enforcementLevel="mandatory",
         )
     )
-    assert recorder.violations == [
-        Violation(policy="public", mandatory=True, message="open to the world", resource="kubeflow-dev-vpc")
+    assert recorder.violations() == [
+        Violation(rule="public", level="mandatory", message="open to the world", urn=VPC.urn)
     ]
+
+
+def aws(kind: str, change: Any = "same", *, old: dict[str, Any] | None = None) -> Step:
+    return Step(urn=f"{URN}aws:{kind}::{kind}{id(old)}", type=f"aws:{kind}", change=change, old=old or {}, new={})
+
+
+STATE = [
+    aws("eks/cluster:Cluster", old={"name": "kubeflow-dev"}),
+    aws(
+        "eks/nodeGroup:NodeGroup",
+        "update",
+        old={"scalingConfig": {"desiredSize": 3.0}, "instanceTypes": ["m5.large"]},
+    ),
+    aws("ec2/launchTemplate:LaunchTemplate", old={"blockDeviceMappings": [{"ebs": {"volumeSize": 50.0}}]}),
+    aws("ec2/natGateway:NatGateway", old={"subnetId": "a"}),
+    aws("ec2/natGateway:NatGateway", "delete", old={"subnetId": "b"}),
+]
+
+
+def test_the_bill_of_now_is_that_of_the_state_and_not_of_the_settings() -> None:
+    bill = {line.name: line for line in costs(settings(), STATE, volumes_gib=0)}
+    assert [bill["nodes"].before, bill["nodes"].after] == pytest.approx([3 * 0.096 * 730, 700.8])
+    assert [bill["node disks"].before, bill["node disks"].after] == pytest.approx([12, 40])
+    assert bill["NAT"].before - bill["NAT"].after == pytest.approx(0.05 * 730), "a second gateway and its address"
+    assert bill["control plane"].before == bill["control plane"].after == pytest.approx(73)
+
+
+def test_a_stack_that_has_nothing_yet_costs_nothing_now() -> None:
+    bill = costs(settings(), [aws("eks/cluster:Cluster", "create")], volumes_gib=50)
+    assert {line.before for line in bill} == {0.0}
+    assert next(line.after for line in bill if line.name == "volumes") == pytest.approx(4)
+
+
+def test_a_price_that_nobody_knows_is_said_in_the_comment() -> None:
+    text = told(NODES, no_costs="The price table has no price for x1.large.")
+    assert "### Cost: not known" in text
+    assert "no price for x1.large" in text
+
+
+def test_a_failed_preview_is_a_comment_whose_message_cannot_end_its_block() -> None:
+    text = failure("dev", "it said:\n```\n# not a title\n```")
+    assert text.startswith("## Preview of `dev` failed")
+    assert text.count("````") == 2
+
+
+def settings() -> Settings:
+    return stack_settings("dev", {"dashboardPassword": "correct horse"}, today=date(2026, 11, 1)).settings
