@@ -126,7 +126,8 @@ class Network(pulumi.ComponentResource):
                 subnet_id=public[zone].id,
                 allocation_id=address.id,
                 tags=self._tags(f"nat-{zone}"),
-                opts=child,
+                # An address belongs to one gateway at a time.
+                opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(delete_before_replace=True)),
             )
         return gateways
 

@@ -16,6 +16,7 @@ from typing import Literal
 
 from infra.errors import UserError
 from localcloud import moto, plane, tools
+from localcloud.aws.record import recorded_kinds
 
 Pods = Literal["instant", "realistic"]
 Report = Callable[[str], None]
@@ -72,7 +73,13 @@ def client_environment(root: Path) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "LOCALCLOUD_KUBECONFIG": str(plane.kubeconfig(root)),
+        "LOCALCLOUD_AWS_RECORD": str(moto.record(root)),
     }
+
+
+def recorded(root: Path) -> dict[str, int]:
+    """What moto lacks and the aws stand-in recorded in its place: the number of things by kind."""
+    return recorded_kinds(moto.record(root))
 
 
 def stop(root: Path) -> None:

@@ -32,12 +32,14 @@ GARBAGE_COLLECTION = "400"
 class Ground:
     """What a stack stands on: an environment, and how much of it is not the real thing.
 
-    `forgot` says that the cloud may have lost what the state knows of.
+    `forgot` says that the cloud may have lost what the state knows of; `recorded` counts, by kind, what is only on
+    record because nothing here serves it.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     stand_ins: tuple[str, ...] = ()
     forgot: bool = False
+    recorded: Callable[[], Mapping[str, int]] = dict
 
 
 @dataclass
@@ -132,4 +134,9 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
     from localcloud import laptop  # nothing else needs it
 
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
-        yield Ground(environment=started.environment, stand_ins=started.stand_ins, forgot=started.forgot)
+        yield Ground(
+            environment=started.environment,
+            stand_ins=started.stand_ins,
+            forgot=started.forgot,
+            recorded=lambda: laptop.recorded(local_root()),
+        )

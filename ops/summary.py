@@ -17,12 +17,12 @@ def print_up(console: Console, run: Session, outputs: dict[str, OutputValue]) ->
     """The summary of `up`: objects by kind, levels, time by stage, stand-ins, outputs."""
     print_changes(console, run)
     graph = run.program.names["release"].graph
-    kinds = Counter(node.manifest["kind"] for node in graph.nodes)
+    kinds = Counter(node.id.kind for node in graph.nodes if node.gate is None)
     shown = kinds.most_common(SHOWN_KINDS)
     rest = sum(kinds.values()) - sum(count for _, count in shown)
     rows: list[tuple[str, Any]] = [*shown, *([("other kinds", rest)] if rest else [])]
-    levels = max((node.level for node in graph.nodes), default=-1) + 1
-    _table(console, f"Kubeflow: {sum(kinds.values())} objects in {levels} levels", ("kind", "objects"), rows)
+    title = f"Kubeflow: {sum(kinds.values())} objects in {len(graph.levels)} levels"
+    _table(console, title, ("kind", "objects"), rows)
     _table(console, "Outputs", ("name", "value"), [(name, _shown(value)) for name, value in sorted(outputs.items())])
 
 
@@ -38,9 +38,11 @@ def print_changes(console: Console, run: Session) -> None:
     )
     console.print(f"Changes: {changes or 'none'}", highlight=False)
     if run.ground.stand_ins:
-        console.print(
-            f"Ran on a stand-in, not on the official plugin: {', '.join(run.ground.stand_ins)}", highlight=False
-        )
+        names = ", ".join(run.ground.stand_ins)
+        console.print(f"Ran on a stand-in, not on the official plugin: {names}", highlight=False, soft_wrap=True)
+    if recorded := run.ground.recorded():
+        kinds = ", ".join(f"{count} {kind}" for kind, count in recorded.items())
+        console.print(f"Checked and recorded, since moto has no such thing: {kinds}", highlight=False, soft_wrap=True)
 
 
 def _shown(output: OutputValue) -> str:
