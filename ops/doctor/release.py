@@ -1,0 +1,89 @@
+"""Whether the release can be had, fits the nodes, and gets rid of its well-known secrets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.errors import UserError
+from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
+from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
+from infra.kubeflow.instances import GI, instance
+from infra.kubeflow.objects import Manifest
+from infra.kubeflow.release import resolve
+from infra.kubeflow.render import render
+from infra.settings import Settings
+from ops.doctor.finding import Finding, attempt, ok, warning
+
+# What most Nitro instances can attach, network interfaces and the root disk among it (EC2 user guide, "Amazon EBS
+# volume limits for Amazon EC2 instances").
+ATTACHMENTS = 28
+
+
+def check_release(settings: Settings, root: Path) -> list[Finding]:
+    """All that the manifests tell; `root` is where relative paths start."""
+    objects: list[Manifest] = []
+
+    def find() -> Iterator[Finding]:
+        source = resolve(
+            release=settings.kubeflow.release, path=settings.kubeflow.path, stack=settings.stack, root=root
+        )
+        objects.extend(render(source.path))
+        yield ok("release", f"{source.name}, {len(objects)} objects ({source.origin})")
+
+    findings = attempt("release", find)
+    if not objects:
+        return findings
+    findings += attempt("well-known secrets", lambda: check_secrets(objects))
+    if settings.cluster.mode == "create":
+        needed = requirements(objects)
+        findings += attempt("room", lambda: check_room(needed, settings))
+        findings += check_volumes(needed, settings)
+    return findings
+
+
+def check_room(needed: Requirements, settings: Settings) -> Iterator[Finding]:
+    """Whether CPU, memory and pods suffice; the program refuses when they do not."""
+    nodes = settings.nodes
+    check_capacity(needed, instance_type=nodes.instance_type, nodes=nodes.desired, release="The release")
+    total = needed.total + EKS_PER_CLUSTER
+    if instance(nodes.instance_type) is None:
+        yield warning(
+            "room",
+            f"the release needs {total}, and what a {nodes.instance_type} holds is not in the table",
+            "compare by hand, or add the type to infra/kubeflow/instances.py",
+        )
+        return
+    yield ok("room", f"{total} on {nodes.desired} x {nodes.instance_type}")
+
+
+def check_volumes(needed: Requirements, settings: Settings) -> Iterator[Finding]:
+    """Whether the nodes can attach the release's volumes, each of which stays in the zone where it was made."""
+    nodes, zones = settings.nodes, settings.network.zones
+    found = f"{needed.volumes} volumes of {needed.storage // GI} GiB in all"
+    known = instance(nodes.instance_type)
+    if known is not None:
+        room = nodes.desired * max(ATTACHMENTS - known.interfaces - 1, 0)
+        if needed.volumes > room:
+            yield warning("volumes", f"{found}, and {nodes.desired} nodes attach {room}", "raise nodesDesired")
+            return
+    if needed.volumes and nodes.desired < len(zones):
+        yield warning(
+            "volumes",
+            f"{found}, over {len(zones)} zones with {nodes.desired} nodes: one whose zone has no node is out of reach",
+            f"set nodesDesired to {len(zones)} or more, or use fewer networkZones",
+        )
+        return
+    yield ok("volumes", found)
+
+
+def check_secrets(objects: list[Manifest]) -> Iterator[Finding]:
+    """Whether every well-known secret of the manifests would be replaced."""
+    known = find_known(objects)
+    own = Credentials(email="somebody@example.org", **dict.fromkeys(_GENERATED, None))
+    try:
+        assert_none_left(replace(objects, own))
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.')}; overlay a value of your own") from None
+    yield ok("well-known secrets", f"{len(known)} in the manifests, all replaced")
+
+
+_GENERATED = [name for name in Credentials.__dataclass_fields__ if name != "email"]

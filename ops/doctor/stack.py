@@ -1,0 +1,94 @@
+"""What the stack's own settings say: the version's support, passwords, who reaches the API, an existing cluster."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from infra import preflight, versions
+from infra.kubeflow.credentials import KNOWN_EMAIL
+from infra.settings import LOCAL_STACK
+from ops.doctor.finding import Finding, attempt, broken, ok, warning
+from ops.paths import PROJECT_ROOT
+from ops.settings import SEALED, StackSettings
+
+# An upgrade of a cluster wants a quiet week, and finding one takes a while.
+SUPPORT_DAYS = 60
+
+WORLD = "0.0.0.0/0"
+
+
+def check_stack(found: StackSettings, today: date) -> list[Finding]:
+    """All that can be said without asking AWS."""
+    settings = found.settings
+    findings = list(check_passwords(found))
+    if settings.cluster.mode == "create":
+        return [check_version(settings.cluster.version, today), *findings, check_endpoint(found)]
+    return [*attempt("cluster", lambda: check_existing(found)), *findings]
+
+
+def check_version(version: str, today: date) -> Finding:
+    """Whether EKS supports the cluster's version at the standard price, and for how long."""
+    supported = versions.in_standard_support(today)
+    if version not in supported:
+        advice = f"set clusterVersion to one of {', '.join(supported)}" if supported else "update infra/versions.py"
+        return broken("Kubernetes", f"{version} is not in standard support", advice)
+    ends = versions.KUBERNETES[version].standard_support_ends
+    days = (ends - today).days
+    if days < SUPPORT_DAYS:
+        return warning(
+            "Kubernetes",
+            f"{version} leaves standard support on {ends}, in {days} days, and then costs six times as much",
+            f"set clusterVersion to {supported[-1]} in one of the next weeks",
+        )
+    return ok("Kubernetes", f"{version}, in standard support until {ends}")
+
+
+def check_passwords(found: StackSettings) -> Iterator[Finding]:
+    """Whether the stack has a password of its own, encrypted."""
+    stack = found.settings.stack
+    for problem in found.refused:
+        what, _, advice = problem.rpartition("; ")
+        yield broken("password", what or problem, (advice if what else f"make password STACK={stack}").rstrip("."))
+    if stack == LOCAL_STACK:
+        yield ok("password", "the well-known one, allowed on this machine only")
+    elif not found.refused:
+        yield ok("password", "set and encrypted; the program looks at it when it runs")
+    if stack != LOCAL_STACK and found.settings.dashboard.user == KNOWN_EMAIL:
+        yield warning(
+            "login",
+            f"{KNOWN_EMAIL}, which everybody knows",
+            f"pulumi config set dashboardUser you@… --stack {stack}",
+        )
+
+
+def check_endpoint(found: StackSettings) -> Finding:
+    """Who reaches the cluster's API from the internet."""
+    blocks = found.settings.cluster.public_access_cidrs
+    if found.settings.stack == LOCAL_STACK:
+        return ok("API endpoint", "on this machine only")
+    if WORLD in blocks:
+        return warning(
+            "API endpoint",
+            f"open to the world ({WORLD})",
+            "pulumi config set --path 'clusterPublicAccessCidrs[0]' YOUR.GATEWAY/32",
+        )
+    if not blocks:
+        return ok("API endpoint", "private", "run from inside the VPC, or through a tunnel to it")
+    return ok("API endpoint", f"open to {', '.join(blocks)}")
+
+
+def check_existing(found: StackSettings) -> Iterator[Finding]:
+    """Whether the given cluster answers, and is new enough for the release."""
+    cluster = found.settings.cluster
+    if cluster.stack:
+        yield ok("cluster", f"of stack {cluster.stack}, asked when the program runs")
+        return
+    if cluster.kubeconfig is None:
+        yield ok("cluster", f"context {cluster.context or 'that is current'} of kubectl's own file, asked at run time")
+        return
+    if cluster.kubeconfig.reveal() == SEALED:
+        yield ok("cluster", "its kubeconfig is encrypted, and asked when the program runs")
+        return
+    content = preflight.read_kubeconfig(cluster.kubeconfig.reveal(), PROJECT_ROOT)
+    version = preflight.check_cluster(content, cluster.context)
+    preflight.check_kubernetes_version(version, found.settings.kubeflow.release)
+    yield ok("cluster", f"answers, Kubernetes {version or 'of a version that it tells nobody'}")

@@ -1,0 +1,57 @@
+"""The programs that a stack needs on this machine; nothing is downloaded or built to find out."""
+
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+
+from localcloud.tools import cache, versions
+from localcloud.tools.catalog import TOOLS, ReleasedTool
+from ops.doctor.finding import Finding, broken, ok, warning
+
+# What the person brings, and what it is for.
+_ON_AWS = {"aws": "the cluster's kubeconfig asks it for tokens", "git": "the release comes from a Git repository"}
+_EVERYWHERE = ("pulumi", "kustomize", "kubectl", "journal")
+
+_OLDEST_PYTHON = (3, 11)
+
+
+def check_tools(*, local: bool) -> Iterator[Finding]:
+    """Python, the tools that the project brings itself, and those that it cannot bring."""
+    yield check_python(sys.version_info[:2])
+    names = [name for name in TOOLS if name != "actionlint"] if local else _EVERYWHERE
+    yield from check_brought(names)
+    for name, purpose in {}.items() if local else _ON_AWS.items():
+        found = shutil.which(name)
+        if found:
+            yield ok(name, found)
+        else:
+            yield broken(name, "not on PATH", f"install it: {purpose}")
+
+
+def check_python(version: tuple[int, int]) -> Finding:
+    """Whether this Python is new enough."""
+    if version < _OLDEST_PYTHON:
+        wanted = ".".join(map(str, _OLDEST_PYTHON))
+        return broken("python", ".".join(map(str, version)), f"install Python {wanted} or newer, and remove .venv")
+    return ok("python", platform.python_version())
+
+
+def check_brought(names: Sequence[str]) -> Iterator[Finding]:
+    """For each tool that the project brings: the copy that a run would take."""
+    missing = []
+    for name in names:
+        tool = TOOLS[name]
+        copy = versions.on_path(tool) if isinstance(tool, ReleasedTool) else None
+        if isinstance(tool, ReleasedTool) and copy and versions.acceptable(copy[1], tool.accepts):
+            yield ok(name, f"{copy[1]} at {copy[0]}")
+        elif cache.slot(tool).present():
+            yield ok(name, f"{tool.version if isinstance(tool, ReleasedTool) else 'own build'}, in the cache")
+        elif copy:
+            yield warning(
+                name, f"{copy[0]} is {copy[1] or 'of an unknown version'}", "`make tools` brings a fitting one"
+            )
+        else:
+            missing.append(name)
+    if missing:
+        yield warning("tools", f"not here yet: {', '.join(missing)}", "`make tools` brings them, else the first run")

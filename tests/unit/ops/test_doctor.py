@@ -1,0 +1,209 @@
+import io
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from moto import mock_aws
+from rich.console import Console
+
+from infra.errors import UserError
+from infra.kubeflow.capacity import Load, Requirements
+from infra.kubeflow.instances import GI
+from infra.settings import WELL_KNOWN_PASSWORD
+from ops.doctor import command, tools
+from ops.doctor.command import doctor
+from ops.doctor.finding import Finding, attempt, broken, ok, refused
+from ops.doctor.release import check_release, check_room, check_secrets, check_volumes
+from ops.doctor.stack import check_endpoint, check_existing, check_passwords, check_version
+from ops.settings import SEALED, StackSettings
+from tests.unit.settings_source import settings
+
+TODAY = date(2026, 11, 1)
+
+
+def stack(name: str = "dev", refused: tuple[str, ...] = (), **changes: Any) -> StackSettings:
+    return StackSettings(settings=settings(name, **changes), config={}, sealed=frozenset(), refused=refused)
+
+
+def needs(cpu: int = 1000, volumes: int = 3) -> Requirements:
+    total = Load(pods=50, cpu=cpu, memory=7 * GI)
+    return Requirements(total, Load(), 500, GI, volumes, volumes * 10 * GI)
+
+
+def only(findings: Any) -> Finding:
+    (finding,) = list(findings)
+    assert isinstance(finding, Finding)
+    return finding
+
+
+def test_a_version_in_support_is_fine_until_it_nears_its_end() -> None:
+    assert check_version("1.35", TODAY).found == "1.35, in standard support until 2027-03-27"
+    ending = check_version("1.34", TODAY)
+    assert ending.state == "warning"
+    assert "in 31 days, and then costs six times as much" in ending.found
+    assert "1.36" in ending.advice
+    ended = check_version("1.34", date(2026, 12, 2))
+    assert (ended.state, ended.advice) == ("broken", "set clusterVersion to one of 1.35, 1.36")
+
+
+def test_an_open_endpoint_is_a_warning() -> None:
+    assert check_endpoint(stack()).state == "warning"
+    narrow = check_endpoint(stack(clusterPublicAccessCidrs=["203.0.113.0/24"]))
+    assert (narrow.state, narrow.found) == ("ok", "open to 203.0.113.0/24")
+    assert check_endpoint(stack(clusterPublicAccessCidrs=[])).found == "private"
+    assert check_endpoint(stack("local")).state == "ok"
+
+
+def test_a_missing_password_breaks_the_stack() -> None:
+    problem = "dashboardPassword is not set, and only the stack local has a default; run `x`."
+    finding = next(iter(check_passwords(stack(refused=(problem,)))))
+    assert (finding.state, finding.advice) == ("broken", "run `x`")
+    assert [one.state for one in check_passwords(stack(dashboardUser="me@example.org"))] == ["ok"]
+    assert [one.state for one in check_passwords(stack("local"))] == ["ok"]
+
+
+def test_a_login_that_everybody_knows_is_a_warning() -> None:
+    assert [one.check for one in check_passwords(stack()) if one.state == "warning"] == ["login"]
+
+
+def test_an_existing_cluster_that_is_gone_breaks_the_stack(tmp_path: Path) -> None:
+    kubeconfig = {
+        "contexts": [{"name": "here", "context": {"cluster": "one"}}],
+        "clusters": [{"name": "one", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "current-context": "here",
+    }
+
+    def given(**changes: Any) -> StackSettings:
+        return stack(clusterMode="existing", **changes)
+
+    path = tmp_path / "config"
+    path.write_text(json.dumps(kubeconfig))
+    gone = only(attempt("cluster", lambda: check_existing(given(clusterKubeconfig=str(path)))))
+    assert gone.state == "broken"
+    assert "cannot be reached" in gone.found
+    assert gone.advice == "check the kubeconfig and the network"
+    assert "context theirs" in only(check_existing(given(clusterContext="theirs"))).found
+    assert "encrypted" in only(check_existing(given(clusterKubeconfig=SEALED))).found
+    assert "of stack org/kubeflow/base" in only(check_existing(given(clusterStack="org/kubeflow/base"))).found
+
+
+def test_a_release_must_fit_the_nodes() -> None:
+    assert only(check_room(needs(), settings())).state == "ok"
+    tight = only(attempt("room", lambda: check_room(needs(cpu=30000), settings())))
+    assert tight.state == "broken"
+    assert "nodesDesired >=" in tight.advice
+    assert only(check_room(needs(), settings(nodesInstanceType="x9.huge"))).state == "warning"
+
+
+def test_volumes_need_nodes_in_their_zones_and_room_on_them() -> None:
+    assert only(check_volumes(needs(), settings())).found == "3 volumes of 30 GiB in all"
+    few = only(check_volumes(needs(), settings(nodesMin=2, nodesDesired=2)))
+    assert (few.state, few.advice) == ("warning", "set nodesDesired to 4 or more, or use fewer networkZones")
+    # Five nodes of four interfaces and a root disk leave 23 attachments each.
+    assert only(check_volumes(needs(volumes=115), settings())).state == "ok"
+    assert only(check_volumes(needs(volumes=116), settings())).state == "warning"
+
+
+def secret(name: str, namespace: str, **data: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
+
+
+def test_secrets_that_are_replaced_are_fine_and_others_break_the_stack() -> None:
+    known = WELL_KNOWN_PASSWORD
+    replaced = secret("mlpipeline-minio-artifact", "kubeflow", secretkey=known)
+    assert only(check_secrets([replaced])).found == "1 in the manifests, all replaced"
+    left = only(attempt("secrets", lambda: check_secrets([secret("elsewhere", "kubeflow", secretkey=known)])))
+    assert (left.state, left.advice) == ("broken", "overlay a value of your own")
+
+
+def test_a_release_that_cannot_be_had_is_a_finding(tmp_path: Path) -> None:
+    gone = only(check_release(settings(kubeflowPath="nowhere"), tmp_path))
+    assert (gone.check, gone.state, gone.advice) == ("release", "broken", "name a folder with a kustomization")
+
+
+def test_an_error_is_split_into_what_and_what_to_do() -> None:
+    assert refused("x", UserError("This is wrong; do that.")).advice == "do that"
+    assert refused("x", UserError("This is wrong: do that.")).found == "This is wrong"
+    assert refused("x", UserError("This is wrong.")) == broken("x", "This is wrong.", "mend it, then run this again")
+
+
+def test_an_old_python_is_told() -> None:
+    assert tools.check_python((3, 10)).state == "broken"
+    assert tools.check_python((3, 11)).state == "ok"
+
+
+def test_what_the_person_must_install_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tools, "check_brought", lambda _: iter(()))
+    (tmp_path / "git").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = {finding.check: finding for finding in tools.check_tools(local=False)}
+    assert found["git"].found == str(tmp_path / "git")
+    assert (found["aws"].state, found["aws"].found) == ("broken", "not on PATH")
+    assert [finding.check for finding in tools.check_tools(local=True)] == ["python"]
+
+
+def test_tools_that_are_not_here_yet_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = only(tools.check_brought(["kustomize", "kubectl"]))
+    assert (finding.state, finding.found) == ("warning", "not here yet: kustomize, kubectl")
+
+
+def test_another_version_on_path_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "kustomize"
+    program.write_text("#!/bin/sh\necho v4.1.0\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert only(tools.check_brought(["kustomize"])).found == f"{program} is 4.1.0"
+    program.write_text("#!/bin/sh\necho v5.8.0 # newer\n")
+    assert only(tools.check_brought(["kustomize"])).state == "ok"
+
+
+@pytest.fixture
+def manifests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A platform of one small pod."""
+    container = {"name": "it", "image": "example.com/it", "resources": {"requests": {"cpu": "100m"}}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "it"}, "spec": {"containers": [container]}}
+    path = tmp_path / "platform.yaml"
+    path.write_text(json.dumps(pod))
+    monkeypatch.setenv("KUBEFLOW_MANIFESTS", str(path))
+    monkeypatch.setattr(command, "check_tools", lambda **_: [ok("tools", "left out")])
+    return path
+
+
+@pytest.mark.usefixtures("manifests")
+def test_the_command_fails_for_what_is_broken_and_shows_all_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        done = CliRunner().invoke(doctor, ["--stack", "dev"])
+    assert done.exit_code == 1, done.output
+    for line in ("credentials", "VPCs", "instance type", "API endpoint", "platform.yaml, 1 objects", "1 broken"):
+        assert line in done.output
+    assert "dashboardPassword is not set" in done.output
+
+
+@pytest.mark.usefixtures("manifests")
+def test_the_local_stack_is_fine_and_warnings_do_not_fail() -> None:
+    done = CliRunner().invoke(doctor, ["--stack", "local"])
+    assert done.exit_code == 0, done.output
+    assert "0 broken" in done.output
+
+
+def test_a_stack_that_is_not_there_is_one_sentence() -> None:
+    done = CliRunner().invoke(doctor, ["--stack", "nowhere"])
+    assert isinstance(done.exception, UserError)
+    assert "There is no stack 'nowhere'" in str(done.exception)
+
+
+def test_what_is_shown_cannot_be_taken_for_colours() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    command.show(console, "dev", [broken("x", "the block [red]", "write [0]")])
+    assert isinstance(console.file, io.StringIO)
+    assert "the block [red]" in console.file.getvalue()
+    assert "write [0]" in console.file.getvalue()

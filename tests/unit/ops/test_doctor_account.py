@@ -1,0 +1,200 @@
+"""What doctor asks AWS, against moto."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from infra import cluster
+from ops.doctor import account
+from ops.doctor.account import Need, check_account, check_quotas, check_zones, judge, vcpu_quota
+from ops.doctor.finding import Finding
+from tests.unit.settings_source import settings
+
+REGION = "us-west-2"
+ACCOUNT = "123456789012"
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield
+
+
+def by_check(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.check: finding for finding in findings}
+
+
+def run_instances(instance_type: str, count: int, **tags: str) -> None:
+    ec2: Any = boto3.client("ec2", region_name=REGION)
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    made = ec2.run_instances(ImageId=image, InstanceType=instance_type, MinCount=count, MaxCount=count)["Instances"]
+    ids = [instance["InstanceId"] for instance in made]
+    if tags:
+        tag(ids, **tags)
+
+
+def tag(ids: list[str], **tags: str) -> None:
+    ec2: Any = boto3.client("ec2", region_name=REGION)
+    ec2.create_tags(Resources=ids, Tags=[{"Key": f"pulumi:{key}", "Value": value} for key, value in tags.items()])
+
+
+def limited(monkeypatch: pytest.MonkeyPatch, limit: int | None) -> None:
+    def limit_of(_region: str, _service: str, _code: str) -> int | None:
+        return limit
+
+    monkeypatch.setattr(account, "_limit", limit_of)
+
+
+def test_a_stack_may_say_which_account_it_belongs_to() -> None:
+    free = by_check(check_account(REGION, {}, None))
+    assert free["credentials"].state == "ok"
+    assert f"allowedAccountIds[0]' {ACCOUNT}" in free["account"].advice
+
+    pinned = by_check(check_account(REGION, {"aws:allowedAccountIds": f'["{ACCOUNT}"]'}, None))
+    assert (pinned["account"].state, pinned["account"].found) == ("ok", ACCOUNT)
+
+    other = by_check(check_account(REGION, {"aws:allowedAccountIds": '["999999999999"]'}, None))
+    assert other["account"].state == "broken"
+    assert other["account"].found == f"the credentials are of {ACCOUNT}, and the stack belongs to 999999999999"
+    assert "AWS_PROFILE" in other["account"].advice
+
+
+def test_without_credentials_nothing_else_is_asked() -> None:
+    with pytest.MonkeyPatch.context() as env:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+            env.delenv(name, raising=False)
+        env.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        env.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        env.setenv("AWS_CONFIG_FILE", "/dev/null")
+        (finding,) = check_account(REGION, {}, settings())
+    assert (finding.check, finding.state, finding.advice) == ("credentials", "broken", "run `aws configure`")
+    assert "There are no AWS credentials" in finding.found
+
+
+def test_whoever_creates_the_cluster_need_not_be_named() -> None:
+    iam = boto3.client("iam", region_name=REGION)
+    iam.create_user(UserName="ops")
+    key = iam.create_access_key(UserName="ops")["AccessKey"]
+    named = settings(clusterAdministrators=[f"arn:aws:iam::{ACCOUNT}:user/ops"])
+    with pytest.MonkeyPatch.context() as env:
+        env.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        env.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        findings = check_account(REGION, {}, named)
+    assert [finding.state for finding in findings if finding.check == "credentials"] == ["broken"]
+
+
+def test_an_account_with_room_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 64)
+    found = by_check(check_account(REGION, {}, settings()))
+    assert {finding.state for finding in found.values()} == {"ok"}
+    assert set(found) == {"credentials", "account", "VPCs", "elastic addresses", "vCPUs", "zones", "instance type"}
+    assert found["vCPUs"].found == "0 of 64 used by others, 20 for this stack"
+
+
+def test_a_full_region_has_no_room_for_a_vpc() -> None:
+    ec2 = boto3.client("ec2", region_name=REGION)
+    for number in range(4):  # one is there from the start, and five are allowed
+        ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")
+    found = by_check(list(check_quotas(settings())))["VPCs"]
+    assert (found.state, found.found) == ("broken", "5 of 5 used by others, 1 for this stack")
+    assert found.advice.startswith("ask for at least 6 under Service Quotas")
+
+
+def test_what_the_stack_has_already_is_not_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    ec2 = boto3.client("ec2", region_name=REGION)
+    for number in range(4):
+        vpc = ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")["Vpc"]["VpcId"]
+    tag([vpc], project="kubeflow", stack="dev")
+    assert by_check(list(check_quotas(settings())))["VPCs"].state == "ok"
+    assert by_check(list(check_quotas(settings("other"))))["VPCs"].state == "broken"
+
+    limited(monkeypatch, 32)
+    run_instances("m5.xlarge", 5, project="kubeflow", stack="dev")
+    assert by_check(list(check_quotas(settings())))["vCPUs"].found.startswith("0 of 32 used by others")
+
+
+def test_a_gateway_in_each_zone_takes_an_address_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 5)
+    for _ in range(2):
+        boto3.client("ec2", region_name=REGION).allocate_address(Domain="vpc")
+    assert by_check(list(check_quotas(settings())))["elastic addresses"].state == "ok"
+    found = by_check(list(check_quotas(settings(networkNat="per-zone"))))["elastic addresses"]
+    assert (found.state, found.found) == ("broken", "2 of 5 used by others, 4 for this stack")
+
+
+def test_vcpus_of_others_count_by_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 32)
+    run_instances("c5.4xlarge", 1)
+    run_instances("p3.2xlarge", 1)
+    found = by_check(list(check_quotas(settings())))["vCPUs"]
+    assert found.found == "16 of 32 used by others, 20 for this stack"
+    assert found.state == "broken"
+
+
+def test_a_stack_that_fits_but_cannot_grow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 24)
+    found = by_check(list(check_quotas(settings())))["vCPUs"]
+    assert (found.state, found.found) == ("warning", "0 of 24 used by others, 20 for this stack, 32 with nodesMax")
+
+
+def test_a_quota_that_nobody_tells_is_a_warning() -> None:
+    found = by_check(list(check_quotas(settings())))["vCPUs"]
+    assert found.state == "warning"
+    assert "L-1216C47A of ec2 cannot be read" in found.found
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "code"),
+    [
+        ("m5.xlarge", "L-1216C47A"),
+        ("t3a.large", "L-1216C47A"),
+        ("g5.xlarge", "L-DB2E81BA"),
+        ("vt1.3xlarge", "L-DB2E81BA"),
+        ("p4d.24xlarge", "L-417A185B"),
+        ("trn1.2xlarge", None),
+        ("mac2.metal", None),
+    ],
+)
+def test_each_family_has_its_quota(instance_type: str, code: str | None) -> None:
+    assert vcpu_quota(instance_type) == code
+
+
+def test_the_last_one_still_fits() -> None:
+    assert judge(Need(name="x", limit=5, used=4, wanted=1, at_most=1)).state == "ok"
+    assert judge(Need(name="x", limit=5, used=4, wanted=1, at_most=2)).state == "warning"
+    assert judge(Need(name="x", limit=5, used=5, wanted=1, at_most=1)).state == "broken"
+
+
+def test_zones_and_types_that_are_there_are_fine() -> None:
+    found = by_check(list(check_zones(settings())))
+    assert found["zones"].found == "us-west-2a, us-west-2b, us-west-2c, us-west-2d"
+    assert found["instance type"].found == "m5.xlarge is offered in each zone"
+
+
+def test_a_zone_that_the_account_lacks_is_named() -> None:
+    found = by_check(list(check_zones(settings(networkZones=["us-west-2a", "us-west-2h"]))))["zones"]
+    assert (found.state, found.found) == ("broken", "not available: us-west-2h")
+    assert "us-west-2a, us-west-2b" in found.advice
+
+
+def test_a_type_that_the_region_lacks_is_named() -> None:
+    found = by_check(list(check_zones(settings(nodesInstanceType="m5.3xlarge"))))["instance type"]
+    assert (found.state, found.found) == ("broken", "m5.3xlarge is not offered in this region")
+
+
+def test_a_zone_without_eks_may_hold_nodes_but_not_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    ec2 = boto3.client("ec2", region_name=REGION)
+    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]}
+    monkeypatch.setattr(account, "WITHOUT_EKS", frozenset((ids["us-west-2b"],)))
+    found = by_check(list(check_zones(settings())))["zones"]
+    assert (found.state, found.found) == ("broken", "EKS has no control plane in us-west-2b")
+    later = settings(networkZones=["us-west-2a", "us-west-2c", "us-west-2b"])
+    assert by_check(list(check_zones(later)))["zones"].state == "ok"
+
+
+def test_the_control_plane_is_where_the_program_puts_it() -> None:
+    assert account.CONTROL_PLANE_ZONES == cluster.CONTROL_PLANE_ZONES
