@@ -1,6 +1,7 @@
 """`make stack`: a settings file for one more stack, with names, addresses and tags that no other stack has."""
 
 import getpass
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +18,11 @@ from infra import cidr
 from infra.errors import UserError
 from infra.kubeflow.capacity import requirements
 from infra.kubeflow.load import load
+from localcloud import tools
+from ops.cost import estimate, money, total
 from ops.engine import pulumi_root
 from ops.paths import PROJECT_ROOT
+from ops.settings import stack_settings
 from ops.settings_table import defaults, read_project
 from ops.sizes import Size, smallest
 from ops.stack import backend, project_name
@@ -168,8 +172,18 @@ def create(
     return path, new
 
 
+def idle_cost(name: str, folder: Path) -> str:
+    """What a stack costs while nobody uses it, in words; why that is not known, where it is not."""
+    try:
+        lines = estimate(stack_settings(name, root=folder).settings)
+    except UserError as error:
+        return f"not known: {error}"
+    return f"{money(total(lines).on_demand)} USD a month while it is up, so destroy it when it is not used"
+
+
 def small_size() -> Size:
     """The smallest node group for the release that the template's stack installs."""
+    os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
     config = defaults(read_project()) | (read_stacks(PROJECT_ROOT)[TEMPLATE_STACK].get("config") or {})
     found = load(
         release=str(_setting(config, "kubeflowRelease")),
@@ -216,6 +230,7 @@ def command(name: str, size: str, block: str, owner: str, again: bool) -> None:
         size=small_size() if size == "small" else None,
     )
     click.echo(f"{path.name}: VPC {new.cidr}, nodes {new.size or f'as {TEMPLATE_STACK} has'}, owner {new.owner}")
+    click.echo(f"idle:    {idle_cost(name, PROJECT_ROOT)}")
     if new.size is None:
         click.echo(f"smaller: rm {path.name} && make stack NAME={name} SIZE=small")
     click.echo(f"next:    make password STACK={name} && make up STACK={name}")

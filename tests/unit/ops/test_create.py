@@ -1,6 +1,7 @@
 """`make stack`: what a new stack has for itself, what it takes from dev, and which names and blocks are refused."""
 
 import json
+import re
 import shutil
 from datetime import date
 from ipaddress import IPv4Network
@@ -217,6 +218,13 @@ def test_a_platform_that_no_small_size_holds_is_said() -> None:
         sizes.smallest(Requirements(Load(5000, 0, 0), Load(), 0, 0, 0, 0))
 
 
+def test_a_region_without_prices_is_said_and_stops_nothing(folder: Path) -> None:
+    dev = folder / "Pulumi.dev.yaml"
+    dev.write_text(dev.read_text().replace("us-west-2", "eu-south-1"))
+    create.create("dev-blue", folder=folder, owner="alice")
+    assert create.idle_cost("dev-blue", folder).startswith("not known: The price table")
+
+
 def test_the_command_says_what_it_made_and_what_comes_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(create, "PROJECT_ROOT", folder)
     monkeypatch.setattr(create, "stacks_in_use", lambda name: ["dev-green"])
@@ -225,6 +233,11 @@ def test_the_command_says_what_it_made_and_what_comes_next(folder: Path, monkeyp
     assert done.exit_code == 0, done.output
     assert "Pulumi.dev-blue.yaml: VPC 10.1.0.0/16, nodes as dev has, owner alice" in done.output
     assert "SIZE=small" in done.output
+    create.create("dev-small", folder=folder, owner="alice", size=Size("m5.large", 3))
+    assert re.search(r"idle:    (\d+\.\d\d) USD a month", done.output)
+    assert float(create.idle_cost("dev-small", folder).split()[0]) < float(
+        create.idle_cost("dev-blue", folder).split()[0]
+    )
     taken = run.invoke(create.command, ["--name", "dev-green"])
     assert isinstance(taken.exception, UserError)
     assert "Somebody has a stack 'dev-green'" in str(taken.exception)
