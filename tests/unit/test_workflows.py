@@ -1,0 +1,141 @@
+"""The workflows: pinned, with least permissions, and no credential for the code of a fork."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from localcloud import tools
+
+GITHUB = Path(__file__).resolve().parents[2] / ".github"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
+SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
+
+
+def read(path: Path) -> dict[Any, Any]:
+    content: dict[Any, Any] = yaml.safe_load(path.read_text())
+    return content
+
+
+def jobs(path: Path) -> list[dict[str, Any]]:
+    return list(read(path)["jobs"].values())
+
+
+def events(path: Path) -> set[str]:
+    told = read(path)[True]  # `on` is a boolean to YAML 1.1
+    return {told} if isinstance(told, str) else set(told)
+
+
+def test_there_are_the_four_that_a_team_needs() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["deploy", "destroy", "preview", "trial"]
+
+
+@pytest.mark.parametrize("path", [*WORKFLOWS, GITHUB / "actions" / "setup" / "action.yml"], ids=lambda path: path.stem)
+def test_every_action_is_pinned_to_a_commit_and_says_its_version(path: Path) -> None:
+    used = [line.strip() for line in path.read_text().splitlines() if "uses:" in line and "./" not in line]
+    assert used
+    for line in used:
+        assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_job_has_no_permission_that_it_does_not_name_and_ends_in_time(path: Path) -> None:
+    assert read(path)["permissions"] == {}
+    allowed = ({"contents": "read"}, {"contents": "read", "id-token": "write"}, {"pull-requests": "write"})
+    for job in jobs(path):
+        assert job["permissions"] in allowed
+        assert job["timeout-minutes"] <= 120
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_forks_code_meets_no_credential(path: Path) -> None:
+    assert "pull_request_target" not in events(path)
+    for job in jobs(path):
+        trusted = "pull_request" not in events(path) or SAME_REPOSITORY in job.get("if", "")
+        if not trusted:
+            assert "secrets." not in str(job)
+            assert "id-token" not in job["permissions"]
+    if "pull_request" in events(path):
+        assert "secrets." not in str(read(path).get("env", {})), "an environment of the whole file reaches every job"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_nothing_that_a_pull_request_says_becomes_a_script(path: Path) -> None:
+    for job in jobs(path):
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", ""), "values go through the environment"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_only_a_preview_is_ever_cancelled(path: Path) -> None:
+    assert read(path)["concurrency"]["cancel-in-progress"] is (path.stem == "preview")
+
+
+def test_deploying_and_trials_wait_for_their_environments_approval() -> None:
+    assert read(GITHUB / "workflows" / "deploy.yml")["jobs"]["up"]["environment"] == "deploy"
+    for name in ("trial", "destroy"):
+        assert [job["environment"] for job in jobs(GITHUB / "workflows" / f"{name}.yml")] == ["trial"]
+
+
+def test_actionlint_finds_nothing_and_does_find_what_is_wrong(tmp_path: Path) -> None:
+    program = tools.ensure("actionlint")["actionlint"]
+    assert subprocess.run([program, *WORKFLOWS], capture_output=True, text=True, check=False).stdout == ""
+    broken = tmp_path / ".github" / "workflows" / "deploy.yml"
+    broken.parent.mkdir(parents=True)
+    shutil.copy(GITHUB / "workflows" / "deploy.yml", broken)
+    broken.write_text(broken.read_text().replace("needs: preview", "needs: nobody"))
+    assert subprocess.run([program, broken], capture_output=True, check=False).returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "previewed"),
+    [
+        (["Pulumi.prod.yaml", "README.md"], ["prod"]),
+        (["Pulumi.dev-blue.yaml", "Pulumi.dev.yaml"], ["dev-blue", "dev"]),
+        (["Pulumi.local.yaml"], ["main-stack"]),
+        (["infra/network.py", "Pulumi.yaml"], ["main-stack"]),
+    ],
+)
+def test_the_stacks_whose_settings_change_are_previewed_or_else_the_one_that_is_deployed(
+    tmp_path: Path, changed: list[str], previewed: list[str]
+) -> None:
+    def git(*arguments: str) -> str:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+        return subprocess.run(
+            ["git", *identity, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    git("init", "-q")
+    (tmp_path / "Pulumi.gone.yaml").write_text("config: {}\n")
+    git("add", ".")
+    git("commit", "-qm", "base")
+    base = git("rev-parse", "HEAD")
+    for name in changed:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    git("rm", "-q", "Pulumi.gone.yaml")
+    git("add", ".")
+    git("commit", "-qm", "change")
+    fake = tmp_path / "bin" / "make"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\necho "$*" >> calls\necho "told"\n')
+    fake.chmod(0o755)
+    [script] = [
+        step["run"]
+        for step in read(GITHUB / "workflows" / "preview.yml")["jobs"]["preview"]["steps"]
+        if "FORMAT=markdown" in step.get("run", "")
+    ]
+    environment = {
+        "PATH": f"{fake.parent}:/usr/local/bin:/usr/bin:/bin",
+        "BASE": base,
+        "DEPLOYED": "main-stack",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }
+    subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=tmp_path, env=environment, check=True)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [re.findall(r"STACK=(\S+)", call)[0] for call in calls] == previewed
+    assert (tmp_path / "comment.md").read_text().count("told") == len(previewed)
