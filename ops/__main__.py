@@ -15,7 +15,7 @@ COMMANDS = {
     "down": "ops.down",
     "stack": "ops.create",
     "password": "ops.password",
-    "doctor": "ops.doctor",
+    "doctor": "ops.doctor.command",
     "cost": "ops.cost",
     "leftovers": "ops.leftovers",
 }

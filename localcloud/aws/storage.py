@@ -5,6 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localcloud.aws import bucket_policy
 from localcloud.aws.names import lower, tag_list, tag_map, tagged, upper
 from localcloud.aws.session import client, region
 from localcloud.providers.kinds import Autoname, Call, Kind, names
@@ -167,14 +168,6 @@ def _get_block(s3: Any, bucket: str, inputs: Properties) -> Properties | None:
     return {name: answer.get(parameter, False) for name, parameter in _BLOCKS.items()}
 
 
-def _put_policy(s3: Any, inputs: Properties) -> None:
-    s3.put_bucket_policy(Bucket=inputs["bucket"], Policy=inputs["policy"])
-
-
-def _get_policy(s3: Any, bucket: str, inputs: Properties) -> Properties | None:
-    return {"policy": s3.get_bucket_policy(Bucket=bucket)["Policy"]}
-
-
 _LIFECYCLE_TO = {"noncurrentVersionTransitions": "NoncurrentVersionTransitions", "id": "ID"}
 
 
@@ -239,13 +232,7 @@ KINDS = [
         lambda s3, bucket: s3.delete_public_access_block(Bucket=bucket),
         defaults=dict.fromkeys(_BLOCKS, False),
     ),
-    _setting(
-        "aws:s3/bucketPolicy:BucketPolicy",
-        _put_policy,
-        _get_policy,
-        lambda s3, bucket: s3.delete_bucket_policy(Bucket=bucket),
-        documents=names("policy"),
-    ),
+    bucket_policy.KIND,
     _setting(
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         _put_lifecycle,

@@ -58,10 +58,10 @@ def show(console: Console, stack: str, findings: Sequence[Finding]) -> None:
     console.print(f"{counts['broken']} broken, {counts['warning']} to know of, {counts['ok']} fine", highlight=False)
 
 
-@click.command()
+@click.command("doctor")
 @click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
 @click.pass_context
-def doctor(context: click.Context, stack: str) -> None:
+def command(context: click.Context, stack: str) -> None:
     """Look for what would stop the stack; exits with 1 when something would."""
     findings = examine(stack)
     show(Console(), stack, findings)

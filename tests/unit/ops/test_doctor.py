@@ -14,7 +14,7 @@ from infra.kubeflow.capacity import Load, Requirements
 from infra.kubeflow.instances import GI
 from infra.settings import WELL_KNOWN_PASSWORD
 from ops.doctor import command, tools
-from ops.doctor.command import doctor
+from ops.doctor.command import command as doctor
 from ops.doctor.finding import Finding, attempt, broken, ok, refused
 from ops.doctor.release import check_release, check_room, check_secrets, check_volumes
 from ops.doctor.stack import check_endpoint, check_existing, check_passwords, check_version
