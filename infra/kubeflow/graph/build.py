@@ -220,9 +220,7 @@ class _Findings:
                     case Warned():
                         self.warnings.append(finding)
         waiting = {
-            need.target
-            for _, need in self.needs
-            if need.target in gates and need.source not in gates[need.target].early
+            need.target for _, need in self.needs if need.target in gates and gates[need.target].holds(need.source)
         }
         self.early = frozenset(gates)
         # A gate that nobody waits at would be a request for nothing; what it stood before is then just sent early.
@@ -239,7 +237,7 @@ class _Findings:
                 if source not in self.gates:
                     continue
                 source = gate_id(source)
-            if target in self.gates and need.source not in self.gates[target].early:
+            if target in self.gates and self.gates[target].holds(need.source):
                 target = gate_id(target)
             if source == target and need.strength < Strength.REQUIRED:
                 continue

@@ -38,11 +38,19 @@ class Need:
 
 @dataclass(frozen=True)
 class Gate:
-    """`target` is sent before what makes it ready: `early` need only its existence, all others wait for the gate."""
+    """`target` is sent before what makes it ready, and some wait for that at the gate.
+
+    Held are the objects in `held` or, where that is None, all that need the target except those in `early`.
+    """
 
     target: ObjectId
-    early: tuple[ObjectId, ...]
     reason: str
+    early: frozenset[ObjectId] = frozenset()
+    held: frozenset[ObjectId] | None = None
+
+    def holds(self, source: ObjectId) -> bool:
+        """Whether an object that needs the target waits until it is ready; the others need only its existence."""
+        return source not in self.early if self.held is None else source in self.held
 
 
 @dataclass(frozen=True, order=True)

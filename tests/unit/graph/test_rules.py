@@ -331,6 +331,13 @@ def test_a_definition_never_needs_what_converts_it() -> None:
     assert ("Thing a/other", gate.id.title) in edges_of(graph)
     assert ("Thing a/stored", gate.id.title) not in edges_of(graph)
     assert graph.find("CustomResourceDefinition/things.example.com").level == 0
+    # The backend may watch the kind that it converts: it needs the definition, and nobody waits for itself.
+    runner, watching = account("operator", "a"), role("watching")
+    watching["rules"] = [{"apiGroups": ["example.com"], "resources": ["things"], "verbs": ["watch"]}]
+    operator = [workload("operator", "a", account="operator"), service("operator", "a"), runner]
+    graph = build([A, converted, *operator, watching, binding("watching", watching, runner), other])
+    assert ("Deployment a/operator", "CustomResourceDefinition things.example.com") in edges_of(graph)
+    assert graph.dropped == ()
 
 
 def test_overrides_may_be_short_and_are_hard() -> None:

@@ -116,7 +116,10 @@ def test_a_gate_is_a_patch_that_holds_the_wait_and_nothing_else() -> None:
         "kind": "MutatingWebhookConfiguration",
         "metadata": {
             "name": "own",
-            "annotations": {"pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}"},
+            "annotations": {
+                "pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}",
+                "pulumi.com/patchForce": "true",
+            },
         },
     }
     assert graph.find("MutatingWebhookConfiguration/own").wait == DEFAULT

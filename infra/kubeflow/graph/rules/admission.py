@@ -110,8 +110,8 @@ def backend_needs_own_webhook(facts: Facts) -> Iterator[Finding]:
         intercepted = {webhook.configuration for request in own for webhook, _ in facts.webhooks.intercepting(request)}
         if not waiting or configuration in intercepted:
             continue
-        early = tuple(workload.id for workload in waiting)
-        yield Gate(configuration, early, f"{configuration.title} must exist before its backend fills its caBundle")
+        reason = f"{configuration.title} must exist before its backend fills its caBundle"
+        yield Gate(configuration, reason, early=frozenset(workload.id for workload in waiting))
         for workload in waiting:
             reason = f"is ready only once it has written its CA into {configuration.title}"
             yield Need(workload.id, configuration, reason)

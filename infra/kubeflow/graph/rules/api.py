@@ -76,10 +76,9 @@ def custom_resource_needs_conversion(facts: Facts) -> Iterator[Finding]:
             yield Unresolved(definition.id, f"Service {place[2]}/{place[3]}", reason)
         for id_ in resources:
             yield from (Need(id_, backend, f"{backend.title} {reason}") for backend in backends)
-        converted = {id_ for id_ in resources if id_.api_version.rpartition("/")[2] != definition.stored}
+        converted = frozenset(id_ for id_ in resources if id_.api_version.rpartition("/")[2] != definition.stored)
         if converted and not has_authority(client.get("caBundle")):
-            early = tuple(id_ for id_ in resources if id_ not in converted)
-            yield Gate(definition.id, early, f"{definition.id.name} converts only once its caBundle is filled")
+            yield Gate(definition.id, f"{definition.id.name} converts only once its caBundle is filled", held=converted)
             for backend in backends:
                 yield Need(definition.id, backend, f"{backend.title} {reason}", readiness=True)
             yield from injected(facts, definition.id)
