@@ -1,0 +1,169 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+var stack = Stack{Project: "kubeflow", Name: "local"}
+
+func fresh(t *testing.T) *Store {
+	t.Helper()
+	store, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Create(stack, nil); err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
+func begun(t *testing.T, store *Store) *Update {
+	t.Helper()
+	update, err := store.Begin(stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return update
+}
+
+// created is a step that has made a resource.
+func created(operation int64, name string) apitype.JournalEntry {
+	return apitype.JournalEntry{
+		Version: 1, Kind: apitype.JournalEntryKindSuccess, OperationID: operation,
+		State: &apitype.ResourceV3{URN: resource.URN("urn:pulumi:local::kubeflow::test:index:Thing::" + name), Custom: true},
+	}
+}
+
+func appended(t *testing.T, update *Update, entries ...apitype.JournalEntry) {
+	t.Helper()
+	if err := update.Append(entries); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func names(t *testing.T, store *Store) string {
+	t.Helper()
+	state, err := store.Load(stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, one := range state.Deployment.Resources {
+		found = append(found, one.URN.Name())
+	}
+	return strings.Join(found, " ")
+}
+
+func TestAKilledUpdateLosesNothing(t *testing.T) {
+	store := fresh(t)
+	update := begun(t, store)
+	appended(t, update, created(1, "a"), created(2, "b"))
+	if err := update.release(); err != nil { // what the kernel does for a process that is gone
+		t.Fatal(err)
+	}
+	if got := names(t, store); got != "a b" {
+		t.Errorf("a reader sees %q", got)
+	}
+	next := begun(t, store)
+	appended(t, next, created(1, "c"))
+	if err := next.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, store); got != "c a b" {
+		t.Errorf("after the next update: %q", got)
+	}
+	if _, err := os.Stat(store.journal(stack)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the journal outlives its update: %v", err)
+	}
+}
+
+func TestAStepThatWasWrittenInPartNeverHappened(t *testing.T) {
+	store := fresh(t)
+	update := begun(t, store)
+	appended(t, update, created(1, "a"), created(2, "b"))
+	content, err := os.ReadFile(store.journal(stack))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(store.journal(stack), content[:len(content)-7], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, store); got != "a" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAJournalThatWasMergedIsNotMergedAgain(t *testing.T) {
+	store := fresh(t)
+	update := begun(t, store)
+	appended(t, update, created(1, "a"))
+	journal, err := os.ReadFile(store.journal(stack))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := update.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	// The process ended after the checkpoint was written and before the journal was removed.
+	if err := os.WriteFile(store.journal(stack), journal, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, store); got != "a" {
+		t.Errorf("got %q", got)
+	}
+	if err := begun(t, store).Complete(); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, store); got != "a" {
+		t.Errorf("after the next update: %q", got)
+	}
+}
+
+func TestOneUpdateAtATime(t *testing.T) {
+	store := fresh(t)
+	update := begun(t, store)
+	if _, err := store.Begin(stack); !errors.Is(err, ErrBusy) {
+		t.Errorf("a second update began: %v", err)
+	}
+	if err := update.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	if err := begun(t, store).Complete(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheCheckpointIsThatOfTheFileBackend(t *testing.T) {
+	store := fresh(t)
+	content, err := os.ReadFile(filepath.Join(store.root, ".pulumi", "stacks", "kubeflow", "local.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"stack":"organization/kubeflow/local"`; !strings.Contains(string(content), want) {
+		t.Errorf("%s does not name the stack as the file backend does", content)
+	}
+	if _, err := store.Load(Stack{Project: "kubeflow", Name: "other"}); !errors.Is(err, ErrNoStack) {
+		t.Errorf("another stack: %v", err)
+	}
+}
+
+func TestHistoryIsTheNewestFirstAndNumbered(t *testing.T) {
+	store := fresh(t)
+	for _, kind := range []apitype.UpdateKind{"update", "destroy"} {
+		if err := store.Record(stack, apitype.UpdateInfo{Kind: kind}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	past, err := store.History(stack)
+	if err != nil || len(past) != 2 || past[0].Kind != "destroy" || past[0].Version != 2 {
+		t.Errorf("got %+v, %v", past, err)
+	}
+}
