@@ -1,4 +1,5 @@
 """The laptop's stand-ins: what `make up` needs when there is no account. Nothing under infra/ imports it."""
+
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036  (in words that every Python 3 can read)

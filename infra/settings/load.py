@@ -270,9 +270,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         )
     namespaces = raw.texts("kubeflowProfileNamespaces")
     if artifacts == "s3" and raw.sound("kubeflowProfileNamespaces") and not namespaces:
-        raw.problem(
-            "kubeflowProfileNamespaces", "is empty, and artifacts in S3 need a profile to be for; name one."
-        )
+        raw.problem("kubeflowProfileNamespaces", "is empty, and artifacts in S3 need a profile to be for; name one.")
     for namespace in namespaces:
         if not _NAMESPACE.fullmatch(namespace):
             raw.problem(

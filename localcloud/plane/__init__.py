@@ -5,6 +5,7 @@
 
 Everything listens on loopback only, and lives in `<root>/.local/plane`.
 """
+
 from pathlib import Path
 
 from localcloud.plane.layout import Layout, Pods

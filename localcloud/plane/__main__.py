@@ -1,4 +1,5 @@
 """`python -m localcloud.plane start|stop|status`."""
+
 import sys
 from pathlib import Path
 from typing import cast
@@ -10,7 +11,9 @@ from localcloud import plane
 from localcloud.tools.progress import reporter
 
 _ROOT = click.option(
-    "--root", type=click.Path(file_okay=False, path_type=Path), default=Path(),
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
     help="The folder in whose .local/ the plane lives.  [default: the current one]",
 )
 
@@ -22,8 +25,13 @@ def cli() -> None:
 
 @cli.command(help="Start the plane, or what of it does not run.")
 @_ROOT
-@click.option("--pods", type=click.Choice(["instant", "realistic"]), default="instant", show_default=True,
-              help="Pods are ready at once, or after 20 to 60 s.")
+@click.option(
+    "--pods",
+    type=click.Choice(["instant", "realistic"]),
+    default="instant",
+    show_default=True,
+    help="Pods are ready at once, or after 20 to 60 s.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides the times of realistic pods.")
 def start(root: Path, pods: str, seed: int) -> None:
     """Start and print how to reach it."""

@@ -1,4 +1,5 @@
 """The few requests that starting a plane needs, over the standard library: quick to import, and no kubectl."""
+
 import http.client
 import json
 import ssl

@@ -1,4 +1,5 @@
 """The local plane's keys and certificates: one authority for the API server and its clients, one for webhooks."""
+
 import datetime
 import ipaddress
 from collections.abc import Sequence
@@ -68,9 +69,7 @@ def issue(
         _builder(x509.Name(attributes), authority.certificate.subject, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
     )
     purposes = [ExtendedKeyUsageOID.CLIENT_AUTH]
     if dns_names or addresses:
@@ -153,7 +152,5 @@ def _write(folder: Path, name: str, certificate: x509.Certificate, key: ec.Ellip
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     path.touch(mode=0o600)
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )

@@ -1,4 +1,5 @@
 """The components of the plane: their command lines and configuration files. Pure: no I/O."""
+
 import base64
 import hashlib
 import json
@@ -214,9 +215,7 @@ def kubeconfig(certificates: Path, client: str, port: int, *, embed: bool) -> st
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "local",
-        "clusters": [
-            {"name": "local", "cluster": {"server": server, **credential("certificate-authority", "ca.crt")}}
-        ],
+        "clusters": [{"name": "local", "cluster": {"server": server, **credential("certificate-authority", "ca.crt")}}],
         "users": [
             {
                 "name": client,

@@ -1,4 +1,5 @@
 """Where a control plane keeps what it needs, and what it wrote down about itself."""
+
 import hashlib
 import json
 import os

@@ -1,4 +1,5 @@
 """Starting, stopping and looking at a control plane."""
+
 import contextlib
 import fcntl
 import os

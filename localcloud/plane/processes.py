@@ -1,4 +1,5 @@
 """Starting and ending processes, known by their pid and the time they started: a pid alone may be reused."""
+
 import contextlib
 import os
 import signal

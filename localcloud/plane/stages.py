@@ -5,6 +5,7 @@ A pod goes from Pending to Running and Ready, and pods of Jobs on to Succeeded, 
 Secrets and ConfigMaps that it must have exist) and takes as long as START_DELAY says (such as "37s"); both are set by
 the controllers process, because a stage can look at the pod only.
 """
+
 from typing import Any
 
 from localcloud.plane.layout import Pods
@@ -98,18 +99,23 @@ def stages(pods: Pods) -> list[Manifest]:
         },
     }
     node_ready = _stage(
-        "node-ready", "Node", ['.status.conditions // [] | any(.type == "Ready" and .status == "True") | not'],
+        "node-ready",
+        "Node",
+        ['.status.conditions // [] | any(.type == "Ready" and .status == "True") | not'],
         _NODE_READY,
     )
     started = [] if pods == "instant" else [".status.startTime != null"]
     run = _stage("pod-run", "Pod", [_LIVES, ".status.podIP == null", *started], _POD_RUN)
     complete = _stage("pod-complete", "Pod", [_LIVES, _IS_JOB, _IS_READY], _POD_COMPLETE)
     # The node controller marks the pods of a node that was away not ready. A kubelet marks them back.
-    ready_again = _stage("pod-ready-again", "Pod", [_LIVES, '.status.phase == "Running"', f"{_IS_READY} | not"],
-                         _POD_READY_AGAIN)
+    ready_again = _stage(
+        "pod-ready-again", "Pod", [_LIVES, '.status.phase == "Running"', f"{_IS_READY} | not"], _POD_READY_AGAIN
+    )
     # A grace period of 0 means that the pod's end was reported, and others' finalizers hold it.
     delete = _resource(
-        "pod-delete", "Pod", [".metadata.deletionTimestamp != null", ".metadata.deletionGracePeriodSeconds != 0"],
+        "pod-delete",
+        "Pod",
+        [".metadata.deletionTimestamp != null", ".metadata.deletionGracePeriodSeconds != 0"],
         {"delete": True},
     )
     result = [options, node_ready, run, complete, ready_again, delete]
@@ -117,10 +123,16 @@ def stages(pods: Pods) -> list[Manifest]:
         mounts = f'.metadata.annotations["{MOUNTS_READY}"] == "true"'
         result.append(_stage("pod-start", "Pod", [_LIVES, ".status.startTime == null", mounts], _POD_START))
         # A moment, not a span: a span would begin anew whenever the pod changes.
-        run["spec"]["delay"] = {"durationFrom": {"jq": {"expression": (
-            "(.status.startTime | fromdateiso8601) + "
-            f'(.metadata.annotations["{START_DELAY}"] // "20s" | rtrimstr("s") | tonumber) | todateiso8601'
-        )}}}
+        run["spec"]["delay"] = {
+            "durationFrom": {
+                "jq": {
+                    "expression": (
+                        "(.status.startTime | fromdateiso8601) + "
+                        f'(.metadata.annotations["{START_DELAY}"] // "20s" | rtrimstr("s") | tonumber) | todateiso8601'
+                    )
+                }
+            }
+        }
         complete["spec"]["delay"] = {"durationMilliseconds": _JOB_SECONDS * 1000}
     return result
 

@@ -1,4 +1,5 @@
 """The programs that the local stack runs: found on PATH or in the cache, else downloaded, else built. See `ensure`."""
+
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ def find(*names: str, report: Report = silent) -> list[Found]:
     """As `ensure`, with the origin of every tool."""
     tools = _select(names)
     offline: set[str] = set()
-    return [_bring(tool, _Steps(tool.name, index, len(tools), report), offline)
-            for index, tool in enumerate(tools, start=1)]
+    return [
+        _bring(tool, _Steps(tool.name, index, len(tools), report), offline) for index, tool in enumerate(tools, start=1)
+    ]
 
 
 class _Steps:

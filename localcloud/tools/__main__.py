@@ -1,4 +1,5 @@
 """`python -m localcloud.tools [NAME…]`: bring the tools, all or those named, and print where each is."""
+
 import sys
 
 from infra.errors import UserError

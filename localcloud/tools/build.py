@@ -1,4 +1,5 @@
 """Building a tool from its Go module."""
+
 import os
 import re
 import shutil
@@ -24,8 +25,13 @@ def build(tool: Tool, program: Path) -> str:
     """
     go = find_go(tool.name)
     done = subprocess.run(
-        [go, *arguments(tool, program)], cwd=tool.folder, env=environment(), capture_output=True, text=True,
-        check=False, stdin=subprocess.DEVNULL,
+        [go, *arguments(tool, program)],
+        cwd=tool.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode != 0:
         raise UserError(explain(tool.name, done.stderr))
@@ -72,5 +78,3 @@ def explain(name: str, stderr: str) -> str:
         )
     shown = "; ".join(lines[-5:]) or "it wrote nothing about why"
     return f"cannot build {name}: {shown}"
-
-

@@ -1,4 +1,5 @@
 """The folder where tools are kept between runs: keys, locks, and installs that are either whole or absent."""
+
 import contextlib
 import fcntl
 import hashlib

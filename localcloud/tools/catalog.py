@@ -1,4 +1,5 @@
 """The table of tools: which version, how a copy on PATH is judged, where it is downloaded, what it is built from."""
+
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,8 +113,9 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
             package="sigs.k8s.io/kustomize/kustomize/v5",
             version_arguments=("version",),
             download=Download(
-                url=_github("kubernetes-sigs/kustomize", kustomize_tag,
-                            f"kustomize_v{KUSTOMIZE}_{system}_{architecture}.tar.gz"),
+                url=_github(
+                    "kubernetes-sigs/kustomize", kustomize_tag, f"kustomize_v{KUSTOMIZE}_{system}_{architecture}.tar.gz"
+                ),
                 checksums=_github("kubernetes-sigs/kustomize", kustomize_tag, "checksums.txt"),
                 member="kustomize",
             ),
@@ -147,7 +149,9 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
                 url=_github("etcd-io/etcd", f"v{ETCD}", f"{etcd_archive}.tar.gz"),
                 checksums=_github("etcd-io/etcd", f"v{ETCD}", "SHA256SUMS"),
                 member=f"{etcd_archive}/etcd",
-            ) if system == "linux" else None,
+            )
+            if system == "linux"
+            else None,
         ),
         *(
             _kubernetes(name, "~=1.35.0", system, architecture, ("--version",))
@@ -171,8 +175,9 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
             module="actionlint",
             package="github.com/rhysd/actionlint/cmd/actionlint",
             download=Download(
-                url=_github("rhysd/actionlint", f"v{ACTIONLINT}",
-                            f"actionlint_{ACTIONLINT}_{system}_{architecture}.tar.gz"),
+                url=_github(
+                    "rhysd/actionlint", f"v{ACTIONLINT}", f"actionlint_{ACTIONLINT}_{system}_{architecture}.tar.gz"
+                ),
                 checksums=_github("rhysd/actionlint", f"v{ACTIONLINT}", f"actionlint_{ACTIONLINT}_checksums.txt"),
                 member="actionlint",
             ),

@@ -1,4 +1,5 @@
 """Fetching an official release file, with its checksum."""
+
 import hashlib
 import io
 import re

@@ -1,4 +1,5 @@
 """Telling a person how long work goes on: a live line on a terminal, plain lines elsewhere."""
+
 import contextlib
 import sys
 import threading

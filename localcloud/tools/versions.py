@@ -1,4 +1,5 @@
 """Judging the copy of a tool that is on PATH. Its answer is remembered: the next run does not start it."""
+
 import json
 import os
 import re
@@ -51,7 +52,12 @@ def _ask(path: Path, arguments: tuple[str, ...]) -> str | None:
     environment = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true", "KUBECONFIG": os.devnull}
     try:
         done = subprocess.run(
-            [path, *arguments], capture_output=True, text=True, timeout=_PATIENCE, env=environment, check=False,
+            [path, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            env=environment,
+            check=False,
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired):

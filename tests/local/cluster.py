@@ -1,4 +1,5 @@
 """A local control plane as tests use it, by kubectl, and the objects that they put there."""
+
 import json
 import os
 import signal
@@ -29,8 +30,14 @@ class Cluster:
 
     def run(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
         """kubectl with these arguments, whatever becomes of it."""
-        return subprocess.run([self._kubectl, *arguments], input=given, capture_output=True, text=True, check=False,
-                              env=os.environ | self.plane.environment)
+        return subprocess.run(
+            [self._kubectl, *arguments],
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | self.plane.environment,
+        )
 
     def apply(self, *manifests: Manifest) -> None:
         """Apply all, which must succeed."""
@@ -61,8 +68,14 @@ class Cluster:
 
     def available(self, namespace: str, *deployments: str) -> None:
         """Wait until Deployments are Available."""
-        done = self.run("wait", "-n", namespace, "--for=condition=Available", "--timeout=90s",
-                        *(f"deployment/{name}" for name in deployments))
+        done = self.run(
+            "wait",
+            "-n",
+            namespace,
+            "--for=condition=Available",
+            "--timeout=90s",
+            *(f"deployment/{name}" for name in deployments),
+        )
         assert done.returncode == 0, done.stderr
 
     def calls(self, service: str) -> list[Manifest]:
@@ -91,8 +104,14 @@ def namespace(name: str, **labels: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
 
 
-def deployment(namespace: str, name: str, *, replicas: int = 1, labels: dict[str, str] | None = None,
-               volumes: list[Manifest] | None = None) -> Manifest:
+def deployment(
+    namespace: str,
+    name: str,
+    *,
+    replicas: int = 1,
+    labels: dict[str, str] | None = None,
+    volumes: list[Manifest] | None = None,
+) -> Manifest:
     pod = {"containers": [{"name": "main", "image": "none"}], "volumes": volumes or []}
     return {
         "apiVersion": "apps/v1",
@@ -107,16 +126,21 @@ def deployment(namespace: str, name: str, *, replicas: int = 1, labels: dict[str
 
 
 def service(namespace: str, name: str) -> Manifest:
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": namespace, "name": name},
-            "spec": {"selector": {"app": name}, "ports": [{"port": 443}]}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 443}]},
+    }
 
 
 def config_map(namespace: str, name: str, **data: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name}, "data": data}
 
 
-def webhook(name: str, of: str, *, kind: str = "Validating", version: str = "v1", bundle: str | None = None,
-            **annotations: str) -> Manifest:
+def webhook(
+    name: str, of: str, *, kind: str = "Validating", version: str = "v1", bundle: str | None = None, **annotations: str
+) -> Manifest:
     """A configuration that sends the creation of ConfigMaps in namespaces labelled `hooked=OF` to the Service OF/OF."""
     client: Manifest = {"service": {"namespace": of, "name": of, "path": "/check"}}
     if bundle is not None:
@@ -130,12 +154,23 @@ def webhook(name: str, of: str, *, kind: str = "Validating", version: str = "v1"
         "admissionReviewVersions": [version],
         "timeoutSeconds": 5,
     }
-    return {"apiVersion": "admissionregistration.k8s.io/v1", "kind": f"{kind}WebhookConfiguration",
-            "metadata": {"name": name, "annotations": annotations}, "webhooks": [hook]}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": f"{kind}WebhookConfiguration",
+        "metadata": {"name": name, "annotations": annotations},
+        "webhooks": [hook],
+    }
 
 
-def crd(group: str, kind: str, *, scope: str = "Namespaced", versions: tuple[str, ...] = ("v1",),
-        conversion: Manifest | None = None, **annotations: str) -> Manifest:
+def crd(
+    group: str,
+    kind: str,
+    *,
+    scope: str = "Namespaced",
+    versions: tuple[str, ...] = ("v1",),
+    conversion: Manifest | None = None,
+    **annotations: str,
+) -> Manifest:
     plural = f"{kind.lower()}s"
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     return {
@@ -147,8 +182,13 @@ def crd(group: str, kind: str, *, scope: str = "Namespaced", versions: tuple[str
             "scope": scope,
             "names": {"kind": kind, "plural": plural},
             "versions": [
-                {"name": version, "served": True, "storage": index == 0, "subresources": {"status": {}},
-                 "schema": {"openAPIV3Schema": anything}}
+                {
+                    "name": version,
+                    "served": True,
+                    "storage": index == 0,
+                    "subresources": {"status": {}},
+                    "schema": {"openAPIV3Schema": anything},
+                }
                 for index, version in enumerate(versions)
             ],
             **({"conversion": conversion} if conversion else {}),
@@ -165,8 +205,11 @@ def bundles(configuration: Manifest | None) -> list[str]:
 def writers(manifest: Manifest | None, field: str) -> set[str]:
     """Who manages a field of an object, by its name anywhere in managedFields."""
     assert manifest is not None
-    return {entry["manager"] for entry in manifest["metadata"]["managedFields"]
-            if f'"f:{field}"' in json.dumps(entry["fieldsV1"])}
+    return {
+        entry["manager"]
+        for entry in manifest["metadata"]["managedFields"]
+        if f'"f:{field}"' in json.dumps(entry["fieldsV1"])
+    }
 
 
 def ready(manifest: Manifest | None) -> str | None:
@@ -180,8 +223,14 @@ def foreign_bundle() -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "foreign")])
     now = datetime.now(UTC)
     certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
     )
     return b64encode(certificate.public_bytes(serialization.Encoding.PEM)).decode()

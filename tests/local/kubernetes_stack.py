@@ -56,9 +56,11 @@ class Engine:
 
 def program(declare: Declare, settings: Mapping[str, Any]) -> Callable[[], None]:
     """A program that declares objects on a provider with these settings."""
+
     def run() -> None:
         provider = pulumi.ProviderResource("kubernetes", "cluster", dict(settings))
         declare(pulumi.ResourceOptions(provider=provider))
+
     return run
 
 
@@ -72,12 +74,15 @@ def running_engine(root: Path) -> Iterator[Engine]:
     try:
         assert server.stdout is not None
         port = int(server.stdout.readline())
-        yield Engine(root, {
-            "PULUMI_DEBUG_PROVIDERS": f"kubernetes:{port}",
-            "PULUMI_CONFIG_PASSPHRASE": "x",
-            "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        })
+        yield Engine(
+            root,
+            {
+                "PULUMI_DEBUG_PROVIDERS": f"kubernetes:{port}",
+                "PULUMI_CONFIG_PASSPHRASE": "x",
+                "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+            },
+        )
     finally:
         server.terminate()
         code = server.wait(timeout=30)
@@ -87,5 +92,8 @@ def running_engine(root: Path) -> Iterator[Engine]:
 def changes(result: Any) -> dict[str, int]:
     """How many resources a run did what with, those that stayed the same left out."""
     counted = result.change_summary if isinstance(result, automation.PreviewResult) else result.summary.resource_changes
-    return {str(getattr(kind, "value", kind)): count for kind, count in (counted or {}).items()
-            if str(getattr(kind, "value", kind)) != "same"}
+    return {
+        str(getattr(kind, "value", kind)): count
+        for kind, count in (counted or {}).items()
+        if str(getattr(kind, "value", kind)) != "same"
+    }

@@ -1,4 +1,5 @@
 """What is played on the local control plane, as a user of the cluster sees it."""
+
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,8 +38,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def test_a_webhook_is_refused_until_its_backend_is_ready(cluster: Cluster, kind: str, version: str) -> None:
     name = f"hook-{version}"
     configuration = f"{kind.lower()}webhookconfiguration/{name}"
-    cluster.apply(namespace(name, hooked=name), service(name, name), deployment(name, name, replicas=0),
-                  webhook(name, name, kind=kind, version=version))
+    cluster.apply(
+        namespace(name, hooked=name),
+        service(name, name),
+        deployment(name, name, replicas=0),
+        webhook(name, name, kind=kind, version=version),
+    )
 
     refused = cluster.try_apply(config_map(name, "early"))
     assert "failed calling webhook" in refused.stderr
@@ -53,7 +58,13 @@ def test_a_webhook_is_refused_until_its_backend_is_ready(cluster: Cluster, kind:
     cluster.apply(config_map(name, "admitted"))
     call = cluster.calls(f"{name}/{name}")[-1]
     assert (call["kind"], call["name"], call["operation"], call["path"], call["status"], call["allowed"]) == (
-        "ConfigMap", "admitted", "CREATE", "/check", 200, True)
+        "ConfigMap",
+        "admitted",
+        "CREATE",
+        "/check",
+        200,
+        True,
+    )
 
     cluster.run("scale", "-n", name, f"deployment/{name}", "--replicas=0")
     until(lambda: cluster.try_apply(config_map(name, "late")).returncode != 0, "a backend that went is refused", 30)
@@ -65,8 +76,9 @@ def test_a_webhook_whose_service_is_gone_is_refused(cluster: Cluster) -> None:
 
 
 def test_a_foreign_authority_is_not_trusted(cluster: Cluster) -> None:
-    cluster.apply(namespace("foreign", hooked="foreign"), service("foreign", "foreign"),
-                  deployment("foreign", "foreign"))
+    cluster.apply(
+        namespace("foreign", hooked="foreign"), service("foreign", "foreign"), deployment("foreign", "foreign")
+    )
     cluster.available("foreign", "foreign")
     cluster.apply(webhook("foreign", "foreign", bundle=foreign_bundle()))
 
@@ -89,27 +101,42 @@ def issuer(kind: str, name: str, namespace: str | None = None, **spec: Any) -> M
 
 def certificate(namespace: str, name: str, issuer: str, kind: str = "Issuer") -> Manifest:
     return {
-        "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"namespace": namespace, "name": name},
-        "spec": {"secretName": f"{name}-tls", "dnsNames": [f"{name}.{namespace}.svc"],
-                 "issuerRef": {"kind": kind, "name": issuer}},
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {
+            "secretName": f"{name}-tls",
+            "dnsNames": [f"{name}.{namespace}.svc"],
+            "issuerRef": {"kind": kind, "name": issuer},
+        },
     }
 
 
 def test_cert_manager_issues_and_injects_only_while_its_deployments_are_available(cluster: Cluster) -> None:
     inject = {"cert-manager.io/inject-ca-from": "signed/signed"}
-    conversion = {"strategy": "Webhook", "webhook": {
-        "conversionReviewVersions": ["v1"],
-        "clientConfig": {"service": {"namespace": "signed", "name": "signed", "path": "/convert"}},
-    }}
+    conversion = {
+        "strategy": "Webhook",
+        "webhook": {
+            "conversionReviewVersions": ["v1"],
+            "clientConfig": {"service": {"namespace": "signed", "name": "signed", "path": "/convert"}},
+        },
+    }
     cluster.apply(
-        namespace(CERT_MANAGER), namespace("signed", hooked="signed"),
-        crd("cert-manager.io", "Certificate"), crd("cert-manager.io", "Issuer"),
+        namespace(CERT_MANAGER),
+        namespace("signed", hooked="signed"),
+        crd("cert-manager.io", "Certificate"),
+        crd("cert-manager.io", "Issuer"),
         crd("cert-manager.io", "ClusterIssuer", scope="Cluster"),
-        service("signed", "signed"), deployment("signed", "signed"),
+        service("signed", "signed"),
+        deployment("signed", "signed"),
         crd("signed.example.com", "Thing", versions=("v1", "v2"), conversion=conversion, **inject),
         webhook("signed", "signed", **inject),
-        webhook("direct", "signed", kind="Mutating",
-                **{"cert-manager.io/inject-ca-from-secret": "cert-manager/cert-manager-webhook-ca"}),
+        webhook(
+            "direct",
+            "signed",
+            kind="Mutating",
+            **{"cert-manager.io/inject-ca-from-secret": "cert-manager/cert-manager-webhook-ca"},
+        ),
     )
     established = cluster.run("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
     assert established.returncode == 0, established.stderr
@@ -122,8 +149,9 @@ def test_cert_manager_issues_and_injects_only_while_its_deployments_are_availabl
     cluster.apply(deployment(CERT_MANAGER, "cert-manager"))
     cluster.available(CERT_MANAGER, "cert-manager")
     until(lambda: ready(cluster.get("certificate", "signed", "-n", "signed")) == "False", "it waits for its issuer")
-    cluster.apply(issuer("Issuer", "self", "signed"),
-                  issuer("Issuer", "far", "signed", acme={"server": "https://example.com"}))
+    cluster.apply(
+        issuer("Issuer", "self", "signed"), issuer("Issuer", "far", "signed", acme={"server": "https://example.com"})
+    )
     until(lambda: ready(cluster.get("certificate", "signed", "-n", "signed")) == "True", "the Certificate is Ready")
     assert ready(cluster.get("issuer", "self", "-n", "signed")) == "True"
     assert ready(cluster.get("issuer", "far", "-n", "signed")) == "False"
@@ -135,8 +163,7 @@ def test_cert_manager_issues_and_injects_only_while_its_deployments_are_availabl
     assert cluster.get("secret", "orphan-tls", "-n", "signed") is None
     assert bundles(cluster.get("validatingwebhookconfiguration", "signed")) == []
 
-    cluster.apply(deployment(CERT_MANAGER, "cert-manager-cainjector"),
-                  deployment(CERT_MANAGER, "cert-manager-webhook"))
+    cluster.apply(deployment(CERT_MANAGER, "cert-manager-cainjector"), deployment(CERT_MANAGER, "cert-manager-webhook"))
     cluster.available(CERT_MANAGER, "cert-manager-cainjector", "cert-manager-webhook")
     authority = secret["data"]["ca.crt"]
     until(lambda: bundles(cluster.get("validatingwebhookconfiguration", "signed")) == [authority], "injected")
@@ -150,17 +177,31 @@ def test_cert_manager_issues_and_injects_only_while_its_deployments_are_availabl
         return found is not None and "caBundle" in found["spec"]["conversion"]["webhook"]["clientConfig"]
 
     until(injected, "the CRD's conversion has its caBundle")
-    cluster.apply({
-        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-        "metadata": {"name": "v1.far.example.com", "annotations": inject},
-        "spec": {"group": "far.example.com", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 10,
-                 "service": {"namespace": "signed", "name": "signed"}},
-    })
+    cluster.apply(
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": {"name": "v1.far.example.com", "annotations": inject},
+            "spec": {
+                "group": "far.example.com",
+                "version": "v1",
+                "groupPriorityMinimum": 100,
+                "versionPriority": 10,
+                "service": {"namespace": "signed", "name": "signed"},
+            },
+        }
+    )
     served = cluster.run("wait", "apiservice/v1.far.example.com", "--for=condition=Available", "--timeout=60s")
     assert served.returncode == 0, served.stderr
 
-    cluster.apply({"apiVersion": "signed.example.com/v1", "kind": "Thing",
-                   "metadata": {"namespace": "signed", "name": "one"}, "spec": {"size": 3}})
+    cluster.apply(
+        {
+            "apiVersion": "signed.example.com/v1",
+            "kind": "Thing",
+            "metadata": {"namespace": "signed", "name": "one"},
+            "spec": {"size": 3},
+        }
+    )
     converted = until(lambda: cluster.get("things.v2.signed.example.com", "one", "-n", "signed"), "converted")
     assert converted["apiVersion"] == "signed.example.com/v2"
     assert converted["spec"] == {"size": 3}
@@ -172,16 +213,25 @@ def test_cert_manager_issues_and_injects_only_while_its_deployments_are_availabl
 
 
 def storage_class(name: str, mode: str, provisioner: str = "ebs.csi.aws.com") -> Manifest:
-    return {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
-            "provisioner": provisioner, "volumeBindingMode": mode}
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name},
+        "provisioner": provisioner,
+        "volumeBindingMode": mode,
+    }
 
 
 def claim(name: str, class_name: str | None) -> Manifest:
     spec: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
     if class_name:
         spec["storageClassName"] = class_name
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim",
-            "metadata": {"namespace": "volumes", "name": name}, "spec": spec}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"namespace": "volumes", "name": name},
+        "spec": spec,
+    }
 
 
 def test_claims_are_bound_as_their_class_says_and_volumes_go_with_them(cluster: Cluster) -> None:
@@ -190,8 +240,12 @@ def test_claims_are_bound_as_their_class_says_and_volumes_go_with_them(cluster: 
         assert found is not None
         return str(found["status"]["phase"])
 
-    cluster.apply(namespace("volumes"), storage_class("late", "WaitForFirstConsumer"),
-                  storage_class("early", "Immediate"), storage_class("other", "Immediate", "nobody.example.com"))
+    cluster.apply(
+        namespace("volumes"),
+        storage_class("late", "WaitForFirstConsumer"),
+        storage_class("early", "Immediate"),
+        storage_class("other", "Immediate", "nobody.example.com"),
+    )
     cluster.apply(claim("late", "late"), claim("early", "early"), claim("none", None), claim("other", "other"))
     until(lambda: phase("early") == "Bound", "a claim of an Immediate class")
     assert phase("late") == "Pending"
@@ -218,8 +272,12 @@ def test_claims_are_bound_as_their_class_says_and_volumes_go_with_them(cluster: 
 
 
 def profile(name: str, owner: str) -> Manifest:
-    return {"apiVersion": "kubeflow.org/v1", "kind": "Profile", "metadata": {"name": name},
-            "spec": {"owner": {"kind": "User", "name": owner}, "resourceQuotaSpec": {"hard": {"cpu": "2"}}}}
+    return {
+        "apiVersion": "kubeflow.org/v1",
+        "kind": "Profile",
+        "metadata": {"name": name},
+        "spec": {"owner": {"kind": "User", "name": owner}, "resourceQuotaSpec": {"hard": {"cpu": "2"}}},
+    }
 
 
 def test_a_profile_has_its_namespace_while_its_controller_lives(cluster: Cluster) -> None:
@@ -231,15 +289,19 @@ def test_a_profile_has_its_namespace_while_its_controller_lives(cluster: Cluster
 
     labels = {"namespace-labels.yaml": "team: blue\nistio-injection: ''\n"}
     volumes = [{"name": "labels", "configMap": {"name": "labels"}}]
-    cluster.apply(config_map("kubeflow", "labels", **labels),
-                  deployment("kubeflow", "profiles-deployment", volumes=volumes))
+    cluster.apply(
+        config_map("kubeflow", "labels", **labels), deployment("kubeflow", "profiles-deployment", volumes=volumes)
+    )
     made = until(lambda: cluster.get("namespace", "ann"), "the namespace is made")
     assert made["metadata"]["annotations"]["owner"] == "ann@example.com"
     assert made["metadata"]["labels"]["team"] == "blue"
     assert "istio-injection" not in made["metadata"]["labels"]
     until(lambda: "profile-finalizer" in cluster.at("profile", "ann")["metadata"].get("finalizers", []), "finished")
-    for kind, names in {"serviceaccount": ["default-editor", "default-viewer"], "resourcequota": ["kf-resource-quota"],
-                        "rolebinding": ["default-editor", "default-viewer", "namespaceAdmin"]}.items():
+    for kind, names in {
+        "serviceaccount": ["default-editor", "default-viewer"],
+        "resourcequota": ["kf-resource-quota"],
+        "rolebinding": ["default-editor", "default-viewer", "namespaceAdmin"],
+    }.items():
         for name in names:
             assert cluster.get(kind, name, "-n", "ann") is not None, f"{kind} {name}"
     taken = cluster.get("profile", "taken")
@@ -260,8 +322,12 @@ def test_a_profile_has_its_namespace_while_its_controller_lives(cluster: Cluster
 
 
 def test_a_restart_changes_nothing_and_loses_nothing(cluster: Cluster) -> None:
-    cluster.apply(namespace("again", hooked="again"), service("again", "again"), deployment("again", "again"),
-                  webhook("again", "again"))
+    cluster.apply(
+        namespace("again", hooked="again"),
+        service("again", "again"),
+        deployment("again", "again"),
+        webhook("again", "again"),
+    )
     until(lambda: bundles(cluster.get("validatingwebhookconfiguration", "again")), "the caBundle is filled")
     before = cluster.get("validatingwebhookconfiguration", "again")
     assert before is not None
@@ -277,8 +343,9 @@ def test_a_restart_changes_nothing_and_loses_nothing(cluster: Cluster) -> None:
 def test_the_api_server_may_go_and_come_back(cluster: Cluster) -> None:
     cluster.kill("kube-apiserver")
     plane.start(cluster.plane.root)
-    cluster.apply(namespace("back", hooked="back"), service("back", "back"), deployment("back", "back"),
-                  webhook("back", "back"))
+    cluster.apply(
+        namespace("back", hooked="back"), service("back", "back"), deployment("back", "back"), webhook("back", "back")
+    )
     until(lambda: bundles(cluster.get("validatingwebhookconfiguration", "back")), "watches go on")
     until(lambda: cluster.try_apply(config_map("back", "one")).returncode == 0, "calls go on")
 
@@ -286,10 +353,13 @@ def test_the_api_server_may_go_and_come_back(cluster: Cluster) -> None:
 def test_realistic_pods_wait_for_what_they_mount(tmp_path: Path) -> None:
     cluster = Cluster(plane.start(tmp_path, pods="realistic", seed=7))
     try:
-        volumes = [{"name": "keys", "secret": {"secretName": "keys", "items": [{"key": "token", "path": "token"}]}},
-                   {"name": "extra", "configMap": {"name": "extra", "optional": True}}]
-        cluster.apply(namespace("mounts"), deployment("mounts", "waiting", volumes=volumes),
-                      deployment("mounts", "free"))
+        volumes = [
+            {"name": "keys", "secret": {"secretName": "keys", "items": [{"key": "token", "path": "token"}]}},
+            {"name": "extra", "configMap": {"name": "extra", "optional": True}},
+        ]
+        cluster.apply(
+            namespace("mounts"), deployment("mounts", "waiting", volumes=volumes), deployment("mounts", "free")
+        )
 
         def pod(of: str) -> Manifest:
             found = cluster.get("pods", "-n", "mounts", "-l", f"app={of}")
@@ -304,13 +374,25 @@ def test_realistic_pods_wait_for_what_they_mount(tmp_path: Path) -> None:
         failed = ("events", "-n", "mounts", "--field-selector=reason=FailedMount")
         events = until(lambda: cluster.at(*failed)["items"], "the kubelet says what it waits for")
         assert events[0]["message"] == "waits for Secret keys (token)"
-        cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "mounts", "name": "keys"},
-                       "stringData": {"other": "1"}})
+        cluster.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"namespace": "mounts", "name": "keys"},
+                "stringData": {"other": "1"},
+            }
+        )
         time.sleep(1)
         assert delay("waiting") is None
         assert pod("waiting")["status"]["phase"] == "Pending"
-        cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "mounts", "name": "keys"},
-                       "stringData": {"token": "1"}})
+        cluster.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"namespace": "mounts", "name": "keys"},
+                "stringData": {"token": "1"},
+            }
+        )
         first = until(lambda: delay("waiting"), "the pod may start")
         cluster.delete("pod", pod("waiting")["metadata"]["name"], "-n", "mounts")
         assert until(lambda: delay("waiting"), "the next pod too") == first

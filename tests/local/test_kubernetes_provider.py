@@ -91,10 +91,12 @@ def workload(replicas: int = 1, node: str | None = None, annotations: dict[str, 
 
 def declared(*manifests: Manifest, patch: bool = False) -> Declare:
     """A program of these objects, each named in the engine by its kind and name."""
+
     def declare(opts: pulumi.ResourceOptions) -> None:
         for manifest in manifests:
             name = f"{manifest['kind']}-{manifest['metadata'].get('name', 'unnamed')}"
             KubernetesObject(name, manifest, opts, patch=patch)
+
     return declare
 
 
@@ -183,6 +185,7 @@ def test_secret_stays_secret(play: Play) -> None:
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}, "stringData": {"p": "hunter2"}}
         KubernetesObject("login", secret, opts)
         KubernetesObject("note", config("note", open="plain text", closed=pulumi.Output.secret("swordfish")), opts)
+
     stack = play.stack(declare)
     shown: list[str] = []
     stack.up(on_output=shown.append, diff=True)
@@ -200,9 +203,11 @@ def test_secret_stays_secret(play: Play) -> None:
 def test_made_up_name(play: Play) -> None:
     unnamed = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, "data": {"a": "1"}}
     names: list[str] = []
+
     def declare(opts: pulumi.ResourceOptions) -> None:
         made = KubernetesObject("notes", unnamed, opts)
         pulumi.export("name", made.metadata.apply(lambda metadata: metadata["name"]))
+
     stack = play.stack(declare)
     names.append(stack.up().outputs["name"].value)
     assert play.at("configmap", names[0])["metadata"]["annotations"]["pulumi.com/autonamed"] == "true"
@@ -218,10 +223,12 @@ def test_wait_for_what_the_program_names(play: Play) -> None:
     waiting = config(a="1")
     waiting["metadata"]["annotations"] = {"pulumi.com/waitFor": "jsonpath={.data.answer}=42"}
     stack = play.stack(declared(waiting), enableConfigMapMutable="true")
+
     def answer() -> None:
         until(lambda: play.get("configmap", "settings"), "the ConfigMap is there")
         time.sleep(1)
         play.cluster.run("patch", "-n", play.namespace, "configmap/settings", "-p", '{"data":{"answer":"42"}}')
+
     helper = threading.Thread(target=answer)
     helper.start()
     started = time.monotonic()
@@ -244,14 +251,22 @@ def test_custom_resources(play: Play) -> None:
             "group": "sea.test",
             "scope": "Namespaced",
             "names": {"kind": "Boat", "listKind": "BoatList", "plural": "boats", "singular": "boat"},
-            "versions": [{"name": "v1", "served": True, "storage": True,
-                          "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}],
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}},
+                }
+            ],
         },
     }
     boat = {"apiVersion": "sea.test/v1", "kind": "Boat", "metadata": {"name": "dinghy"}, "spec": {"sails": 1}}
+
     def declare(opts: pulumi.ResourceOptions) -> None:
         first = KubernetesObject("crd", crd, opts)
         KubernetesObject("boat", boat, pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[first])))
+
     stack = play.stack(declare)
     stack.up()
     assert play.at("boats.sea.test", "dinghy")["spec"] == {"sails": 1}
@@ -313,8 +328,9 @@ def test_interrupted_run_ends_soon_and_keeps_what_it_made(play: Play) -> None:
 
 def children(command: str) -> list[int]:
     """The processes of this name that this process has started."""
-    listed = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())], capture_output=True, text=True,
-                            check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=True
+    ).stdout
     return [int(pid) for pid, name in (line.split(None, 1) for line in listed.splitlines()) if name.strip() == command]
 
 
@@ -344,10 +360,12 @@ def test_two_clusters_in_one_stack(play: Play, tmp_path_factory: pytest.TempPath
     other_root = tmp_path_factory.mktemp("other")
     other = Cluster(plane.start(other_root))
     try:
+
         def declare(opts: pulumi.ResourceOptions) -> None:
             elsewhere = pulumi.ProviderResource("kubernetes", "other", {"kubeconfig": str(other.plane.kubeconfig)})
             KubernetesObject("here", config("here"), opts)
             KubernetesObject("there", config("there"), pulumi.ResourceOptions(provider=elsewhere))
+
         stack = play.stack(declare)
         stack.up()
         assert play.get("configmap", "here") is not None
@@ -360,8 +378,9 @@ def test_two_clusters_in_one_stack(play: Play, tmp_path_factory: pytest.TempPath
 
 
 def test_stand_in_ends_on_sigterm() -> None:
-    server = subprocess.Popen([tools.ensure("pulumi-resource-kubernetes")["pulumi-resource-kubernetes"]],
-                              stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [tools.ensure("pulumi-resource-kubernetes")["pulumi-resource-kubernetes"]], stdout=subprocess.PIPE, text=True
+    )
     assert server.stdout is not None
     assert int(server.stdout.readline()) > 0
     server.terminate()

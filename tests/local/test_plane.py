@@ -1,4 +1,5 @@
 """The local control plane as a person meets it: it works, repairs itself, says what is wrong, and goes away whole."""
+
 import json
 import os
 import signal
@@ -47,15 +48,19 @@ def own_root(tmp_path: Path) -> Iterator[Path]:
 
 def pod(name: str, *, annotations: dict[str, str] | None = None, **spec: Any) -> Manifest:
     return {
-        "apiVersion": "v1", "kind": "Pod",
+        "apiVersion": "v1",
+        "kind": "Pod",
         "metadata": {"namespace": "default", "name": name, "annotations": annotations or {}},
         "spec": {"containers": [{"name": "main", "image": "none", **spec.pop("main", {})}], **spec},
     }
 
 
 def running_pods(cluster: Cluster) -> set[str]:
-    return {item["metadata"]["name"] for item in cluster.at("pods", "-n", "default")["items"]
-            if item["status"]["phase"] == "Running"}
+    return {
+        item["metadata"]["name"]
+        for item in cluster.at("pods", "-n", "default")["items"]
+        if item["status"]["phase"] == "Running"
+    }
 
 
 def listening(pids: set[int]) -> set[tuple[str, int]]:
@@ -96,10 +101,22 @@ def test_a_deployment_becomes_available(cluster: Cluster) -> None:
 
 
 def test_a_job_completes_and_its_sidecar_ran(cluster: Cluster) -> None:
-    template = pod("ignored", restartPolicy="Never", initContainers=[
-        {"name": "before", "image": "none"}, {"name": "beside", "image": "none", "restartPolicy": "Always"}])
-    cluster.apply({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"namespace": "default", "name": "job"},
-                   "spec": {"completions": 2, "template": {"spec": template["spec"]}}})
+    template = pod(
+        "ignored",
+        restartPolicy="Never",
+        initContainers=[
+            {"name": "before", "image": "none"},
+            {"name": "beside", "image": "none", "restartPolicy": "Always"},
+        ],
+    )
+    cluster.apply(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"namespace": "default", "name": "job"},
+            "spec": {"completions": 2, "template": {"spec": template["spec"]}},
+        }
+    )
     done = cluster.run("wait", "--for=condition=Complete", "job/job", "--timeout=60s")
     assert done.returncode == 0, done.stderr
     assert cluster.at("job", "job")["status"]["succeeded"] == 2
@@ -107,18 +124,35 @@ def test_a_job_completes_and_its_sidecar_ran(cluster: Cluster) -> None:
 
 def test_a_daemon_set_is_on_every_node(cluster: Cluster) -> None:
     labels = {"app": "daemon"}
-    cluster.apply({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"namespace": "default", "name": "daemon"},
-                   "spec": {"selector": {"matchLabels": labels},
-                            "template": {"metadata": {"labels": labels}, "spec": pod("ignored")["spec"]}}})
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"namespace": "default", "name": "daemon"},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod("ignored")["spec"]},
+            },
+        }
+    )
     until(lambda: cluster.at("daemonset", "daemon")["status"].get("numberReady") == 5, "5 pods are ready")
 
 
 def test_a_stateful_set_starts_its_pods_in_order(cluster: Cluster) -> None:
     labels = {"app": "stateful"}
-    cluster.apply({"apiVersion": "apps/v1", "kind": "StatefulSet",
-                   "metadata": {"namespace": "default", "name": "stateful"},
-                   "spec": {"replicas": 3, "serviceName": "stateful", "selector": {"matchLabels": labels},
-                            "template": {"metadata": {"labels": labels}, "spec": pod("ignored")["spec"]}}})
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "StatefulSet",
+            "metadata": {"namespace": "default", "name": "stateful"},
+            "spec": {
+                "replicas": 3,
+                "serviceName": "stateful",
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod("ignored")["spec"]},
+            },
+        }
+    )
     until(lambda: cluster.at("statefulset", "stateful")["status"].get("readyReplicas") == 3, "3 pods are ready")
     assert {"stateful-0", "stateful-1", "stateful-2"} <= running_pods(cluster)
 
@@ -161,14 +195,21 @@ def test_everything_listens_on_loopback_only(cluster: Cluster) -> None:
 
 
 def test_requests_are_counted_without_their_bodies(cluster: Cluster) -> None:
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": "default", "name": "counted"},
-              "stringData": {"key": "not-for-the-log"}}
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"namespace": "default", "name": "counted"},
+        "stringData": {"key": "not-for-the-log"},
+    }
     cluster.apply(secret)
     cluster.get("secret", "nobody-has-this")
     text = cluster.plane.audit_log.read_text()
     lines = [json.loads(line) for line in text.splitlines()]
-    seen = {(line["verb"], line["user"]["username"], line["responseStatus"]["code"]) for line in lines
-            if line.get("objectRef", {}).get("resource") == "secrets"}
+    seen = {
+        (line["verb"], line["user"]["username"], line["responseStatus"]["code"])
+        for line in lines
+        if line.get("objectRef", {}).get("resource") == "secrets"
+    }
     assert ("patch", "admin", 201) in seen
     assert ("get", "admin", 404) in seen
     assert "bm90LWZvci10aGUtbG9n" not in text
@@ -212,7 +253,8 @@ def test_a_component_that_died_is_noticed_and_started_again(cluster: Cluster, co
     events: list[Event] = []
     again = Cluster(plane.start(root, report=events.append))
     assert f"{component} (pid {before[component]}) is not running any more; it is started again" in [
-        event.text for event in events]
+        event.text for event in events
+    ]
     after = plane.status(root).pids
     assert {name for name in COMPONENTS if before[name] != after[name]} == {component}
     name = f"after-{component}"
@@ -354,8 +396,9 @@ def test_a_killed_start_is_repaired_by_the_next(own_root: Path) -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "localcloud.plane", *arguments], capture_output=True, text=True,
-                          check=False, cwd=PROJECT)
+    return subprocess.run(
+        [sys.executable, "-m", "localcloud.plane", *arguments], capture_output=True, text=True, check=False, cwd=PROJECT
+    )
 
 
 def test_the_commands(own_root: Path) -> None:

@@ -1,4 +1,5 @@
 """The plane's keys: what each certificate is good for, and for whom to read."""
+
 import datetime
 import stat
 from pathlib import Path

@@ -1,4 +1,5 @@
 """Command lines, configuration files, nodes and stages: nothing but loopback, and restarts only where needed."""
+
 import re
 from pathlib import Path
 
@@ -22,7 +23,10 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 
 
 def made(
-    layout: Layout, pods: Pods = "instant", seed: int = 0, ports: dict[str, int] = PORTS,
+    layout: Layout,
+    pods: Pods = "instant",
+    seed: int = 0,
+    ports: dict[str, int] = PORTS,
     programs: dict[str, Path] = PROGRAMS,
 ) -> dict[str, Component]:
     return {part.name: part for part in components(layout, programs, ports, pods=pods, seed=seed)}
@@ -86,9 +90,7 @@ def test_the_api_server_hands_its_calls_to_the_controllers_socket(layout: Layout
     socket = layout.egress_socket
     [selection] = yaml.safe_load(egress_selector(socket))["egressSelections"]
     assert selection["name"] == "cluster"
-    assert selection["connection"] == {
-        "proxyProtocol": "HTTPConnect", "transport": {"uds": {"udsName": str(socket)}}
-    }
+    assert selection["connection"] == {"proxyProtocol": "HTTPConnect", "transport": {"uds": {"udsName": str(socket)}}}
     assert f"--egress-socket={socket}" in made(layout)["controllers"].command
 
 
@@ -112,7 +114,9 @@ def test_five_nodes_of_m5_xlarge_over_four_zones() -> None:
     assert zones == ["us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d", "us-west-2a"]
     for node in listed:
         assert node["status"]["allocatable"] == ALLOCATABLE
-        assert node["spec"]["providerID"].startswith(f"aws:///{node['metadata']['labels']['topology.kubernetes.io/zone']}/i-")
+        assert node["spec"]["providerID"].startswith(
+            f"aws:///{node['metadata']['labels']['topology.kubernetes.io/zone']}/i-"
+        )
     for unique in ("name", "podCIDR", "providerID"):
         assert len({node["metadata"].get(unique) or node["spec"].get(unique) for node in listed}) == 5
     assert (ALLOCATABLE["cpu"], ALLOCATABLE["pods"]) == ("3920m", "58")

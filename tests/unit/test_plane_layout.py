@@ -1,4 +1,5 @@
 """What a plane writes down about itself."""
+
 from pathlib import Path
 
 import pytest

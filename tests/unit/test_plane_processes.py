@@ -1,4 +1,5 @@
 """Processes are known by pid and start, so that nobody else's is taken for ours, or ended."""
+
 import os
 import signal
 import subprocess

@@ -65,7 +65,9 @@ def test_the_expected_number_is_the_total_from_the_first_line_on(output: io.Stri
 def test_a_failure_is_counted_and_its_message_kept_without_colour_marks(tracker: Tracker) -> None:
     tracker(step("resourcePreEvent", VPC))
     tracker(step("resOpFailedEvent", VPC))
-    tracker(event("diagnosticEvent", urn=VPC, message="<{%reset%}>no such zone\n<{%reset%}>", color="", severity="error"))
+    tracker(
+        event("diagnosticEvent", urn=VPC, message="<{%reset%}>no such zone\n<{%reset%}>", color="", severity="error")
+    )
     assert tracker.stages["network"].failed == {VPC}
     assert tracker.errors == ["network-vpc: no such zone"]
 
