@@ -67,13 +67,12 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
 
 
 def client_environment(root: Path) -> dict[str, str]:
-    """How clients reach the running laptop: moto's endpoint with its pretend credentials and its record, the cluster."""
+    """How clients reach the running laptop: moto with pretend credentials, the record beside it, the cluster."""
     return {
         "AWS_ENDPOINT_URL": moto.endpoint(root),
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "LOCALCLOUD_KUBECONFIG": str(plane.kubeconfig(root)),
-        "LOCALCLOUD_AWS_RECORD": str(moto.record(root)),
         "LOCALCLOUD_AWS_RECORD": str(moto.record(root)),
     }
 
