@@ -2,12 +2,13 @@
 //
 //	journal FOLDER
 //
-// It listens on a free port of loopback, prints `http://127.0.0.1:PORT` on the first line and serves until SIGTERM.
-// Clients show the token in JOURNAL_TOKEN.
+// It listens on a free port of loopback, prints `http://127.0.0.1:PORT` on the first line and serves until SIGTERM. Then
+// it says in a line of JSON how often and how much it wrote. Clients show the token in JOURNAL_TOKEN.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -51,5 +52,5 @@ func run() error {
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return nil
+	return json.NewEncoder(os.Stdout).Encode(state.Written())
 }

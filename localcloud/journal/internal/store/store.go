@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/pulumi/pulumi/pkg/v3/backend"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
@@ -31,7 +32,32 @@ var ErrNoStack = errors.New("there is no such stack")
 var ErrBusy = errors.New("another update of this stack is running")
 
 // Store is the folder of a file backend.
-type Store struct{ root string }
+type Store struct {
+	root string
+
+	mutex   sync.Mutex
+	written Written
+}
+
+// Written is how often, and how much, a store has written.
+type Written struct {
+	Writes int   `json:"writes"`
+	Bytes  int64 `json:"bytes"`
+}
+
+// Written tells of all writes since the store was opened: steps to journals, and whole states.
+func (s *Store) Written() Written {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.written
+}
+
+func (s *Store) count(size int) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.written.Writes++
+	s.written.Bytes += int64(size)
+}
 
 // Stack names a stack of a project.
 type Stack struct{ Project, Name string }
@@ -154,6 +180,11 @@ func (s *Store) read(stack Stack) (apitype.TypedDeployment, []byte, error) {
 }
 
 func (s *Store) write(stack Stack, state apitype.TypedDeployment) error {
+	if state.Deployment != nil {
+		for index, resource := range state.Deployment.Resources {
+			state.Deployment.Resources[index] = placeless(resource)
+		}
+	}
 	name := fmt.Sprintf("%s/%s/%s", Organization, stack.Project, stack.Name)
 	checkpoint, err := json.Marshal(apitype.CheckpointV3{Stack: tokens.QName(name), Latest: state.Deployment})
 	if err != nil {
@@ -164,6 +195,7 @@ func (s *Store) write(stack Stack, state apitype.TypedDeployment) error {
 	if err != nil {
 		return err
 	}
+	s.count(len(raw))
 	return replace(s.checkpoint(stack), raw)
 }
 

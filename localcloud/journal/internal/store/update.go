@@ -48,6 +48,9 @@ func (u *Update) Append(entries []apitype.JournalEntry) error {
 	var lines bytes.Buffer
 	encoder := json.NewEncoder(&lines)
 	for _, entry := range entries {
+		if entry.State != nil {
+			*entry.State = placeless(*entry.State)
+		}
 		if err := encoder.Encode(entry); err != nil {
 			return err
 		}
@@ -57,7 +60,15 @@ func (u *Update) Append(entries []apitype.JournalEntry) error {
 	if _, err := u.journal.Write(lines.Bytes()); err != nil {
 		return err
 	}
+	u.store.count(lines.Len())
 	return u.journal.Sync()
+}
+
+// placeless is a resource without the lines of the program that made it. They are 20 frames of this machine's paths, 2 KB, and the
+// engine asks for them nowhere.
+func placeless(resource apitype.ResourceV3) apitype.ResourceV3 {
+	resource.SourcePosition, resource.StackTrace = "", nil
+	return resource
 }
 
 // Complete merges the journal into the state and gives the stack up.
