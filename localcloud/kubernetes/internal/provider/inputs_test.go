@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/sig"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
 	"kubeflow/localcloud/kubernetes/internal/fakeapi"
@@ -78,8 +77,8 @@ func TestSecretsAreSecretOnTheWayInAndOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if data := state["data"].(object); data[sig.Key] != sig.Secret {
-		t.Errorf("got the state %v", state)
+	if state["data"] != nil {
+		t.Errorf("the inputs hold the data, and so does the state %v", state)
 	}
 	if sent := api.Object("/api/v1/namespaces/default/secrets/s")["data"]; !reflect.DeepEqual(sent, object{"password": "aHVudGVyMg=="}) {
 		t.Errorf("sent %v", sent)
@@ -88,8 +87,8 @@ func TestSecretsAreSecretOnTheWayInAndOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (object{"open": "1", "closed": secret("2")}); !reflect.DeepEqual(state["data"], want) {
-		t.Errorf("got the state %v", state["data"])
+	if state["data"] != nil {
+		t.Errorf("got the state %v", state)
 	}
 }
 

@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -263,17 +262,48 @@ func TestAnUnreachableClusterStopsAnUpdateAndNotAPreview(t *testing.T) {
 	}
 }
 
-func TestStateOfLargeObjectsIsTheirIdentity(t *testing.T) {
-	_, engine := one(t)
-	for name, size := range map[string]int{"small": 10, "large": 20 << 10} {
-		_, state, err := engine.create(urn(configMap, name), config(name, object{"k": strings.Repeat("x", size)}))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, whole := state["data"]; whole != (name == "small") || state["metadata"].(object)["name"] != name {
-			t.Errorf("%s: the state holds %v", name, fmt.Sprint(state)[:200])
-		}
+// kept is the state of an object that was sent as `inputs` and became `live`.
+func kept(t *testing.T, kind string, inputs, live object) object {
+	t.Helper()
+	r, err := readResource(urn(kind, "x"), bag(t, inputs))
+	if err != nil {
+		t.Fatal(err)
 	}
+	state, err := outputs(r, r.object, live, "m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.AsMap()
+}
+
+func TestStateHoldsWhatTheInputsDoNot(t *testing.T) {
+	inputs := config("c", object{"k": "v"})
+	inputs["metadata"].(object)["labels"] = object{"app": "c"}
+	live := object{"metadata": object{"name": "c", "uid": "1", "labels": object{"app": "c"}, "annotations": object{"theirs": "1"}},
+		"data": object{"k": "v"}, "status": object{"phase": "Active"}}
+	want := object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "c", "uid": "1", "annotations": object{"theirs": "1"}},
+		"status": object{"phase": "Active"}, managerKey: "m", apiVersionKey: "v1"}
+	if got := kept(t, configMap, inputs, live); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	live["status"] = object{"note": strings.Repeat("x", largest)}
+	delete(want, "status")
+	if got := kept(t, configMap, inputs, live); !reflect.DeepEqual(got, want) {
+		t.Errorf("of much that was added, got %.200v, want %v", got, want)
+	}
+	const service = "kubernetes:core/v1:Service"
+	address := object{"clusterIP": "172.20.0.7"}
+	if got := kept(t, service, object{"spec": object{"type": "ClusterIP"}}, object{"spec": address})["spec"]; !reflect.DeepEqual(got, address) {
+		t.Errorf("a Service's address is not in the state: %v", got)
+	}
+	filled := object{"metadata": object{"name": "s"}, "data": object{"token": "ZmlsbGVk"}}
+	if got := kept(t, "kubernetes:core/v1:Secret", object{}, filled)["data"]; !reflect.DeepEqual(got, secret(filled["data"])) {
+		t.Errorf("what somebody else filled in is not secret: %v", got)
+	}
+}
+
+func TestStateOfADefinitionIsItsIdentity(t *testing.T) {
+	_, engine := one(t)
 	crd := object{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": object{"name": "dogs.example.org"},
 		"spec": object{"group": "example.org", "scope": "Cluster", "names": object{"kind": "Dog", "plural": "dogs"}, "versions": []any{object{"name": "v1"}}}}
 	_, state, err := engine.create(urn("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", "dogs"), crd)

@@ -47,7 +47,7 @@ func (s *session) read(ctx context.Context, req *pulumirpc.ReadRequest) (*pulumi
 	if err != nil {
 		return nil, err
 	}
-	state, err := outputs(r, live, fieldManager(r, olds))
+	state, err := outputs(r, inputs, live, fieldManager(r, olds))
 	if err != nil {
 		return nil, err
 	}

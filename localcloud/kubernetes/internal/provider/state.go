@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/structpb"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"kubeflow/localcloud/kubernetes/internal/kinds"
 	"kubeflow/localcloud/kubernetes/internal/properties"
@@ -22,19 +23,33 @@ const (
 	apiVersionKey = "__initialApiVersion"
 )
 
-// largest is the size of a live object, in bytes of JSON, that is kept in the state as a whole.
+// largest is the size of what a live object adds to its inputs, in bytes of JSON, that is kept in the state.
 const largest = 16 << 10
 
-// outputs is what the state keeps of the live object.
-func outputs(r resource, live map[string]any, manager string) (*structpb.Struct, error) {
-	object := maps.Clone(live)
+// given is the metadata that only the program sets; the rest is the API server's to know.
+var given = []string{"labels", "annotations"}
+
+// outputs is what the state keeps of the live object: what the inputs do not hold already. A program that asks for a field that is
+// left out gets it from the inputs. Of all specs only a Service's is filled in with something to ask for, its addresses and ports.
+func outputs(r resource, inputs, live map[string]any, manager string) (*structpb.Struct, error) {
 	metadata := maps.Clone(properties.Map(live, "metadata"))
 	delete(metadata, "managedFields")
-	object["metadata"] = metadata
+	for _, name := range given {
+		if properties.Map(inputs, "metadata")[name] != nil {
+			delete(metadata, name)
+		}
+	}
 	// An answer of the identity alone calls itself PartialObjectMetadata.
-	object["apiVersion"], object["kind"] = r.gvk.GroupVersion().String(), r.gvk.Kind
+	identity := map[string]any{"apiVersion": r.gvk.GroupVersion().String(), "kind": r.gvk.Kind, "metadata": metadata}
+	object := maps.Clone(identity)
+	isService := r.gvk.GroupKind() == schema.GroupKind{Kind: "Service"}
+	for name, value := range live {
+		if identity[name] == nil && (inputs[name] == nil || isService && name == "spec") {
+			object[name] = value
+		}
+	}
 	if kinds.IsCRD(r.gvk.GroupKind()) || tooLarge(object) {
-		object = map[string]any{"apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": metadata}
+		object = identity
 	}
 	object[managerKey], object[apiVersionKey] = manager, object["apiVersion"]
 	return properties.Encode(object, properties.WithSecretKind(object, r.secrets))

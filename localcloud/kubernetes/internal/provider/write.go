@@ -55,7 +55,7 @@ func (s *session) create(ctx context.Context, req *pulumirpc.CreateRequest) (*pu
 		client.Learn(r.object)
 	}
 	live, waitErr := s.settle(ctx, client, target, r, live, req.GetTimeout())
-	state, err := outputs(r, live, manager)
+	state, err := outputs(r, r.object, live, manager)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (s *session) update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pu
 		}
 	}
 	live, waitErr := s.settle(ctx, client, target, r, live, req.GetTimeout())
-	state, err := outputs(r, live, manager)
+	state, err := outputs(r, r.object, live, manager)
 	if err != nil {
 		return nil, err
 	}
