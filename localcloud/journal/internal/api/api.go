@@ -228,7 +228,8 @@ func failed(w http.ResponseWriter, err error) bool {
 	case errors.Is(err, store.ErrNoStack):
 		fail(w, http.StatusNotFound, err.Error())
 	case errors.Is(err, store.ErrBusy):
-		fail(w, http.StatusConflict, err.Error())
+		// The Automation API knows the case by these words.
+		fail(w, http.StatusConflict, "Conflict: Another update is currently in progress.")
 	case errors.Is(err, fs.ErrExist):
 		fail(w, http.StatusConflict, "the stack exists already")
 	default:
