@@ -98,7 +98,7 @@ class Checkout:
     def resources(self) -> dict[str, dict[str, Any]]:
         """What the state holds, by URN, which must be there once; the engine itself reads it, secrets opened."""
         env = {**os.environ, "PULUMI_BACKEND_URL": self.state.as_uri(), "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE}
-        command = [tools.ensure("pulumi")["pulumi"], "stack", "export", "--show-secrets", "--stack", "local"]
+        command = [str(tools.ensure("pulumi")["pulumi"]), "stack", "export", "--show-secrets", "--stack", "local"]
         done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         resources = json.loads(done.stdout)["deployment"].get("resources") or []

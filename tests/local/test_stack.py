@@ -1,7 +1,6 @@
 """The whole line on the sample: up, nothing to change, just the right change, and away again without a trace."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
