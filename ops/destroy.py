@@ -50,12 +50,17 @@ def drain_cluster(session: Session, console: Console) -> None:
         return
     try:
         with session.timed("drain"), connected(_text(kubeconfig), _configured(stack, "clusterContext") or None) as api:
-            drain(api, scope_of(state, whole=whole), report=lambda line: console.print(line, highlight=False))
+            drain(
+                api,
+                scope_of(state, whole=whole),
+                report=lambda line: console.print(line, highlight=False, soft_wrap=True),
+            )
     except OSError as error:
         console.print(
             f"The cluster does not answer ({error}), so what it made in AWS may outlive it: "
             f"`make leftovers STACK={stack}` tells.",
             highlight=False,
+            soft_wrap=True,
         )
 
 

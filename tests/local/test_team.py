@@ -1,0 +1,288 @@
+"""A team at work: stacks side by side, a preview as a comment, a destroy that leaves nothing, and what is refused."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from pulumi import automation
+
+import infra.cluster
+import infra.kubeflow.load
+import infra.kubeflow.platform
+from localcloud import laptop, plane
+from ops import create
+from ops.paths import PROJECT_ROOT
+from ops.program import Program
+from ops.run import PARALLEL
+from tests.local.aws_cloud import REGION, Cloud, running_cloud
+from tests.local.cluster import Cluster, until
+from tests.local.kubernetes_stack import running_engine
+
+SAMPLE = PROJECT_ROOT / "manifests" / "sample"
+SECRET = "nobody-may-read-this"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody at a terminal, with a local stack of their own."""
+
+    root: Path
+
+    def types(self, *arguments: str, manifests: Path = SAMPLE) -> subprocess.CompletedProcess[str]:
+        """`python -m ops` with these arguments, whatever becomes of it."""
+        return subprocess.run(
+            [sys.executable, "-m", "ops", *arguments],
+            cwd=PROJECT_ROOT,
+            env={**os.environ, "KUBEFLOW_LOCAL_ROOT": str(self.root), "KUBEFLOW_MANIFESTS": str(manifests)},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def does(self, *arguments: str, manifests: Path = SAMPLE) -> str:
+        """The same, which must succeed; its standard output."""
+        done = self.types(*arguments, manifests=manifests)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def cluster(self) -> Cluster:
+        """Their running cluster."""
+        return Cluster(plane.start(self.root, pods="instant"))
+
+    def aws(self, service: str) -> Any:
+        """A client of their moto."""
+        told = laptop.client_environment(self.root)
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            region_name=REGION,
+            endpoint_url=told["AWS_ENDPOINT_URL"],
+            aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
+        )
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    """A person whose local stack is up, with the sample in it."""
+    somebody = Person(tmp_path_factory.mktemp("person"))
+    try:
+        somebody.does("up")
+        yield somebody
+    finally:
+        laptop.stop(somebody.root)
+
+
+def changed_sample(folder: Path) -> Path:
+    """The sample with another image, one object less, and two more, of which one is a Secret."""
+    shutil.copytree(SAMPLE, folder)
+    objects = [one for one in yaml.safe_load_all((folder / "workloads.yaml").read_text()) if one]
+    store = next(one for one in objects if (one["kind"], one["metadata"]["name"]) == ("StatefulSet", "store"))
+    store["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/sample/store:2.0"
+    kept = [one for one in objects if (one["kind"], one["metadata"]["name"]) != ("ConfigMap", "settings")]
+    added = [
+        {"apiVersion": "v1", "kind": kind, "metadata": {"name": "added", "namespace": "sample-apps"}, **data}
+        for kind, data in (("Secret", {"stringData": {"image": SECRET}}), ("ConfigMap", {"data": {"image": SECRET}}))
+    ]
+    (folder / "workloads.yaml").write_text(yaml.safe_dump_all([*kept, *added]))
+    return folder
+
+
+def test_a_preview_of_a_change_is_a_comment_with_the_dangerous_first(person: Person, tmp_path: Path) -> None:
+    text = person.does("preview", "--format", "markdown", manifests=changed_sample(tmp_path / "changed"))
+    assert text.startswith("## Preview of `local`: 1 to delete, 1 to update, 2 to create, ")
+    deleted = text.index("| **delete** | `sample-apps/settings` | `kubernetes:core/v1:ConfigMap` |")
+    assert deleted < text.index("### Cost: +0.00 USD a month") < text.index("### Policies")
+    assert "| sample-apps | 1 | 1 | 2 |" in text
+    assert "`registry.example/sample/store:1.0` → `registry.example/sample/store:2.0`" in text
+    assert SECRET not in text
+
+
+def test_a_preview_that_fails_is_a_comment_too_and_an_error(person: Person, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "kustomization.yaml").write_text("resources: [missing.yaml]\n")
+    done = person.types("preview", "--format", "markdown", manifests=broken)
+    assert done.returncode == 1
+    assert done.stdout.startswith("## Preview of `local` failed")
+    assert "missing.yaml" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_destroy_drains_the_cluster_first_and_what_is_left_in_aws_is_found_and_deleted(person: Person) -> None:
+    cluster, ec2 = person.cluster, person.aws("ec2")
+    place = {"namespace": "sample-apps"}
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "planted", **place},
+            "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": {"name": "planted", **place},
+            "spec": {"defaultBackend": {"service": {"name": "planted", "port": {"number": 80}}}},
+        },
+        {
+            "apiVersion": "kubeflow.org/v1",
+            "kind": "Profile",
+            "metadata": {"name": "bob"},
+            "spec": {"owner": {"kind": "User", "name": "bob@example.com"}},
+        },
+    )
+    until(lambda: cluster.get("namespace", "bob"), "the profile's namespace")
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "home", "namespace": "bob"},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "storageClassName": "sample-disk",
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "notebook-0", "namespace": "bob"},
+            "spec": {
+                "containers": [{"name": "main", "image": "none"}],
+                "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}],
+            },
+        },
+    )
+    until(lambda: bound(cluster, "bob", "home"), "the claim is bound")
+    tags = [{"Key": "kubernetes.io/cluster/kubeflow-local", "Value": "owned"}]
+    volume = ec2.create_volume(
+        AvailabilityZone=f"{REGION}a", Size=10, TagSpecifications=[{"ResourceType": "volume", "Tags": tags}]
+    )["VolumeId"]
+    elb = person.aws("elb")
+    elb.create_load_balancer(
+        LoadBalancerName="planted",
+        Listeners=[{"Protocol": "tcp", "LoadBalancerPort": 80, "InstancePort": 80}],
+        AvailabilityZones=[f"{REGION}a"],
+        Tags=tags,
+    )
+    in_use = person.types("leftovers", "--delete", "--yes")
+    assert "made by its cluster, and in use" in in_use.stdout
+    assert in_use.returncode == 1
+    assert "run `make destroy STACK=local`" in in_use.stderr
+
+    output = person.does("destroy")
+    assert "drained 1 Ingress, 5 PersistentVolumeClaims, 1 Profile, 1 Service in " in output
+    assert cluster.get("persistentvolumes") is None
+    assert cluster.get("namespace", "bob") is None
+
+    listed = person.does("leftovers")
+    assert volume in listed
+    assert "planted" in listed
+    assert "19.05" in listed, "18.25 + 0.80 USD a month"
+    assert "deleted 2 of 2" in person.does("leftovers", "--delete", "--yes")
+    assert "local: nothing is left in us-west-2." in person.does("leftovers")
+    assert elb.describe_load_balancers()["LoadBalancerDescriptions"] == []
+
+
+def bound(cluster: Cluster, namespace: str, claim: str) -> bool:
+    found = cluster.at("persistentvolumeclaim", claim, "-n", namespace)
+    return bool(found["status"].get("phase") == "Bound")
+
+
+OWN_ISSUERS = """
+import sys
+
+if "moto.server" in sys.orig_argv:
+    from moto.eks.models import Cluster
+
+    make = Cluster.__init__
+
+    def make_with_own_issuer(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        self.identity["oidc"]["issuer"] += self.name
+
+    Cluster.__init__ = make_with_own_issuer
+"""
+"""A start-up file of Python's: EKS gives every cluster an issuer of its own, and moto one to all of a process."""
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Cloud]]:
+    """A checkout's settings files, and one account.
+
+    The stand-in for EKS gives every cluster the same API server, so what goes into a cluster is left out here.
+    """
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copy(PROJECT_ROOT / name, tmp_path)
+    (tmp_path / "sitecustomize.py").write_text(OWN_ISSUERS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("KUBEFLOW_MANIFESTS", str(SAMPLE))
+    monkeypatch.setattr(infra.kubeflow.load.LoadedRelease, "filled", lambda *args: {})
+    monkeypatch.setattr(infra.kubeflow.platform, "install", lambda *args, **kwargs: None)
+    monkeypatch.setattr(infra.cluster, "default_storage_class", lambda *args, **kwargs: None)
+    with ExitStack() as stack:
+        (tmp_path / "cloud").mkdir()
+        (tmp_path / "engine").mkdir()
+        cloud = stack.enter_context(running_cloud(tmp_path / "cloud"))
+        engine = stack.enter_context(running_engine(tmp_path / "engine"))
+        providers = f"{cloud.environment['PULUMI_DEBUG_PROVIDERS']},{engine.environment['PULUMI_DEBUG_PROVIDERS']}"
+        cloud.environment["PULUMI_DEBUG_PROVIDERS"] = providers
+        for name, value in cloud.environment.items():
+            monkeypatch.setenv(name, value)
+        yield tmp_path, cloud
+
+
+def stack_of(folder: Path, cloud: Cloud, name: str) -> automation.Stack:
+    """The stack that a settings file describes, with the project's own program and a password."""
+    stack = automation.create_stack(
+        stack_name=name,
+        project_name="kubeflow",
+        program=Program(),
+        opts=automation.LocalWorkspaceOptions(
+            work_dir=str(folder), env_vars=cloud.environment, pulumi_home=str(folder / "home")
+        ),
+    )
+    stack.set_config("dashboardPassword", automation.ConfigValue("correct horse", secret=True))
+    return stack
+
+
+def test_two_stacks_of_two_people_live_side_by_side(team: tuple[Path, Cloud]) -> None:
+    folder, cloud = team
+    owners = {"dev-blue": "alice", "dev-red": "bob"}
+    stacks = {}
+    for name, owner in owners.items():
+        create.create(name, folder=folder, owner=owner)
+        stacks[name] = stack_of(folder, cloud, name)
+        stacks[name].up(parallel=PARALLEL)
+
+    ec2, eks, s3 = (cloud.client(service) for service in ("ec2", "eks", "s3"))
+    blocks = {}
+    for name, owner in owners.items():
+        [vpc] = ec2.describe_vpcs(Filters=[{"Name": "tag:pulumi:stack", "Values": [name]}])["Vpcs"]
+        blocks[name] = vpc["CidrBlock"]
+        tags = {tag["Key"]: tag["Value"] for tag in vpc["Tags"]}
+        assert (tags["stack"], tags["owner"]) == (name, owner)
+    assert blocks == {"dev-blue": "10.1.0.0/16", "dev-red": "10.2.0.0/16"}
+    assert sorted(eks.list_clusters()["clusters"]) == ["kubeflow-dev-blue", "kubeflow-dev-red"]
+    assert len(s3.list_buckets()["Buckets"]) == 2
+
+    stacks["dev-blue"].destroy(parallel=PARALLEL)
+    assert eks.list_clusters()["clusters"] == ["kubeflow-dev-red"]
+    assert ec2.describe_vpcs(Filters=[{"Name": "tag:pulumi:stack", "Values": ["dev-blue"]}])["Vpcs"] == []
+    [bucket] = s3.list_buckets()["Buckets"]
+    assert bucket["Name"].startswith("kubeflow-dev-red")
+    stacks["dev-red"].refresh(parallel=PARALLEL)
+    unchanged = stacks["dev-red"].preview(parallel=PARALLEL).change_summary
+    assert set(map(str, unchanged)) == {"same"}, unchanged
+    stacks["dev-red"].destroy(parallel=PARALLEL)
