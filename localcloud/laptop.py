@@ -17,6 +17,7 @@ from typing import Literal
 from infra.errors import UserError
 from localcloud import moto, plane, tools
 from localcloud.aws.record import recorded_kinds
+from localcloud.leash import leash
 
 Pods = Literal["instant", "realistic"]
 Report = Callable[[str], None]
@@ -122,21 +123,23 @@ def _serving(packages: Iterable[str], environment: Mapping[str, str], logs: Path
     """Serves the packages for the length of the block, all started at once; yields each one's port."""
     logs.mkdir(parents=True, exist_ok=True)
     servers: dict[str, subprocess.Popen[bytes]] = {}
-    try:
-        for package in packages:
-            with _log(logs, package).open("ab") as log:
-                servers[package] = subprocess.Popen(
-                    _command(package), env=environment, stdout=subprocess.PIPE, stderr=log, cwd=PROJECT_ROOT
-                )
-        yield {package: _port(package, server, logs) for package, server in servers.items()}
-    finally:
-        for server in servers.values():
-            server.terminate()
-        for server in servers.values():
-            try:
-                server.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                server.kill()
+    with leash() as tie:
+        try:
+            for package in packages:
+                with _log(logs, package).open("ab") as log:
+                    servers[package] = subprocess.Popen(
+                        _command(package), env=environment, stdout=subprocess.PIPE, stderr=log, cwd=PROJECT_ROOT
+                    )
+                tie(servers[package].pid)
+            yield {package: _port(package, server, logs) for package, server in servers.items()}
+        finally:
+            for server in servers.values():
+                server.terminate()
+            for server in servers.values():
+                try:
+                    server.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    server.kill()
 
 
 def _command(package: str) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from infra.errors import UserError
 from localcloud import tools
+from localcloud.leash import leash
 
 
 @contextmanager
@@ -20,9 +21,12 @@ def serving(folder: Path) -> Iterator[dict[str, str]]:
     """Serves the state in `folder` for the length of the block; yields the environment that leads the engine there."""
     token = secrets.token_hex(16)
     command = [str(tools.ensure("journal")["journal"]), str(folder)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env={**os.environ, "JOURNAL_TOKEN": token}
-    ) as server:
+    environment = {**os.environ, "JOURNAL_TOKEN": token}
+    with (
+        leash() as tie,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment) as server,
+    ):
+        tie(server.pid)
         try:
             assert server.stdout is not None
             address = server.stdout.readline().decode().strip()
