@@ -220,7 +220,7 @@ def protected(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings that the commands read."""
     config = {"kubeflow:protect": "false"}
     monkeypatch.setattr(destroy, "read_config", lambda stack: (config, frozenset()))
-    monkeypatch.setattr(destroy.run, "session", lambda *args, **kwargs: pytest.fail("nothing may be started"))
+    monkeypatch.setattr("ops.run.session", lambda *args, **kwargs: pytest.fail("nothing may be started"))
     return config
 
 
