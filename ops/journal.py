@@ -7,7 +7,7 @@ what a killed one left in the journal.
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,8 +17,11 @@ from localcloud.leash import leash
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[dict[str, str]]:
-    """Serves the state in `folder` for the length of the block; yields the environment that leads the engine there."""
+def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[dict[str, str]]:
+    """Serves the state in `folder` for the length of the block; yields the environment that leads the engine there.
+
+    `ended` gets the server's last word: how often and how much it wrote, as JSON.
+    """
     token = secrets.token_hex(16)
     command = [str(tools.ensure("journal")["journal"]), str(folder)]
     environment = {**os.environ, "JOURNAL_TOKEN": token}
@@ -35,3 +38,4 @@ def serving(folder: Path) -> Iterator[dict[str, str]]:
             yield {"PULUMI_BACKEND_URL": address, "PULUMI_ACCESS_TOKEN": token}
         finally:
             server.terminate()
+            ended(server.stdout.read().decode())

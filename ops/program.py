@@ -19,10 +19,14 @@ class Program:
         # The SDK reports each resource four times to the engine's debug log, which is not kept here, and registers
         # nothing while it waits for the answers.
         pulumi.log.debug = _unsaid
-        self.names = runpy.run_path(str(PROJECT_ROOT / "__main__.py"), run_name="__main__")
+        self.run()
         # Once the registrations have begun, the SDK waits for each in turn. Before, it would find none to wait for and
         # look through all outputs whenever one of them is ready: half of its time, and more with each object.
         await asyncio.sleep(0)
+
+    def run(self) -> None:
+        """Registers all resources."""
+        self.names = runpy.run_path(str(PROJECT_ROOT / "__main__.py"), run_name="__main__")
 
     def expected(self) -> dict[str, int]:
         """How many resources each stage will have, as far as the program knows by now."""
