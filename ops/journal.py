@@ -30,8 +30,8 @@ def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[dict
         subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment) as server,
     ):
         tie(server.pid)
+        assert server.stdout is not None
         try:
-            assert server.stdout is not None
             address = server.stdout.readline().decode().strip()
             if not address:
                 raise UserError(f"The journal for the state in {folder} did not start; see the line above.")
