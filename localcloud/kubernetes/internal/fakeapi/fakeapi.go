@@ -312,6 +312,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 			if finalizers, _ := old["metadata"].(Object)["finalizers"].([]any); len(finalizers) == 0 {
 				delete(s.objects, path)
 				s.tell("DELETED", path, old)
+				if old["kind"] == "Service" { // as real servers answer for Services and ServiceAccounts
+					write(w, http.StatusOK, asked(r, old))
+					return
+				}
 				write(w, http.StatusOK, Object{"kind": "Status", "apiVersion": "v1", "status": "Success"})
 				return
 			}

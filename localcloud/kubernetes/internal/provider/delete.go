@@ -65,6 +65,9 @@ func (s *session) delete(ctx context.Context, req *pulumirpc.DeleteRequest) erro
 	if err != nil {
 		return fmt.Errorf("%s was not deleted: %w", r.title(), explain(ctx, err))
 	}
+	if finalizers(rest) == "" && properties.Text(rest, "metadata", "deletionTimestamp") == "" {
+		return nil // Services and ServiceAccounts answer with the object even when it went at once
+	}
 	if deletedUnseen[r.gvk.GroupKind()] && properties.Annotation(r.object, await.SkipAwait) == "true" {
 		return nil
 	}

@@ -203,6 +203,16 @@ func TestDeleteWaitsForFinalizers(t *testing.T) {
 	}
 }
 
+func TestDeleteKnowsAnObjectThatWentAtOnceFromOneThatIsStillThere(t *testing.T) {
+	api, engine := one(t)
+	service := object{"apiVersion": "v1", "kind": "Service", "metadata": object{"name": "s", "namespace": "default"}}
+	api.Put("/api/v1/namespaces/default/services/s", service)
+	request := &pulumirpc.DeleteRequest{Urn: urn("kubernetes:core/v1:Service", "s"), Id: "default/s", OldInputs: bag(t, service), Timeout: 2}
+	if _, err := engine.client.Delete(t.Context(), request); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAPatchNeedsItsObjectAndGivesItUpAgain(t *testing.T) {
 	impatient(t)
 	api, engine := one(t)
