@@ -28,6 +28,7 @@ type Server struct {
 	mutex    sync.Mutex
 	version  int
 	objects  map[string]Object // by path
+	told     map[string]bool // paths whose deletion was in the answer to the request, and so is no event after it
 	watchers map[chan event]string
 	requests []string
 	refusals []Refusal
@@ -58,8 +59,8 @@ type event struct {
 // Start serves until the test ends. Namespace default is there.
 func Start(t *testing.T) *Server {
 	t.Helper()
-	server := &Server{objects: map[string]Object{}, watchers: map[chan event]string{}, kinds: map[string][]Kind{
-		"v1":                      {{"Namespace", "namespaces", true}, {"ConfigMap", "configmaps", false}, {"Secret", "secrets", false}, {"Pod", "pods", false}},
+	server := &Server{objects: map[string]Object{}, told: map[string]bool{}, watchers: map[chan event]string{}, kinds: map[string][]Kind{
+		"v1":                      {{"Namespace", "namespaces", true}, {"ConfigMap", "configmaps", false}, {"Secret", "secrets", false}, {"Pod", "pods", false}, {"Service", "services", false}},
 		"apps/v1":                 {{"Deployment", "deployments", false}},
 		"apiextensions.k8s.io/v1": {{"CustomResourceDefinition", "customresourcedefinitions", true}},
 	}}
@@ -248,7 +249,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	// What happened since the version asked for is sent at once.
 	if object := s.objects[path]; object != nil && object["metadata"].(Object)["resourceVersion"] != r.URL.Query().Get("resourceVersion") {
 		events <- event{"MODIFIED", clone(object)}
-	} else if object == nil {
+	} else if object == nil && !s.told[path] {
 		events <- event{"DELETED", Object{"metadata": Object{}}}
 	}
 	s.mutex.Unlock()
@@ -313,6 +314,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 				delete(s.objects, path)
 				s.tell("DELETED", path, old)
 				if old["kind"] == "Service" { // as real servers answer for Services and ServiceAccounts
+					s.told[path] = true
 					write(w, http.StatusOK, asked(r, old))
 					return
 				}
