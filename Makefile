@@ -47,9 +47,9 @@ demo: up
 image: $(VENV)/.installed
 	@$(PY) -m pipelines image --stack $(STACK)
 
-## make stack     NAME=dev-blue [SIZE=small]               settings for one more stack, from those of dev
+## make stack     NAME=dev-blue [SIZE=small] [OWNER=…] [CIDR=…] [AGAIN=1]   settings for one more stack, from those of dev
 stack: $(VENV)/.installed
-	@$(RUN) stack --name "$(NAME)" $(if $(SIZE),--size $(SIZE))
+	@$(RUN) stack --name "$(NAME)" $(if $(SIZE),--size $(SIZE)) $(if $(OWNER),--owner "$(OWNER)") $(if $(CIDR),--cidr "$(CIDR)") $(if $(AGAIN),--again)
 
 ## make password  STACK=dev-blue                           set the password to log in with
 password: $(VENV)/.installed
@@ -59,7 +59,7 @@ password: $(VENV)/.installed
 doctor: $(VENV)/.installed
 	@$(RUN) doctor --stack $(STACK)
 
-## make cost      [STACK=dev] [SET=nodesDesired=3]         what the stack costs a month
+## make cost      [STACK=dev] [SET=nodesDesired=6]         what the stack costs a month
 cost: $(VENV)/.installed
 	@$(RUN) cost --stack $(STACK) $(if $(SET),--set "$(SET)")
 

@@ -325,6 +325,8 @@ def _check_encrypted(raw: RawSettings, project: str, stack: str, key: str, secre
 
 
 def _command(stack: str, key: str) -> str:
+    if key == "dashboardPassword":
+        return f"`make password STACK={stack}`"
     return f"`pulumi config set --secret {key} --stack {stack}`"
 
 

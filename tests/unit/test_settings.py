@@ -138,11 +138,11 @@ def test_values_of_every_kind_are_read() -> None:
         (
             {"dashboardPassword": ""},
             "dashboardPassword is not set, and only the stack local has a default; "
-            "run `pulumi config set --secret dashboardPassword --stack dev`.",
+            "run `make password STACK=dev`.",
         ),
         (
             {"dashboardPassword": "12341234"},
-            "dashboardPassword 12341234 is public and allowed only in the stack local; run `pulumi config set --secret",
+            "dashboardPassword 12341234 is public and allowed only in the stack local; run `make password",
         ),
         ({"dashboardPassword": "short"}, "dashboardPassword has fewer than 8 characters; "),
         ({"dashboardPassword": "x" * 73}, "dashboardPassword is longer than bcrypt's 72 bytes; shorten it."),
@@ -222,7 +222,7 @@ def test_a_password_stored_in_plain_text_is_refused() -> None:
         load("kubeflow", "dev", raw(dashboardPassword=PASSWORD), today=TODAY, secret_keys=[])
     assert caught.value.problems == (
         "dashboardPassword is stored in plain text; "
-        "run `pulumi config set --secret dashboardPassword --stack dev` to encrypt it.",
+        "run `make password STACK=dev` to encrypt it.",
     )
 
 

@@ -28,7 +28,7 @@ type Server struct {
 	mutex    sync.Mutex
 	version  int
 	objects  map[string]Object // by path
-	told     map[string]bool // paths whose deletion was in the answer to the request, and so is no event after it
+	told     map[string]bool   // paths whose deletion was in the answer to the request, and so is no event after it
 	watchers map[chan event]string
 	requests []string
 	refusals []Refusal
