@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2
+from google.protobuf import any_pb2, descriptor_pool, empty_pb2, message_factory
 from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
@@ -18,7 +18,6 @@ from pulumi.runtime.proto import (
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 
 from infra.errors import UserError
@@ -96,9 +95,18 @@ def abort_with_detail(context: grpc.ServicerContext, message: str, detail: Any) 
     """End a call with an error that carries a message of the protocol (a half-made resource, a bad property)."""
     packed = any_pb2.Any()
     packed.Pack(detail)
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])
+    status = _status()(code=grpc.StatusCode.UNKNOWN.value[0], message=message, details=[packed])
     context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
     context.abort(grpc.StatusCode.UNKNOWN, message)
+
+
+def _status() -> Any:
+    """The class of google.rpc.Status. Two packages bring that message, and one process can hold only one of them."""
+    try:
+        known = descriptor_pool.Default().FindMessageTypeByName("google.rpc.Status")
+    except KeyError:
+        return importlib.import_module("pulumi.runtime.proto.status_pb2").Status
+    return message_factory.GetMessageClass(known)
 
 
 def invalid_property(path: str, reason: str) -> errors_pb2.InputPropertiesError:
