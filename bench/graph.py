@@ -5,13 +5,13 @@ is the slope of log(seconds) over log(objects); 1 is linear. Memory is what the 
 """
 
 import json
-import math
 import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.exponent import exponent
 from bench.synthetic import platform
 from infra.kubeflow.graph import build
 from infra.kubeflow.objects import Manifest
@@ -27,7 +27,7 @@ def measure(sizes: tuple[int, ...] = SIZES, runs: int = RUNS) -> dict[str, Any]:
     synthetic = {size: _timed(platform(size), runs) for size in sizes}
     result: dict[str, Any] = {
         "synthetic": synthetic,
-        "exponent": _slope({s: m["seconds"] for s, m in synthetic.items()}),
+        "exponent": exponent({size: timed["seconds"] for size, timed in synthetic.items()}),
     }
     if RELEASE.is_dir():
         result["26.03"] = _timed(render(RELEASE), runs)
@@ -54,15 +54,6 @@ def _seconds(run: Callable[[], object]) -> float:
     start = time.process_time()
     run()
     return time.process_time() - start
-
-
-def _slope(seconds: dict[int, float]) -> float:
-    """The least-squares slope in log-log coordinates."""
-    points = [(math.log(size), math.log(value)) for size, value in seconds.items()]
-    middle_x = sum(x for x, _ in points) / len(points)
-    middle_y = sum(y for _, y in points) / len(points)
-    rise = sum((x - middle_x) * (y - middle_y) for x, y in points)
-    return round(rise / sum((x - middle_x) ** 2 for x, _ in points), 2)
 
 
 if __name__ == "__main__":

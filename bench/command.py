@@ -1,0 +1,117 @@
+"""One command on the local stack in a process of its own: `python -m bench.command NAME`, a line of JSON at the end.
+
+What it measures is the process itself: its CPU time counts the program's imports, registration and the reading of the
+engine's events, and nothing of what ran before.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from bench import growth, stages
+from localcloud import laptop, tools
+from ops import journal, run
+from ops.engine import pulumi_root
+from ops.paths import local_dir, local_root
+from ops.program import Program
+from ops.progress import Tracker
+from ops.stack import LOCAL_STACK, backend, project_name, select
+
+OPERATIONS: dict[str, Callable[[run.Session], Any]] = {"up": run.up, "preview": run.preview, "destroy": run.destroy}
+
+# The file backend without its checkpoints: a killed run loses everything, and no run is faster.
+UNSAFE = {"PULUMI_SKIP_CHECKPOINTS": "true", "PULUMI_EXPERIMENTAL": "true"}
+
+
+@click.group()
+def main() -> None:
+    """What the benchmark runs in a process of its own."""
+
+
+@main.command("run")
+@click.argument("operation", type=click.Choice(sorted(OPERATIONS)))
+@click.option("--pods", type=click.Choice(["instant", "realistic"]), default="instant")
+@click.option("--unsafe", is_flag=True)
+def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
+    """Run one operation on the stack `local`."""
+    written: list[str] = []
+    with _session(Console(stderr=True), pods, unsafe, written.append) as session:
+        before, started = time.process_time(), time.time()
+        OPERATIONS[operation](session)
+        ended, after = time.time(), time.process_time()
+    _tell(
+        started=started,
+        ended=ended,
+        engine_s=round(ended - started, 2),
+        python_cpu_s=round(after - before, 2),
+        changes=session.tracker.changes,
+        written=json.loads(written[0]) if written else {"writes": 0, "bytes": 0},
+        state_bytes=state_file().stat().st_size,
+        stages={name: round(stage.seconds, 2) for name, stage in session.tracker.stages.items()},
+    )
+
+
+@main.command("stages")
+def stages_command() -> None:
+    """Time the program's own stages up to the graph."""
+    _tell(**stages.measure())
+
+
+@main.command("grow")
+@click.argument("sizes", type=int, nargs=-1)
+def grow_command(sizes: tuple[int, ...]) -> None:
+    """Bring up platforms of plain objects, one after the other, on the control plane that runs."""
+    folder = local_dir() / "growth"
+    folder.mkdir(parents=True, exist_ok=True)
+    with laptop.running(local_root(), pods="instant", report=_aside) as ground, journal.serving(folder) as state:
+        env = {"GOGC": run.GARBAGE_COLLECTION, "PULUMI_CONFIG_PASSPHRASE": "growth", **ground.environment, **state}
+        os.environ.update(env)
+        timed = {size: growth.bring_up(size, env, pulumi_root(), ground.plane.kubeconfig) for size in sizes}
+    _tell(seconds=timed)
+
+
+@contextmanager
+def _session(console: Console, pods: run.Pods, unsafe: bool, written: Callable[[str], object]) -> Iterator[run.Session]:
+    """As `ops.run.session`, with a look at what is written, or without writing."""
+    program, chosen = Program(), backend(LOCAL_STACK)
+    assert chosen.folder is not None
+    keeping = nullcontext(UNSAFE) if unsafe else journal.serving(chosen.folder, written)
+    kustomize = str(tools.ensure("kustomize")["kustomize"])
+    with keeping as state, laptop.running(local_root(), pods=pods, report=_aside) as ground:
+        env = {"GOGC": run.GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state}
+        env |= ground.environment
+        os.environ.update(env)
+        yield run.Session(
+            stack=select(LOCAL_STACK, program=program, engine_root=pulumi_root(), env=env, create=True),
+            program=program,
+            tracker=Tracker(console=console, expected=program.expected),
+            ground=run.Ground(environment=ground.environment),
+        )
+
+
+def state_file() -> Path:
+    """Where the stack `local` keeps its state."""
+    folder = backend(LOCAL_STACK).folder
+    assert folder is not None
+    return folder / ".pulumi" / "stacks" / project_name() / f"{LOCAL_STACK}.json"
+
+
+def _aside(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _tell(**result: Any) -> None:
+    json.dump(result, sys.stdout)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""What is measured, in which order, and the figures that come of it."""
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench import graph, growth, retry, timeline
+from bench.exponent import exponent
+from bench.lab import Lab, fresh
+from bench.stages import changed_copy
+from infra.kubeflow.graph import Graph
+from infra.kubeflow.load import load
+from infra.kubeflow.release import resolve
+from infra.kubeflow.render import render
+from localcloud import tools
+from localcloud.laptop import PACKAGES
+from localcloud.plane import Pods
+from ops.paths import PROJECT_ROOT
+from ops.stack import LOCAL_STACK
+
+SAMPLE = PROJECT_ROOT / "manifests" / "sample"
+MAIN, OTHER = "26.03", "1.10.2"
+
+Say = Callable[[str], None]
+
+
+def quick(say: Say) -> dict[str, Any]:
+    """The graph, and `up` and a preview of the sample."""
+    say("graph")
+    result = {**_about(), "graph": graph.measure(sizes=(1_000, 2_000), runs=1)}
+    say("sample")
+    with fresh() as lab:
+        brought_up = up(lab, _graph(SAMPLE), SAMPLE)
+        preview = lab.command("run", "preview", manifests=SAMPLE)
+    return {**result, "platforms": {"sample": {"up": brought_up, "preview_noop": preview}}}
+
+
+def full(say: Say) -> dict[str, Any]:
+    """Everything; half an hour on two cores that are free."""
+    result: dict[str, Any] = {**_about()}
+    main = _path(MAIN)
+    say("graph")
+    result["graph"] = graph.measure()
+    say("growth")
+    result["growth"] = grow(growth.SIZES)
+    say("stages of the program")
+    with fresh() as lab:
+        result["stages"] = lab.command("stages")
+    result["platforms"] = {}
+    for name, path in {"sample": SAMPLE, MAIN: main, OTHER: _path(OTHER)}.items():
+        say(name)
+        result["platforms"][name] = whole_life(path, say)
+    order, objects = _graph(main), render(main)
+    say("up without checkpoints")
+    with fresh() as lab:
+        result["up_unsafe"] = up(lab, order, main, unsafe=True)
+    say("up with realistic pods")
+    with fresh("realistic") as lab:
+        result["up_realistic"] = up(lab, order, main, pods="realistic")
+    say("retry loop")
+    with fresh() as lab:
+        result["retry_loop"] = retry.until_applied(lab.plane, objects)
+    say("retry loop with realistic pods")
+    with fresh("realistic") as lab:
+        result["retry_loop_realistic"] = retry.until_applied(lab.plane, objects)
+    result["figures"] = figures(result)
+    return result
+
+
+def whole_life(path: Path, say: Say) -> dict[str, Any]:
+    """`up`, a preview without change, an `up` with one object changed, and destroy, on one control plane."""
+    order = _graph(path)
+    with fresh() as lab, tempfile.TemporaryDirectory() as made:
+        result = {"up": up(lab, order, path)}
+        say("  preview without change")
+        result["preview_noop"] = lab.command("run", "preview", manifests=path)
+        changed = Path(made) / path.name
+        name = changed_copy(path, changed)
+        say(f"  ConfigMap {name} changed")
+        result["change"] = lab.command("run", "up", manifests=changed)
+        say("  destroy")
+        result["destroy"] = lab.command("run", "destroy")
+    return result
+
+
+def up(lab: Lab, order: Graph, path: Path, *, pods: Pods = "instant", unsafe: bool = False) -> dict[str, Any]:
+    """`up` on a laptop where nothing is yet: seconds and their parts, and what was refused."""
+    options = ["--pods", pods, *(["--unsafe"] if unsafe else [])]
+    told = lab.command("run", "up", *options, manifests=path)
+    started, ended = told.pop("started"), told.pop("ended")
+    spans = lab.spans(order, started)
+    missing = len(order.nodes) - len(spans)
+    first = min((span.sent for span in spans.values()), default=started)
+    last = max((span.ready for span in spans.values()), default=ended)
+    refused = lab.refused(started)
+    chain, parts = timeline.chain(order, spans), timeline.parts(order, spans, started, ended)
+    return {
+        **told,
+        "parts_s": {name: round(value, 2) for name, value in asdict(parts).items()},
+        "kubernetes_s": round(last - first, 2),
+        "critical_path_s": round(timeline.critical_path(order, spans), 2),
+        "chain": [str(id_) for id_ in chain],
+        "refused_requests": len(refused.refused),
+        "refused_webhooks": len(refused.refused_calls),
+        "objects_not_seen": missing,
+        "timeline": [
+            [str(id_), *(round(value - started, 3) for value in (span.sent, span.answered, span.ready))]
+            for id_, span in sorted(spans.items(), key=lambda pair: pair[1].sent)
+        ],
+    }
+
+
+def grow(sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Seconds of `up` for platforms of plain objects, and the exponent of their growth."""
+    with fresh() as lab:
+        told = lab.command("grow", *map(str, sizes))
+    seconds = {int(size): float(value) for size, value in told["seconds"].items()}
+    return {**told, "exponent": exponent(seconds)}
+
+
+def figures(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures that decide, for the main release."""
+    life = result["platforms"][MAIN]
+    up_ = life["up"]
+    return {
+        "up_s": up_["engine_s"],
+        "up_kubernetes_s": up_["kubernetes_s"],
+        "up_unsafe_s": result["up_unsafe"]["engine_s"],
+        "up_realistic_s": result["up_realistic"]["engine_s"],
+        "up_realistic_kubernetes_s": result["up_realistic"]["kubernetes_s"],
+        "retry_loop_s": result["retry_loop"]["seconds"],
+        "retry_loop_realistic_s": result["retry_loop_realistic"]["seconds"],
+        "preview_noop_s": life["preview_noop"]["engine_s"],
+        "change_s": life["change"]["engine_s"],
+        "destroy_s": life["destroy"]["engine_s"],
+        "state_bytes": up_["state_bytes"],
+        "checkpoint_writes": up_["written"]["writes"],
+        "checkpoint_bytes": up_["written"]["bytes"],
+        "refused_requests": up_["refused_requests"],
+        "refused_webhooks": up_["refused_webhooks"],
+        "graph_s": result["stages"]["graph_s"],
+        "python_cpu_s": up_["python_cpu_s"],
+        "python_peak_mb": up_["peak_mb"]["program"],
+        "growth_exponent": result["growth"]["exponent"],
+        "critical_path_s": up_["critical_path_s"],
+        "critical_path_realistic_s": result["up_realistic"]["critical_path_s"],
+    }
+
+
+def _about() -> dict[str, Any]:
+    """The machine and the versions; and what is not compared, and why."""
+    kubernetes = version(PACKAGES["kubernetes"])
+    return {
+        "machine": {"cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()},
+        "versions": {package: version(name) for package, name in PACKAGES.items()} | {"pulumi": version("pulumi")},
+        "load_average_at_start": [round(load, 1) for load in os.getloadavg()],
+        "not_compared": [
+            f"yaml.v2.ConfigGroup: it is served by the official plugin pulumi-resource-kubernetes {kubernetes} alone, "
+            "and these runs use the stand-in"
+        ],
+    }
+
+
+def _path(release: str) -> Path:
+    return resolve(release=release, path=None, stack=LOCAL_STACK, root=PROJECT_ROOT).path
+
+
+def _graph(path: Path) -> Graph:
+    os.environ["KUSTOMIZE"] = str(tools.ensure("kustomize")["kustomize"])
+    loaded = load(release=MAIN, path=str(path), stack=LOCAL_STACK, root=PROJECT_ROOT, kubernetes_version=None)
+    return loaded.graph
