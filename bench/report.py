@@ -21,7 +21,8 @@ def table(report: Mapping[str, Any]) -> str:
         up = life["up"]
         seconds = [life[key]["engine_s"] if key in life else None for key in OPERATIONS]
         lines.append(
-            f"{name:12}{''.join(f'{value:7.1f} s' if value else ' ' * 8 + '-' for value in seconds)}{up['state_bytes'] / 1e6:9.2f} MB"
+            f"{name:12}{''.join(f'{value:7.1f} s' if value else ' ' * 8 + '-' for value in seconds)}"
+            f"{up['state_bytes'] / 1e6:9.2f} MB"
             f"{up['refused_requests'] + up['refused_webhooks']:9}"
         )
     figures = report.get("figures")

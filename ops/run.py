@@ -114,8 +114,8 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
         return call()
     except automation.ConcurrentUpdateError:
         raise UserError(
-            f"Another run holds stack {run.stack.name!r}: wait for it to end. If it was killed, and the state is not in "
-            f"files of this checkout, type `pulumi cancel --stack {run.stack.name}` first."
+            f"Another run holds stack {run.stack.name!r}: wait for it to end. If it was killed, and the state is not "
+            f"in files of this checkout, type `pulumi cancel --stack {run.stack.name}` first."
         ) from None
     except automation.CommandError as error:
         raise UserError("\n".join(run.tracker.errors) or str(error)) from None
