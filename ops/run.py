@@ -1,6 +1,7 @@
 """`up`, `preview` and `destroy` of one stack: set up what the stack runs on, drive the engine, say what happened."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,11 +13,13 @@ from rich.console import Console
 
 from infra.errors import UserError
 from localcloud import tools
-from ops import journal
+from ops import interrupted, journal
 from ops.engine import pulumi_root
+from ops.identify import Account, identify
 from ops.paths import local_root
 from ops.program import Program
 from ops.progress import Tracker
+from ops.settings import read_config
 from ops.stack import Backend, backend, is_local, select
 
 Pods = Literal["instant", "realistic"]
@@ -84,6 +87,7 @@ def session(name: str, *, console: Console, pods: Pods, create: bool) -> Iterato
 
 def up(run: Session) -> dict[str, automation.OutputValue]:
     """Brings the stack up; returns its outputs."""
+    _settle(run, until_gone=True)
     with run.timed("engine"), run.tracker.showing():
         result = _engine(
             run,
@@ -103,9 +107,26 @@ def preview(run: Session) -> dict[str, int]:
 
 def destroy(run: Session) -> dict[str, int]:
     """Takes the stack's resources down in reverse order; returns the counts by operation."""
+    _settle(run, until_gone=False)
     with run.timed("engine"), run.tracker.showing():
         _engine(run, lambda: run.stack.destroy(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
     return run.tracker.changes
+
+
+def _settle(run: Session, *, until_gone: bool) -> None:
+    """Finds out what an interrupted run has left, so that the same command brings it to its end."""
+
+    def look() -> None:
+        interrupted.settle(
+            run.stack,
+            identify=lambda resource, taken: identify(resource, Account(region, taken)),
+            report=lambda line: run.tracker.console.print(line, highlight=False),
+            until_gone=until_gone,
+        )
+
+    region = read_config(run.stack.name)[0]["aws:region"]
+    with run.timed("look at what was interrupted"):
+        _engine(run, look)
 
 
 def _engine(run: Session, call: Callable[[], Any]) -> Any:
@@ -118,7 +139,16 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             f"in files of this checkout, type `pulumi cancel --stack {run.stack.name}` first."
         ) from None
     except automation.CommandError as error:
-        raise UserError("\n".join(run.tracker.errors) or str(error)) from None
+        raise UserError("\n".join(run.tracker.errors) or _reason(str(error))) from None
+
+
+def _reason(output: str) -> str:
+    """Why the engine failed, from its output: its own words where it says any."""
+    told = [line.partition("error: ")[2] for line in output.splitlines() if "error: " in line]
+    ended = re.search(r"^ code: -(\d+)$", output, re.MULTILINE)
+    if ended and not told:
+        return f"The engine was ended by signal {ended[1]}: type the same command again, and it goes on from there."
+    return "\n".join(told) or output.strip()
 
 
 def _journal(chosen: Backend) -> AbstractContextManager[dict[str, str]]:

@@ -46,6 +46,7 @@ func New(state *store.Store, token string) http.Handler {
 	mux.HandleFunc("PATCH "+stack+"/tags", s.accept)
 	mux.HandleFunc("GET "+stack+"/export", s.export)
 	mux.HandleFunc("POST "+stack+"/import", s.imported)
+	mux.HandleFunc("GET "+stack+"/update/{update}", s.outcome)
 	mux.HandleFunc("GET "+stack+"/updates", s.history)
 	mux.HandleFunc("POST "+stack+"/decrypt/log-batch-decryption", s.accept)
 	mux.HandleFunc("POST "+stack+"/decrypt/log-decryption", s.accept)
@@ -164,6 +165,11 @@ func (s *server) imported(w http.ResponseWriter, r *http.Request) {
 	if decoded(w, r, &state) && !failed(w, s.store.Import(stackOf(r), state)) {
 		answer(w, apitype.ImportStackResponse{UpdateID: s.next()})
 	}
+}
+
+// outcome is asked for after an import, which is over when it is answered.
+func (s *server) outcome(w http.ResponseWriter, _ *http.Request) {
+	answer(w, apitype.UpdateResults{Status: apitype.StatusSucceeded, Events: []apitype.UpdateEvent{}})
 }
 
 func (s *server) history(w http.ResponseWriter, r *http.Request) {

@@ -119,6 +119,23 @@ func TestNobodyWithoutTheTokenReadsTheState(t *testing.T) {
 	}
 }
 
+func TestAnImportIsOverWhenItIsAnswered(t *testing.T) {
+	c := started(t)
+	state := apitype.TypedDeployment{Version: 3, Deployment: &apitype.DeploymentV3{
+		Resources: []apitype.ResourceV3{{URN: "urn:pulumi:local::kubeflow::test:index:Thing::a"}},
+	}}
+	var begun apitype.ImportStackResponse
+	c.call("POST", stack+"/import", state, http.StatusOK, &begun)
+	var outcome apitype.UpdateResults
+	c.call("GET", stack+"/update/"+begun.UpdateID, nil, http.StatusOK, &outcome)
+	if outcome.Status != apitype.StatusSucceeded || outcome.ContinuationToken != nil {
+		t.Errorf("the engine would go on waiting: %+v", outcome)
+	}
+	if c.resources() != 1 {
+		t.Error("the import is lost")
+	}
+}
+
 func TestAStackWithResourcesIsNotRemovedUnasked(t *testing.T) {
 	c := started(t)
 	state := apitype.TypedDeployment{Version: 3, Deployment: &apitype.DeploymentV3{
