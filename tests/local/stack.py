@@ -41,13 +41,16 @@ class Checkout:
     """A copy of the project; `python -m ops` in it keeps all that it makes below it."""
 
     root: Path
-    manifests: Path
+    manifests: Path | None = SAMPLE
     environment: dict[str, str] = field(default_factory=dict)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """`python -m ops` with these arguments, running, in a session of its own as a terminal's would be."""
-        env = {**os.environ, "KUBEFLOW_MANIFESTS": str(self.manifests), **self.environment}
+        env = {**os.environ, **self.environment}
         env.pop("KUBEFLOW_LOCAL_ROOT", None)
+        env.pop("KUBEFLOW_MANIFESTS", None)
+        if self.manifests is not None:
+            env["KUBEFLOW_MANIFESTS"] = str(self.manifests)
         return subprocess.Popen(
             [sys.executable, "-m", "ops", *arguments],
             cwd=self.root,

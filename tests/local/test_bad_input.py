@@ -1,0 +1,171 @@
+"""Bad input through the real command: one sentence that says what to mend, and nothing is made."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from localcloud import moto
+from tests.local.stack import Checkout, checked_out, cloud, objects
+
+CONFIG_MAP = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings, namespace: default}
+"""
+UNREACHABLE = """
+apiVersion: v1
+kind: Config
+current-context: lab
+contexts: [{name: lab, context: {cluster: lab, user: me}}]
+clusters: [{name: lab, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: me, user: {token: x}}]
+"""
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Settings, or the files of a release (name to content), and words that the sentence must have."""
+
+    words: tuple[str, ...]
+    settings: Mapping[str, Any]
+    files: Mapping[str, str] | None = None
+
+
+def settings(*words: str, **values: Any) -> Bad:
+    return Bad(words, values)
+
+
+def release(*words: str, **files: str) -> Bad:
+    return Bad(words, {"kubeflowPath": "bad"}, {f"{name}.yaml": content for name, content in files.items()})
+
+
+def kustomization(*names: str) -> str:
+    return f"resources: [{', '.join(f'{name}.yaml' for name in names)}]\n"
+
+
+CASES = {
+    "a misspelt setting": settings("networkCidir", "networkCidr", networkCidir="10.0.0.0/16"),
+    "a block too small": settings("networkCidr", "10.0.0.0/24", networkCidr="10.0.0.0/24"),
+    "a block that overlaps Services": settings("networkCidr", "172.20.0.0/16", networkCidr="172.20.0.0/16"),
+    "one zone": settings("networkZones", "2", networkZones=["us-west-2a"]),
+    "a version out of support": settings("clusterVersion", "1.29", clusterVersion="1.29"),
+    "nodes too small": settings(
+        "t3.medium", "pods", nodesInstanceType="t3.medium", nodesMin=1, nodesDesired=1, nodesMax=1
+    ),
+    "fewest above most": settings("nodesMin", "nodesDesired", nodesMin=6, nodesDesired=5, nodesMax=8),
+    "a cluster that does not answer": Bad(
+        ("127.0.0.1:1", "lab", "cannot be reached"),
+        {"clusterMode": "existing", "clusterKubeconfig": "bad/lab.yaml"},
+        {"lab.yaml": UNREACHABLE},
+    ),
+    "a release that is nowhere": settings("kubeflowPath", "nowhere", kubeflowPath="nowhere"),
+    "a folder without a kustomization": release("bad", "kustomization", other=CONFIG_MAP),
+    "a file that is not YAML": release(
+        "broken.yaml:3", kustomization=kustomization("broken"), broken="a: b\nc: d\n  e: f\n"
+    ),
+    "an object twice": release(
+        "ConfigMap", "settings", kustomization=kustomization("one", "two"), one=CONFIG_MAP, two=CONFIG_MAP
+    ),
+    "an object without a kind": release(
+        "kind", kustomization=kustomization("one"), one="apiVersion: v1\nmetadata: {name: a}\n"
+    ),
+    "an object without a name": release(
+        "name", kustomization=kustomization("one"), one="apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n"
+    ),
+    "an API that is not served any more": release(
+        "policy/v1beta1",
+        "PodDisruptionBudget",
+        kustomization=kustomization("one"),
+        one="apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: a, namespace: default}\n",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    with checked_out(tmp_path_factory.mktemp("bad")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def before(checkout: Checkout) -> tuple[set[str], set[str]]:
+    cluster = checkout.cluster()
+    moto.start(checkout.root)
+    return objects(cluster), cloud(checkout)
+
+
+@pytest.fixture
+def project(checkout: Checkout) -> Iterator[Checkout]:
+    """The checkout, whose settings and files are afterwards what they were."""
+    kept = {path: path.read_text() for path in checkout.root.glob("Pulumi.*.yaml")}
+    yield checkout
+    for path, content in kept.items():
+        path.write_text(content)
+    shutil.rmtree(checkout.root / "bad", ignore_errors=True)
+
+
+def refused(checkout: Checkout, *arguments: str) -> str:
+    """The one sentence that a command fails with."""
+    done = checkout.ops(*arguments)
+    assert done.returncode == 1, done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    sentence = done.stderr.strip()
+    assert sentence.startswith("error: "), sentence
+    assert len(sentence.splitlines()) == 1, sentence
+    return sentence
+
+
+@pytest.mark.parametrize("bad", CASES.values(), ids=CASES)
+def test_up_says_what_is_wrong_and_makes_nothing(
+    project: Checkout, before: tuple[set[str], set[str]], bad: Bad
+) -> None:
+    project.configure(bad.settings)
+    for name, content in (bad.files or {}).items():
+        path = project.root / "bad" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+    checkout = replace(project, manifests=None) if "kubeflowPath" in bad.settings else project
+    sentence = refused(checkout, "up")
+    assert [word for word in bad.words if word not in sentence] == []
+    assert [one for one in project.resources().values() if one.get("custom")] == []
+
+
+def test_a_well_known_password_is_for_the_laptop_only(project: Checkout, before: tuple[set[str], set[str]]) -> None:
+    shutil.copy(project.root / "Pulumi.dev.yaml", project.root / "Pulumi.dev-blue.yaml")
+    given = {"DASHBOARD_PASSWORD": "12341234", **in_moto(project)}
+    known = replace(project, environment=given)
+    known.must("password", "--stack", "dev-blue")
+    assert "dashboardPassword" in refused(known, "up", "--stack", "dev-blue")
+    (project.root / "Pulumi.dev-blue.yaml").unlink()
+
+
+def test_aws_wants_credentials(project: Checkout, before: tuple[set[str], set[str]]) -> None:
+    shutil.copy(project.root / "Pulumi.dev.yaml", project.root / "Pulumi.dev-red.yaml")
+    given = {
+        "DASHBOARD_PASSWORD": "correct horse battery",
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    nobody = replace(project, environment=given)
+    nobody.must("password", "--stack", "dev-red")
+    assert "credentials" in refused(nobody, "up", "--stack", "dev-red")
+    (project.root / "Pulumi.dev-red.yaml").unlink()
+
+
+def test_nothing_was_made_by_all_that(checkout: Checkout, before: tuple[set[str], set[str]]) -> None:
+    assert (objects(checkout.cluster()), cloud(checkout)) == before
+
+
+def in_moto(checkout: Checkout) -> dict[str, str]:
+    """An AWS account for a stack that is not the laptop's."""
+    return {
+        "AWS_ENDPOINT_URL": moto.endpoint(checkout.root),
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
