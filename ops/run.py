@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pulumi import automation
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from infra.errors import UserError
 from localcloud import tools
-from ops import interrupted, journal
+from ops import audit, interrupted, journal
 from ops.engine import pulumi_root
 from ops.identify import Account, identify
 from ops.paths import local_root
@@ -36,13 +37,15 @@ class Ground:
     """What a stack stands on: an environment, and how much of it is not the real thing.
 
     `forgot` says that the cloud may have lost what the state knows of; `recorded` counts, by kind, what is only on
-    record because nothing here serves it.
+    record because nothing here serves it. `asked` reports on the requests since the start, where a log of
+    them is at hand.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     stand_ins: tuple[str, ...] = ()
     forgot: bool = False
     recorded: Callable[[], Mapping[str, int]] = dict
+    asked: Callable[[], audit.Report | None] = lambda: None
 
 
 @dataclass
@@ -163,10 +166,16 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
         return
     from localcloud import laptop  # nothing else needs it
 
+    def asked() -> audit.Report:
+        with started.plane.audit_log.open() as requests, started.plane.webhook_calls.open() as calls:
+            return audit.report(requests, calls, since=begun)
+
+    begun = datetime.now(UTC)
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
         yield Ground(
             environment=started.environment,
             stand_ins=started.stand_ins,
             forgot=started.forgot,
             recorded=lambda: laptop.recorded(local_root()),
+            asked=asked,
         )

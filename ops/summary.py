@@ -23,6 +23,8 @@ def print_up(console: Console, run: Session, outputs: dict[str, OutputValue]) ->
     rows: list[tuple[str, Any]] = [*shown, *([("other kinds", rest)] if rest else [])]
     title = f"Kubeflow: {sum(kinds.values())} objects in {len(graph.levels)} levels"
     _table(console, title, ("kind", "objects"), rows)
+    if (asked := run.ground.asked()) is not None:
+        console.print(f"\nThe API server got {asked}", highlight=False, soft_wrap=True)
     _table(console, "Outputs", ("name", "value"), [(name, _shown(value)) for name, value in sorted(outputs.items())])
 
 
