@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -374,7 +375,9 @@ def test_what_cannot_start_is_said_with_its_log_and_nothing_is_left(own_root: Pa
 
 def test_an_interrupted_start_leaves_nothing_half_started(own_root: Path) -> None:
     command = [sys.executable, "-m", "localcloud.plane", "start", "--root", str(own_root)]
-    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.DEVNULL) as starting:
+    # Tests that run in the background of a shell inherit that SIGINT is ignored.
+    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.DEVNULL, preexec_fn=hears) as starting:
         until(lambda: "kube-apiserver" in read_state(Layout(own_root)).processes, "it is half started")
         starting.send_signal(signal.SIGINT)
         assert starting.wait(30) != 0
