@@ -187,6 +187,11 @@ def cloud(checkout: Checkout) -> set[str]:
     return {f"{kind} {one}" for kind, ones in listed.items() for one in ones}
 
 
+def world(checkout: Checkout) -> set[str]:
+    """All that the laptop holds: the API server's objects, and what there is in the account."""
+    return objects(checkout.cluster()) | cloud(checkout)
+
+
 def unavailable(cluster: Cluster) -> list[str]:
     """Deployments that are not Available."""
     return [

@@ -6,7 +6,7 @@ import pytest
 
 from localcloud import moto
 from localcloud.aws.record import recorded_kinds
-from tests.local.stack import Checkout, changes, checked_out, cloud, now, objects, unavailable
+from tests.local.stack import Checkout, changes, checked_out, now, unavailable, world
 
 
 @pytest.fixture(scope="module")
@@ -16,15 +16,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 
 @pytest.fixture(scope="module")
-def before(checkout: Checkout) -> tuple[set[str], set[str]]:
+def before(checkout: Checkout) -> set[str]:
     """What the laptop holds before the stack is made."""
-    cluster = checkout.cluster()
     moto.start(checkout.root)
-    return objects(cluster), cloud(checkout)
+    return world(checkout)
 
 
 @pytest.fixture(scope="module")
-def said(checkout: Checkout, before: tuple[set[str], set[str]]) -> str:
+def said(checkout: Checkout, before: set[str]) -> str:
     """What `up` says; the stack is up."""
     return checkout.must("up")
 
@@ -85,11 +84,9 @@ def test_a_changed_setting_changes_just_what_it_should(checkout: Checkout, said:
     assert group["scalingConfig"]["desiredSize"] == 6
 
 
-def test_destroy_leaves_nothing(checkout: Checkout, before: tuple[set[str], set[str]], said: str) -> None:
+def test_destroy_leaves_nothing(checkout: Checkout, before: set[str], said: str) -> None:
     checkout.must("destroy")
-    cluster = checkout.cluster()
-    assert objects(cluster) == before[0]
-    assert cloud(checkout) == before[1]
+    assert world(checkout) ^ before == set()
     assert recorded_kinds(moto.record(checkout.root)) == {}
     assert checkout.resources() == {}
     assert not checkout.deployment().get("pending_operations")
