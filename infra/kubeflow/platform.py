@@ -8,6 +8,7 @@ import pulumi
 
 from infra.kubeflow.graph import Graph, Node, ObjectId
 from infra.kubeflow.objects import Manifest
+from infra.kubeflow.urgency import by_urgency
 
 # Seconds. A rollout on new nodes waits for gigabytes of images; a namespace for all that lives in it.
 TIMEOUTS = pulumi.CustomTimeouts(create="20m", update="20m", delete="10m")
@@ -51,6 +52,17 @@ class Kubeflow(pulumi.ComponentResource):
         super().__init__("kubeflow:infra:Kubeflow", name, None, opts)
 
 
+class _Sent(pulumi.CustomResource):
+    """An object of the platform, whose outputs nobody asks for.
+
+    They all get one name, for a property that has none of its own among them the SDK makes of the inputs again, field
+    by field: a third of its work, and the program's.
+    """
+
+    def translate_output_property(self, prop: str) -> str:
+        return "apiVersion"
+
+
 def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None = None) -> Kubeflow:
     """Registers every object of a platform, each depending on the ones that it needs.
 
@@ -60,10 +72,10 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     """
     component = Kubeflow(name, opts)
     objects: dict[ObjectId, pulumi.Resource] = {}
-    for node in args.graph.nodes:
+    for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
         needs = [objects[need] for need in node.needs] or [*args.needs]
-        objects[node.id] = pulumi.CustomResource(
+        objects[node.id] = _Sent(
             token(node.id),
             resource_name(node.id),
             annotated(args.replacements.get(node.id, node.manifest), annotations_of(node)),
