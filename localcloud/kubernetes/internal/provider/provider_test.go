@@ -289,10 +289,10 @@ func kept(t *testing.T, kind string, inputs, live object) object {
 func TestStateHoldsWhatTheInputsDoNot(t *testing.T) {
 	inputs := config("c", object{"k": "v"})
 	inputs["metadata"].(object)["labels"] = object{"app": "c"}
-	live := object{"metadata": object{"name": "c", "uid": "1", "labels": object{"app": "c"}, "annotations": object{"theirs": "1"}},
-		"data": object{"k": "v"}, "status": object{"phase": "Active"}}
-	want := object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "c", "uid": "1", "annotations": object{"theirs": "1"}},
-		"status": object{"phase": "Active"}, managerKey: "m", apiVersionKey: "v1"}
+	live := object{"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": object{"name": "c", "uid": "1", "resourceVersion": "7", "labels": object{"app": "c"}, "annotations": object{"theirs": "1"}},
+		"data":     object{"k": "v"}, "status": object{"phase": "Active", "conditions": []any{object{"type": "Ready", "status": "True"}}}}
+	want := object{"metadata": object{"name": "c", "uid": "1", "annotations": object{"theirs": "1"}}, "status": object{"phase": "Active"}, managerKey: "m"}
 	if got := kept(t, configMap, inputs, live); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -317,7 +317,7 @@ func TestStateOfADefinitionIsItsIdentity(t *testing.T) {
 	crd := object{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": object{"name": "dogs.example.org"},
 		"spec": object{"group": "example.org", "scope": "Cluster", "names": object{"kind": "Dog", "plural": "dogs"}, "versions": []any{object{"name": "v1"}}}}
 	_, state, err := engine.create(urn("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition", "dogs"), crd)
-	if err != nil || state["spec"] != nil || state["kind"] != "CustomResourceDefinition" {
+	if err != nil || state["spec"] != nil || state["metadata"].(object)["name"] != "dogs.example.org" {
 		t.Errorf("got %v, %v", state, err)
 	}
 }

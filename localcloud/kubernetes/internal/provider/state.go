@@ -17,42 +17,56 @@ import (
 	"kubeflow/localcloud/kubernetes/internal/properties"
 )
 
-// Keys beside the object in a resource's state, as the official plugin names them.
-const (
-	managerKey    = "__fieldManager"
-	apiVersionKey = "__initialApiVersion"
-)
+// managerKey is beside the object in a resource's state, as the official plugin names it.
+const managerKey = "__fieldManager"
 
 // largest is the size of what a live object adds to its inputs, in bytes of JSON, that is kept in the state.
 const largest = 16 << 10
 
-// given is the metadata that only the program sets; the rest is the API server's to know.
-var given = []string{"labels", "annotations"}
+// given is the metadata that only the program sets, passing what every write changes; the rest is the API server's to know.
+var (
+	given   = []string{"labels", "annotations"}
+	passing = []string{"creationTimestamp", "generation", "managedFields", "resourceVersion"}
+)
 
-// outputs is what the state keeps of the live object: what the inputs do not hold already. A program that asks for a field that is
-// left out gets it from the inputs. Of all specs only a Service's is filled in with something to ask for, its addresses and ports.
+// outputs is what the state keeps of the live object: what the inputs do not hold already, and what does not pass, as conditions do.
+// A program that asks for a field that is left out gets it from the inputs. Of all specs only a Service's is filled in with something
+// to ask for, its addresses and ports.
 func outputs(r resource, inputs, live map[string]any, manager string) (*structpb.Struct, error) {
 	metadata := maps.Clone(properties.Map(live, "metadata"))
-	delete(metadata, "managedFields")
+	for _, name := range passing {
+		delete(metadata, name)
+	}
 	for _, name := range given {
 		if properties.Map(inputs, "metadata")[name] != nil {
 			delete(metadata, name)
 		}
 	}
-	// An answer of the identity alone calls itself PartialObjectMetadata.
-	identity := map[string]any{"apiVersion": r.gvk.GroupVersion().String(), "kind": r.gvk.Kind, "metadata": metadata}
+	identity := map[string]any{"metadata": metadata, managerKey: manager}
 	object := maps.Clone(identity)
 	isService := r.gvk.GroupKind() == schema.GroupKind{Kind: "Service"}
 	for name, value := range live {
-		if identity[name] == nil && (inputs[name] == nil || isService && name == "spec") {
+		// An answer of the identity alone calls itself PartialObjectMetadata.
+		named := name == "apiVersion" || name == "kind" || identity[name] != nil
+		if !named && (inputs[name] == nil || isService && name == "spec") {
 			object[name] = value
 		}
+	}
+	if status := maps.Clone(properties.Map(live, "status")); status != nil {
+		delete(status, "conditions")
+		object["status"] = status
 	}
 	if kinds.IsCRD(r.gvk.GroupKind()) || tooLarge(object) {
 		object = identity
 	}
-	object[managerKey], object[apiVersionKey] = manager, object["apiVersion"]
-	return properties.Encode(object, properties.WithSecretKind(object, r.secrets))
+	return properties.Encode(object, properties.WithSecretKind(withKind(object, r), r.secrets))
+}
+
+// withKind is the object as one of its kind, which its state does not repeat.
+func withKind(object map[string]any, r resource) map[string]any {
+	named := maps.Clone(object)
+	named["apiVersion"], named["kind"] = r.gvk.GroupVersion().String(), r.gvk.Kind
+	return named
 }
 
 func tooLarge(object map[string]any) bool {
