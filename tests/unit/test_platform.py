@@ -85,11 +85,13 @@ def test_a_definition_is_waited_for_beside_its_own_annotations(made: Recording) 
     assert made.one("CustomResourceDefinition").inputs["metadata"]["annotations"] == {
         "team": "ml",
         "pulumi.com/waitFor": "condition=Established",
+        "pulumi.com/deletionPropagationPolicy": "background",
     }
 
 
-def test_what_is_sent_is_the_manifest_and_nothing_else(made: Recording) -> None:
-    assert made.one("ConfigMap").inputs == config_map("settings")
+def test_what_is_sent_is_the_manifest_and_how_it_goes(made: Recording) -> None:
+    goes = {"pulumi.com/deletionPropagationPolicy": "background"}
+    assert made.one("ConfigMap").inputs == annotated(config_map("settings"), goes)
 
 
 def test_a_replacement_is_sent_in_place_of_the_manifest() -> None:

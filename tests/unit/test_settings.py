@@ -137,8 +137,7 @@ def test_values_of_every_kind_are_read() -> None:
         ),
         (
             {"dashboardPassword": ""},
-            "dashboardPassword is not set, and only the stack local has a default; "
-            "run `make password STACK=dev`.",
+            "dashboardPassword is not set, and only the stack local has a default; run `make password STACK=dev`.",
         ),
         (
             {"dashboardPassword": "12341234"},
@@ -221,8 +220,7 @@ def test_a_password_stored_in_plain_text_is_refused() -> None:
     with pytest.raises(SettingsError) as caught:
         load("kubeflow", "dev", raw(dashboardPassword=PASSWORD), today=TODAY, secret_keys=[])
     assert caught.value.problems == (
-        "dashboardPassword is stored in plain text; "
-        "run `make password STACK=dev` to encrypt it.",
+        "dashboardPassword is stored in plain text; run `make password STACK=dev` to encrypt it.",
     )
 
 

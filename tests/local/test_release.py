@@ -1,0 +1,70 @@
+"""Real releases from end to end: everything Available, nothing refused, nothing to change, nothing left.
+
+Pods start at once.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from localcloud import moto
+from localcloud.aws.record import recorded_kinds
+from ops.audit import Report
+from tests.local.stack import Checkout, changes, checked_out, now, release, unavailable, world
+
+RELEASES = {"26.03": "instant"}
+
+# istiod writes its root certificate into every namespace, those of others too, and takes it from none.
+LEFT_BY_ISTIO = {"v1/ConfigMap/default/istio-ca-root-cert"}
+
+
+class Run:
+    """One release, brought up."""
+
+    def __init__(self, checkout: Checkout, pods: str) -> None:
+        self.checkout, self.pods = checkout, pods
+        moto.start(checkout.root)
+        self.before = world(checkout)
+        begun = now()
+        self.said = checkout.must("up", "--pods", pods)
+        self.asked: Report = checkout.audit(begun)
+
+
+@pytest.fixture(scope="module", params=RELEASES, ids=[f"{name}, pods {pods}" for name, pods in RELEASES.items()])
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    manifests = release(request.param)
+    with checked_out(tmp_path_factory.mktemp("release"), manifests) as checkout:
+        checkout.configure({"kubeflowRelease": request.param})
+        yield Run(checkout, RELEASES[request.param])
+
+
+def test_every_deployment_is_available(run: Run) -> None:
+    assert unavailable(run.checkout.cluster()) == []
+    assert "objects in" in run.said
+
+
+def test_every_object_was_sent_once_and_nothing_was_refused(run: Run) -> None:
+    assert [str(one) for one in run.asked.refused] == []
+    assert [str(one) for one in run.asked.refused_calls] == []
+    assert run.asked.calls > 10
+    sent = sum("kubernetes:" in urn and "Patch::" not in urn for urn in run.checkout.resources())
+    # The provider itself is one; the rest was one request each.
+    assert run.asked.requests["create", 201] in {sent, sent - 1}
+
+
+def test_a_following_preview_is_empty(run: Run) -> None:
+    assert changes(run.checkout.must("preview", "--pods", run.pods)).keys() == {"unchanged"}
+
+
+def test_destroy_leaves_nothing(run: Run) -> None:
+    run.checkout.must("destroy")
+    cluster = run.checkout.cluster()
+    assert {one["metadata"]["name"] for one in cluster.at("namespaces")["items"]} == {
+        "default",
+        "kube-node-lease",
+        "kube-public",
+        "kube-system",
+    }
+    assert world(run.checkout) ^ run.before <= LEFT_BY_ISTIO
+    assert run.checkout.resources() == {}
+    assert recorded_kinds(moto.record(run.checkout.root)) == {}
