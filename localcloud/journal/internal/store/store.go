@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -182,21 +183,27 @@ func (s *Store) read(stack Stack) (apitype.TypedDeployment, []byte, error) {
 func (s *Store) write(stack Stack, state apitype.TypedDeployment) error {
 	if state.Deployment != nil {
 		for index, resource := range state.Deployment.Resources {
-			state.Deployment.Resources[index] = placeless(resource)
+			state.Deployment.Resources[index] = lean(resource)
 		}
 	}
 	name := fmt.Sprintf("%s/%s/%s", Organization, stack.Project, stack.Name)
-	checkpoint, err := json.Marshal(apitype.CheckpointV3{Stack: tokens.QName(name), Latest: state.Deployment})
-	if err != nil {
+	var checkpoint, raw bytes.Buffer
+	if err := plain(&checkpoint).Encode(apitype.CheckpointV3{Stack: tokens.QName(name), Latest: state.Deployment}); err != nil {
 		return err
 	}
-	versioned := apitype.VersionedCheckpoint{Version: state.Version, Features: state.Features, Checkpoint: checkpoint}
-	raw, err := json.Marshal(versioned)
-	if err != nil {
+	versioned := apitype.VersionedCheckpoint{Version: state.Version, Features: state.Features, Checkpoint: checkpoint.Bytes()}
+	if err := plain(&raw).Encode(versioned); err != nil {
 		return err
 	}
-	s.count(len(raw))
-	return replace(s.checkpoint(stack), raw)
+	s.count(raw.Len())
+	return replace(s.checkpoint(stack), raw.Bytes())
+}
+
+// plain writes JSON that is not made for HTML, where `<` takes six bytes.
+func plain(into io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(into)
+	encoder.SetEscapeHTML(false)
+	return encoder
 }
 
 // replay adds a journal to the state that it continues. A journal of another state has been merged already: the

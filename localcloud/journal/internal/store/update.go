@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"os"
 	"sync"
@@ -46,10 +45,10 @@ func (u *Update) open() error {
 // Append adds steps; when it returns, they survive the end of every process and of the machine.
 func (u *Update) Append(entries []apitype.JournalEntry) error {
 	var lines bytes.Buffer
-	encoder := json.NewEncoder(&lines)
+	encoder := plain(&lines)
 	for _, entry := range entries {
 		if entry.State != nil {
-			*entry.State = placeless(*entry.State)
+			*entry.State = lean(*entry.State)
 		}
 		if err := encoder.Encode(entry); err != nil {
 			return err
@@ -64,10 +63,13 @@ func (u *Update) Append(entries []apitype.JournalEntry) error {
 	return u.journal.Sync()
 }
 
-// placeless is a resource without the lines of the program that made it. They are 20 frames of this machine's paths, 2 KB, and the
-// engine asks for them nowhere.
-func placeless(resource apitype.ResourceV3) apitype.ResourceV3 {
+// lean is a resource without what says nothing: the lines of the program that made it, 20 frames of this machine's paths that the
+// engine asks for nowhere, and the time of its last change where that is its first.
+func lean(resource apitype.ResourceV3) apitype.ResourceV3 {
 	resource.SourcePosition, resource.StackTrace = "", nil
+	if resource.Created != nil && resource.Modified != nil && resource.Modified.Equal(*resource.Created) {
+		resource.Modified = nil
+	}
 	return resource
 }
 
