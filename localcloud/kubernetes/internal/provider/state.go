@@ -30,7 +30,7 @@ var (
 )
 
 // outputs is what the state keeps of the live object: what the inputs do not hold already, and what does not pass, as conditions do.
-// A program that asks for a field that is left out gets it from the inputs. Of all specs only a Service's is filled in with something
+// A program that asks for a field that is left out gets it from the inputs; what a patch does not set is somebody else's. Of all specs only a Service's is filled in with something
 // to ask for, its addresses and ports.
 func outputs(r resource, inputs, live map[string]any, manager string) (*structpb.Struct, error) {
 	metadata := maps.Clone(properties.Map(live, "metadata"))
@@ -56,7 +56,7 @@ func outputs(r resource, inputs, live map[string]any, manager string) (*structpb
 		delete(status, "conditions")
 		object["status"] = status
 	}
-	if kinds.IsCRD(r.gvk.GroupKind()) || tooLarge(object) {
+	if r.patch || kinds.IsCRD(r.gvk.GroupKind()) || tooLarge(object) {
 		object = identity
 	}
 	return properties.Encode(object, properties.WithSecretKind(withKind(object, r), r.secrets))
