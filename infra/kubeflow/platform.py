@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 
-from infra.kubeflow.graph import Graph, Node, ObjectId
+from infra.kubeflow.graph import Graph, Node, ObjectId, takes_time
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.urgency import by_urgency
 
@@ -80,7 +80,10 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
             resource_name(node.id),
             annotated(args.replacements.get(node.id, node.manifest), annotations_of(node)),
             pulumi.ResourceOptions(
-                parent=component, provider=args.provider, depends_on=needs, custom_timeouts=TIMEOUTS
+                parent=component,
+                provider=args.provider,
+                depends_on=needs,
+                custom_timeouts=TIMEOUTS if _takes_time(node) else None,
             ),
         )
     component.register_outputs({})
@@ -103,6 +106,11 @@ def resource_name(object_id: ObjectId) -> str:
     It stands in the URN, and state repeats URNs for each dependency, so it says nothing twice.
     """
     return f"{object_id.namespace}/{object_id.name}" if object_id.namespace else object_id.name
+
+
+def _takes_time(node: Node) -> bool:
+    """Whether to come or to go is more than one request, so that the provider's patience matters."""
+    return takes_time(node) or node.id.group not in CHILDLESS or node.id.kind == "Namespace"
 
 
 def annotations_of(node: Node) -> dict[str, str]:
