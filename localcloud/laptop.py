@@ -32,6 +32,8 @@ PACKAGES = {
 ALWAYS_PLAYED = frozenset({"eks"})
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DOWNLOAD_HOST = "get.pulumi.com"
+TOOLS = plane.COMPONENTS
+"""What it always runs; the stand-in for the kubernetes plugin comes on top where that plugin cannot be had."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +146,7 @@ def _serving(packages: Iterable[str], environment: Mapping[str, str], logs: Path
 
 def _command(package: str) -> list[str]:
     if package == "kubernetes":
-        return [str(tools.ensure("pulumi-resource-kubernetes")["pulumi-resource-kubernetes"])]
+        return [str(tools.bring("pulumi-resource-kubernetes")["pulumi-resource-kubernetes"])]
     return [sys.executable, "-m", "localcloud.providers", package]
 
 

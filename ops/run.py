@@ -3,6 +3,7 @@
 import os
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -74,10 +75,13 @@ def session(name: str, *, console: Console, pods: Pods, create: bool) -> Iterato
     Bad settings and a release that cannot be had are the program's own to refuse, before it registers a resource.
     """
     begun = time.monotonic()
+    # An engine that is killed breaks off its stream of events; `_engine` says so in words for people.
+    warnings.filterwarnings("ignore", message="Error in event stream", category=UserWarning)
     chosen = backend(name)
     console.print(chosen.note, highlight=False)
     program = Program()
     tracker = Tracker(console=console, expected=program.expected)
+    _bring_tools(name, chosen)
     with _journal(chosen) as state, _ground(name, console, pods) as ground:
         kustomize = str(tools.ensure("kustomize")["kustomize"])
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
@@ -152,6 +156,18 @@ def _reason(output: str) -> str:
     if ended and not told:
         return f"The engine was ended by signal {ended[1]}: type the same command again, and it goes on from there."
     return "\n".join(told) or output.strip()
+
+
+def _bring_tools(name: str, chosen: Backend) -> None:
+    """Brings at once what the rest takes to be there: on a fresh machine these are minutes, and a person sees them."""
+    needed = ["kustomize", "pulumi"]
+    if chosen.folder is not None:
+        needed.append("journal")
+    if is_local(name):
+        from localcloud import laptop  # nothing else needs it
+
+        needed.extend(laptop.TOOLS)
+    tools.bring(*needed)
 
 
 def _journal(chosen: Backend) -> AbstractContextManager[dict[str, str]]:

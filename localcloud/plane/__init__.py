@@ -8,10 +8,11 @@ Everything listens on loopback only, and lives in `<root>/.local/plane`.
 
 from pathlib import Path
 
+from localcloud.plane.components import COMPONENTS
 from localcloud.plane.layout import Layout, Pods
 from localcloud.plane.lifecycle import Plane, Status, start, status, stop
 
-__all__ = ["Plane", "Pods", "Status", "kubeconfig", "start", "status", "stop"]
+__all__ = ["COMPONENTS", "Plane", "Pods", "Status", "kubeconfig", "start", "status", "stop"]
 
 
 def kubeconfig(root: Path) -> Path:

@@ -8,9 +8,9 @@ from pathlib import Path
 from infra.errors import UserError
 from localcloud.tools import cache, versions
 from localcloud.tools.catalog import TOOLS, ReleasedTool, SourceTool, Tool
-from localcloud.tools.progress import Event, Report, silent
+from localcloud.tools.progress import Event, Report, reporter, silent
 
-__all__ = ["Found", "ensure", "find"]
+__all__ = ["Found", "bring", "ensure", "find"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,12 @@ def ensure(*names: str, report: Report = silent) -> dict[str, Path]:
     Raises UserError for an unknown name, or when a tool can be had in none of these ways.
     """
     return {found.name: found.path for found in find(*names, report=report)}
+
+
+def bring(*names: str) -> dict[str, Path]:
+    """As `ensure`, and shows the person who waits what is being brought, and for how long."""
+    with reporter() as report:
+        return ensure(*names, report=report)
 
 
 def find(*names: str, report: Report = silent) -> list[Found]:

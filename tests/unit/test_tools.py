@@ -106,6 +106,17 @@ def test_the_second_run_starts_nothing(tmp_path: Path, path: Path, monkeypatch: 
     assert events == []
 
 
+def test_a_person_sees_what_is_being_brought(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    offer(monkeypatch, released(tmp_path, "one"))
+    fake_go(path)
+    tools.bring("one")
+    assert "[1/1] one: building example.com/one" in capsys.readouterr().err
+    tools.bring("one")
+    assert capsys.readouterr().err == ""
+
+
 def test_each_build_has_modules_and_stamps_of_its_own(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
