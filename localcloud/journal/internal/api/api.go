@@ -53,7 +53,7 @@ func New(state *store.Store, token string) http.Handler {
 	for _, kind := range []string{"update", "preview", "refresh", "destroy"} {
 		mux.HandleFunc("POST "+stack+"/"+kind, s.plan(kind))
 		update := stack + "/" + kind + "/{update}"
-		mux.HandleFunc("POST "+update, s.start(kind))
+		mux.HandleFunc("POST "+update, s.start)
 		mux.HandleFunc("PATCH "+update+"/journalentries", s.journal)
 		mux.HandleFunc("POST "+update+"/renew_lease", s.renew)
 		mux.HandleFunc("POST "+update+"/events/batch", s.accept)
@@ -127,7 +127,7 @@ func (s *server) create(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) get(w http.ResponseWriter, r *http.Request) {
 	stack := stackOf(r)
-	if _, err := s.store.Load(stack); failed(w, err) {
+	if failed(w, s.store.Find(stack)) {
 		return
 	}
 	answer(w, apitype.Stack{
@@ -153,7 +153,7 @@ func (s *server) remove(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) export(w http.ResponseWriter, r *http.Request) {
-	state, err := s.store.Load(stackOf(r))
+	state, err := s.store.Export(stackOf(r))
 	if failed(w, err) {
 		return
 	}

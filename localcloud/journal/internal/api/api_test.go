@@ -57,12 +57,12 @@ func (c client) call(method, path string, content any, want int, into any) {
 
 const stack = "/api/stacks/organization/kubeflow/local"
 
-// announced makes an update known, and returns its path.
+// announced makes an update known, and returns the path under which the engine starts it, whatever its kind.
 func (c client) announced(kind string) string {
 	c.t.Helper()
 	var response apitype.UpdateProgramResponse
 	c.call("POST", stack+"/"+kind, apitype.UpdateProgramRequest{}, http.StatusOK, &response)
-	return stack + "/" + kind + "/" + response.UpdateID
+	return stack + "/update/" + response.UpdateID
 }
 
 func (c client) resources() int {
@@ -107,6 +107,19 @@ func TestASecondUpdateIsRefusedAndAPreviewIsNot(t *testing.T) {
 	c.call("POST", c.announced("update"), apitype.StartUpdateRequest{}, http.StatusOK, nil)
 	c.call("POST", c.announced("destroy"), apitype.StartUpdateRequest{}, http.StatusConflict, nil)
 	c.call("POST", c.announced("preview"), apitype.StartUpdateRequest{}, http.StatusOK, nil)
+}
+
+func TestAPreviewClaimsNothingAndIsNoHistory(t *testing.T) {
+	c := started(t)
+	preview := c.announced("preview")
+	c.call("POST", preview, apitype.StartUpdateRequest{}, http.StatusOK, nil)
+	c.call("POST", c.announced("update"), apitype.StartUpdateRequest{}, http.StatusOK, nil)
+	c.call("POST", preview+"/complete", apitype.CompleteUpdateRequest{Status: apitype.UpdateStatusSucceeded}, http.StatusNoContent, nil)
+	var past apitype.GetHistoryResponse
+	c.call("GET", stack+"/updates", nil, http.StatusOK, &past)
+	if len(past.Updates) != 0 {
+		t.Errorf("history: %+v", past)
+	}
 }
 
 func TestNobodyWithoutTheTokenReadsTheState(t *testing.T) {

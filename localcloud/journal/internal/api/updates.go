@@ -35,25 +35,24 @@ func (s *server) plan(kind string) http.HandlerFunc {
 	}
 }
 
-// start begins an update; a preview changes nothing and claims nothing.
-func (s *server) start(kind string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		update, known := s.update(r)
-		if !known {
-			fail(w, http.StatusNotFound, "this update was not announced")
+// start begins an update; a preview changes nothing and claims nothing. What it is was announced: the engine starts all
+// kinds under the path of an update.
+func (s *server) start(w http.ResponseWriter, r *http.Request) {
+	update, known := s.update(r)
+	if !known {
+		fail(w, http.StatusNotFound, "this update was not announced")
+		return
+	}
+	if update.info.Kind != apitype.PreviewUpdate {
+		begun, err := s.store.Begin(stackOf(r))
+		if failed(w, err) {
 			return
 		}
-		if kind != "preview" {
-			begun, err := s.store.Begin(stackOf(r))
-			if failed(w, err) {
-				return
-			}
-			update.Update = begun
-		}
-		answer(w, apitype.StartUpdateResponse{
-			Version: 1, Token: s.token, TokenExpiration: expiration(), JournalVersion: journalVersion,
-		})
+		update.Update = begun
 	}
+	answer(w, apitype.StartUpdateResponse{
+		Version: 1, Token: s.token, TokenExpiration: expiration(), JournalVersion: journalVersion,
+	})
 }
 
 func (s *server) renew(w http.ResponseWriter, _ *http.Request) {

@@ -116,11 +116,28 @@ func (s *Store) Delete(stack Stack) error {
 	return os.Remove(s.checkpoint(stack))
 }
 
+// Find says whether a stack is here; ErrNoStack if not.
+func (s *Store) Find(stack Stack) error {
+	_, err := os.Stat(s.checkpoint(stack))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNoStack
+	}
+	return err
+}
+
 // Load returns a stack's state, with what the journal of a killed update holds.
 func (s *Store) Load(stack Stack) (apitype.TypedDeployment, error) {
-	state, raw, err := s.read(stack)
+	raw, err := s.raw(stack)
 	if err != nil {
 		return apitype.TypedDeployment{}, err
+	}
+	var checkpoint checkpointV3[*apitype.DeploymentV3]
+	versioned, err := s.parse(stack, raw, &checkpoint)
+	if err != nil {
+		return apitype.TypedDeployment{}, err
+	}
+	state := apitype.TypedDeployment{
+		Version: versioned.Version, Features: versioned.Features, Deployment: checkpoint.Latest,
 	}
 	journal, err := os.ReadFile(s.journal(stack))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -129,6 +146,28 @@ func (s *Store) Load(stack Stack) (apitype.TypedDeployment, error) {
 		return apitype.TypedDeployment{}, err
 	}
 	return replay(state, digest(raw), journal)
+}
+
+// Export returns what Load does, as JSON. At rest that is what the file holds: to take its resources apart and put
+// them together again would cost a fifth of a second for each of the three times that the engine asks.
+func (s *Store) Export(stack Stack) (apitype.UntypedDeployment, error) {
+	if _, err := os.Stat(s.journal(stack)); err == nil {
+		state, err := s.Load(stack)
+		if err != nil {
+			return apitype.UntypedDeployment{}, err
+		}
+		content, err := json.Marshal(state.Deployment)
+		return apitype.UntypedDeployment{Version: state.Version, Features: state.Features, Deployment: content}, err
+	}
+	raw, err := s.raw(stack)
+	if err != nil {
+		return apitype.UntypedDeployment{}, err
+	}
+	var checkpoint checkpointV3[json.RawMessage]
+	versioned, err := s.parse(stack, raw, &checkpoint)
+	return apitype.UntypedDeployment{
+		Version: versioned.Version, Features: versioned.Features, Deployment: checkpoint.Latest,
+	}, err
 }
 
 // Import replaces a stack's state.
@@ -146,8 +185,8 @@ func (s *Store) Import(stack Stack, state apitype.TypedDeployment) error {
 // Begin starts an update. What a killed update left behind becomes part of the state first. ErrBusy if
 // another process is updating the stack: the kernel ends that claim with the process, however it ends.
 func (s *Store) Begin(stack Stack) (*Update, error) {
-	if _, err := os.Stat(s.checkpoint(stack)); errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNoStack
+	if err := s.Find(stack); err != nil {
+		return nil, err
 	}
 	lock, err := claim(strings.TrimSuffix(s.checkpoint(stack), ".json") + ".lock")
 	if err != nil {
@@ -160,24 +199,29 @@ func (s *Store) Begin(stack Stack) (*Update, error) {
 	return update, nil
 }
 
-func (s *Store) read(stack Stack) (apitype.TypedDeployment, []byte, error) {
+// checkpointV3 is apitype.CheckpointV3 with its state read as far as wanted.
+type checkpointV3[State any] struct {
+	Latest State `json:"latest,omitempty"`
+}
+
+func (s *Store) raw(stack Stack) ([]byte, error) {
 	raw, err := os.ReadFile(s.checkpoint(stack))
 	if errors.Is(err, fs.ErrNotExist) {
-		return apitype.TypedDeployment{}, nil, ErrNoStack
-	} else if err != nil {
-		return apitype.TypedDeployment{}, nil, err
+		return nil, ErrNoStack
 	}
+	return raw, err
+}
+
+func (s *Store) parse(stack Stack, raw []byte, into any) (apitype.VersionedCheckpoint, error) {
 	var versioned apitype.VersionedCheckpoint
-	if err := json.Unmarshal(raw, &versioned); err != nil {
-		return apitype.TypedDeployment{}, nil, fmt.Errorf("%s is not a checkpoint: %w", s.checkpoint(stack), err)
+	err := json.Unmarshal(raw, &versioned)
+	if err == nil {
+		err = json.Unmarshal(versioned.Checkpoint, into)
 	}
-	var checkpoint apitype.CheckpointV3
-	if err := json.Unmarshal(versioned.Checkpoint, &checkpoint); err != nil {
-		return apitype.TypedDeployment{}, nil, fmt.Errorf("%s is not a checkpoint: %w", s.checkpoint(stack), err)
+	if err != nil {
+		return versioned, fmt.Errorf("%s is not a checkpoint: %w", s.checkpoint(stack), err)
 	}
-	return apitype.TypedDeployment{
-		Version: versioned.Version, Features: versioned.Features, Deployment: checkpoint.Latest,
-	}, raw, nil
+	return versioned, nil
 }
 
 func (s *Store) write(stack Stack, state apitype.TypedDeployment) error {

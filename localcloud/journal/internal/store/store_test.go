@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -79,6 +80,63 @@ func TestAKilledUpdateLosesNothing(t *testing.T) {
 	}
 	if got := names(t, store); got != "c a b" {
 		t.Errorf("after the next update: %q", got)
+	}
+	if _, err := os.Stat(store.journal(stack)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the journal outlives its update: %v", err)
+	}
+}
+
+func exported(t *testing.T, store *Store) string {
+	t.Helper()
+	state, err := store.Export(stack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deployment apitype.DeploymentV3
+	if err := json.Unmarshal(state.Deployment, &deployment); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, one := range deployment.Resources {
+		found = append(found, one.URN.Name())
+	}
+	return strings.Join(found, " ")
+}
+
+func TestAnExportIsTheStateAtRestAndDuringAnUpdate(t *testing.T) {
+	store := fresh(t)
+	if state, err := store.Export(stack); err != nil || state.Version != apitype.DeploymentSchemaVersionCurrent {
+		t.Errorf("of a stack that has nothing yet: %+v, %v", state, err)
+	}
+	update := begun(t, store)
+	appended(t, update, created(1, "a"), created(2, "b"))
+	if got := exported(t, store); got != "a b" {
+		t.Errorf("during the update: %q", got)
+	}
+	if err := update.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	if got := exported(t, store); got != "a b" {
+		t.Errorf("after it: %q", got)
+	}
+}
+
+func TestAnUpdateWithoutAStepWritesNoState(t *testing.T) {
+	store := fresh(t)
+	update := begun(t, store)
+	appended(t, update, created(1, "a"))
+	if err := update.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	before := store.Written()
+	if err := begun(t, store).Complete(); err != nil {
+		t.Fatal(err)
+	}
+	if got := store.Written(); got != before {
+		t.Errorf("written %+v, and %+v before", got, before)
+	}
+	if got := names(t, store); got != "a" {
+		t.Errorf("got %q", got)
 	}
 	if _, err := os.Stat(store.journal(stack)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the journal outlives its update: %v", err)

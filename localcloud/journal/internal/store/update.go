@@ -16,22 +16,19 @@ type Update struct {
 	stack Stack
 	lock  *os.File
 
-	mutex   sync.Mutex
-	journal *os.File
+	mutex    sync.Mutex
+	journal  *os.File
+	appended bool
 }
 
 // open merges what an earlier update left behind, and begins a journal of its own.
 func (u *Update) open() error {
-	state, err := u.store.Load(u.stack)
-	if err != nil {
-		return err
-	}
 	if _, err := os.Stat(u.store.journal(u.stack)); err == nil {
-		if err := u.merge(state); err != nil {
+		if err := u.merge(); err != nil {
 			return err
 		}
 	}
-	raw, err := os.ReadFile(u.store.checkpoint(u.stack))
+	raw, err := u.store.raw(u.stack)
 	if err != nil {
 		return err
 	}
@@ -59,6 +56,7 @@ func (u *Update) Append(entries []apitype.JournalEntry) error {
 	if _, err := u.journal.Write(lines.Bytes()); err != nil {
 		return err
 	}
+	u.appended = true
 	u.store.count(lines.Len())
 	return u.journal.Sync()
 }
@@ -77,20 +75,26 @@ func lean(resource apitype.ResourceV3) apitype.ResourceV3 {
 func (u *Update) Complete() error {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
-	state, err := u.store.Load(u.stack)
-	if err == nil {
-		err = u.merge(state)
+	end := u.merge
+	if !u.appended {
+		end = u.forget
 	}
-	return errors.Join(err, u.journal.Close(), u.release())
+	return errors.Join(end(), u.journal.Close(), u.release())
 }
 
-// merge makes the state a checkpoint; only then the journal goes, and replay knows one that outlived this.
-func (u *Update) merge(state apitype.TypedDeployment) error {
+// merge makes state and journal a checkpoint; only then the journal goes, and replay knows one that outlived this.
+func (u *Update) merge() error {
+	state, err := u.store.Load(u.stack)
+	if err != nil {
+		return err
+	}
 	if err := u.store.write(u.stack, state); err != nil {
 		return err
 	}
-	return os.Remove(u.store.journal(u.stack))
+	return u.forget()
 }
+
+func (u *Update) forget() error { return os.Remove(u.store.journal(u.stack)) }
 
 func (u *Update) release() error { return u.lock.Close() }
 
