@@ -32,6 +32,10 @@ PACKAGES = {
 ALWAYS_PLAYED = frozenset({"eks"})
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DOWNLOAD_HOST = "get.pulumi.com"
+# What can be downloaded was, by `_official_plugin`. Left to itself the engine asks for the rest again at every run, and
+# without a network it takes four seconds to give up.
+_OFFLINE = {"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
+
 TOOLS = plane.COMPONENTS
 """What it always runs; the stand-in for the kubernetes plugin comes on top where that plugin cannot be had."""
 
@@ -60,7 +64,7 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
     forgot = moto.status(root) is None
     endpoint = moto.start(root)
     report(f"moto: {endpoint}")
-    environment = {**client_environment(root), "PULUMI_HOME": str(home)}
+    environment = {**client_environment(root), **_OFFLINE, "PULUMI_HOME": str(home)}
     stand_ins = tuple(
         package for package in PACKAGES if package in ALWAYS_PLAYED or not _official_plugin(package, home)
     )

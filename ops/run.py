@@ -96,6 +96,7 @@ def up(run: Session) -> dict[str, automation.OutputValue]:
     """Brings the stack up; returns its outputs."""
     _settle(run, until_gone=True)
     with run.timed("engine"), run.tracker.showing():
+        run.program.preload()
         result = _engine(
             run,
             lambda: run.stack.up(
@@ -108,6 +109,7 @@ def up(run: Session) -> dict[str, automation.OutputValue]:
 def preview(run: Session) -> dict[str, int]:
     """What `up` would change, as counts by operation."""
     with run.timed("engine"), run.tracker.showing():
+        run.program.preload()
         _engine(run, lambda: run.stack.preview(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
     return run.tracker.changes
 
