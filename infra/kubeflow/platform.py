@@ -63,6 +63,10 @@ class _Sent(pulumi.CustomResource):
         return "apiVersion"
 
 
+class Known(_Sent):
+    """An object that the program knows in full: no value of it comes out of another resource."""
+
+
 def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None = None) -> Kubeflow:
     """Registers every object of a platform, each depending on the ones that it needs.
 
@@ -75,10 +79,11 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
         needs = [objects[need] for need in node.needs] or [*args.needs]
-        objects[node.id] = _Sent(
+        manifest = args.replacements.get(node.id, node.manifest)
+        objects[node.id] = (Known if manifest is node.manifest else _Sent)(
             token(node.id),
             resource_name(node.id),
-            annotated(args.replacements.get(node.id, node.manifest), annotations_of(node)),
+            annotated(manifest, annotations_of(node)),
             pulumi.ResourceOptions(
                 parent=component,
                 provider=args.provider,
