@@ -8,8 +8,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,11 @@ import click
 from rich.console import Console
 
 from bench import growth, stages
-from localcloud import laptop, tools
+from localcloud import laptop
 from ops import journal, run
 from ops.engine import pulumi_root
 from ops.paths import local_dir, local_root
-from ops.program import Program
-from ops.progress import Tracker
-from ops.stack import LOCAL_STACK, backend, project_name, select
+from ops.stack import LOCAL_STACK, Backend, backend, project_name
 
 OPERATIONS: dict[str, Callable[[run.Session], Any]] = {"up": run.up, "preview": run.preview, "destroy": run.destroy}
 
@@ -43,7 +41,13 @@ def main() -> None:
 def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
     """Run one operation on the stack `local`."""
     written: list[str] = []
-    with _session(Console(stderr=True), pods, unsafe, written.append) as session:
+
+    def keeping(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
+        assert chosen.folder is not None
+        return nullcontext(UNSAFE) if unsafe else journal.serving(chosen.folder, written.append)
+
+    console = Console(stderr=True)
+    with run.session(LOCAL_STACK, console=console, pods=pods, create=True, keeping=keeping) as session:
         before, started = time.process_time(), time.time()
         OPERATIONS[operation](session)
         ended, after = time.time(), time.process_time()
@@ -76,25 +80,6 @@ def grow_command(sizes: tuple[int, ...]) -> None:
         os.environ.update(env)
         timed = {size: growth.bring_up(size, env, pulumi_root(), ground.plane.kubeconfig) for size in sizes}
     _tell(seconds=timed)
-
-
-@contextmanager
-def _session(console: Console, pods: run.Pods, unsafe: bool, written: Callable[[str], object]) -> Iterator[run.Session]:
-    """As `ops.run.session`, with a look at what is written, or without writing."""
-    program, chosen = Program(), backend(LOCAL_STACK)
-    assert chosen.folder is not None
-    keeping = nullcontext(UNSAFE) if unsafe else journal.serving(chosen.folder, written)
-    kustomize = str(tools.ensure("kustomize")["kustomize"])
-    with keeping as state, laptop.running(local_root(), pods=pods, report=_aside) as ground:
-        env = {"GOGC": run.GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state}
-        env |= ground.environment
-        os.environ.update(env)
-        yield run.Session(
-            stack=select(LOCAL_STACK, program=program, engine_root=pulumi_root(), env=env, create=True),
-            program=program,
-            tracker=Tracker(console=console, expected=program.expected),
-            ground=run.Ground(environment=ground.environment),
-        )
 
 
 def state_file() -> Path:

@@ -5,7 +5,7 @@ import gc
 import importlib
 import runpy
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 from pulumi.runtime import rpc
@@ -28,8 +28,8 @@ class Program:
         # The SDK reports each resource four times to the engine's debug log, which is not kept here, and registers
         # nothing while it waits for the answers.
         pulumi.log.debug = _unsaid
-        # It looks through every field for values that are still to come: a third of its time, and a release has 100,000.
-        rpc.serialize_property = _serialized
+        # It looks through every field for values that are still to come, a third of its time: a release has 100,000.
+        rpc.serialize_property = cast(Any, _serialized)
         self.run()
         # Once the registrations have begun, the SDK waits for each in turn. Before, it would find none to wait for and
         # look through all outputs whenever one of them is ready: half of its time, and more with each object.

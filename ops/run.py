@@ -68,11 +68,24 @@ class Session:
             self.seconds[stage] = time.monotonic() - start
 
 
+def kept_in_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
+    """Serves state that is in files of our own, with a journal; any other backend keeps it by itself."""
+    return nullcontext({}) if chosen.folder is None else journal.serving(chosen.folder)
+
+
 @contextmanager
-def session(name: str, *, console: Console, pods: Pods, create: bool) -> Iterator[Session]:
+def session(
+    name: str,
+    *,
+    console: Console,
+    pods: Pods,
+    create: bool,
+    keeping: Callable[[Backend], AbstractContextManager[Mapping[str, str]]] = kept_in_files,
+) -> Iterator[Session]:
     """Everything that a command on a stack needs, for the length of the block.
 
-    Bad settings and a release that cannot be had are the program's own to refuse, before it registers a resource.
+    `keeping` serves the state for as long, and yields what the engine must know of that. Bad settings and a release
+    that cannot be had are the program's own to refuse, before it registers a resource.
     """
     begun = time.monotonic()
     # An engine that is killed breaks off its stream of events; `_engine` says so in words for people.
@@ -82,7 +95,7 @@ def session(name: str, *, console: Console, pods: Pods, create: bool) -> Iterato
     program = Program()
     tracker = Tracker(console=console, expected=program.expected)
     _bring_tools(name, chosen)
-    with _journal(chosen) as state, _ground(name, console, pods) as ground:
+    with keeping(chosen) as state, _ground(name, console, pods) as ground:
         kustomize = str(tools.ensure("kustomize")["kustomize"])
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
@@ -170,10 +183,6 @@ def _bring_tools(name: str, chosen: Backend) -> None:
 
         needed.extend(laptop.TOOLS)
     tools.bring(*needed)
-
-
-def _journal(chosen: Backend) -> AbstractContextManager[dict[str, str]]:
-    return nullcontext({}) if chosen.folder is None else journal.serving(chosen.folder)
 
 
 @contextmanager
