@@ -29,7 +29,7 @@ class Program:
         # nothing while it waits for the answers.
         pulumi.log.debug = _unsaid
         # It looks through every field for values that are still to come, a third of its time: a release has 100,000.
-        rpc.serialize_property = cast(Any, _serialized)
+        rpc.serialize_property = cast("Any", _serialized)
         self.run()
         # Once the registrations have begun, the SDK waits for each in turn. Before, it would find none to wait for and
         # look through all outputs whenever one of them is ready: half of its time, and more with each object.
