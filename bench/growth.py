@@ -53,6 +53,7 @@ def bring_up(size: int, env: Mapping[str, str], engine_root: Path, kubeconfig: P
     options = automation.LocalWorkspaceOptions(
         env_vars=dict(env),
         project_settings=automation.ProjectSettings(name=project_name(), runtime="python"),
+        secrets_provider="passphrase",
         pulumi_command=automation.PulumiCommand(root=str(engine_root)),
     )
     stack = automation.create_or_select_stack(

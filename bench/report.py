@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-_TARGETS = (
+# Words, what is compared with what, and the largest ratio that is good enough.
+TARGETS = (
     ("up, of the same without checkpoints", "up_s", "up_unsafe_s", 1.5),
     ("up, of the retry loop", "up_s", "retry_loop_s", 1.0),
     ("up with realistic pods, of the retry loop", "up_realistic_s", "retry_loop_realistic_s", 1.0),
     ("preview without change, of up", "preview_noop_s", "up_s", 1 / 3),
 )
-
 
 OPERATIONS = ("up", "preview_noop", "change", "destroy")
 
@@ -30,7 +30,7 @@ def table(report: Mapping[str, Any]) -> str:
         lines.append("")
         lines += [f"{name:28}{value}" for name, value in figures.items()]
         lines.append("")
-        for words, above, below, limit in _TARGETS:
+        for words, above, below, limit in TARGETS:
             ratio = figures[above] / figures[below]
             lines.append(f"{words:44}{ratio:6.2f} (at most {limit:.2f})")
     return "\n".join(lines)
