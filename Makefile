@@ -75,9 +75,9 @@ plan: $(VENV)/.installed
 tools: $(VENV)/.installed
 	@$(PY) -m localcloud.tools
 
-## make test                                               all the tests
+## make test                                               all the tests, two files at a time
 test: tools
-	@$(PY) -m pytest
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 ## make test-unit                                          the fast tests
 test-unit: $(VENV)/.installed

@@ -10,6 +10,7 @@ from infra.errors import UserError
 from ops import run, summary
 from ops.cluster import connected
 from ops.drain import drain, scope_of
+from ops.levels import levels_of, timed
 from ops.run import Session
 from ops.settings import full_key, read_config
 from ops.stack import LOCAL_STACK, is_local, project_name
@@ -37,10 +38,9 @@ def confirm(stack: str, *, yes: bool) -> None:
         raise UserError(f"{answer!r} is not {stack}: nothing was destroyed.")
 
 
-def drain_cluster(session: Session, console: Console) -> None:
+def drain_cluster(session: Session, console: Console, state: list[dict[str, Any]]) -> None:
     """Empty the stack's cluster of what holds something in AWS; a cluster that is not there has nothing to drain."""
     stack = session.stack.name
-    state = _state(session)
     if not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
         return
     outputs = session.stack.outputs()
@@ -73,9 +73,11 @@ def command(stack: str, yes: bool) -> None:
     confirm(stack, yes=yes)
     console = Console()
     with run.session(stack, console=console, pods="instant", create=False) as session:
-        drain_cluster(session, console)
+        state = _state(session)
+        drain_cluster(session, console, state)
         run.destroy(session)
         summary.print_changes(console, session)
+        summary.print_levels(console, timed(levels_of(state), session.tracker.spans))
 
 
 def _configured(stack: str, key: str) -> str:

@@ -49,6 +49,18 @@ class Stage:
 
 
 @dataclass
+class Span:
+    """When one resource's first step began and its last ended, in seconds of `time.monotonic()`."""
+
+    begun: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        return self.ended - self.begun
+
+
+@dataclass
 class Tracker:
     """Takes the engine's events and shows them; keeps what the summary needs.
 
@@ -58,6 +70,7 @@ class Tracker:
     console: Console
     expected: Callable[[], Mapping[str, int]] = dict
     stages: dict[str, Stage] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
     _bars: Progress | None = None
@@ -97,6 +110,7 @@ class Tracker:
         if step != "begun":
             (stage.done if step == "done" else stage.failed).add(urn)
         stage.ended = now
+        self.spans.setdefault(urn, Span(now, now)).ended = now
         if self._bars is not None:
             if name not in self._tasks:
                 self._tasks[name] = self._bars.add_task(name)

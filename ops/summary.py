@@ -1,13 +1,17 @@
 """What a run did, as tables for a person."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from pulumi.automation import OutputValue
 from rich.console import Console
 from rich.table import Table
 
+from ops.levels import Level
 from ops.run import Session
+
+_NUMBERS = frozenset({"level", "objects", "resources", "seconds", "from second", "to second"})
 
 SHOWN_KINDS = 12
 """Kinds that get a row of their own; the rest are added up."""
@@ -47,6 +51,18 @@ def print_changes(console: Console, run: Session) -> None:
         console.print(f"Checked and recorded, since moto has no such thing: {kinds}", highlight=False, soft_wrap=True)
 
 
+def print_levels(console: Console, levels: Sequence[Level]) -> None:
+    """How a platform went away, level by level; nothing where there was none."""
+    if not levels:
+        return
+    rows = [
+        (one.number, one.objects, f"{one.began:.1f}", f"{one.ended:.1f}", f"{one.slowest} ({one.slowest_s:.1f} s)")
+        for one in levels
+    ]
+    title = f"Kubeflow went in {len(levels)} levels (they overlap)"
+    _table(console, title, ("level", "objects", "from second", "to second", "slowest"), rows)
+
+
 def _shown(output: OutputValue) -> str:
     return "(secret)" if output.secret else str(output.value)
 
@@ -54,9 +70,7 @@ def _shown(output: OutputValue) -> str:
 def _table(console: Console, title: str, columns: tuple[str, ...], rows: list[Any]) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(
-            column, justify="right" if column in {"objects", "resources", "seconds"} else "left", overflow="fold"
-        )
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
     console.print()

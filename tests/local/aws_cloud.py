@@ -65,10 +65,14 @@ def _command(cli: Path) -> automation.PulumiCommand:
 
 
 @contextmanager
-def running_cloud(root: Path) -> Iterator[Cloud]:
-    """The cloud for the length of the block; its servers must end cleanly."""
-    kubeconfig = root / "kubeconfig"
-    kubeconfig.write_text(json.dumps(KUBECONFIG))
+def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]:
+    """The cloud for the length of the block; its servers must end cleanly.
+
+    `kubeconfig` is that of every cluster which is made in it; without one they lead nowhere.
+    """
+    if kubeconfig is None:
+        kubeconfig = root / "kubeconfig"
+        kubeconfig.write_text(json.dumps(KUBECONFIG))
     (root / "state").mkdir()
     endpoint = moto.start(root)
     shared = {

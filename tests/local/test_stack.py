@@ -1,12 +1,57 @@
 """The whole line on the sample: up, nothing to change, just the right change, and away again without a trace."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import pytest
 
-from localcloud import moto
+from bench.timeline import AGENT, plural
+from localcloud import moto, plane
 from localcloud.aws.record import recorded_kinds
 from tests.local.stack import Checkout, changes, checked_out, now, unavailable, world
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """When an object's deletion was asked for and answered, in the API server's words, which sort by time."""
+
+    received: str
+    answered: str
+
+
+@dataclass(frozen=True)
+class Gone:
+    """What a stack held, what its destroy said, and the deletions that it asked for."""
+
+    resources: dict[str, dict[str, Any]]
+    said: str
+    deleted: dict[Key, Deletion]
+
+
+def key_of(resource: dict[str, Any]) -> Key:
+    """Resource, namespace and name of an object as the API server's log has them; of its own kinds only."""
+    namespace, _, name = str(resource.get("id", "")).rpartition("/")
+    return plural(resource["type"].rsplit(":", 1)[-1]), namespace, name
+
+
+def deletions(checkout: Checkout, since: datetime) -> dict[Key, Deletion]:
+    """The deletions that the engine's provider asked for from then on."""
+    running = plane.status(checkout.root).plane
+    assert running is not None
+    found: dict[Key, Deletion] = {}
+    for line in running.audit_log.read_text().splitlines():
+        event = json.loads(line)
+        if event["verb"] == "delete" and str(event.get("userAgent")).startswith(AGENT):
+            about, received = event["objectRef"], event["requestReceivedTimestamp"]
+            key = about["resource"], about.get("namespace", ""), about["name"]
+            if received >= since.strftime("%Y-%m-%dT%H:%M:%S"):
+                found.setdefault(key, Deletion(received, event["stageTimestamp"]))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +129,34 @@ def test_a_changed_setting_changes_just_what_it_should(checkout: Checkout, said:
     assert group["scalingConfig"]["desiredSize"] == 6
 
 
-def test_destroy_leaves_nothing(checkout: Checkout, before: set[str], said: str) -> None:
-    checkout.must("destroy")
+@pytest.fixture(scope="module")
+def gone(checkout: Checkout, said: str) -> Gone:
+    """The stack, destroyed."""
+    resources, begun = checkout.resources(), now()
+    return Gone(resources, checkout.must("destroy"), deletions(checkout, begun))
+
+
+def test_every_object_goes_before_what_it_needs(gone: Gone) -> None:
+    names = {urn: key for urn, one in gone.resources.items() if (key := key_of(one)) in gone.deleted}
+    assert len(names) > 80
+    compared = 0
+    for urn, key in names.items():
+        for need in gone.resources[urn].get("dependencies") or ():
+            if need in names:
+                assert gone.deleted[key].answered <= gone.deleted[names[need]].received, (urn, need)
+                compared += 1
+    assert compared > 80
+
+
+def test_destroy_says_how_long_each_level_took(gone: Gone) -> None:
+    title, *lines = gone.said.partition("Kubeflow went in ")[2].splitlines()
+    # Long names go on in the next line.
+    numbers = [int(line.split()[0]) for line in lines if line[:6].strip().isdigit()]
+    assert int(title.split()[0]) == len(numbers) > 3
+    assert numbers == list(reversed(range(len(numbers))))
+
+
+def test_destroy_leaves_nothing(checkout: Checkout, before: set[str], gone: Gone) -> None:
     assert world(checkout) ^ before == set()
     assert recorded_kinds(moto.record(checkout.root)) == {}
     assert checkout.resources() == {}

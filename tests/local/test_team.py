@@ -16,16 +16,15 @@ import yaml
 from pulumi import automation
 
 import infra.cluster
-import infra.kubeflow.load
-import infra.kubeflow.platform
 from localcloud import laptop, plane
 from ops import create
 from ops.paths import PROJECT_ROOT
 from ops.program import Program
 from ops.run import PARALLEL
 from tests.local.aws_cloud import REGION, Cloud, running_cloud
-from tests.local.cluster import Cluster, until
+from tests.local.cluster import Cluster, config_map, deployment, namespace, until
 from tests.local.kubernetes_stack import running_engine
+from tests.local.stack import unavailable
 
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"
 SECRET = "nobody-may-read-this"
@@ -217,53 +216,68 @@ if "moto.server" in sys.orig_argv:
 """A start-up file of Python's: EKS gives every cluster an issuer of its own, and moto one to all of a process."""
 
 
-@pytest.fixture
-def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Cloud]]:
-    """A checkout's settings files, and one account.
+@dataclass(frozen=True)
+class Team:
+    """Settings files, one account, and the one API server that the stand-in for EKS gives every cluster."""
 
-    The stand-in for EKS gives every cluster the same API server, so what goes into a cluster is left out here.
-    """
+    folder: Path
+    cloud: Cloud
+    cluster: Cluster
+
+    def stack(self, name: str) -> automation.Stack:
+        """The stack that a settings file describes, with the project's own program, a password and a small platform."""
+        stack = automation.create_stack(
+            stack_name=name,
+            project_name="kubeflow",
+            program=Program(),
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(self.folder), env_vars=self.cloud.environment, pulumi_home=str(self.folder / "home")
+            ),
+        )
+        stack.set_config("dashboardPassword", automation.ConfigValue("correct horse", secret=True))
+        stack.set_config("kubeflowPath", automation.ConfigValue(str(self._platform(name))))
+        return stack
+
+    def _platform(self, name: str) -> Path:
+        """What a stack installs, in a namespace of its own: on one API server the same platform would collide."""
+        folder = self.folder / name
+        folder.mkdir()
+        objects = [namespace(name), config_map(name, "settings", owner=name), deployment(name, "app")]
+        (folder / "objects.yaml").write_text(yaml.safe_dump_all(objects))
+        (folder / "kustomization.yaml").write_text("resources: [objects.yaml]\n")
+        return folder
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(PROJECT_ROOT / name, tmp_path)
     (tmp_path / "sitecustomize.py").write_text(OWN_ISSUERS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("KUBEFLOW_MANIFESTS", str(SAMPLE))
-    monkeypatch.setattr(infra.kubeflow.load.LoadedRelease, "filled", lambda *args: {})
-    monkeypatch.setattr(infra.kubeflow.platform, "install", lambda *args, **kwargs: None)
+    monkeypatch.delenv("KUBEFLOW_MANIFESTS", raising=False)
+    # A StorageClass belongs to the cluster, and here two clusters are one.
     monkeypatch.setattr(infra.cluster, "default_storage_class", lambda *args, **kwargs: None)
     with ExitStack() as stack:
         (tmp_path / "cloud").mkdir()
         (tmp_path / "engine").mkdir()
-        cloud = stack.enter_context(running_cloud(tmp_path / "cloud"))
+        stack.callback(plane.stop, tmp_path, wipe=True)
+        started = plane.start(tmp_path)
+        cloud = stack.enter_context(running_cloud(tmp_path / "cloud", started.kubeconfig))
         engine = stack.enter_context(running_engine(tmp_path / "engine"))
         providers = f"{cloud.environment['PULUMI_DEBUG_PROVIDERS']},{engine.environment['PULUMI_DEBUG_PROVIDERS']}"
         cloud.environment["PULUMI_DEBUG_PROVIDERS"] = providers
         for name, value in cloud.environment.items():
             monkeypatch.setenv(name, value)
-        yield tmp_path, cloud
+        yield Team(tmp_path, cloud, Cluster(started))
 
 
-def stack_of(folder: Path, cloud: Cloud, name: str) -> automation.Stack:
-    """The stack that a settings file describes, with the project's own program and a password."""
-    stack = automation.create_stack(
-        stack_name=name,
-        project_name="kubeflow",
-        program=Program(),
-        opts=automation.LocalWorkspaceOptions(
-            work_dir=str(folder), env_vars=cloud.environment, pulumi_home=str(folder / "home")
-        ),
-    )
-    stack.set_config("dashboardPassword", automation.ConfigValue("correct horse", secret=True))
-    return stack
-
-
-def test_two_stacks_of_two_people_live_side_by_side(team: tuple[Path, Cloud]) -> None:
-    folder, cloud = team
+def test_two_stacks_of_two_people_live_side_by_side(team: Team) -> None:
+    cloud, cluster = team.cloud, team.cluster
     owners = {"dev-blue": "alice", "dev-red": "bob"}
     stacks = {}
     for name, owner in owners.items():
-        create.create(name, folder=folder, owner=owner)
-        stacks[name] = stack_of(folder, cloud, name)
+        create.create(name, folder=team.folder, owner=owner)
+        stacks[name] = team.stack(name)
         stacks[name].up(parallel=PARALLEL)
 
     ec2, eks, s3 = (cloud.client(service) for service in ("ec2", "eks", "s3"))
@@ -276,10 +290,15 @@ def test_two_stacks_of_two_people_live_side_by_side(team: tuple[Path, Cloud]) ->
     assert blocks == {"dev-blue": "10.1.0.0/16", "dev-red": "10.2.0.0/16"}
     assert sorted(eks.list_clusters()["clusters"]) == ["kubeflow-dev-blue", "kubeflow-dev-red"]
     assert len(s3.list_buckets()["Buckets"]) == 2
+    for name in owners:
+        assert cluster.at("configmap", "settings", "-n", name)["data"] == {"owner": name}
+        assert unavailable(cluster) == []
 
     stacks["dev-blue"].destroy(parallel=PARALLEL)
     assert eks.list_clusters()["clusters"] == ["kubeflow-dev-red"]
     assert ec2.describe_vpcs(Filters=[{"Name": "tag:pulumi:stack", "Values": ["dev-blue"]}])["Vpcs"] == []
+    assert cluster.get("namespace", "dev-blue") is None
+    assert cluster.at("configmap", "settings", "-n", "dev-red")["data"] == {"owner": "dev-red"}
     [bucket] = s3.list_buckets()["Buckets"]
     assert bucket["Name"].startswith("kubeflow-dev-red")
     stacks["dev-red"].refresh(parallel=PARALLEL)

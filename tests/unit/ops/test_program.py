@@ -25,7 +25,7 @@ def sent(resource: object, properties: dict[str, Any]) -> dict[str, Any]:
     """The properties of a resource as they go to the engine."""
     loop = asyncio.new_event_loop()  # the thread's own is the one that the SDK's mocks run in
     try:
-        struct = loop.run_until_complete(rpc.serialize_properties(properties, {}, cast(Any, resource)))
+        struct = loop.run_until_complete(rpc.serialize_properties(properties, {}, cast("Any", resource)))
     finally:
         loop.close()
     return dict(rpc.deserialize_properties(struct))
