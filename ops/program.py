@@ -4,7 +4,7 @@ import asyncio
 import gc
 import importlib
 import runpy
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, cast
 
 import pulumi
@@ -12,8 +12,16 @@ from pulumi.runtime import rpc
 
 from ops.paths import PROJECT_ROOT
 
-# What the program needs of the SDKs; they load the last ones only when a class of theirs is asked for.
-_IMPORTS = ("infra.inputs", "infra.cluster", "infra.kubeflow.platform", "pulumi_kubernetes.storage.v1")
+# What the program imports, and what it makes the SDKs import at first use.
+_IMPORTS = (
+    "infra.inputs",
+    "infra.cluster",
+    "infra.kubeflow.platform",
+    "pulumi_aws.cloudwatch",
+    "pulumi_aws.s3",
+    "pulumi_kubernetes.core.v1",
+    "pulumi_kubernetes.storage.v1",
+)
 
 
 class Program:
@@ -21,6 +29,7 @@ class Program:
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
+        self._preloading: Future[None] | None = None
 
     async def __call__(self) -> None:
         # What a program makes lives until it ends: looking through it for garbage is a fifth of its work.
@@ -30,6 +39,9 @@ class Program:
         pulumi.log.debug = _unsaid
         # It looks through every field for values that are still to come, a third of its time: a release has 100,000.
         rpc.serialize_property = cast("Any", _serialized)
+        if self._preloading is not None:
+            # The SDKs' modules that load at first use are half there for a second thread that uses them meanwhile.
+            wait([self._preloading])
         self.run()
         # Once the registrations have begun, the SDK waits for each in turn. Before, it would find none to wait for and
         # look through all outputs whenever one of them is ready: half of its time, and more with each object.
@@ -41,8 +53,7 @@ class Program:
         Whatever fails here fails in the program too, which says so.
         """
         background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="preload")
-        for module in _IMPORTS:
-            background.submit(importlib.import_module, module)
+        self._preloading = background.submit(_preload)
         background.shutdown(wait=False)
 
     def run(self) -> None:
@@ -54,6 +65,12 @@ class Program:
         loaded = self.names.get("release")
         # One more than the objects: the component that holds them.
         return {} if loaded is None else {"kubeflow": len(loaded.graph.nodes) + 1}
+
+
+def _preload() -> None:
+    for module in _IMPORTS:
+        # Asking for something of it loads a module that waits for that.
+        getattr(importlib.import_module(module), "__all__", None)
 
 
 _serialize = rpc.serialize_property
