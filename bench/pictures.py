@@ -16,7 +16,7 @@ _COLOURS = {
     "wait": "#3ebd93",
     "end": "#cbd2d9",
     "apply": "#f0b429",
-    "pause": "#d64545",
+    "pause": "#9446ed",
     "until Available": "#3ebd93",
 }
 _WORDS = {
@@ -29,6 +29,9 @@ _WORDS = {
     "wait": "until ready",
     "end": "after the last object",
 }
+
+# The part of a run that an object of the chain must take to be named: the names of shorter ones would overlap.
+_LABELLED = 0.03
 
 
 def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -90,16 +93,21 @@ def _timeline(name: str, up: Mapping[str, Any], file: Path) -> Path:
     held = [(number, row) for number, row in enumerate(rows) if row[0] in chain]
     axes.hlines([n for n, _ in held], [r[1] for _, r in held], [r[3] for _, r in held], "black", linewidth=2.5)
     for number, row in held:
+        if row[3] - row[1] < _LABELLED * up["engine_s"]:
+            continue
+        late = row[1] > up["engine_s"] - row[3]  # there is more room before it than after it
         axes.annotate(
             row[0].split("/", 1)[1].removeprefix("v1/"),
-            (row[3], number),
-            xytext=(4, -3),
+            (row[1] if late else row[3], number),
+            xytext=(-4 if late else 4, -3),
             textcoords="offset points",
+            ha="right" if late else "left",
             fontsize=7,
         )
     axes.plot([], [], "black", linewidth=2.5, label="the chain that ended last")
     axes.axvline(up["engine_s"], color=_COLOURS["start"], linestyle=":", label="end of the run")
     axes.invert_yaxis()
+    axes.set_xlim(left=0)
     axes.set_xlabel("seconds since the engine started")
     axes.set_ylabel("objects, in the order in which they were sent")
     axes.set_title(f"{name}: {len(rows)} objects, critical path {up['critical_path_s']:.1f} s")
