@@ -7,6 +7,7 @@ package properties
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/sig"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -47,6 +48,46 @@ func HasUnknown(value any) bool {
 		}
 	}
 	return IsUnknown(value)
+}
+
+// Same says whether two property bags are equal to the letter. Two that are not may still mean the same object.
+func Same(one, other *structpb.Struct) bool {
+	return one != nil && other != nil && sameFields(one.GetFields(), other.GetFields())
+}
+
+func sameFields(one, other map[string]*structpb.Value) bool {
+	if len(one) != len(other) {
+		return false
+	}
+	for name, value := range one {
+		if twin, there := other[name]; !there || !sameValue(value, twin) {
+			return false
+		}
+	}
+	return true
+}
+
+func sameValue(one, other *structpb.Value) bool {
+	switch value := one.GetKind().(type) {
+	case *structpb.Value_StructValue:
+		twin, ok := other.GetKind().(*structpb.Value_StructValue)
+		return ok && sameFields(value.StructValue.GetFields(), twin.StructValue.GetFields())
+	case *structpb.Value_ListValue:
+		twin, ok := other.GetKind().(*structpb.Value_ListValue)
+		return ok && slices.EqualFunc(value.ListValue.GetValues(), twin.ListValue.GetValues(), sameValue)
+	case *structpb.Value_StringValue:
+		twin, ok := other.GetKind().(*structpb.Value_StringValue)
+		return ok && value.StringValue == twin.StringValue
+	case *structpb.Value_NumberValue:
+		twin, ok := other.GetKind().(*structpb.Value_NumberValue)
+		return ok && value.NumberValue == twin.NumberValue
+	case *structpb.Value_BoolValue:
+		twin, ok := other.GetKind().(*structpb.Value_BoolValue)
+		return ok && value.BoolValue == twin.BoolValue
+	}
+	_, isNull := one.GetKind().(*structpb.Value_NullValue)
+	_, otherIsNull := other.GetKind().(*structpb.Value_NullValue)
+	return isNull && otherIsNull
 }
 
 // Secrets says which parts of an object are secret. A nil tree says that none is.

@@ -97,3 +97,26 @@ func TestDataOfASecretIsSecretThoughNobodySaidSo(t *testing.T) {
 		t.Error("a ConfigMap's data is not secret")
 	}
 }
+
+func TestBagsAreTheSameOnlyIfEqualToTheLetter(t *testing.T) {
+	whole := func() map[string]any {
+		return map[string]any{"text": "a", "number": 1.0, "on": true, "none": nil, "list": []any{"x", 2.0},
+			"object": map[string]any{"inner": []any{map[string]any{"deep": "b"}}}, "secret": secret("y")}
+	}
+	if !Same(bag(t, whole()), bag(t, whole())) {
+		t.Error("a copy is not the same")
+	}
+	for name, value := range map[string]any{
+		"text": "b", "number": 2.0, "on": false, "none": "now", "list": []any{"x", 2.0, 3.0},
+		"object": map[string]any{"inner": []any{map[string]any{"deep": "c"}}}, "secret": "y", "added": 1.0,
+	} {
+		other := whole()
+		other[name] = value
+		if Same(bag(t, whole()), bag(t, other)) || Same(bag(t, other), bag(t, whole())) {
+			t.Errorf("another %s is the same", name)
+		}
+	}
+	if Same(nil, bag(t, whole())) || Same(bag(t, whole()), nil) {
+		t.Error("nothing is the same as something")
+	}
+}

@@ -17,6 +17,15 @@ var diffKinds = map[bool]map[inputdiff.Kind]pulumirpc.PropertyDiff_Kind{
 }
 
 func (s *session) diff(ctx context.Context, req *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+	response := &pulumirpc.DiffResponse{
+		Changes:         pulumirpc.DiffResponse_DIFF_NONE,
+		HasDetailedDiff: true,
+		DetailedDiff:    map[string]*pulumirpc.PropertyDiff{},
+	}
+	// Most often nothing has changed, and to find that out takes none of what follows; the engine compares one after the other.
+	if properties.Same(req.GetOldInputs(), req.GetNews()) {
+		return response, nil
+	}
 	news, err := readResource(req.GetUrn(), req.GetNews())
 	if err != nil {
 		return nil, err
@@ -34,11 +43,6 @@ func (s *session) diff(ctx context.Context, req *pulumirpc.DiffRequest) (*pulumi
 	settings, _ := s.config()
 	fixed := olds.object["immutable"] == true
 	immutable := settings.rules.Immutable(news.gvk.GroupKind(), news.patch, fixed)
-	response := &pulumirpc.DiffResponse{
-		Changes:         pulumirpc.DiffResponse_DIFF_NONE,
-		HasDetailedDiff: true,
-		DetailedDiff:    map[string]*pulumirpc.PropertyDiff{},
-	}
 	for _, change := range inputdiff.Compare(olds.object, news.object, immutable) {
 		path := inputdiff.PropertyPath(change.Path)
 		response.Changes = pulumirpc.DiffResponse_DIFF_SOME
