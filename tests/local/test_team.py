@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pulumi
 import pytest
 import yaml
 from pulumi import automation
@@ -235,6 +236,7 @@ class Team:
             ),
         )
         stack.set_config("dashboardPassword", automation.ConfigValue("correct horse", secret=True))
+        stack.set_config("kubeflowArtifacts", automation.ConfigValue("release"))
         stack.set_config("kubeflowPath", automation.ConfigValue(str(self._platform(name))))
         return stack
 
@@ -256,7 +258,11 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("KUBEFLOW_MANIFESTS", raising=False)
     # A StorageClass belongs to the cluster, and here two clusters are one.
-    monkeypatch.setattr(infra.cluster, "default_storage_class", lambda *args, **kwargs: None)
+    monkeypatch.setattr(
+        infra.cluster,
+        "default_storage_class",
+        lambda name, opts: pulumi.ComponentResource("test:None", name, None, opts),
+    )
     with ExitStack() as stack:
         (tmp_path / "cloud").mkdir()
         (tmp_path / "engine").mkdir()
