@@ -56,8 +56,12 @@ func names(t *testing.T, store *Store) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return joined(state.Deployment.Resources)
+}
+
+func joined(resources []apitype.ResourceV3) string {
 	var found []string
-	for _, one := range state.Deployment.Resources {
+	for _, one := range resources {
 		found = append(found, one.URN.Name())
 	}
 	return strings.Join(found, " ")
@@ -96,11 +100,7 @@ func exported(t *testing.T, store *Store) string {
 	if err := json.Unmarshal(state.Deployment, &deployment); err != nil {
 		t.Fatal(err)
 	}
-	var found []string
-	for _, one := range deployment.Resources {
-		found = append(found, one.URN.Name())
-	}
-	return strings.Join(found, " ")
+	return joined(deployment.Resources)
 }
 
 func TestAnExportIsTheStateAtRestAndDuringAnUpdate(t *testing.T) {
