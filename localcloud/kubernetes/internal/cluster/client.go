@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -16,6 +17,8 @@ import (
 const (
 	whole    = "application/json"
 	identity = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+
+	identities = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 )
 
 // Client talks to one cluster.
@@ -25,7 +28,12 @@ type Client struct {
 
 	ask, watch *rest.RESTClient
 	mapper     mapper
+	silence    time.Duration // that a watch bears
 }
+
+// silence is how long a watch bears an API server that does not answer: one that is restarted or fails over is back by then, and nobody
+// has to sit out a wait of many minutes for one that is not.
+const silence = 30 * time.Second
 
 // Target is one object of the cluster.
 type Target struct {

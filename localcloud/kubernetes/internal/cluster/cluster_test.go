@@ -98,6 +98,31 @@ func TestAWatchThatExpiresIsTakenUpAgain(t *testing.T) {
 	}
 }
 
+func TestAWatchOfWhatHasNotChangedForLongGoesOnAfterARestart(t *testing.T) {
+	api := fakeapi.Start(t)
+	client := connect(t, api.Kubeconfig(t))
+	path := "/api/v1/namespaces/default/configmaps/a"
+	api.Put(path, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "a"}})
+	target := Target{GVK: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: "configmaps", Namespaced: true, Namespace: "default", Name: "a"}
+	version := api.Object(path)["metadata"].(object)["resourceVersion"].(string)
+	api.Expire()
+	go func() {
+		for len(api.Requests("watch=true")) < 2 || api.Watchers() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(50 * time.Millisecond)
+		api.Remove(path)
+	}()
+	gone := false
+	err := client.Follow(t.Context(), target, version, Identity, func(seen map[string]any) (bool, error) {
+		gone = seen == nil
+		return gone, nil
+	})
+	if watches := api.Requests("watch=true"); err != nil || !gone || len(watches) != 2 {
+		t.Errorf("got gone %v, %v after %v", gone, err, watches)
+	}
+}
+
 func TestAWatchEndsWithItsContextAndTellsOfTheEnd(t *testing.T) {
 	api := fakeapi.Start(t)
 	client := connect(t, api.Kubeconfig(t))
@@ -123,6 +148,27 @@ func TestAWatchEndsWithItsContextAndTellsOfTheEnd(t *testing.T) {
 	})
 	if err != nil || !gone {
 		t.Errorf("got gone %v, %v", gone, err)
+	}
+}
+
+func TestAWatchDoesNotOutliveItsServerForLong(t *testing.T) {
+	api := fakeapi.Start(t)
+	client := connect(t, api.Kubeconfig(t))
+	client.silence = 100 * time.Millisecond
+	path := "/api/v1/namespaces/default/configmaps/a"
+	api.Put(path, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "a"}})
+	target := Target{GVK: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: "configmaps", Namespaced: true, Namespace: "default", Name: "a"}
+	version := api.Object(path)["metadata"].(object)["resourceVersion"].(string)
+	go func() {
+		for api.Watchers() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		api.CloseClientConnections()
+		api.Close()
+	}()
+	err := client.Follow(t.Context(), target, version, Identity, func(map[string]any) (bool, error) { return false, nil })
+	if err == nil || !strings.Contains(err.Error(), "the API server at "+api.URL+" has not answered for") {
+		t.Errorf("got %v", err)
 	}
 }
 

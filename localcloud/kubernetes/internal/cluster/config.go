@@ -146,7 +146,7 @@ func newClient(config *rest.Config, namespace string, access Access) (*Client, e
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{Namespace: namespace, Host: config.Host, ask: ask, watch: watch}
+	client := &Client{Namespace: namespace, Host: config.Host, ask: ask, watch: watch, silence: silence}
 	client.mapper.client = client
 	return client, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	stdjson "encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -27,9 +28,10 @@ const (
 )
 
 // Follow calls seen with every state of the object after the resourceVersion given, and with nil when it is gone, until seen says that
-// it has seen enough or fails, or the context ends. A watch that breaks is taken up again where it broke.
+// it has seen enough or fails, or the context ends. A watch that breaks is taken up again where it broke, unless the API server is silent for
+// too long.
 func (c *Client) Follow(ctx context.Context, target Target, resourceVersion string, part Part, seen func(map[string]any) (bool, error)) error {
-	follower := follower{client: c, target: target, version: resourceVersion, part: part, seen: seen}
+	follower := follower{client: c, target: target, version: resourceVersion, part: part, seen: seen, heard: time.Now()}
 	for {
 		done, err := follower.stream(ctx)
 		if done {
@@ -44,13 +46,15 @@ func (c *Client) Follow(ctx context.Context, target Target, resourceVersion stri
 		}
 		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.IsNotFound(err) {
 			done, err = follower.look(ctx)
-			if done || err != nil {
+			if done || err != nil && !transient(err) {
 				return err
 			}
-			continue
 		}
 		if err != nil && !apierrors.IsTooManyRequests(err) && !transient(err) {
 			return err
+		}
+		if silent := time.Since(follower.heard); err != nil && silent > c.silence {
+			return fmt.Errorf("the API server at %s has not answered for %v: %w", c.Host, silent.Round(time.Second), err)
 		}
 		select {
 		case <-ctx.Done():
@@ -77,18 +81,30 @@ type follower struct {
 	version string
 	part    Part
 	seen    func(map[string]any) (bool, error)
+	heard   time.Time // when the API server answered last
 }
 
-// look reads the object afresh, for a watch that cannot go on from where it was.
+// look reads the object afresh, for a watch that cannot go on from where it was. It asks for a list, since that tells from which version on
+// one can watch: the object's own may be older than all that a server remembers which was started anew.
 func (f *follower) look(ctx context.Context) (bool, error) {
-	object, err := f.client.Get(ctx, f.target, f.part == Identity)
+	accept := whole
+	if f.part == Identity {
+		accept = identities
+	}
+	list, err := answer(f.client.ask.Get().AbsPath(f.target.collection()).Param("fieldSelector", "metadata.name="+f.target.Name).
+		SetHeader("Accept", accept).Do(ctx))
 	if apierrors.IsNotFound(err) {
-		return f.seen(nil)
+		return f.seen(nil) // not even its kind is served
 	}
 	if err != nil {
 		return false, err
 	}
-	f.version = properties.Text(object, "metadata", "resourceVersion")
+	f.version = properties.Text(list, "metadata", "resourceVersion")
+	items, _ := list["items"].([]any)
+	if len(items) == 0 {
+		return f.seen(nil)
+	}
+	object, _ := items[0].(map[string]any)
 	return f.seen(object)
 }
 
@@ -104,6 +120,7 @@ func (f *follower) stream(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	defer func() { f.heard = time.Now() }()
 	defer stream.Close() //nolint:errcheck // the stream is given up
 	decoder := stdjson.NewDecoder(bufio.NewReaderSize(stream, 32<<10))
 	for {

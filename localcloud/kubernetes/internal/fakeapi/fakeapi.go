@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type Server struct {
 
 	mutex    sync.Mutex
 	version  int
+	oldest   int               // version from which on a watch can be taken up
 	objects  map[string]Object // by path
 	told     map[string]bool   // paths whose deletion was in the answer to the request, and so is no event after it
 	watchers map[chan event]string
@@ -55,6 +57,8 @@ type event struct {
 	kind   string
 	object Object
 }
+
+var expired = event{"ERROR", Object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"}}
 
 // Start serves until the test ends. Namespace default is there.
 func Start(t *testing.T) *Server {
@@ -144,12 +148,14 @@ func (s *Server) Remove(path string) {
 	}
 }
 
-// Expire ends all watches and makes those that are taken up again start anew.
+// Expire ends all watches, and those from a version before it, as a server does that was started anew.
 func (s *Server) Expire() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	s.version++
+	s.oldest = s.version
 	for watcher := range s.watchers {
-		watcher <- event{"ERROR", Object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"}}
+		watcher <- expired
 	}
 }
 
@@ -247,7 +253,9 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	events := make(chan event, 100)
 	s.watchers[events] = path
 	// What happened since the version asked for is sent at once.
-	if object := s.objects[path]; object != nil && object["metadata"].(Object)["resourceVersion"] != r.URL.Query().Get("resourceVersion") {
+	if version, _ := strconv.Atoi(r.URL.Query().Get("resourceVersion")); version < s.oldest {
+		events <- expired
+	} else if object := s.objects[path]; object != nil && object["metadata"].(Object)["resourceVersion"] != r.URL.Query().Get("resourceVersion") {
 		events <- event{"MODIFIED", clone(object)}
 	} else if object == nil && !s.told[path] {
 		events <- event{"DELETED", Object{"metadata": Object{}}}
@@ -300,6 +308,14 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, body []byte) {
 		}
 		write(w, http.StatusOK, asked(r, s.wrote("APPLY", path, s.store(path, merged(old, sent)))))
 	default:
+		if selector := r.URL.Query().Get("fieldSelector"); selector != "" {
+			items := []any{}
+			if object := s.objects[path+"/"+strings.TrimPrefix(selector, "metadata.name=")]; object != nil {
+				items = append(items, asked(r, object))
+			}
+			write(w, http.StatusOK, Object{"kind": "List", "apiVersion": "v1", "metadata": Object{"resourceVersion": fmt.Sprint(s.version)}, "items": items})
+			return
+		}
 		if old == nil {
 			fail(w, http.StatusNotFound, "NotFound", "not found")
 			return
