@@ -79,6 +79,10 @@ func (s *session) check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulu
 			return &pulumirpc.CheckResponse{Inputs: req.GetOlds()}, nil
 		}
 	}
+	// What came out of the last check is checked; most often nothing has changed, and the engine checks one after the other.
+	if properties.Same(req.GetOlds(), req.GetNews()) {
+		return &pulumirpc.CheckResponse{Inputs: req.GetNews()}, nil
+	}
 	r, err := readResource(req.GetUrn(), req.GetNews())
 	if err != nil {
 		return failed("", err)

@@ -30,6 +30,9 @@ func TestCheckFillsInNameAndNamespace(t *testing.T) {
 	if again["metadata"].(object)["name"] != name {
 		t.Errorf("the name %s became %v", name, again["metadata"])
 	}
+	if unchanged, _ := engine.check(urn(configMap, "settings"), inputs, inputs); !reflect.DeepEqual(unchanged, inputs) {
+		t.Errorf("%v became %v", inputs, unchanged)
+	}
 }
 
 func TestCheckGivesNoNamespaceToWhatHasNone(t *testing.T) {
