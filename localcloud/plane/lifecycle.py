@@ -25,6 +25,7 @@ _PATIENCE = 120.0  # seconds to get ready; a machine that also builds something 
 _POLL = 0.05  # seconds
 _CLIENTS_END = 4.0  # seconds until what does not end when asked is killed
 _ETCD_ENDS = 3.0
+_WATCHERS = tuple(name for name in COMPONENTS if name not in ("etcd", "kube-apiserver"))
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
 
@@ -154,6 +155,10 @@ class _Starter:
             listed = ", ".join(f"{name} (pid {state.processes.pop(name).pid})" for name in dead)
             end = "is not running any more; it is" if len(dead) == 1 else "are not running any more; they are"
             self._note(f"{listed} {end} started again")
+        if {"etcd", "kube-apiserver"} & set(dead):
+            # What watches the API server asks less and less often while it is away, in the end every 30 s or more:
+            # started anew it works at once.
+            _end(state, _WATCHERS)
 
     def _component(self, component: Component, index: int, total: int) -> None:
         layout, state, name = self._layout, self._state, component.name

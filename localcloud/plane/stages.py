@@ -111,13 +111,10 @@ def stages(pods: Pods) -> list[Manifest]:
     ready_again = _stage(
         "pod-ready-again", "Pod", [_LIVES, '.status.phase == "Running"', f"{_IS_READY} | not"], _POD_READY_AGAIN
     )
-    # A grace period of 0 means that the pod's end was reported, and others' finalizers hold it.
-    delete = _resource(
-        "pod-delete",
-        "Pod",
-        [".metadata.deletionTimestamp != null", ".metadata.deletionGracePeriodSeconds != 0"],
-        {"delete": True},
-    )
+    # A grace period of 0 means that the pod's end was reported, and others' finalizers hold it; without any, the API
+    # server was killed between that and the deletion.
+    ended = ".metadata.deletionGracePeriodSeconds != 0 or (.metadata.finalizers // [] | length == 0)"
+    delete = _resource("pod-delete", "Pod", [".metadata.deletionTimestamp != null", ended], {"delete": True})
     result = [options, node_ready, run, complete, ready_again, delete]
     if pods == "realistic":
         mounts = f'.metadata.annotations["{MOUNTS_READY}"] == "true"'

@@ -257,7 +257,9 @@ def test_a_component_that_died_is_noticed_and_started_again(cluster: Cluster, co
         event.text for event in events
     ]
     after = plane.status(root).pids
-    assert {name for name in COMPONENTS if before[name] != after[name]} == {component}
+    # What watches the API server would take up to half a minute to ask it again.
+    watching = set(COMPONENTS) - {"etcd", "kube-apiserver"} if component in ("etcd", "kube-apiserver") else set()
+    assert {name for name in COMPONENTS if before[name] != after[name]} == {component} | watching
     name = f"after-{component}"
     again.apply(namespace(name), deployment(name, "web"))
     again.available(name, "web")
