@@ -22,7 +22,8 @@ def slim(objects: Iterable[Manifest]) -> list[Manifest]:
     """New objects without what only a reader, or only a controller, would miss; the given ones are left as they are.
 
     Left out: descriptions in the schemas of CRDs, `status` of CRDs and built-in objects, empty caBundles, the namespace
-    of cluster-scoped objects, null fields, and the empty `data` of Secrets that a controller fills.
+    of cluster-scoped objects, null fields, the empty `data` of Secrets that a controller fills, and the rules of
+    ClusterRoles that a controller aggregates.
     """
     given = list(objects)
     cluster_scoped = CLUSTER_SCOPED | _custom_cluster_scoped(given)
@@ -80,6 +81,9 @@ def _slim(manifest: Manifest, cluster_scoped: Collection[tuple[str, str]]) -> Ma
         result.pop("status", None)
         if kind == "Secret":
             result = {key: value for key, value in result.items() if key not in ("data", "stringData") or value}
+        if kind == "ClusterRole" and result.get("aggregationRule"):
+            # Whatever is written there is overwritten, and whoever has written it is refused when he writes it again.
+            result.pop("rules", None)
     elif group == "apiextensions.k8s.io":
         result.pop("status", None)
         result["spec"] = _definition(manifest.get("spec"))

@@ -116,6 +116,13 @@ def test_nulls_go_where_they_mean_nothing_and_stay_where_they_mean_something() -
     assert only(custom) == custom
 
 
+def test_an_aggregated_role_claims_no_rules() -> None:
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "edit"}}
+    selected = {"clusterRoleSelectors": [{"matchLabels": {"part": "yes"}}]}
+    assert only({**role, "aggregationRule": selected, "rules": []}) == {**role, "aggregationRule": selected}
+    assert only({**role, "rules": []}) == {**role, "rules": []}
+
+
 def test_a_secret_that_a_controller_fills_claims_no_data() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "type": "Opaque"}
     assert only({**secret, "data": {}}) == secret
