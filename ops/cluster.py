@@ -1,9 +1,11 @@
-"""A stack's cluster, by its API: what `drain` asks of it."""
+"""A stack's cluster, by its API: what `drain` and `identify` ask of it."""
 
+import json
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +70,42 @@ class ClusterApi:
             raise UserError(f"The cluster refuses: {error.summary()}") from None
 
 
-@contextmanager
-def connected(kubeconfig: str | None, context: str | None = None) -> Iterator[ClusterApi]:
-    """The cluster of a kubeconfig's content, or of kubectl's own file without one, for the length of the block.
+@dataclass(frozen=True)
+class Access:
+    """A kubeconfig's content, or None for kubectl's own file, and a context in it, or None for the current one."""
 
-    Raises OSError when it does not answer.
-    """
+    kubeconfig: str | None
+    context: str | None
+
+
+def access_of(state: Iterable[Mapping[str, Any]]) -> Access | None:
+    """How a stack reaches its cluster, from its state with secrets in plain text; None where it has none yet."""
+    providers = [one for one in state if one.get("type") == "pulumi:providers:kubernetes" and not one.get("delete")]
+    if not providers:
+        return None
+    inputs = providers[-1].get("inputs") or {}
+    kubeconfig, context = (_plain(inputs.get(name)) for name in ("kubeconfig", "context"))
+    return Access(kubeconfig=kubeconfig, context=context)
+
+
+def _plain(value: Any) -> str | None:
+    """A text of the state; what is a secret is there as JSON."""
+    text: str | None = json.loads(value["plaintext"]) if isinstance(value, Mapping) else value
+    return text
+
+
+@contextmanager
+def connected(access: Access) -> Iterator[ClusterApi]:
+    """A cluster, for the length of the block. Raises OSError when it does not answer."""
     # It warns of every retry, and the caller says what comes of them.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            if kubeconfig is None:
-                api = config.new_client_from_config(context=context)
+            if access.kubeconfig is None:
+                api = config.new_client_from_config(context=access.context)
             else:
                 api = config.new_client_from_config_dict(
-                    yaml.safe_load(kubeconfig), context=context, temp_file_path=folder
+                    yaml.safe_load(access.kubeconfig), context=access.context, temp_file_path=folder
                 )
             # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
             yield ClusterApi(dynamic.DynamicClient(api, cache_file=str(Path(folder) / "offers.json")))

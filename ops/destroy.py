@@ -1,6 +1,5 @@
 """`make destroy`: ask, drain the cluster, then let the engine take the stack down in reverse order."""
 
-import json
 from typing import Any
 
 import click
@@ -8,7 +7,7 @@ from rich.console import Console
 
 from infra.errors import UserError
 from ops import run, summary
-from ops.cluster import connected
+from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
 from ops.levels import levels_of, timed
 from ops.run import Session
@@ -43,16 +42,14 @@ def drain_cluster(session: Session, console: Console, state: list[dict[str, Any]
     stack = session.stack.name
     if not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
         return
-    outputs = session.stack.outputs()
-    kubeconfig = outputs["kubeconfig"].value if "kubeconfig" in outputs else None
-    whole = _configured(stack, "clusterMode") == "create"
-    if whole and kubeconfig is None:
+    access = access_of(state)
+    if access is None:
         return
     try:
-        with session.timed("drain"), connected(_text(kubeconfig), _configured(stack, "clusterContext") or None) as api:
+        with session.timed("drain"), connected(access) as api:
             drain(
                 api,
-                scope_of(state, whole=whole),
+                scope_of(state, whole=_configured(stack, "clusterMode") == "create"),
                 report=lambda line: console.print(line, highlight=False, soft_wrap=True),
             )
     except OSError as error:
@@ -86,7 +83,3 @@ def _configured(stack: str, key: str) -> str:
 
 def _state(session: Session) -> list[dict[str, Any]]:
     return (session.stack.export_stack().deployment or {}).get("resources") or []
-
-
-def _text(kubeconfig: Any) -> str | None:
-    return kubeconfig if kubeconfig is None or isinstance(kubeconfig, str) else json.dumps(kubeconfig)

@@ -5,10 +5,12 @@ its tags. Whether it exists is another question, which reading it answers.
 """
 
 import zlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 import boto3
+
+from infra.kubeflow.objects import Manifest
 
 Inputs = Mapping[str, Any]
 Finder = Callable[["Account", Inputs], str | None]
@@ -19,6 +21,7 @@ _FROM_INPUTS = {
     "aws:cloudwatch/logGroup:LogGroup": "{name}",
     "aws:ecr/repository:Repository": "{name}",
     "aws:eks/accessEntry:AccessEntry": "{clusterName}:{principalArn}",
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "{clusterName}#{principalArn}#{policyArn}",
     "aws:eks/addon:Addon": "{clusterName}:{addonName}",
     "aws:eks/cluster:Cluster": "{name}",
     "aws:eks/nodeGroup:NodeGroup": "{clusterName}:{nodeGroupName}",
@@ -28,18 +31,29 @@ _FROM_INPUTS = {
     "aws:s3/bucket:Bucket": "{bucket}",
 }
 
-# The resource type of EC2's own tags.
+# What EC2 lists them by: the operation, the list in its answer, and the id of each in that.
 _BY_TAGS = {
-    "aws:ec2/eip:Eip": "elastic-ip",
-    "aws:ec2/internetGateway:InternetGateway": "internet-gateway",
-    "aws:ec2/launchTemplate:LaunchTemplate": "launch-template",
-    "aws:ec2/natGateway:NatGateway": "natgateway",
-    "aws:ec2/routeTable:RouteTable": "route-table",
-    "aws:ec2/securityGroup:SecurityGroup": "security-group",
-    "aws:ec2/subnet:Subnet": "subnet",
-    "aws:ec2/vpc:Vpc": "vpc",
-    "aws:ec2/vpcEndpoint:VpcEndpoint": "vpc-endpoint",
+    "aws:ec2/eip:Eip": ("describe_addresses", "Addresses", "AllocationId"),
+    "aws:ec2/internetGateway:InternetGateway": ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+    "aws:ec2/launchTemplate:LaunchTemplate": ("describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),
+    "aws:ec2/natGateway:NatGateway": ("describe_nat_gateways", "NatGateways", "NatGatewayId"),
+    "aws:ec2/routeTable:RouteTable": ("describe_route_tables", "RouteTables", "RouteTableId"),
+    "aws:ec2/securityGroup:SecurityGroup": ("describe_security_groups", "SecurityGroups", "GroupId"),
+    "aws:ec2/subnet:Subnet": ("describe_subnets", "Subnets", "SubnetId"),
+    "aws:ec2/vpc:Vpc": ("describe_vpcs", "Vpcs", "VpcId"),
+    "aws:ec2/vpcEndpoint:VpcEndpoint": ("describe_vpc_endpoints", "VpcEndpoints", "VpcEndpointId"),
 }
+
+_MANAGERS = "pulumi-kubernetes-"
+
+_GOING = frozenset({"deleting", "deleted"})
+"""States in which EC2 lists a NAT gateway or an endpoint for an hour after its end."""
+
+
+class Cluster(Protocol):
+    """What this needs of a cluster."""
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
 
 
 class Account:
@@ -65,7 +79,7 @@ def identify(resource: Mapping[str, Any], account: Account) -> str | None:
     if kind in _FROM_INPUTS:
         return _FROM_INPUTS[kind].format_map(inputs)
     if kind in _BY_TAGS:
-        return _tagged(account, _BY_TAGS[kind], inputs.get("tags") or {})
+        return _tagged(account, *_BY_TAGS[kind], inputs.get("tags") or {})
     return _FINDERS[kind](account, inputs) if kind in _FINDERS else None
 
 
@@ -77,18 +91,37 @@ def kubernetes_id(kind: str, inputs: Inputs) -> str | None:
     return "/".join(part for part in (metadata.get("namespace"), metadata["name"]) if part)
 
 
-def _tagged(account: Account, resource_type: str, tags: Mapping[str, str]) -> str | None:
-    found: set[str] | None = None
-    for key, value in tags.items():
-        filters = {"resource-type": resource_type, "key": key, "value": value}
-        pages = (
-            account.client("ec2")
-            .get_paginator("describe_tags")
-            .paginate(Filters=[{"Name": name, "Values": [text]} for name, text in filters.items()])
-        )
-        carriers = {str(tag["ResourceId"]) for page in pages for tag in page["Tags"]}
-        found = carriers if found is None else found & carriers
-    return account.only(found or set())
+def field_managers(resources: Iterable[Mapping[str, Any]], cluster: Cluster) -> dict[str, str]:
+    """Under which name each of these resources was made, by URN, where its object is there.
+
+    The provider chooses a name for every object, keeps it in the state, and owns the object's fields under it: under
+    another one it is refused what the first one wrote.
+    """
+    found = {}
+    for resource in resources:
+        inputs = resource["inputs"]
+        metadata = inputs["metadata"]
+        live = cluster.get(inputs["apiVersion"], inputs["kind"], metadata.get("namespace") or "", metadata["name"])
+        entries = ((live or {}).get("metadata") or {}).get("managedFields") or ()
+        # What makes an object counts as an update of it; a patch that was laid over it since is applied.
+        makers = [one for one in entries if str(one["manager"]).startswith(_MANAGERS) and one["operation"] == "Update"]
+        if makers:
+            found[str(resource["urn"])] = str(makers[0]["manager"])
+    return found
+
+
+def _tagged(account: Account, operation: str, listed: str, id_: str, tags: Mapping[str, str]) -> str | None:
+    """The one that lives and has all these tags. Tags of their own listing (DescribeTags) outlive what they are on."""
+    if not tags:
+        return None
+    ec2 = account.client("ec2")
+    wanted = {"Filters": [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]}
+    if ec2.can_paginate(operation):
+        pages = ec2.get_paginator(operation).paginate(**wanted)
+    else:
+        pages = [getattr(ec2, operation)(**wanted)]
+    found = (one for page in pages for one in page[listed])
+    return account.only({str(one[id_]) for one in found if str(one.get("State")).lower() not in _GOING})
 
 
 def _key(account: Account, inputs: Inputs) -> str | None:
@@ -112,7 +145,9 @@ def _issuer(account: Account, inputs: Inputs) -> str | None:
 
 
 def _association(account: Account, inputs: Inputs) -> str | None:
-    tables = account.client("ec2").describe_route_tables(RouteTableIds=[inputs["routeTableId"]])["RouteTables"]
+    # As a filter: asked for by its id, one that is gone is an error.
+    wanted = [{"Name": "route-table-id", "Values": [str(inputs["routeTableId"])]}]
+    tables = account.client("ec2").describe_route_tables(Filters=wanted)["RouteTables"]
     return account.only(
         {
             str(one["RouteTableAssociationId"])

@@ -20,6 +20,11 @@ Resource = dict[str, Any]
 Deployment = Mapping[str, Any]
 Identify = Callable[[Resource, frozenset[str]], str | None]
 """The id that a resource must have, given the ids that others have."""
+Managers = Callable[[Deployment, Collection[Resource]], Mapping[str, str]]
+"""The field managers, by URN, of those objects of a deployment that are there."""
+
+MANAGER = "__fieldManager"
+"""The output under which the kubernetes provider keeps the name by which it owns an object's fields."""
 
 UNKNOWN = "A run was killed while this was under way, and what came of it has not been looked at yet."
 UNREADY = "A run was killed before this was ready."
@@ -31,7 +36,14 @@ PATIENCE_S = 600.0
 _POLL_S = 2.0
 
 
-def settle(stack: automation.Stack, *, identify: Identify, report: Callable[[str], None], until_gone: bool) -> None:
+def settle(
+    stack: automation.Stack,
+    *,
+    identify: Identify,
+    managers: Managers,
+    report: Callable[[str], None],
+    until_gone: bool,
+) -> None:
     """Makes the state say what a killed run has left; does nothing after a run that ended by itself.
 
     `until_gone` waits for what that run was deleting: `up` makes it anew, `destroy` deletes it again. It may be killed,
@@ -42,6 +54,7 @@ def settle(stack: automation.Stack, *, identify: Identify, report: Callable[[str
     if not unsettled(before):
         return
     noted, urns = note(before, identify)
+    noted = owned(noted, managers(noted, unowned(noted, urns)))
     report(f"The last run was interrupted; looking at {len(unsettled(before))} things that it had under way.")
     stack.import_stack(automation.Deployment(version=exported.version, deployment=noted))
     deadline = time.monotonic() + PATIENCE_S
@@ -95,6 +108,26 @@ def note(deployment: Deployment, identify: Identify) -> tuple[Deployment, set[st
                 one["initErrors"] = [UNKNOWN]
                 urns.add(urn)
     return noted, urns
+
+
+def unowned(deployment: Deployment, urns: Collection[str]) -> list[Resource]:
+    """The Kubernetes objects among `urns` of which the state does not know who owns their fields."""
+    return [
+        one
+        for one in deployment.get("resources") or ()
+        if one["urn"] in urns and _in_kubernetes(one) and not one.get("delete") and MANAGER not in one["outputs"]
+    ]
+
+
+def owned(deployment: Deployment, managers: Mapping[str, str]) -> Deployment:
+    """A deployment that knows these field managers, by URN."""
+    resources = [
+        {**one, "outputs": {**one["outputs"], MANAGER: managers[one["urn"]]}}
+        if one["urn"] in managers and not one.get("delete")
+        else one
+        for one in deployment.get("resources") or ()
+    ]
+    return {**deployment, "resources": resources}
 
 
 def unready(deployment: Deployment, urns: Collection[str]) -> Deployment:

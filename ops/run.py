@@ -4,20 +4,22 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation
 from rich.console import Console
 
 from infra.errors import UserError
 from localcloud import tools
 from ops import audit, interrupted, journal
+from ops.cluster import access_of, connected
 from ops.engine import pulumi_root
-from ops.identify import Account, identify
+from ops.identify import Account, field_managers, identify
 from ops.paths import local_root
 from ops.program import Program
 from ops.progress import Tracker
@@ -142,13 +144,36 @@ def _settle(run: Session, *, until_gone: bool) -> None:
         interrupted.settle(
             run.stack,
             identify=lambda resource, taken: identify(resource, Account(region, taken)),
+            # What is deleted next may be anybody's.
+            managers=_managers if until_gone else lambda *_: {},
             report=lambda line: run.tracker.console.print(line, highlight=False),
             until_gone=until_gone,
         )
 
     region = read_config(run.stack.name)[0]["aws:region"]
     with run.timed("look at what was interrupted"):
-        _engine(run, look)
+        try:
+            _engine(run, look)
+        except (BotoCoreError, ClientError) as error:
+            raise UserError(
+                f"AWS does not tell what the interrupted run made: {error}. "
+                "See to that, and type the same command again."
+            ) from None
+
+
+def _managers(deployment: interrupted.Deployment, objects: Collection[interrupted.Resource]) -> Mapping[str, str]:
+    """Who owns the fields of objects that an interrupted run made; UserError when the cluster does not answer."""
+    access = access_of(deployment["resources"]) if objects else None
+    if access is None:
+        return {}
+    try:
+        with connected(access) as api:
+            return field_managers(objects, api)
+    except OSError as error:
+        raise UserError(
+            f"The cluster does not answer ({error}), so what the interrupted run made in it cannot be told: "
+            "see that it runs, and type the same command again."
+        ) from None
 
 
 def _engine(run: Session, call: Callable[[], Any]) -> Any:
@@ -166,7 +191,8 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
 
 def _reason(output: str) -> str:
     """Why the engine failed, from its output: its own words where it says any."""
-    told = [line.partition("error: ")[2] for line in output.splitlines() if "error: " in line]
+    # What it lists below a line of its own is indented.
+    told = [one.strip() for one in re.findall(r"error: (.*(?:\n[ \t]+\S.*)*)", output)]
     ended = re.search(r"^ code: -(\d+)$", output, re.MULTILINE)
     if ended and not told:
         return f"The engine was ended by signal {ended[1]}: type the same command again, and it goes on from there."

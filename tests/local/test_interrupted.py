@@ -1,5 +1,6 @@
 """Runs that are cut short: the same command again brings the stack to its end, nothing twice and nothing left over."""
 
+import json
 import os
 import random
 import signal
@@ -19,11 +20,19 @@ from tests.local.throttle import throttled
 
 Victim = Literal["engine", "program", "kube-apiserver"]
 
-# Seconds after the run has begun its first step. On the sample a run takes 10 to 20.
-LONGEST = 9.0
+# Seconds after the run has begun its first step, at most; on the sample a whole one takes 10 to 20.
+LONGEST = 6.0
 SEED = 7
-UP: tuple[Victim, ...] = ("engine", "program", "kube-apiserver", "program", "engine", "program")
-DESTROY: tuple[Victim, ...] = ("program", "kube-apiserver", "engine", "program")
+VICTIMS: tuple[Victim, ...] = ("engine", "program", "kube-apiserver")
+TIMES = 10
+
+# What may be made a second time: settings of something else, which are written over.
+MADE_AGAIN = (
+    "aws:s3/bucket",
+    "aws:ecr/lifecyclePolicy",
+    "aws:iam/rolePolicyAttachment",
+    "aws:ec2/defaultSecurityGroup",
+)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +72,24 @@ def left_running(checkout: Checkout) -> list[str]:
     return found
 
 
-def cut(checkout: Checkout, command: str, victim: Victim, delay: float) -> None:
-    """Begins a command and kills the victim `delay` seconds after the first step; a run that is through is let be."""
+def cut_again_and_again(checkout: Checkout, command: str, opposite: str, seed: int) -> None:
+    """Kills ten runs of a command at a moment each; where one was through by then, its opposite makes work for more."""
+    moments = random.Random(seed)
+    hits = through = 0
+    while hits < TIMES:
+        if cut(checkout, command, VICTIMS[hits % len(VICTIMS)], moments.uniform(0, LONGEST)):
+            hits += 1
+        else:
+            through += 1
+            assert through < TIMES
+            checkout.must(opposite)
+
+
+def cut(checkout: Checkout, command: str, victim: Victim, delay: float) -> bool:
+    """Begins a command and kills the victim `delay` seconds after the first step, unless the run is through by then.
+
+    Returns whether it was not.
+    """
     journal = checkout.state_file.with_suffix(".journal")
     before = journal.stat().st_mtime_ns if journal.exists() else 0
     run = checkout.start(command)
@@ -73,21 +98,42 @@ def cut(checkout: Checkout, command: str, victim: Victim, delay: float) -> None:
         "the run begins",
     )
     time.sleep(delay)
+    engines = [pid for pid, line in children(run.pid).items() if "/bin/pulumi " in line]
     match victim:
         case "program":
             run.kill()
         case "engine":
-            for pid, line in children(run.pid).items():
-                if " up " in line or " destroy " in line:
-                    os.kill(pid, signal.SIGKILL)
+            for pid in engines:
+                os.kill(pid, signal.SIGKILL)
         case "kube-apiserver":
             checkout.cluster().kill("kube-apiserver")
-    out, err = run.communicate(timeout=300)
+    out, err = run.communicate(timeout=120)
     assert "Traceback" not in out + err
     if run.returncode == 1:
         assert err.startswith("error: "), err
     until(lambda: not left_running(checkout), "what the run had started ends")
     checkout.resources()
+    return bool(engines)
+
+
+def forget_creates(checkout: Checkout) -> set[str]:
+    """Writes a state in which every create had its effect but nobody heard of it; returns the URNs."""
+    state = json.loads(checkout.state_file.read_text())
+    latest = state["checkpoint"]["latest"]
+    of_the_state = ("pulumi:providers:", "random:")
+    forgotten = [one for one in latest["resources"] if one["custom"] and not one["type"].startswith(of_the_state)]
+    urns = {one["urn"] for one in forgotten}
+    for one in latest["resources"]:
+        # In truth nothing is begun before what it depends on is known to be there, which the engine wants to see.
+        one.pop("dependencies", None)
+        one.pop("propertyDependencies", None)
+    latest["resources"] = [one for one in latest["resources"] if one["urn"] not in urns]
+    latest["pending_operations"] = [
+        {"type": "creating", "resource": {key: value for key, value in one.items() if key not in ("id", "outputs")}}
+        for one in forgotten
+    ]
+    checkout.state_file.write_text(json.dumps(state))
+    return urns
 
 
 def test_a_cloud_that_throttles_and_webhooks_that_answer_late_do_no_harm(checkout: Checkout, empty: set[str]) -> None:
@@ -110,9 +156,7 @@ def test_a_cloud_that_throttles_and_webhooks_that_answer_late_do_no_harm(checkou
 def test_a_destroy_that_is_killed_again_and_again_leaves_nothing_in_the_end(
     checkout: Checkout, empty: set[str]
 ) -> None:
-    moments = random.Random(SEED)
-    for victim in DESTROY:
-        cut(checkout, "destroy", victim, moments.uniform(0, LONGEST))
+    cut_again_and_again(checkout, "destroy", "up", SEED)
     checkout.must("destroy")
     assert world(checkout) ^ empty == set()
     assert checkout.resources() == {}
@@ -120,9 +164,7 @@ def test_a_destroy_that_is_killed_again_and_again_leaves_nothing_in_the_end(
 
 
 def test_an_up_that_is_killed_again_and_again_comes_up_in_the_end(checkout: Checkout, empty: set[str]) -> None:
-    moments = random.Random(SEED + 1)
-    for victim in UP:
-        cut(checkout, "up", victim, moments.uniform(0, LONGEST))
+    cut_again_and_again(checkout, "up", "destroy", SEED + 1)
     checkout.must("up")
     assert not unavailable(checkout.cluster())
     assert changes(checkout.must("preview")).keys() == {"unchanged"}
@@ -130,6 +172,20 @@ def test_an_up_that_is_killed_again_and_again_comes_up_in_the_end(checkout: Chec
     # A VPC comes with a route table of its own, and a cluster with a security group.
     made = {one for one in cloud(checkout) - empty if not one.startswith(("security group", "route table"))}
     assert {one for one in made if one.rsplit(" ", 1)[1] not in ids} == set()
+
+
+def test_what_was_made_by_a_run_that_was_killed_before_it_knew_is_taken_over(
+    checkout: Checkout, empty: set[str]
+) -> None:
+    before, there = checkout.resources(), world(checkout)
+    forgotten = forget_creates(checkout)
+    output = checkout.must("up")
+    assert f"looking at {len(forgotten)} things" in output
+    assert world(checkout) ^ there == set()
+    after = checkout.resources()
+    again = {before[urn]["type"] for urn in forgotten if after[urn].get("id") != before[urn]["id"]}
+    assert {one for one in again if not one.startswith(MADE_AGAIN)} == set()
+    assert changes(checkout.must("preview")).keys() == {"unchanged"}
 
 
 def test_nothing_is_left_after_all_that(checkout: Checkout, empty: set[str]) -> None:

@@ -1,11 +1,15 @@
 """What a killed run leaves in the state, made good: nothing forgotten that exists, nothing kept that need not be."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
-from ops.identify import Account, identify
-from ops.interrupted import UNKNOWN, UNREADY, note, terminating, unready, unsettled
+from ops.cluster import Access, access_of
+from ops.identify import Account, field_managers, identify
+from ops.interrupted import UNKNOWN, UNREADY, note, owned, terminating, unowned, unready, unsettled
 
 PREFIX = "urn:pulumi:local::kubeflow::kubeflow:infra:Kubeflow$"
 
@@ -87,6 +91,52 @@ def test_what_kubernetes_is_deleting_is_told_apart() -> None:
     assert terminating({"resources": [going, DEPLOYMENT]}, set()) == set()
 
 
+def test_objects_of_an_interrupted_create_keep_their_field_manager() -> None:
+    made = {**DEPLOYMENT, "outputs": {}}
+    known = {**DEPLOYMENT, "urn": "other", "outputs": {"__fieldManager": "pulumi-kubernetes-0a"}}
+    bucket = {**BUCKET, "outputs": {}}
+    state = {"resources": [made, known, bucket, {**made, "delete": True}]}
+    assert unowned(state, {one["urn"] for one in state["resources"]}) == [made]
+    assert unowned(state, set()) == []
+    first, *others = owned(state, {made["urn"]: "pulumi-kubernetes-1b"})["resources"]
+    assert first == {**made, "outputs": {"__fieldManager": "pulumi-kubernetes-1b"}}
+    assert others == state["resources"][1:]
+
+
+class Managed:
+    """A cluster in which a controller has written to an object that a provider made and another one patched."""
+
+    MANAGERS = (("controller", "Update"), ("pulumi-kubernetes-patch", "Apply"), ("pulumi-kubernetes-1b", "Update"))
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        if (api_version, kind, namespace, name) != ("v1", "ConfigMap", "apps", "there"):
+            return None
+        fields = [{"manager": manager, "operation": operation} for manager, operation in self.MANAGERS]
+        return {"metadata": {"managedFields": fields}}
+
+
+def test_the_field_manager_is_the_one_that_made_the_object() -> None:
+    resources = [
+        {
+            "urn": name,
+            "inputs": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "apps"}},
+        }
+        for name in ("there", "gone")
+    ]
+    assert field_managers(resources, Managed()) == {"there": "pulumi-kubernetes-1b"}
+
+
+def test_a_cluster_is_reached_as_its_provider_reaches_it() -> None:
+    def provider(**more: Any) -> dict[str, Any]:
+        return {"type": "pulumi:providers:kubernetes", **more}
+
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"apiVersion: v1"'}
+    assert access_of([DEPLOYMENT]) is None
+    assert access_of([provider(inputs={"kubeconfig": secret})]) == Access("apiVersion: v1", None)
+    assert access_of([provider(inputs={"context": "dev"})]) == Access(None, "dev")
+    assert access_of([provider(inputs={"context": "dev"}), provider(delete=True)]) == Access(None, "dev")
+
+
 class NoCloud(Account):
     def client(self, service: str) -> Any:
         raise AssertionError(f"asked {service}")
@@ -98,6 +148,11 @@ class NoCloud(Account):
         ("aws:s3/bucket:Bucket", {"bucket": "artifacts-1a2b3c4"}, "artifacts-1a2b3c4"),
         ("aws:iam/rolePolicy:RolePolicy", {"role": "runner", "name": "s3"}, "runner:s3"),
         ("aws:eks/addon:Addon", {"clusterName": "c", "addonName": "vpc-cni"}, "c:vpc-cni"),
+        (
+            "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
+            {"clusterName": "c", "principalArn": "arn:aws:iam::1:role/r", "policyArn": "arn:aws:eks::aws:p/A"},
+            "c#arn:aws:iam::1:role/r#arn:aws:eks::aws:p/A",
+        ),
         # What terraform-provider-aws gives to a default route.
         (
             "aws:ec2/route:Route",
@@ -117,39 +172,67 @@ def test_ids_follow_from_inputs(kind: str, inputs: dict[str, Any], expected: str
 
 
 class Tagged(Account):
-    """EC2 with three subnets, of which two have the same tags."""
-
-    TAGS = (
-        ("subnet-a", {"Name": "private-a", "stack": "dev"}),
-        ("subnet-b", {"Name": "private-b", "stack": "dev"}),
-        ("subnet-c", {"Name": "private-b", "stack": "dev"}),
-    )
+    """An account in moto."""
 
     def client(self, service: str) -> Any:
-        assert service == "ec2"
-        return self
+        return boto3.client(  # type: ignore[call-overload]
+            service, self.region, aws_access_key_id="testing", aws_secret_access_key="testing"
+        )
 
-    def get_paginator(self, name: str) -> Any:
-        assert name == "describe_tags"
-        return self
 
-    def paginate(self, Filters: list[dict[str, Any]]) -> list[Any]:  # noqa: N803
-        wanted = {one["Name"]: one["Values"][0] for one in Filters}
-        assert wanted["resource-type"] == "subnet"
-        found = [{"ResourceId": id_} for id_, tags in self.TAGS if tags.get(wanted["key"]) == wanted["value"]]
-        return [{"Tags": found[:1]}, {"Tags": found[1:]}]
+@pytest.fixture
+def ids() -> Iterator[dict[str, str]]:
+    """Subnets and what else EC2 numbers, by name, of which two subnets have the same tags and one is deleted."""
+    with mock_aws():
+        ec2 = Tagged("us-west-2", frozenset()).client("ec2")
+
+        def tags(kind: str, name: str) -> list[dict[str, Any]]:
+            both = [{"Key": "stack", "Value": "dev"}, {"Key": "Name", "Value": name}]
+            return [{"ResourceType": kind, "Tags": both}]
+
+        made = {
+            "vpc": ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=tags("vpc", "vpc"))["Vpc"]["VpcId"],
+            "eip": ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", "eip"))["AllocationId"],
+        }
+        for number, name in enumerate(["private-a", "private-b", "private-b", "private-c"]):
+            block = f"10.0.{number}.0/24"
+            specified = tags("subnet", name)
+            subnet = ec2.create_subnet(VpcId=made["vpc"], CidrBlock=block, TagSpecifications=specified)["Subnet"]
+            made[f"{number}"] = subnet["SubnetId"]
+        ec2.delete_subnet(SubnetId=made["3"])
+        again = ec2.create_subnet(
+            VpcId=made["vpc"], CidrBlock="10.0.3.0/24", TagSpecifications=tags("subnet", "private-c")
+        )
+        made["again"] = again["Subnet"]["SubnetId"]
+        gateways = [
+            ec2.create_nat_gateway(SubnetId=made["0"], TagSpecifications=tags("natgateway", "nat"))["NatGateway"]
+            for _ in range(2)
+        ]
+        ec2.delete_nat_gateway(NatGatewayId=gateways[0]["NatGatewayId"])
+        yield {**made, "nat": gateways[1]["NatGatewayId"]}
 
 
 @pytest.mark.parametrize(
-    ("name", "taken", "expected"),
+    ("kind", "name", "taken", "expected"),
     [
-        ("private-a", [], "subnet-a"),
-        ("private-a", ["subnet-a"], None),
-        ("private-b", [], None),
-        ("private-b", ["subnet-c"], "subnet-b"),
-        ("nobody", [], None),
+        ("subnet:Subnet", "private-a", [], "0"),
+        ("subnet:Subnet", "private-a", ["0"], None),
+        ("subnet:Subnet", "private-b", [], None),
+        ("subnet:Subnet", "private-b", ["2"], "1"),
+        ("subnet:Subnet", "private-c", [], "again"),
+        ("subnet:Subnet", "nobody", [], None),
+        ("vpc:Vpc", "vpc", [], "vpc"),
+        ("eip:Eip", "eip", [], "eip"),
+        ("natGateway:NatGateway", "nat", [], "nat"),
     ],
 )
-def test_what_aws_numbers_is_found_by_all_its_tags(name: str, taken: list[str], expected: str | None) -> None:
-    about = {"type": "aws:ec2/subnet:Subnet", "inputs": {"tags": {"stack": "dev", "Name": name}}}
-    assert identify(about, Tagged("us-west-2", frozenset(taken))) == expected
+def test_what_aws_numbers_is_found_by_all_its_tags(
+    ids: dict[str, str], kind: str, name: str, taken: list[str], expected: str | None
+) -> None:
+    about = {"type": f"aws:ec2/{kind}", "inputs": {"tags": {"stack": "dev", "Name": name}}}
+    account = Tagged("us-west-2", frozenset(ids[one] for one in taken))
+    assert identify(about, account) == (ids[expected] if expected else None)
+
+
+def test_what_has_no_tags_is_not_taken_for_the_only_one_there_is(ids: dict[str, str]) -> None:
+    assert identify({"type": "aws:ec2/vpc:Vpc", "inputs": {}}, Tagged("eu-west-1", frozenset())) is None
