@@ -342,17 +342,25 @@ def kubernetes_provider(
     )
 
 
-def default_storage_class(name: str, opts: pulumi.ResourceOptions) -> kubernetes.storage.v1.StorageClass:
-    """Encrypted gp3 volumes in the zone of the pod that wants them; EKS has had no default class since 1.30."""
-    return kubernetes.storage.v1.StorageClass(
+def default_storage_class(name: str, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
+    """Encrypted gp3 volumes in the zone of the pod that wants them; EKS has had no default class since 1.30.
+
+    A plain resource, as all other objects are: for its typed class the SDK imports the whole core API, half a second.
+    """
+    return pulumi.CustomResource(
+        "kubernetes:storage.k8s.io/v1:StorageClass",
         name,
-        metadata={"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-        provisioner="ebs.csi.aws.com",
-        parameters={"type": "gp3", "encrypted": "true"},
-        volume_binding_mode="WaitForFirstConsumer",
-        allow_volume_expansion=True,
-        reclaim_policy="Delete",
-        opts=opts,
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+            "provisioner": "ebs.csi.aws.com",
+            "parameters": {"type": "gp3", "encrypted": "true"},
+            "volumeBindingMode": "WaitForFirstConsumer",
+            "allowVolumeExpansion": True,
+            "reclaimPolicy": "Delete",
+        },
+        opts,
     )
 
 

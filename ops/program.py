@@ -19,8 +19,6 @@ _IMPORTS = (
     "infra.kubeflow.platform",
     "pulumi_aws.cloudwatch",
     "pulumi_aws.s3",
-    "pulumi_kubernetes.core.v1",
-    "pulumi_kubernetes.storage.v1",
 )
 
 
