@@ -213,6 +213,8 @@ def test_unzip_finds_the_csv_among_other_things(tmp_path: Path) -> None:
         (_zip(), "holds no CSV: nothing; a zip with one CSV is needed."),
         (_zip(**{"a.csv": "x", "b.csv": "y"}), "holds more than one CSV: a.csv, b.csv; a zip with one CSV is needed."),
     ],
+    # A zip has the time in it, and a test's name must be the same in every process.
+    ids=["nothing", "text", "half a zip", "no CSV", "an empty zip", "two CSVs"],
 )
 def test_unzip_names_what_is_wrong_with_a_zip(content: bytes, words: str, tmp_path: Path) -> None:
     sentence = _problem(lambda: _unzip(content, tmp_path))
