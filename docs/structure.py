@@ -88,7 +88,7 @@ def _is_component(node: ast.ClassDef) -> bool:
 
 
 def _resources(path: str) -> Iterator[str]:
-    """The classes of provider packages that a module calls, once each: `Vpc` of `ec2.Vpc(…)`."""
+    """The resources that a module makes, once each: `Vpc` of `ec2.Vpc(…)`, or of a plain resource's type `…:Vpc`."""
     tree = parsed(path)
     packages = set()
     for node in tree.body:
@@ -103,11 +103,14 @@ def _resources(path: str) -> Iterator[str]:
         first = called
         while isinstance(first, ast.Attribute):
             first = first.value
-        if not (isinstance(called, ast.Attribute) and isinstance(first, ast.Name) and first.id in packages):
+        if not (isinstance(called, ast.Attribute) and isinstance(first, ast.Name)):
             continue
-        if called.attr[0].isupper() and not called.attr.endswith("Args") and called.attr not in seen:
-            seen.add(called.attr)
-            yield called.attr
+        name = called.attr if first.id in packages else ""
+        if called.attr == "CustomResource" and call.args and isinstance(call.args[0], ast.Constant):
+            name = str(call.args[0].value).rsplit(":", 1)[-1]
+        if name and name[0].isupper() and not name.endswith("Args") and name not in seen:
+            seen.add(name)
+            yield name
 
 
 def _flow(program: ast.Module, makers: dict[str, str]) -> dict[str, Given]:
