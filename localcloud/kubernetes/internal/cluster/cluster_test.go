@@ -98,13 +98,18 @@ func TestAWatchThatExpiresIsTakenUpAgain(t *testing.T) {
 	}
 }
 
-func TestAWatchOfWhatHasNotChangedForLongGoesOnAfterARestart(t *testing.T) {
-	api := fakeapi.Start(t)
-	client := connect(t, api.Kubeconfig(t))
+// settings stores a ConfigMap, and gives its path, itself as a target and its version.
+func settings(api *fakeapi.Server) (string, Target, string) {
 	path := "/api/v1/namespaces/default/configmaps/a"
 	api.Put(path, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "a"}})
 	target := Target{GVK: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: "configmaps", Namespaced: true, Namespace: "default", Name: "a"}
-	version := api.Object(path)["metadata"].(object)["resourceVersion"].(string)
+	return path, target, api.Object(path)["metadata"].(object)["resourceVersion"].(string)
+}
+
+func TestAWatchOfWhatHasNotChangedForLongGoesOnAfterARestart(t *testing.T) {
+	api := fakeapi.Start(t)
+	client := connect(t, api.Kubeconfig(t))
+	path, target, version := settings(api)
 	api.Expire()
 	go func() {
 		for len(api.Requests("watch=true")) < 2 || api.Watchers() == 0 {
@@ -126,10 +131,7 @@ func TestAWatchOfWhatHasNotChangedForLongGoesOnAfterARestart(t *testing.T) {
 func TestAWatchEndsWithItsContextAndTellsOfTheEnd(t *testing.T) {
 	api := fakeapi.Start(t)
 	client := connect(t, api.Kubeconfig(t))
-	path := "/api/v1/namespaces/default/configmaps/a"
-	api.Put(path, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "a"}})
-	target := Target{GVK: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: "configmaps", Namespaced: true, Namespace: "default", Name: "a"}
-	version := api.Object(path)["metadata"].(object)["resourceVersion"].(string)
+	path, target, version := settings(api)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := client.Follow(ctx, target, version, Identity, func(map[string]any) (bool, error) { return false, nil }); !errors.Is(err, context.DeadlineExceeded) {
@@ -155,10 +157,7 @@ func TestAWatchDoesNotOutliveItsServerForLong(t *testing.T) {
 	api := fakeapi.Start(t)
 	client := connect(t, api.Kubeconfig(t))
 	client.silence = 100 * time.Millisecond
-	path := "/api/v1/namespaces/default/configmaps/a"
-	api.Put(path, object{"apiVersion": "v1", "kind": "ConfigMap", "metadata": object{"name": "a"}})
-	target := Target{GVK: schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, Resource: "configmaps", Namespaced: true, Namespace: "default", Name: "a"}
-	version := api.Object(path)["metadata"].(object)["resourceVersion"].(string)
+	_, target, version := settings(api)
 	go func() {
 		for api.Watchers() == 0 {
 			time.Sleep(time.Millisecond)
