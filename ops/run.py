@@ -17,7 +17,6 @@ from rich.console import Console
 from infra.errors import UserError
 from localcloud import tools
 from ops import audit, interrupted, journal
-from ops.cluster import access_of, connected
 from ops.engine import pulumi_root
 from ops.identify import Account, field_managers, identify
 from ops.paths import local_root
@@ -163,7 +162,11 @@ def _settle(run: Session, *, until_gone: bool) -> None:
 
 def _managers(deployment: interrupted.Deployment, objects: Collection[interrupted.Resource]) -> Mapping[str, str]:
     """Who owns the fields of objects that an interrupted run made; UserError when the cluster does not answer."""
-    access = access_of(deployment["resources"]) if objects else None
+    if not objects:
+        return {}
+    from ops.cluster import access_of, connected  # half a second of imports, which no other run needs
+
+    access = access_of(deployment["resources"])
     if access is None:
         return {}
     try:

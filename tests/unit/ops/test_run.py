@@ -1,0 +1,29 @@
+"""Why an engine failed, out of what it printed."""
+
+import pytest
+
+from ops.run import _reason
+
+LISTED = """
+ code: 1
+ stdout:
+ stderr: error: 2 errors occurred:
+    1) the state has errors
+    2) importing it could be dangerous
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (" code: 255\n stderr: error: no stack named 'dev' found\n", "no stack named 'dev' found"),
+        (LISTED, "2 errors occurred:\n    1) the state has errors\n    2) importing it could be dangerous"),
+        (
+            " code: -9\n stderr: \n",
+            "The engine was ended by signal 9: type the same command again, and it goes on from there.",
+        ),
+        ("  it said something else \n", "it said something else"),
+    ],
+)
+def test_the_reason_is_in_the_engines_own_words(output: str, reason: str) -> None:
+    assert _reason(output) == reason
