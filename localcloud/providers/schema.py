@@ -17,6 +17,7 @@ from localcloud.providers.values import UNKNOWN, Properties
 
 _GETTER = re.compile(r'@pulumi\.getter(?:\(name="(\w+)"\))?\n    def (\w+)\(self\) -> (.+):\n')
 _WRAPPER = re.compile(r"(?:pulumi\.Input|Optional)\[(.*)\]", re.DOTALL)
+_END = re.compile(r"^(?:class |@pulumi\.|if not MYPY)", re.MULTILINE)
 _SCALARS = {
     "_builtins.str": "string",
     "_builtins.int": "integer",
@@ -157,11 +158,12 @@ def _nested_source(folder: Path) -> str:
 
 
 def _fields(folder: Path, source: str, class_name: str, *, nested: bool = True) -> dict[str, Type]:
-    start = re.search(rf"^class {class_name}\b", source, re.MULTILINE)
-    if start is None:
+    # The files have megabytes: to look for the line by a pattern takes longer than all the rest of a preview here.
+    start = max(source.find(f"\nclass {class_name}{mark}") for mark in ":(")
+    if start < 0:
         return {}
-    end = re.compile(r"^(?:class |@pulumi\.|if not MYPY)", re.MULTILINE).search(source, start.end())
-    body = source[start.start() : end.start() if end else len(source)]
+    end = _END.search(source, start + 1 + len(class_name))
+    body = source[start : end.start() if end else len(source)]
     return {
         wire or name: _type(folder, annotation) if nested else Type(kind="any")
         for wire, name, annotation in _GETTER.findall(body)
