@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from infra import garbage
 from infra.errors import UserError
 
 # Each in a module of its own, imported when it is called: together they import half of AWS.
@@ -40,6 +41,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    garbage.search_rarely()
     try:
         main()
     except UserError as error:

@@ -1,14 +1,14 @@
 """The Pulumi program, `__main__.py`, as the Automation API runs it: in this process, as it stands."""
 
 import asyncio
-import gc
 import importlib
 import runpy
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, cast
 
 import pulumi
-from pulumi.runtime import rpc
+from pulumi.runtime import resource, rpc
+from pulumi.runtime.proto import source_pb2
 
 from ops.paths import PROJECT_ROOT
 
@@ -30,11 +30,11 @@ class Program:
         self._preloading: Future[None] | None = None
 
     async def __call__(self) -> None:
-        # What a program makes lives until it ends: looking through it for garbage is a fifth of its work.
-        gc.set_threshold(200_000, 50, 50)
         # The SDK reports each resource four times to the engine's debug log, which is not kept here, and registers
         # nothing while it waits for the answers.
         pulumi.log.debug = _unsaid
+        # It sends the 20 callers of each registration, and their lines of source, which nothing asks for.
+        resource._get_stack_trace = source_pb2.StackTrace
         # It looks through every field for values that are still to come, a third of its time: a release has 100,000.
         rpc.serialize_property = cast("Any", _serialized)
         if self._preloading is not None:
@@ -74,13 +74,13 @@ def _preload() -> None:
 _serialize = rpc.serialize_property
 
 
-async def _serialized(value: Any, deps: Any, key: Any, resource: Any = None, *rest: Any, **options: Any) -> Any:
+async def _serialized(value: Any, deps: Any, key: Any, of: Any = None, *rest: Any, **options: Any) -> Any:
     """What the SDK sends for a value; that of an object which is known in full is what it would come out as."""
     from infra.kubeflow.platform import Known  # only here, so that what needs no program does without its imports
 
-    if isinstance(resource, Known):
+    if isinstance(of, Known):
         return value
-    return await _serialize(value, deps, key, resource, *rest, **options)
+    return await _serialize(value, deps, key, of, *rest, **options)
 
 
 def _unsaid(*_: object, **__: object) -> None:

@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module
 
+from infra import garbage
 from infra.errors import UserError
 
 NAMES = ("aws", "eks", "random")
@@ -21,4 +22,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    garbage.search_rarely()
     sys.exit(main(sys.argv[1:]))
