@@ -88,7 +88,9 @@ def _is_component(node: ast.ClassDef) -> bool:
 
 
 def _resources(path: str) -> Iterator[str]:
-    """The resources that a module makes, once each: `Vpc` of `ec2.Vpc(…)`, or of a plain resource's type `…:Vpc`."""
+    """The resources that a module makes, once each: `Vpc` of `ec2.Vpc(…)`, of a class of its own that is one, or of a
+    plain resource's type `…:Vpc`.
+    """
     tree = parsed(path)
     packages = set()
     for node in tree.body:
@@ -97,17 +99,27 @@ def _resources(path: str) -> Iterator[str]:
         packages |= {
             name.asname or name.name for name in names if f"{source}.{name.name}".strip(".").startswith("pulumi_")
         }
+    own = {
+        node.name: base.attr
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Attribute) and isinstance(base.value, ast.Name) and base.value.id in packages
+    }
     seen = set()
     for call in sorted((n for n in ast.walk(tree) if isinstance(n, ast.Call)), key=lambda n: n.lineno):
         called = call.func
         first = called
         while isinstance(first, ast.Attribute):
             first = first.value
-        if not (isinstance(called, ast.Attribute) and isinstance(first, ast.Name)):
+        if not isinstance(first, ast.Name):
             continue
-        name = called.attr if first.id in packages else ""
-        if called.attr == "CustomResource" and call.args and isinstance(call.args[0], ast.Constant):
-            name = str(call.args[0].value).rsplit(":", 1)[-1]
+        if isinstance(called, ast.Attribute):
+            name = called.attr if first.id in packages else ""
+            if called.attr == "CustomResource" and call.args and isinstance(call.args[0], ast.Constant):
+                name = str(call.args[0].value).rsplit(":", 1)[-1]
+        else:
+            name = own.get(first.id, "")
         if name and name[0].isupper() and not name.endswith("Args") and name not in seen:
             seen.add(name)
             yield name

@@ -4,11 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-import pulumi_eks
 from pulumi_aws import ec2, eks
 
 from infra.errors import UserError
 from localcloud.eks.inputs import REFUSED_NODES, Inputs, refuse
+
+
+class Given(pulumi.ComponentResource):
+    """A component of this package that a program hands in, of which a node group reads the core, as it comes.
+
+    The SDK's class would type it, which imports the core API of Kubernetes: half a second of every run.
+    """
+
+    core: pulumi.Output[Any]
+
+    def __init__(self, type_: str, name: str, opts: pulumi.ResourceOptions) -> None:
+        super().__init__(type_, name, {"core": None}, opts)
 
 
 class ManagedNodeGroup(pulumi.ComponentResource):
@@ -83,7 +94,7 @@ def _core(cluster: Any) -> pulumi.Output[Any]:
     """The core of the cluster given: the component itself, or its `core` output."""
 
     def core(known: Any) -> Any:
-        return known.core if isinstance(known, pulumi_eks.Cluster) else known
+        return known.core if isinstance(known, Given) else known
 
     return pulumi.Output.from_input(cluster).apply(core)
 

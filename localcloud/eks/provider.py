@@ -10,19 +10,28 @@ from typing import Any
 
 import grpc
 import pulumi
-import pulumi_eks  # noqa: F401 (registers the package's types, so that references to them can be read)
 from pulumi.provider.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from infra.errors import UserError
 from localcloud.eks.cluster import Cluster
-from localcloud.eks.nodes import ManagedNodeGroup
+from localcloud.eks.nodes import Given, ManagedNodeGroup
 from localcloud.providers.schema import checked, resource_schema
 from localcloud.providers.server import CHANNEL_OPTIONS, StandIn
 from localcloud.providers.values import decode
 
 COMPONENTS: Mapping[str, Any] = {"eks:index:Cluster": Cluster, "eks:index:ManagedNodeGroup": ManagedNodeGroup}
+
+
+class References(pulumi.runtime.ResourceModule):
+    """How references to this package's components are read."""
+
+    def version(self) -> None:
+        """Whatever the reference says."""
+
+    def construct(self, name: str, typ: str, urn: str) -> pulumi.Resource:
+        return Given(typ, name, pulumi.ResourceOptions(urn=urn))
 
 
 class EksProvider(Provider):
@@ -77,4 +86,7 @@ async def _serve() -> None:
 
 def serve_provider() -> None:
     """Serve until SIGTERM."""
+    # The SDK would report each resource four times to the engine's debug log, and wait for the answers.
+    pulumi.log.debug = lambda *_, **__: None
+    pulumi.runtime.register_resource_module("eks", "index", References())
     asyncio.run(_serve())
