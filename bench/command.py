@@ -16,7 +16,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bench import growth, stages
+from bench import stages
+from infra import garbage
 from localcloud import laptop
 from ops import journal, run
 from ops.engine import pulumi_root
@@ -44,6 +45,8 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
 
     def keeping(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
         assert chosen.folder is not None
+        if operation == "preview":
+            return journal.copied(chosen.folder)
         return nullcontext(UNSAFE) if unsafe else journal.serving(chosen.folder, written.append)
 
     console = Console(stderr=True)
@@ -73,6 +76,8 @@ def stages_command() -> None:
 @click.argument("sizes", type=int, nargs=-1)
 def grow_command(sizes: tuple[int, ...]) -> None:
     """Bring up platforms of plain objects, one after the other, on the control plane that runs."""
+    from bench import growth  # it imports the core API of Kubernetes, which no other command should be spared
+
     folder = local_dir() / "growth"
     folder.mkdir(parents=True, exist_ok=True)
     with laptop.running(local_root(), pods="instant", report=_aside) as ground, journal.serving(folder) as state:
@@ -99,4 +104,5 @@ def _tell(**result: Any) -> None:
 
 
 if __name__ == "__main__":
+    garbage.search_rarely()
     main()

@@ -100,7 +100,7 @@ def comment(stack: str, pods: run.Pods) -> tuple[str, Recorder]:
 def _recorded(stack: str, pods: run.Pods, console: Console) -> tuple[Recorder, Graph]:
     """A preview's steps, and the graph of what it would install."""
     judge = policies.load()
-    with run.session(stack, console=console, pods=pods, create=True) as session:
+    with run.session(stack, console=console, pods=pods, create=True, keeping=run.copied_from_files) as session:
         recorder = Recorder(console=console, expected=session.program.expected, judge=judge)
         session.tracker = recorder
         run.preview(session)

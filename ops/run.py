@@ -74,6 +74,11 @@ def kept_in_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
     return nullcontext({}) if chosen.folder is None else journal.serving(chosen.folder)
 
 
+def copied_from_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
+    """What a preview reads: a copy of state that is in files of our own; any other backend as it is."""
+    return nullcontext({}) if chosen.folder is None else journal.copied(chosen.folder)
+
+
 @contextmanager
 def session(
     name: str,

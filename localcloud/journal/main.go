@@ -1,8 +1,10 @@
 // Command journal keeps the state of stacks in the files of a folder, for one run of the engine on this machine.
 //
 //	journal FOLDER
+//	journal FOLDER COPY
 //
-// It listens on a free port of loopback, prints `http://127.0.0.1:PORT` on the first line and serves until SIGTERM. Then
+// With COPY, a folder that is empty, it puts the state there as it is now, for the engine's own file backend, and ends. Else
+// it listens on a free port of loopback, prints `http://127.0.0.1:PORT` on the first line and serves until SIGTERM. Then
 // it says in a line of JSON how often and how much it wrote. Clients show the token in JOURNAL_TOKEN.
 package main
 
@@ -30,12 +32,16 @@ func main() {
 
 func run() error {
 	token := os.Getenv("JOURNAL_TOKEN")
-	if len(os.Args) != 2 || token == "" {
-		return errors.New("usage: JOURNAL_TOKEN=… journal FOLDER")
+	copies := len(os.Args) == 3
+	if !copies && (len(os.Args) != 2 || token == "") {
+		return errors.New("usage: JOURNAL_TOKEN=… journal FOLDER, or journal FOLDER COPY")
 	}
 	state, err := store.Open(os.Args[1])
 	if err != nil {
 		return err
+	}
+	if copies {
+		return state.Copy(os.Args[2])
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

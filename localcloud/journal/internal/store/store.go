@@ -170,6 +170,28 @@ func (s *Store) Export(stack Stack) (apitype.UntypedDeployment, error) {
 	}, err
 }
 
+// Copy puts every stack into a folder that is empty, with what the journal of a killed or running update holds.
+func (s *Store) Copy(root string) error {
+	stacks, err := s.Stacks()
+	if err != nil {
+		return err
+	}
+	copied, err := Open(root)
+	if err != nil {
+		return err
+	}
+	for _, stack := range stacks {
+		state, err := s.Load(stack)
+		if err != nil {
+			return err
+		}
+		if err := copied.Create(stack, state.Deployment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Import replaces a stack's state.
 func (s *Store) Import(stack Stack, state apitype.TypedDeployment) error {
 	update, err := s.Begin(stack)

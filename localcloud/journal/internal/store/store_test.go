@@ -185,6 +185,28 @@ func TestAJournalThatWasMergedIsNotMergedAgain(t *testing.T) {
 	}
 }
 
+func TestACopyHoldsWhatAKilledUpdateDidAndLeavesTheJournal(t *testing.T) {
+	store := fresh(t)
+	appended(t, begun(t, store), created(1, "first"))
+	root := t.TempDir()
+	if err := store.Copy(root); err != nil {
+		t.Fatal(err)
+	}
+	copied, err := Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, copied); got != "first" {
+		t.Errorf("the copy holds %q", got)
+	}
+	if _, err := os.Stat(copied.journal(stack)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a journal was copied: %v", err)
+	}
+	if _, err := os.Stat(store.journal(stack)); err != nil {
+		t.Errorf("the journal is gone: %v", err)
+	}
+}
+
 func TestOneUpdateAtATime(t *testing.T) {
 	store := fresh(t)
 	update := begun(t, store)
