@@ -1,4 +1,4 @@
-"""The program's stages before it registers anything: render, slim, graph."""
+"""The program's stages before it registers anything: import, render, slim, graph."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
 from localcloud import tools
 from ops.paths import PROJECT_ROOT
+from ops.program import import_sdks
 from ops.stack import LOCAL_STACK
 
 _T = TypeVar("_T")
@@ -24,6 +25,7 @@ def measure(release: str = "26.03") -> dict[str, Any]:
 
     `render_first_s` parses the manifests, `render_s` finds them in the cache.
     """
+    _, import_s = _timed(import_sdks)
     source = resolve(release=release, path=None, stack=LOCAL_STACK, root=PROJECT_ROOT)
     kustomize = str(tools.ensure("kustomize")["kustomize"])
     with tempfile.TemporaryDirectory() as empty:
@@ -38,6 +40,7 @@ def measure(release: str = "26.03") -> dict[str, Any]:
         "levels": graph.stats["levels"],
         "bytes_rendered": slim.size(rendered),
         "bytes_sent": slim.size(objects),
+        "import_s": import_s,
         "render_first_s": first_s,
         "render_s": render_s,
         "slim_s": slim_s,

@@ -155,6 +155,7 @@ def _processes(life: Mapping[str, Any]) -> str:
 
 def _stages(stages: Mapping[str, Any]) -> str:
     rows = [
+        ["import the SDKs", f"{stages['import_s']:.2f}"],
         ["render and parse, the first time", f"{stages['render_first_s']:.2f}"],
         ["render, from the cache", f"{stages['render_s']:.2f}"],
         ["leave out what only readers need", f"{stages['slim_s']:.2f}"],

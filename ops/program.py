@@ -51,7 +51,7 @@ class Program:
         Whatever fails here fails in the program too, which says so.
         """
         background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="preload")
-        self._preloading = background.submit(_preload)
+        self._preloading = background.submit(import_sdks)
         background.shutdown(wait=False)
 
     def run(self) -> None:
@@ -65,7 +65,8 @@ class Program:
         return {} if loaded is None else {"kubeflow": len(loaded.graph.nodes) + 1}
 
 
-def _preload() -> None:
+def import_sdks() -> None:
+    """Imports what the program will."""
     for module in _IMPORTS:
         # Asking for something of it loads a module that waits for that.
         getattr(importlib.import_module(module), "__all__", None)
