@@ -47,12 +47,17 @@ class Cloud:
 
     def stack(self, name: str, program: Callable[[], None]) -> automation.Stack:
         pulumi_cli = tools.ensure("pulumi")["pulumi"]
+        folder = self.root / "workspaces" / name
+        folder.mkdir(parents=True, exist_ok=True)
         stack = automation.create_or_select_stack(
             stack_name=name,
             project_name="standins",
             program=program,
             opts=automation.LocalWorkspaceOptions(
-                env_vars=self.environment, pulumi_command=_command(pulumi_cli), pulumi_home=str(self.root / "pulumi")
+                work_dir=str(folder),
+                env_vars=self.environment,
+                pulumi_command=_command(pulumi_cli),
+                pulumi_home=str(self.root / "pulumi"),
             ),
         )
         stack.set_config("aws:region", automation.ConfigValue(REGION))

@@ -42,12 +42,14 @@ class Engine:
 
     def stack(self, name: str, declare: Declare, **settings: Any) -> automation.Stack:
         """A stack of what is declared with the options given, on a provider with these settings."""
+        folder = self.root / "workspaces" / name
+        folder.mkdir(parents=True, exist_ok=True)
         stack = automation.create_or_select_stack(
             stack_name=name,
             project_name="standin",
             program=program(declare, settings),
             opts=automation.LocalWorkspaceOptions(
-                env_vars=dict(self.environment), pulumi_home=str(self.root / "pulumi")
+                work_dir=str(folder), env_vars=dict(self.environment), pulumi_home=str(self.root / "pulumi")
             ),
         )
         self.stacks.append(stack)
