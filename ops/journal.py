@@ -50,8 +50,7 @@ def copied(folder: Path) -> Iterator[dict[str, str]]:
     once: a server gets each of them, too, a tenth of the engine's work in a preview.
     """
     with TemporaryDirectory(prefix="kubeflow-preview-") as copy:
-        if folder.is_dir():
-            done = subprocess.run([tools.ensure("journal")["journal"], folder, copy], stderr=subprocess.PIPE, text=True)
-            if done.returncode:
-                raise UserError(f"The state in {folder} cannot be read: {done.stderr.strip()}")
+        done = subprocess.run([tools.ensure("journal")["journal"], folder, copy], stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise UserError(f"The state in {folder} cannot be read: {done.stderr.strip().removeprefix('error: ')}")
         yield {"PULUMI_BACKEND_URL": Path(copy).as_uri()}
