@@ -15,6 +15,7 @@ from bench.lab import Lab, fresh
 from bench.stages import changed_copy
 from infra.kubeflow.graph import Graph
 from infra.kubeflow.load import load
+from infra.kubeflow.objects import Manifest
 from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
 from localcloud import tools
@@ -25,6 +26,9 @@ from ops.stack import LOCAL_STACK
 
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"
 MAIN, OTHER = "26.03", "1.10.2"
+
+ROUNDS = 3
+"""How often what is compared runs: a shared machine's speed changes by a third within minutes."""
 
 Say = Callable[[str], None]
 
@@ -56,15 +60,13 @@ def full(say: Say) -> dict[str, Any]:
         say(name)
         result["platforms"][name] = whole_life(path, say)
     order, objects = _graph(main), render(main)
-    say("up without checkpoints")
-    with fresh() as lab:
-        result["up_unsafe"] = up(lab, order, main, unsafe=True)
+    runs = compared(result["platforms"][MAIN], order, main, objects, say)
+    result["rounds_s"] = {name: [_seconds(run) for run in repeated] for name, repeated in runs.items()}
+    result["up_unsafe"], result["retry_loop"] = middle(runs.pop("up_unsafe")), middle(runs.pop("retry_loop"))
+    result["platforms"][MAIN] |= {name: middle(repeated) for name, repeated in runs.items()}
     say("up with realistic pods")
     with fresh("realistic") as lab:
         result["up_realistic"] = up(lab, order, main, pods="realistic")
-    say("retry loop")
-    with fresh() as lab:
-        result["retry_loop"] = retry.until_applied(lab.plane, objects)
     say("retry loop with realistic pods")
     with fresh("realistic") as lab:
         result["retry_loop_realistic"] = retry.until_applied(lab.plane, objects)
@@ -86,6 +88,33 @@ def whole_life(path: Path, say: Say) -> dict[str, Any]:
         say("  destroy")
         result["destroy"] = lab.command("run", "destroy")
     return result
+
+
+def compared(
+    life: Mapping[str, Any], order: Graph, path: Path, objects: list[Manifest], say: Say
+) -> dict[str, list[dict[str, Any]]]:
+    """What the ratios are made of, run ROUNDS times in turn; `life` has the first `up` and the first preview."""
+    runs: dict[str, list[dict[str, Any]]] = {"up": [life["up"]], "preview_noop": [life["preview_noop"]]}
+    for number in range(1, ROUNDS + 1):
+        say(f"{MAIN}, with and without checkpoints and by the retry loop, {number} of {ROUNDS}")
+        if number > 1:
+            with fresh() as lab:
+                runs["up"].append(up(lab, order, path))
+                runs["preview_noop"].append(lab.command("run", "preview", manifests=path))
+        with fresh() as lab:
+            runs.setdefault("up_unsafe", []).append(up(lab, order, path, unsafe=True))
+        with fresh() as lab:
+            runs.setdefault("retry_loop", []).append(retry.until_applied(lab.plane, objects))
+    return runs
+
+
+def middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The run whose time is the median of an odd number's."""
+    return sorted(runs, key=_seconds)[len(runs) // 2]
+
+
+def _seconds(run: Mapping[str, Any]) -> float:
+    return float(run["engine_s"] if "engine_s" in run else run["seconds"])
 
 
 def up(lab: Lab, order: Graph, path: Path, *, pods: Pods = "instant", unsafe: bool = False) -> dict[str, Any]:

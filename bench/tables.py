@@ -14,6 +14,12 @@ _OPERATION_WORDS = {
     "change": "`up`, one ConfigMap changed",
     "destroy": "`destroy`",
 }
+_ROUND_WORDS = {
+    "up": "`up`",
+    "preview_noop": "preview, nothing changed",
+    "up_unsafe": "`up` without checkpoints",
+    "retry_loop": "retry loop",
+}
 _PART_WORDS = {
     "start": "before the first object of the chain: program, AWS on moto",
     "hand_over": "between an object that is ready and the next being sent: engine, program, journal",
@@ -29,6 +35,7 @@ def tables(report: Mapping[str, Any], main: str) -> str:
     sections = (
         ("What an operation takes", _operations(report)),
         (f"Against the limits, {main}", _limits(figures)),
+        (f"What is compared, each of its runs, {main}", _rounds(report["rounds_s"])),
         (f"Against the retry loop, {main}", _loops(report, main)),
         (f"Where the time of `up` goes, {main}", _parts(report, main)),
         (f"Who needs what, {main}", _processes(life)),
@@ -39,7 +46,8 @@ def tables(report: Mapping[str, Any], main: str) -> str:
     about = report["machine"]
     first = (
         f"One run on {about['cores']} cores that it shared with others, load average at its start "
-        f"{report['load_average_at_start'][0]}. Seconds are of that machine; what counts is the ratios."
+        f"{report['load_average_at_start'][0]}. Seconds are of that machine; what counts is the ratios. "
+        "What they compare ran several times in turn, and the run in the middle is told."
     )
     last = "\n".join(f"Not compared: {line}." for line in report["not_compared"])
     return "\n\n".join([first, *(f"### {title}\n\n{table}" for title, table in sections), last])
@@ -102,6 +110,11 @@ def _limits(figures: Mapping[str, Any]) -> str:
         ["exponent of growth", figures["growth_exponent"], "", "", "1.15"],
     ]
     return _table(("", "this", "of that", "ratio", "at most"), rows)
+
+
+def _rounds(seconds: Mapping[str, list[float]]) -> str:
+    rows = [[_ROUND_WORDS[name], ", ".join(f"{value:.1f}" for value in values)] for name, values in seconds.items()]
+    return _table(("", "seconds"), rows)
 
 
 def _loops(report: Mapping[str, Any], main: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from bench.exponent import exponent
 from bench.growth import plain_platform
+from bench.measure import middle
 from bench.pictures import bars, draw
 from bench.report import table
 from infra.kubeflow.graph import build, takes_time
@@ -71,3 +72,13 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
     files = draw(REPORT, tmp_path)
     assert [file.name for file in files] == ["latest-parts.png", "latest-timeline-sample.png"]
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
+
+
+def test_of_repeated_runs_the_middle_one_is_told() -> None:
+    runs = [
+        {"engine_s": 47.7, "state": "slow"},
+        {"engine_s": 28.0, "state": "fast"},
+        {"engine_s": 36.1, "state": "usual"},
+    ]
+    assert middle(runs)["state"] == "usual"
+    assert middle([{"seconds": 3}, {"seconds": 1}, {"seconds": 2}]) == {"seconds": 2}
