@@ -86,6 +86,12 @@ func (s *Store) journal(stack Stack) string {
 	return strings.TrimSuffix(s.checkpoint(stack), ".json") + ".journal"
 }
 
+// unmerged says whether there is a journal, of an update that runs or was killed.
+func (s *Store) unmerged(stack Stack) bool {
+	_, err := os.Stat(s.journal(stack))
+	return err == nil
+}
+
 // Stacks lists all stacks.
 func (s *Store) Stacks() ([]Stack, error) {
 	files, err := filepath.Glob(filepath.Join(s.root, ".pulumi", "stacks", "*", "*.json"))
@@ -151,7 +157,7 @@ func (s *Store) Load(stack Stack) (apitype.TypedDeployment, error) {
 // Export returns what Load does, as JSON. At rest that is what the file holds: to take its resources apart and put
 // them together again would cost a fifth of a second for each of the three times that the engine asks.
 func (s *Store) Export(stack Stack) (apitype.UntypedDeployment, error) {
-	if _, err := os.Stat(s.journal(stack)); err == nil {
+	if s.unmerged(stack) {
 		state, err := s.Load(stack)
 		if err != nil {
 			return apitype.UntypedDeployment{}, err
@@ -181,15 +187,32 @@ func (s *Store) Copy(root string) error {
 		return err
 	}
 	for _, stack := range stacks {
-		state, err := s.Load(stack)
-		if err != nil {
-			return err
-		}
-		if err := copied.Create(stack, state.Deployment); err != nil {
+		if err := s.copyTo(copied, stack); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *Store) copyTo(copied *Store, stack Stack) error {
+	if err := os.MkdirAll(filepath.Dir(copied.checkpoint(stack)), 0o700); err != nil {
+		return err
+	}
+	if s.unmerged(stack) {
+		state, err := s.Load(stack)
+		if err != nil {
+			return err
+		}
+		return copied.write(stack, state)
+	}
+	raw, err := s.raw(stack)
+	if err != nil {
+		return err
+	}
+	if _, err := s.parse(stack, raw, &checkpointV3[json.RawMessage]{}); err != nil {
+		return err
+	}
+	return replace(copied.checkpoint(stack), raw)
 }
 
 // Import replaces a stack's state.

@@ -207,6 +207,21 @@ func TestACopyHoldsWhatAKilledUpdateDidAndLeavesTheJournal(t *testing.T) {
 	}
 }
 
+func TestACopyAtRestIsTheSameFile(t *testing.T) {
+	store := fresh(t)
+	want := []byte(`{"version":4,"features":["a-feature"],"checkpoint":{"stack":"organization/kubeflow/local","latest":{}}}`)
+	if err := os.WriteFile(store.checkpoint(stack), want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := store.Copy(root); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile((&Store{root: root}).checkpoint(stack)); err != nil || string(got) != string(want) {
+		t.Errorf("the copy is %q (%v)", got, err)
+	}
+}
+
 func TestOneUpdateAtATime(t *testing.T) {
 	store := fresh(t)
 	update := begun(t, store)

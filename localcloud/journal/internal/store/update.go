@@ -23,7 +23,7 @@ type Update struct {
 
 // open merges what an earlier update left behind, and begins a journal of its own.
 func (u *Update) open() error {
-	if _, err := os.Stat(u.store.journal(u.stack)); err == nil {
+	if u.store.unmerged(u.stack) {
 		if err := u.merge(); err != nil {
 			return err
 		}
