@@ -46,7 +46,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
     def keeping(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
         assert chosen.folder is not None
         if operation == "preview":
-            return journal.copied(chosen.folder)
+            return run.copied_from_files(chosen)
         return nullcontext(UNSAFE) if unsafe else journal.serving(chosen.folder, written.append)
 
     console = Console(stderr=True)

@@ -94,7 +94,12 @@ def compared(
     life: Mapping[str, Any], order: Graph, path: Path, objects: list[Manifest], say: Say
 ) -> dict[str, list[dict[str, Any]]]:
     """What the ratios are made of, run ROUNDS times in turn; `life` has the first `up` and the first preview."""
-    runs: dict[str, list[dict[str, Any]]] = {"up": [life["up"]], "preview_noop": [life["preview_noop"]]}
+    runs: dict[str, list[dict[str, Any]]] = {
+        "up": [life["up"]],
+        "preview_noop": [life["preview_noop"]],
+        "up_unsafe": [],
+        "retry_loop": [],
+    }
     for number in range(1, ROUNDS + 1):
         say(f"{MAIN}, with and without checkpoints and by the retry loop, {number} of {ROUNDS}")
         if number > 1:
@@ -102,9 +107,9 @@ def compared(
                 runs["up"].append(up(lab, order, path))
                 runs["preview_noop"].append(lab.command("run", "preview", manifests=path))
         with fresh() as lab:
-            runs.setdefault("up_unsafe", []).append(up(lab, order, path, unsafe=True))
+            runs["up_unsafe"].append(up(lab, order, path, unsafe=True))
         with fresh() as lab:
-            runs.setdefault("retry_loop", []).append(retry.until_applied(lab.plane, objects))
+            runs["retry_loop"].append(retry.until_applied(lab.plane, objects))
     return runs
 
 

@@ -15,8 +15,7 @@ _OPERATION_WORDS = {
     "destroy": "`destroy`",
 }
 _ROUND_WORDS = {
-    "up": "`up`",
-    "preview_noop": "preview, nothing changed",
+    **_OPERATION_WORDS,
     "up_unsafe": "`up` without checkpoints",
     "retry_loop": "retry loop",
 }
