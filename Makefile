@@ -2,12 +2,12 @@
 STACK  ?= local
 PODS   ?= instant
 FORMAT ?= text
-RELEASE ?= 26.03
 PYTHON ?= python3
 
 VENV := .venv
 PY   := $(VENV)/bin/python
 RUN  := $(PY) -m ops
+GO_MODULES := state/journal localcloud/controllers localcloud/kubernetes
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan tools test test-unit lint bench
@@ -69,11 +69,11 @@ leftovers: $(VENV)/.installed
 
 ## make plan      [RELEASE=26.03]                          the graph: what is sent when, and why
 plan: $(VENV)/.installed
-	@$(PY) -m infra.kubeflow plan --release $(RELEASE)
+	@$(RUN) plan $(if $(RELEASE),--release $(RELEASE))
 
 ## make tools                                              bring the tools that the local stack runs on
 tools: $(VENV)/.installed
-	@$(PY) -m localcloud.tools
+	@$(PY) -m tools
 
 ## make test                                               all the tests, two files at a time
 test: tools
@@ -88,12 +88,12 @@ lint: $(VENV)/.installed
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy .
-	@test -z "$$(gofmt -l localcloud)" || { echo "error: gofmt would change: $$(gofmt -l localcloud)" >&2; exit 1; }
+	@test -z "$$(gofmt -l $(GO_MODULES))" || { echo "error: gofmt would change: $$(gofmt -l $(GO_MODULES))" >&2; exit 1; }
 	@# The flags are those that the tools are built with, so that Go compiles what they share once.
-	@for module in controllers journal kubernetes; do \
-		(cd localcloud/$$module && export CGO_ENABLED=0 GOFLAGS=-trimpath && go vet ./... && go test ./...) || exit 1; \
+	@for module in $(GO_MODULES); do \
+		(cd $$module && export CGO_ENABLED=0 GOFLAGS=-trimpath && go vet ./... && go test ./...) || exit 1; \
 	done
-	@"$$($(PY) -m localcloud.tools actionlint | awk '{ print $$2 }')"
+	@"$$($(PY) -m tools actionlint | awk '{ print $$2 }')"
 
 ## make bench     [QUICK=1]                                measure; results in bench/results/
 bench: tools

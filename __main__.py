@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pulumi
 
-from infra import iam, inputs
-from infra.cluster import Cluster, ClusterArgs, ExistingClusterArgs, existing_cluster
+from infra import inputs
+from infra.aws import iam
+from infra.aws.cluster import Cluster, ClusterArgs, ExistingClusterArgs, existing_cluster
+from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
+from infra.aws.network import Network, NetworkArgs
+from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.storage import Storage, StorageArgs
 from infra.errors import UserError
-from infra.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.kubeflow.generated import GeneratedCredentials
-from infra.kubeflow.platform import KubeflowArgs, install
+from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import ArtifactStore
-from infra.network import Network, NetworkArgs
-from infra.registry import Registry, RegistryArgs
-from infra.storage import Storage, StorageArgs
 
 try:
     given = inputs.read(Path(__file__).resolve().parent)

@@ -17,12 +17,13 @@ import click
 from rich.console import Console
 
 from bench import stages
-from infra import garbage
 from localcloud import laptop
-from ops import journal, run
+from ops import run
+from ops.backend import Backend, backend
 from ops.engine import pulumi_root
-from ops.paths import local_dir, local_root
-from ops.stack import LOCAL_STACK, Backend, backend, project_name
+from ops.project import LOCAL_STACK, local_dir, local_root, project_name
+from state import serving
+from tools import garbage
 
 OPERATIONS: dict[str, Callable[[run.Session], Any]] = {"up": run.up, "preview": run.preview, "destroy": run.destroy}
 
@@ -47,7 +48,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
         assert chosen.folder is not None
         if operation == "preview":
             return run.copied_from_files(chosen)
-        return nullcontext(UNSAFE) if unsafe else journal.serving(chosen.folder, written.append)
+        return nullcontext(UNSAFE) if unsafe else serving.serving(chosen.folder, written.append)
 
     console = Console(stderr=True)
     with run.session(LOCAL_STACK, console=console, pods=pods, create=True, keeping=keeping) as session:
@@ -80,7 +81,7 @@ def grow_command(sizes: tuple[int, ...]) -> None:
 
     folder = local_dir() / "growth"
     folder.mkdir(parents=True, exist_ok=True)
-    with laptop.running(local_root(), pods="instant", report=_aside) as ground, journal.serving(folder) as state:
+    with laptop.running(local_root(), pods="instant", report=_aside) as ground, serving.serving(folder) as state:
         env = {"GOGC": run.GARBAGE_COLLECTION, "PULUMI_CONFIG_PASSPHRASE": "growth", **ground.environment, **state}
         os.environ.update(env)
         timed = {size: growth.bring_up(size, env, pulumi_root(), ground.plane.kubeconfig) for size in sizes}

@@ -8,13 +8,13 @@ from pathlib import Path
 from pulumi import automation
 
 from bench.synthetic import account, binding, config_map, namespace, role, secret, service
-from infra.cluster import kubernetes_provider
+from infra.aws.cluster import kubernetes_provider
 from infra.kubeflow.graph import build
+from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.objects import Manifest
-from infra.kubeflow.platform import KubeflowArgs, install
 from ops.program import Program
+from ops.project import project_name
 from ops.run import PARALLEL
-from ops.stack import project_name
 
 SIZES = (500, 1_000, 2_000, 4_000)
 

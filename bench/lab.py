@@ -21,7 +21,7 @@ from localcloud import laptop, moto, plane
 from localcloud.plane import Plane, Pods
 from localcloud.plane.layout import Layout, read_state
 from ops import audit
-from ops.paths import PROJECT_ROOT
+from ops.project import PROJECT_ROOT
 
 LONGEST_S = 1800.0
 """What takes longer hangs."""

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import tools
 from bench import graph, growth, retry, timeline
 from bench.exponent import exponent
 from bench.lab import Lab, fresh
@@ -18,11 +19,9 @@ from infra.kubeflow.load import load
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
-from localcloud import tools
 from localcloud.laptop import PACKAGES
 from localcloud.plane import Pods
-from ops.paths import PROJECT_ROOT
-from ops.stack import LOCAL_STACK
+from ops.project import PROJECT_ROOT
 
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"
 MAIN, OTHER = "26.03", "1.10.2"
@@ -201,10 +200,10 @@ def _about() -> dict[str, Any]:
 
 
 def _path(release: str) -> Path:
-    return resolve(release=release, path=None, stack=LOCAL_STACK, root=PROJECT_ROOT).path
+    return resolve(release=release, path=None, sample=True, root=PROJECT_ROOT).path
 
 
 def _graph(path: Path) -> Graph:
     os.environ["KUSTOMIZE"] = str(tools.ensure("kustomize")["kustomize"])
-    loaded = load(release=MAIN, path=str(path), stack=LOCAL_STACK, root=PROJECT_ROOT, kubernetes_version=None)
+    loaded = load(release=MAIN, path=str(path), sample=True, root=PROJECT_ROOT, kubernetes_version=None)
     return loaded.graph

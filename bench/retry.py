@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import tools
 from infra.errors import UserError
 from infra.kubeflow.objects import Manifest
-from localcloud import tools
 from localcloud.plane import Plane
 from ops import audit
 

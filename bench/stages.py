@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tools
 from infra.kubeflow import slim
 from infra.kubeflow.graph import build
 from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
-from localcloud import tools
-from ops.paths import PROJECT_ROOT
 from ops.program import import_sdks
-from ops.stack import LOCAL_STACK
+from ops.project import PROJECT_ROOT
 
 _T = TypeVar("_T")
 
@@ -26,7 +25,7 @@ def measure(release: str = "26.03") -> dict[str, Any]:
     `render_first_s` parses the manifests, `render_s` finds them in the cache.
     """
     _, import_s = _timed(import_sdks)
-    source = resolve(release=release, path=None, stack=LOCAL_STACK, root=PROJECT_ROOT)
+    source = resolve(release=release, path=None, sample=True, root=PROJECT_ROOT)
     kustomize = str(tools.ensure("kustomize")["kustomize"])
     with tempfile.TemporaryDirectory() as empty:
         env = {**os.environ, "XDG_CACHE_HOME": empty}

@@ -25,6 +25,8 @@ class Inputs:
 def read(root: Path) -> Inputs:
     """Reads and checks everything, relative paths from `root`; UserError says what a person must mend."""
     stack = settings.read()
+    if stack.emulated:
+        preflight.check_emulator(os.environ)
     caller = preflight.check_aws(stack.region)
     kubeconfig = None
     version = ""
@@ -38,7 +40,7 @@ def read(root: Path) -> Inputs:
     release = load(
         release=stack.kubeflow.release,
         path=stack.kubeflow.path,
-        stack=stack.stack,
+        sample=stack.emulated,
         root=root,
         kubernetes_version=version or None,
         components=_components(stack.kubeflow),

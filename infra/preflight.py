@@ -2,6 +2,8 @@
 
 import base64
 import ssl
+import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,17 @@ class Caller:
 
     account: str
     arn: str
+
+
+def check_emulator(env: Mapping[str, str]) -> None:
+    """UserError unless AWS's endpoint is on this machine: it must never meet a real account."""
+    host = urllib.parse.urlsplit(env.get("AWS_ENDPOINT_URL", "")).hostname
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        where = f"is {env['AWS_ENDPOINT_URL']}" if env.get("AWS_ENDPOINT_URL") else "is not set"
+        raise UserError(
+            f"This stack is emulated, and AWS_ENDPOINT_URL {where}, not an address of this machine: run it with `make "
+            "up`, or set `emulated` to false."
+        )
 
 
 def check_aws(region: str, profile: str | None = None) -> Caller:

@@ -14,10 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+import tools
 from infra.errors import UserError
-from localcloud import moto, plane, tools
+from localcloud import moto, plane
 from localcloud.aws.record import recorded_kinds
-from localcloud.leash import leash
+from tools.leash import leash
 
 Pods = Literal["instant", "realistic"]
 Report = Callable[[str], None]

@@ -5,21 +5,11 @@ import sys
 
 import click
 
-from infra import garbage
 from infra.errors import UserError
+from tools import garbage
 
 # Each in a module of its own, imported when it is called: together they import half of AWS.
-COMMANDS = {
-    "up": "ops.up",
-    "preview": "ops.preview",
-    "destroy": "ops.destroy",
-    "down": "ops.down",
-    "stack": "ops.create",
-    "password": "ops.password",
-    "doctor": "ops.doctor.command",
-    "cost": "ops.cost",
-    "leftovers": "ops.leftovers",
-}
+COMMANDS = ("up", "preview", "destroy", "down", "stack", "password", "doctor", "cost", "leftovers", "plan")
 
 
 class Commands(click.Group):
@@ -31,7 +21,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[name]).command
+        command: click.Command = importlib.import_module(f"ops.commands.{name}").command
         return command
 
 

@@ -1,22 +1,16 @@
 """What a stack costs a month, line by line, and the difference that a setting makes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-import click
-from rich.console import Console
-from rich.table import Table
-
-from infra.errors import UserError
+from infra.aws.instances import GI
 from infra.kubeflow.capacity import requirements
-from infra.kubeflow.instances import GI
 from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
-from infra.settings import LOCAL_STACK, Settings
+from infra.settings import Settings
 from ops import prices
-from ops.paths import PROJECT_ROOT
-from ops.settings import stack_settings
+from ops.project import PROJECT_ROOT
 
 # What nobody knows beforehand, in GB and for a small team: each line that rests on one of these says so.
 ARTIFACTS_GB = 100
@@ -94,7 +88,7 @@ def total(lines: Iterable[Line]) -> Line:
 def claimed_gib(settings: Settings) -> int:
     """What the claims of the stack's release add up to, in GiB; UserError when its manifests cannot be had."""
     source = resolve(
-        release=settings.kubeflow.release, path=settings.kubeflow.path, stack=settings.stack, root=PROJECT_ROOT
+        release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT
     )
     return requirements(render(source.path)).storage // GI
 
@@ -129,88 +123,6 @@ def _line(name: str, what: str, amount: Decimal) -> Line:
     return Line(name=name, what=what, on_demand=amount, savings_plan=amount, spot=amount)
 
 
-@click.command("cost")
-@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Show what this setting would change.")
-def command(stack: str, changes: tuple[str, ...]) -> None:
-    """Estimate what the stack costs a month, and the difference that a setting makes."""
-    console = Console()
-    wanted = dict(_pair(change) for change in changes)
-    now = stack_settings(stack).settings
-    then = stack_settings(stack, wanted).settings if wanted else None
-    try:
-        gib, note = claimed_gib(now), ""
-    except UserError as error:
-        gib, note = 0, f"Volumes are not counted: {error}"
-    print_estimate(console, now, estimate(now, volumes_gib=gib))
-    if note:
-        console.print(note, highlight=False)
-    if then:
-        print_difference(console, ", ".join(changes), difference(now, then, volumes_gib=gib))
-
-
-def print_estimate(console: Console, settings: Settings, lines: Sequence[Line]) -> None:
-    """The bill as a table, and what it rests on."""
-    table = _table(f"{settings.stack} in {settings.region}: US dollars a month, prices of {prices.AS_OF}")
-    for column in ("on demand", "savings plan", "spot"):
-        table.add_column(column, justify="right")
-    for line in lines:
-        table.add_row(line.name, line.what, money(line.on_demand), money(line.savings_plan), money(line.spot))
-    table.add_section()
-    whole = total(lines)
-    table.add_row("total", "", *(money(part) for part in (whole.on_demand, whole.savings_plan, whole.spot)))
-    console.print(table)
-    console.print(
-        "The nodes are made on demand; a savings plan (one year, nothing up front) is bought in the account and then "
-        "covers them; spot is for comparison.",
-        highlight=False,
-    )
-    if settings.stack == LOCAL_STACK:
-        console.print("This stack runs on this machine and costs nothing: so much would it cost on AWS.")
-
-
-def print_difference(console: Console, title: str, changes: Sequence[Change]) -> None:
-    """The lines that change, as a table."""
-    console.print()
-    if not changes:
-        console.print(f"{title}: no difference", highlight=False)
-        return
-    table = _table(f"{title}: difference in US dollars a month, on demand")
-    for column in ("now", "then", "difference"):
-        table.add_column(column, justify="right")
-    for change in changes:
-        shown = change.after or change.before
-        table.add_row(
-            change.name,
-            shown.what if shown else "",
-            money(change.before.on_demand) if change.before else "",
-            money(change.after.on_demand) if change.after else "",
-            signed(change.delta),
-        )
-    table.add_section()
-    table.add_row("total", "", "", "", signed(sum((change.delta for change in changes), Decimal(0))))
-    console.print(table)
-
-
 def money(amount: Decimal) -> str:
     """Dollars and cents: `700.80`."""
     return f"{amount:.2f}"
-
-
-def signed(amount: Decimal) -> str:
-    """Dollars and cents with their sign: `+73.00`."""
-    return f"{amount:+.2f}"
-
-
-def _table(title: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("line")
-    table.add_column("what")
-    return table
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UserError(f"--set {text!r} is not KEY=VALUE; write one like nodesInstanceType=m5.large.")
-    return key, value

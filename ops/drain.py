@@ -169,7 +169,7 @@ def _namespace(manifest: Manifest) -> str:
 def scope_of(state: Iterable[dict[str, Any]], *, whole: bool) -> Scope:
     """What a stack drains, from the resources in its state; `whole` for a cluster of its own.
 
-    An object's name in the engine is its name in the cluster (`infra.kubeflow.platform.resource_name`).
+    An object's name in the engine is its name in the cluster (`infra.kubeflow.install.resource_name`).
     """
     resources = list(state)
 

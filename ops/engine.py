@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from localcloud import tools
-from ops.paths import local_dir
+import tools
+from ops.project import local_dir
 
 
 def pulumi_root() -> Path:
-    """The folder whose `bin/pulumi` is the engine: the one on PATH or the one that `localcloud.tools` brings."""
+    """The folder whose `bin/pulumi` is the engine: the one on PATH or the one that `tools` brings."""
     pulumi = tools.ensure("pulumi")["pulumi"]
     if pulumi.parent.name == "bin":
         return pulumi.parent.parent

@@ -1,23 +1,18 @@
 """`make preview`: what `up` would change, as tables for a person or as Markdown for a pull request."""
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-import click
 from rich.console import Console
 
-from infra.errors import UserError
 from infra.kubeflow.graph import Graph
+from infra.kubeflow.install import resource_name, token
 from infra.kubeflow.plan.components import components
-from infra.kubeflow.platform import resource_name, token
 from infra.settings import Settings
 from ops import policies, run, summary
-from ops.comment import CostLine, failure, markdown
-from ops.cost import claimed_gib, estimate
-from ops.settings import stack_settings
-from ops.stack import LOCAL_STACK
+from ops.comment import CostLine
+from ops.cost import estimate
 from ops.steps import Recorder, Step
 
 
@@ -64,40 +59,7 @@ def parts(graph: Graph) -> dict[tuple[str, str], str]:
     return {(token(id_), resource_name(id_)): component for id_, component in components(graph).items()}
 
 
-@click.command("preview")
-@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
-@click.option("--pods", type=click.Choice(["instant", "realistic"]), default="instant", show_default=True)
-@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
-def command(stack: str, pods: run.Pods, form: str) -> None:
-    """Show what `up` would change."""
-    if form == "text":
-        recorder = _recorded(stack, pods, Console())[0]
-    else:
-        try:
-            text, recorder = comment(stack, pods)
-        except UserError as error:
-            click.echo(failure(stack, str(error)))
-            raise
-        click.echo(text)
-    policies.refuse(recorder.violations())
-
-
-def comment(stack: str, pods: run.Pods) -> tuple[str, Recorder]:
-    """The text of a pull request's comment, and what it was made from; progress goes to standard error."""
-    settings = stack_settings(stack).settings
-    recorder, graph = _recorded(stack, pods, Console(file=sys.stderr))
-    steps = list(recorder.steps.values())
-    bill: list[CostLine] | None = None
-    note = ""
-    try:
-        bill = costs(settings, steps, volumes_gib=claimed_gib(settings))
-    except UserError as error:
-        note = str(error)
-    text = markdown(stack, steps, components=parts(graph), costs=bill, no_costs=note, violations=recorder.violations())
-    return text, recorder
-
-
-def _recorded(stack: str, pods: run.Pods, console: Console) -> tuple[Recorder, Graph]:
+def recorded(stack: str, pods: run.Pods, console: Console) -> tuple[Recorder, Graph]:
     """A preview's steps, and the graph of what it would install."""
     judge = policies.load()
     with run.session(stack, console=console, pods=pods, create=True, keeping=run.copied_from_files) as session:

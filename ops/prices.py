@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from infra.aws.instances import instance
 from infra.errors import UserError
-from infra.kubeflow.instances import instance
 
 AS_OF = date(2026, 1, 19)
 HOURS = 730

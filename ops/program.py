@@ -10,13 +10,13 @@ import pulumi
 from pulumi.runtime import resource, rpc
 from pulumi.runtime.proto import source_pb2
 
-from ops.paths import PROJECT_ROOT
+from ops.project import PROJECT_ROOT
 
 # What the program imports, and what it makes the SDKs import at first use.
 _IMPORTS = (
     "infra.inputs",
-    "infra.cluster",
-    "infra.kubeflow.platform",
+    "infra.aws.cluster",
+    "infra.kubeflow.install",
     "pulumi_aws.cloudwatch",
     "pulumi_aws.s3",
 )
@@ -77,7 +77,7 @@ _serialize = rpc.serialize_property
 
 async def _serialized(value: Any, deps: Any, key: Any, of: Any = None, *rest: Any, **options: Any) -> Any:
     """What the SDK sends for a value; that of an object which is known in full is what it would come out as."""
-    from infra.kubeflow.platform import Known  # only here, so that what needs no program does without its imports
+    from infra.kubeflow.install import Known  # only here, so that what needs no program does without its imports
 
     if isinstance(of, Known):
         return value

@@ -14,16 +14,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation
 from rich.console import Console
 
+import tools
 from infra.errors import UserError
-from localcloud import tools
-from ops import audit, interrupted, journal
+from ops import audit, interrupted
+from ops.backend import Backend, backend
 from ops.engine import pulumi_root
 from ops.identify import Account, field_managers, identify
-from ops.paths import local_root
 from ops.program import Program
 from ops.progress import Tracker
+from ops.project import is_local, local_root
 from ops.settings import read_config
-from ops.stack import Backend, backend, is_local, select
+from ops.stack import select
+from state import serving
 
 Pods = Literal["instant", "realistic"]
 
@@ -71,12 +73,12 @@ class Session:
 
 def kept_in_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
     """Serves state that is in files of our own, with a journal; any other backend keeps it by itself."""
-    return nullcontext({}) if chosen.folder is None else journal.serving(chosen.folder)
+    return nullcontext({}) if chosen.folder is None else serving.serving(chosen.folder)
 
 
 def copied_from_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
     """What a preview reads: a copy of state that is in files of our own; any other backend as it is."""
-    return nullcontext({}) if chosen.folder is None else journal.copied(chosen.folder)
+    return nullcontext({}) if chosen.folder is None else serving.copied(chosen.folder)
 
 
 @contextmanager

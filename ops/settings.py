@@ -11,8 +11,7 @@ import yaml
 
 from infra.errors import UserError
 from infra.settings import Settings, SettingsError, load
-from ops import settings_table
-from ops.paths import PROJECT_ROOT
+from ops.project import PROJECT_ROOT, defaults, full_key, read_project, stack_file
 
 # Stands for an encrypted value: only the engine, with the stack's passphrase or key, can open it.
 SEALED = "(encrypted)"
@@ -47,7 +46,7 @@ def stack_settings(
     UserError for a stack without a file, or a file that is no configuration; SettingsError, which says all that is
     wrong, for settings that the program would refuse. `today` decides which Kubernetes versions are supported.
     """
-    project = settings_table.read_project(root / "Pulumi.yaml")
+    project = read_project(root)
     name = str(project["name"])
     config, sealed = read_config(stack, root)
     for key, value in (changes or {}).items():
@@ -70,12 +69,9 @@ def stack_settings(
 
 def read_config(stack: str, root: Path = PROJECT_ROOT) -> tuple[dict[str, str], frozenset[str]]:
     """A stack's configuration as texts under full keys, with the defaults, and the keys that are encrypted."""
-    path = root / f"Pulumi.{stack}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.name.split(".")[1] for file in root.glob("Pulumi.*.yaml")))
-        raise UserError(f"There is no stack {stack!r} (known: {known}); make it with `make stack NAME={stack}`.")
-    project = settings_table.read_project(root / "Pulumi.yaml")
-    config, sealed = settings_table.defaults(project), set()
+    path = stack_file(stack, root)
+    project = read_project(root)
+    config, sealed = defaults(project), set()
     for key, value in _section(path).items():
         full = full_key(str(project["name"]), str(key))
         opened, closed = _open(value)
@@ -83,11 +79,6 @@ def read_config(stack: str, root: Path = PROJECT_ROOT) -> tuple[dict[str, str], 
         if closed:
             sealed.add(full)
     return config, frozenset(sealed)
-
-
-def full_key(project: str, key: str) -> str:
-    """A key with its namespace, which is the project's unless it names one: `protect`, `aws:region`."""
-    return key if ":" in key else f"{project}:{key}"
 
 
 def _section(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import yaml
 from rich.console import Console
 
 from infra.errors import UserError
-from ops.paths import local_dir
+from ops.project import local_dir
 from pipelines import catalog, cron, image, inputs, local, parameters, show, stack
 from pipelines.catalog import Definition
 from pipelines.endpoint.api import Run, watch

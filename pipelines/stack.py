@@ -77,7 +77,7 @@ def environment(stack: Stack) -> Iterator[None]:
 
 def require_pods(stack: Stack) -> None:
     """UserError for a stack whose nodes run nothing: the laptop's."""
-    from ops.stack import is_local
+    from ops.project import is_local
 
     if is_local(stack.name):
         raise UserError(f"The nodes of stack {stack.name!r} run no containers; add --local to run the steps here.")

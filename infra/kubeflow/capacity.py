@@ -8,8 +8,8 @@ from decimal import Decimal, InvalidOperation
 from math import ceil
 from typing import Any
 
+from infra.aws.instances import GI, MI, Instance, instance
 from infra.errors import UserError
-from infra.kubeflow.instances import GI, MI, Instance, instance
 from infra.kubeflow.objects import Manifest, title
 
 _SUFFIXES = {

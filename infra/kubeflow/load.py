@@ -40,7 +40,7 @@ def load(
     *,
     release: str,
     path: str | None,
-    stack: str,
+    sample: bool,
     root: Path,
     kubernetes_version: str | None,
     components: Sequence[Path] = (),
@@ -48,12 +48,13 @@ def load(
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
+    `sample` allows a small platform of ours where the release is out of reach.
     `components` are folders of kustomize components to lay over it, relative ones from `root`.
 
     `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. UserError for
     everything that is wrong with the manifests.
     """
-    source = resolve(release=release, path=path, stack=stack, root=root)
+    source = resolve(release=release, path=path, sample=sample, root=root)
     objects = slim(render(source.path, components=[root / component for component in components]))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)

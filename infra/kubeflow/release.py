@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from infra import cache
 from infra.errors import UserError
 from infra.kubeflow import kustomization
-from infra.kubeflow.render import cache_home, digest
+from infra.kubeflow.render import digest
 
 Origin = Literal["folder", "shared", "cache", "git", "sample"]
 
@@ -20,7 +21,6 @@ Origin = Literal["folder", "shared", "cache", "git", "sample"]
 REPOSITORY = "https://github.com/kubeflow/manifests"
 FOLDER = "example"
 
-LOCAL_STACK = "local"
 SAMPLE = Path("manifests", "sample")
 
 # A network that is there answers within this; one that is not shall not hold up a laptop.
@@ -61,7 +61,7 @@ def resolve(
     *,
     release: str,
     path: str | None,
-    stack: str,
+    sample: bool,
     root: Path,
     env: Mapping[str, str] = os.environ,
     kustomize: str | None = None,
@@ -70,8 +70,8 @@ def resolve(
     `../shared/kubeflow/RELEASE` beside the checkout `root`, the cache, Git.
 
     Relative paths start at `root`. What Git brings is rendered once, with `kustomize` (see `render`), and cached with
-    its remote bases resolved in. If nothing is within reach, the stack `local` gets `manifests/sample`, as the note
-    says; any other stack gets a UserError that lists what was tried. A release that is not pinned and a path that
+    its remote bases resolved in. If nothing is within reach, `sample` says that `manifests/sample` will do,
+    as the note then tells; else a UserError lists what was tried. A release that is not pinned and a path that
     leads nowhere are errors on every stack.
     """
     for source, given in (("KUBEFLOW_MANIFESTS", env.get("KUBEFLOW_MANIFESTS")), ("kubeflowPath", path)):
@@ -87,13 +87,13 @@ def resolve(
             f"kubeflowRelease {release!r} is not a release that this version knows: choose {known}, "
             "or name a folder with manifests in kubeflowPath."
         )
-    cached = cache_home(env) / "releases" / f"{release}-{pin.commit[:12]}"
+    cached = cache.home(env) / "releases" / f"{release}-{pin.commit[:12]}"
     if (cached / kustomization.NAMES[0]).is_file():
         return _release(release, cached, "cache", f"Kubeflow {release} (commit {pin.commit[:12]}) from the cache.")
     try:
         _fetch(pin, cached, env, kustomize)
     except UserError as error:
-        if stack != LOCAL_STACK:
+        if not sample:
             raise UserError(
                 f"Kubeflow {release} cannot be had: tried KUBEFLOW_MANIFESTS and kubeflowPath (not set), {shared} "
                 f"(no such folder), {cached} (nothing cached) and {REPOSITORY} ({_reason(error)}); "

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from infra import cache
 from infra.errors import UserError
 from infra.kubeflow import kustomization
 from infra.kubeflow.kustomization import Inputs
@@ -40,7 +41,7 @@ def render(
     plain = layers[0].plain and not overlays
     command = [] if plain else kustomization.tool(env, kustomize)
     local = not any(layer.remote for layer in layers)
-    cached = cache_home(env) / "rendered" / f"{_key(layers, command)}.json" if local else None
+    cached = cache.home(env) / "rendered" / f"{_key(layers, command)}.json" if local else None
     if cached is not None and (known := _recall(cached)) is not None:
         return known
     if plain:
@@ -131,12 +132,6 @@ def _key(layers: list[Inputs], command: list[str]) -> str:
         status = os.stat(command[0])
         tool = f"{os.path.realpath(command[0])}:{status.st_size}:{status.st_mtime_ns}:{command[1]}"
     return hashlib.sha256("\0".join((_FORMAT, _digest(layers), tool)).encode()).hexdigest()
-
-
-def cache_home(env: Mapping[str, str]) -> Path:
-    """The project's cache folder, outside every checkout (XDG Base Directory Specification)."""
-    home = env.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "kubeflow-on-pulumi"
 
 
 def _recall(cached: Path) -> list[Manifest] | None:

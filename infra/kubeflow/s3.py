@@ -19,7 +19,6 @@ COMPONENT = Path("manifests", "s3")
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
 # Who reads and writes artifacts in the platform itself; in a profile it is `default-editor`.
 PLATFORM_ACCOUNTS = ("ml-pipeline", "ml-pipeline-ui")
-PROFILE_ACCOUNT = "default-editor"
 
 # Pipelines 2.15 demands keys even where a role would do (kubeflow/pipelines issue 12508); older ones are not tried.
 _MINIMUM = (2, 16)

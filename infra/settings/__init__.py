@@ -1,6 +1,6 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
-from infra.settings.load import LOCAL_STACK, WELL_KNOWN_PASSWORD, load
+from infra.settings.load import WELL_KNOWN_PASSWORD, load
 from infra.settings.model import (
     ClusterSettings,
     DashboardSettings,
@@ -17,7 +17,6 @@ from infra.settings.raw import SettingsError
 from infra.settings.stack import read
 
 __all__ = [
-    "LOCAL_STACK",
     "WELL_KNOWN_PASSWORD",
     "ClusterSettings",
     "DashboardSettings",

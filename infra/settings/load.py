@@ -6,7 +6,8 @@ from datetime import date
 from ipaddress import IPv4Network
 from typing import Literal, cast
 
-from infra import cidr, versions
+from infra import versions
+from infra.aws import cidr
 from infra.errors import UserError
 from infra.settings.model import (
     ClusterSettings,
@@ -21,8 +22,6 @@ from infra.settings.model import (
     StorageSettings,
 )
 from infra.settings.raw import RawSettings
-
-LOCAL_STACK = "local"
 
 # What Kubeflow's own manifests ship for user@example.com: public knowledge.
 WELL_KNOWN_PASSWORD = "12341234"
@@ -62,12 +61,15 @@ def load(
     """
     raw = RawSettings(project, config)
     region = _region(raw, config)
-    cluster = _cluster(raw, project, stack, secret_keys, today)
+    emulated = raw.boolean("emulated")
+    # What runs on a laptop depends on no support that ends one day.
+    cluster = _cluster(raw, project, stack, secret_keys, None if emulated else today)
     nodes = _nodes(raw)
     settings = Settings(
         project=project,
         stack=stack,
         region=region,
+        emulated=emulated,
         tags=_tags(raw),
         protect=raw.boolean("protect"),
         network=_network(raw, region, nodes),
@@ -78,7 +80,7 @@ def load(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
         kubeflow=_kubeflow(raw, cluster),
-        dashboard=_dashboard(raw, project, stack, secret_keys),
+        dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated),
     )
     raw.refuse_unknown_keys()
     raw.raise_problems(stack)
@@ -143,7 +145,9 @@ def _check_zones(raw: RawSettings, zones: tuple[str, ...], region: str) -> None:
         raw.problem("networkZones", f"has {len(zones)}, and EKS needs at least 2; add a zone.")
 
 
-def _cluster(raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], today: date) -> ClusterSettings:
+def _cluster(
+    raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], today: date | None
+) -> ClusterSettings:
     mode = cast("Literal['create', 'existing']", raw.text("clusterMode", ("create", "existing")))
     version = raw.text("clusterVersion")
     if mode == "create" and raw.sound("clusterVersion"):
@@ -205,8 +209,8 @@ def _administrator_role(raw: RawSettings, stack: str) -> str:
     return role
 
 
-def _check_version(raw: RawSettings, version: str, today: date) -> None:
-    supported = versions.in_standard_support(today)
+def _check_version(raw: RawSettings, version: str, today: date | None) -> None:
+    supported = versions.in_standard_support(today) if today else sorted(versions.KUBERNETES)
     if version in supported:
         return
     if version in versions.KUBERNETES:
@@ -289,13 +293,15 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
     )
 
 
-def _dashboard(raw: RawSettings, project: str, stack: str, secret_keys: Collection[str]) -> DashboardSettings:
+def _dashboard(
+    raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], *, public: bool
+) -> DashboardSettings:
     user = raw.text("dashboardUser")
     if raw.sound("dashboardUser") and not _EMAIL.fullmatch(user):
         raw.problem("dashboardUser", f"{user!r} is not an e-mail address; write one like user@example.com.")
     password = raw.text("dashboardPassword")
     if raw.sound("dashboardPassword"):
-        if stack == LOCAL_STACK:
+        if public:
             password = password or WELL_KNOWN_PASSWORD
         else:
             _check_password(raw, project, stack, password, secret_keys)
@@ -307,11 +313,11 @@ def _dashboard(raw: RawSettings, project: str, stack: str, secret_keys: Collecti
 def _check_password(raw: RawSettings, project: str, stack: str, password: str, secret_keys: Collection[str]) -> None:
     command = _command(stack, "dashboardPassword")
     if not password:
-        raw.problem("dashboardPassword", f"is not set, and only the stack {LOCAL_STACK} has a default; run {command}.")
+        raw.problem("dashboardPassword", f"is not set, and only an emulated stack has a default; run {command}.")
     elif password == WELL_KNOWN_PASSWORD:
         raw.problem(
             "dashboardPassword",
-            f"{WELL_KNOWN_PASSWORD} is public and allowed only in the stack {LOCAL_STACK}; run {command}.",
+            f"{WELL_KNOWN_PASSWORD} is public and allowed only in an emulated stack; run {command}.",
         )
     elif len(password) < _PASSWORD_LENGTH:
         raw.problem("dashboardPassword", f"has fewer than {_PASSWORD_LENGTH} characters; run {command}.")

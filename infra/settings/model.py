@@ -112,11 +112,12 @@ class DashboardSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a stack sets."""
+    """Everything that a stack sets; `emulated` says that AWS is played on this machine."""
 
     project: str
     stack: str
     region: str
+    emulated: bool
     tags: Mapping[str, str]
     protect: bool
     network: NetworkSettings

@@ -1,6 +1,6 @@
-module kubeflow/localcloud/controllers
+module kubeflow-on-pulumi.local/localcloud/controllers
 
-go 1.25.0
+go 1.25.11
 
 require (
 	k8s.io/api v0.35.4

@@ -16,9 +16,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/klog/v2"
 
-	"kubeflow/localcloud/controllers/admission"
-	"kubeflow/localcloud/controllers/authority"
-	"kubeflow/localcloud/controllers/play"
+	"kubeflow-on-pulumi.local/localcloud/controllers/admission"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/play"
 )
 
 type settings struct {

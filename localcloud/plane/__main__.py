@@ -8,7 +8,7 @@ import click
 
 from infra.errors import UserError
 from localcloud import plane
-from localcloud.tools.progress import reporter
+from tools.progress import reporter
 
 _ROOT = click.option(
     "--root",

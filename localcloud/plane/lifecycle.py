@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tools
 from infra.errors import UserError
-from localcloud import tools
 from localcloud.plane import certificates, processes
 from localcloud.plane.api import ApiServer
 from localcloud.plane.components import COMPONENTS, PORTS, Component, components, kubeconfig
 from localcloud.plane.layout import Layout, Pods, Record, State, read_state, write_state
 from localcloud.plane.stages import nodes
-from localcloud.tools.catalog import KUBERNETES
-from localcloud.tools.progress import Event, Report, silent
+from tools.catalog import KUBERNETES
+from tools.progress import Event, Report, silent
 
 _PATIENCE = 120.0  # seconds to get ready; a machine that also builds something is slow
 _POLL = 0.05  # seconds

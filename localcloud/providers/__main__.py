@@ -3,8 +3,8 @@
 import sys
 from importlib import import_module
 
-from infra import garbage
 from infra.errors import UserError
+from tools import garbage
 
 NAMES = ("aws", "eks", "random")
 

@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
+from infra.aws import cidr
 from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, broken, ok, warning
 
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.literals import InstanceTypeType
 
-# infra.cluster gives the control plane the first two zones; EKS has none in these (EKS user guide, "Subnet
+# infra.aws.cluster gives the control plane the first two zones; EKS has none in these (EKS user guide, "Subnet
 # requirements for clusters").
-CONTROL_PLANE_ZONES = 2
 WITHOUT_EKS = frozenset(("use1-az3", "usw1-az2", "cac1-az3"))
 
 # Codes of Service Quotas. vCPUs are counted by families of instance types.
@@ -142,11 +142,13 @@ def check_zones(settings: Settings) -> Iterator[Finding]:
         usable = ", ".join(sorted(name for name, zone in zones.items() if zone.get("State") == "available"))
         yield broken("zones", f"not available: {', '.join(missing)}", f"set networkZones to some of {usable}")
     without = [zone for zone in there if zones[zone].get("ZoneId") in WITHOUT_EKS]
-    if without_control_plane := [zone for zone in without if zone in settings.network.zones[:CONTROL_PLANE_ZONES]]:
+    if without_control_plane := [
+        zone for zone in without if zone in settings.network.zones[: cidr.CONTROL_PLANE_ZONES]
+    ]:
         yield broken(
             "zones",
             f"EKS has no control plane in {', '.join(without_control_plane)}",
-            f"put other zones first in networkZones, which starts with its {CONTROL_PLANE_ZONES}",
+            f"put other zones first in networkZones, which starts with its {cidr.CONTROL_PLANE_ZONES}",
         )
     elif not missing:
         yield ok("zones", ", ".join(there))

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from infra.aws.instances import GI, instance
 from infra.errors import UserError
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
-from infra.kubeflow.instances import GI, instance
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
@@ -24,7 +24,7 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
 
     def find() -> Iterator[Finding]:
         source = resolve(
-            release=settings.kubeflow.release, path=settings.kubeflow.path, stack=settings.stack, root=root
+            release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=root
         )
         objects.extend(render(source.path))
         yield ok("release", f"{source.name}, {len(objects)} objects ({source.origin})")
@@ -49,7 +49,7 @@ def check_room(needed: Requirements, settings: Settings) -> Iterator[Finding]:
         yield warning(
             "room",
             f"the release needs {total}, and what a {nodes.instance_type} holds is not in the table",
-            "compare by hand, or add the type to infra/kubeflow/instances.py",
+            "compare by hand, or add the type to infra/aws/instances.py",
         )
         return
     yield ok("room", f"{total} on {nodes.desired} x {nodes.instance_type}")

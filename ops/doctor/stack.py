@@ -5,9 +5,8 @@ from datetime import date
 
 from infra import preflight, versions
 from infra.kubeflow.credentials import KNOWN_EMAIL
-from infra.settings import LOCAL_STACK
 from ops.doctor.finding import Finding, attempt, broken, ok, warning
-from ops.paths import PROJECT_ROOT
+from ops.project import PROJECT_ROOT
 from ops.settings import SEALED, StackSettings
 
 # An upgrade of a cluster wants a quiet week, and finding one takes a while.
@@ -48,11 +47,11 @@ def check_passwords(found: StackSettings) -> Iterator[Finding]:
     for problem in found.refused:
         what, _, advice = problem.rpartition("; ")
         yield broken("password", what or problem, (advice if what else f"make password STACK={stack}").rstrip("."))
-    if stack == LOCAL_STACK:
+    if found.settings.emulated:
         yield ok("password", "the well-known one, allowed on this machine only")
     elif not found.refused:
         yield ok("password", "set and encrypted; the program looks at it when it runs")
-    if stack != LOCAL_STACK and found.settings.dashboard.user == KNOWN_EMAIL:
+    if not found.settings.emulated and found.settings.dashboard.user == KNOWN_EMAIL:
         yield warning(
             "login",
             f"{KNOWN_EMAIL}, which everybody knows",
@@ -63,7 +62,7 @@ def check_passwords(found: StackSettings) -> Iterator[Finding]:
 def check_endpoint(found: StackSettings) -> Finding:
     """Who reaches the cluster's API from the internet."""
     blocks = found.settings.cluster.public_access_cidrs
-    if found.settings.stack == LOCAL_STACK:
+    if found.settings.emulated:
         return ok("API endpoint", "on this machine only")
     if WORLD in blocks:
         return warning(

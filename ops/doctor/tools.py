@@ -5,9 +5,9 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 
-from localcloud.tools import cache, versions
-from localcloud.tools.catalog import TOOLS, ReleasedTool
 from ops.doctor.finding import Finding, broken, ok, warning
+from tools import cache, versions
+from tools.catalog import TOOLS, ReleasedTool
 
 # What the person brings, and what it is for.
 _ON_AWS = {"aws": "the cluster's kubeconfig asks it for tokens", "git": "the release comes from a Git repository"}

@@ -13,7 +13,8 @@ from typing import Any
 import boto3
 from pulumi import automation
 
-from localcloud import moto, tools
+import tools
+from localcloud import moto
 
 REGION = "us-west-2"
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from localcloud import plane, tools
+import tools
+from localcloud import plane
 
 Manifest = dict[str, Any]
 T = TypeVar("T")

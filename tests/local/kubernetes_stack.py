@@ -11,7 +11,7 @@ from typing import Any
 import pulumi
 from pulumi import automation
 
-from localcloud import tools
+import tools
 
 Manifest = dict[str, Any]
 Declare = Callable[[pulumi.ResourceOptions], None]

@@ -15,10 +15,11 @@ from typing import Any
 import boto3
 import yaml
 
-from localcloud import laptop, moto, plane, tools
+import tools
+from localcloud import laptop, moto, plane
 from ops import audit
-from ops.paths import PROJECT_ROOT
-from ops.stack import LOCAL_PASSPHRASE
+from ops.backend import LOCAL_PASSPHRASE
+from ops.project import PROJECT_ROOT
 from tests.local.cluster import Cluster, Manifest
 
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"

@@ -7,7 +7,7 @@ from urllib.parse import urlparse
 import pytest
 
 from infra.errors import UserError
-from ops import journal
+from state import serving
 
 CHECKPOINT = {"version": 3, "checkpoint": {"stack": "organization/kubeflow/local", "latest": {"manifest": {}}}}
 
@@ -23,7 +23,7 @@ def state(tmp_path: Path) -> Path:
 
 def test_what_happens_to_the_copy_does_not_happen_to_the_state(state: Path, tmp_path: Path) -> None:
     before = state.read_bytes()
-    with journal.copied(tmp_path) as environment:
+    with serving.copied(tmp_path) as environment:
         copy = Path(urlparse(environment["PULUMI_BACKEND_URL"]).path)
         copied = copy / state.relative_to(tmp_path)
         assert json.loads(copied.read_text())["checkpoint"]["stack"] == "organization/kubeflow/local"
@@ -34,5 +34,5 @@ def test_what_happens_to_the_copy_does_not_happen_to_the_state(state: Path, tmp_
 
 def test_damaged_state_is_named(state: Path, tmp_path: Path) -> None:
     state.write_text('{"version": 3, "checkpoint": {"st')
-    with pytest.raises(UserError, match=r"cannot be read: .*local\.json is not a checkpoint"), journal.copied(tmp_path):
+    with pytest.raises(UserError, match=r"cannot be read: .*local\.json is not a checkpoint"), serving.copied(tmp_path):
         pass

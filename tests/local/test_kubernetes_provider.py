@@ -13,7 +13,8 @@ import pulumi
 import pytest
 from pulumi import automation
 
-from localcloud import plane, tools
+import tools
+from localcloud import plane
 from tests.local.cluster import Cluster, until
 from tests.local.kubernetes_stack import (
     Declare,

@@ -22,9 +22,9 @@ from localcloud.plane import processes
 from localcloud.plane.components import COMPONENTS
 from localcloud.plane.layout import Layout, read_state, write_state
 from localcloud.plane.stages import MOUNTS_READY, START_DELAY
-from localcloud.tools.catalog import KUBERNETES, PROJECT
-from localcloud.tools.progress import Event
 from tests.local.cluster import Cluster, Manifest, deployment, namespace, until
+from tools.catalog import KUBERNETES, PROJECT
+from tools.progress import Event
 
 
 @pytest.fixture(scope="module")

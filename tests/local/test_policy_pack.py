@@ -1,7 +1,6 @@
 """The policy pack as Pulumi's analyzer runs it: in its own environment, asked over its own protocol."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from infra.kubeflow.render import cache_home
+from infra import cache
 from policy import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +25,7 @@ def python() -> Path:
     """The interpreter of the pack's environment, which is made once for its requirements."""
     requirements = ROOT / "policy" / "requirements.txt"
     key = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = cache_home(os.environ) / "policy" / key
+    folder = cache.home() / "policy" / key
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+import tools
 from infra.kubeflow.render import render
 from infra.kubeflow.slim import slim
-from localcloud import plane, tools
+from localcloud import plane
 from tests.local.cluster import Cluster, Manifest, until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,11 +16,11 @@ import pytest
 import yaml
 from pulumi import automation
 
-import infra.cluster
+import infra.aws.cluster
 from localcloud import laptop, plane
-from ops import create
-from ops.paths import PROJECT_ROOT
+from ops import new_stack
 from ops.program import Program
+from ops.project import PROJECT_ROOT
 from ops.run import PARALLEL
 from tests.local.aws_cloud import REGION, Cloud, running_cloud
 from tests.local.cluster import Cluster, config_map, deployment, namespace, until
@@ -259,7 +259,7 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     monkeypatch.delenv("KUBEFLOW_MANIFESTS", raising=False)
     # A StorageClass belongs to the cluster, and here two clusters are one.
     monkeypatch.setattr(
-        infra.cluster,
+        infra.aws.cluster,
         "default_storage_class",
         lambda name, opts: pulumi.ComponentResource("test:None", name, None, opts),
     )
@@ -282,7 +282,7 @@ def test_two_stacks_of_two_people_live_side_by_side(team: Team) -> None:
     owners = {"dev-blue": "alice", "dev-red": "bob"}
     stacks = {}
     for name, owner in owners.items():
-        create.create(name, folder=team.folder, owner=owner)
+        new_stack.create(name, folder=team.folder, owner=owner)
         stacks[name] = team.stack(name)
         stacks[name].up(parallel=PARALLEL)
 

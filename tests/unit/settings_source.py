@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from infra.settings import Settings, load
-from ops.settings_table import defaults, read_project
+from ops.project import defaults, read_project
 
 TODAY = date(2026, 11, 1)
 PASSWORD = "correct horse battery"

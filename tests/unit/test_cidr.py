@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import cidr
+from infra.aws import cidr
 from infra.errors import UserError
 
 ZONES = tuple(f"us-west-2{letter}" for letter in "abcd")

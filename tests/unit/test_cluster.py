@@ -5,7 +5,7 @@ import pulumi
 import pytest
 
 from infra import versions
-from infra.cluster import Cluster, ClusterAccess, ClusterArgs, ExistingClusterArgs, existing_cluster
+from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs, ExistingClusterArgs, existing_cluster
 from tests.unit.mocks import ISSUER, KUBECONFIG, OIDC_PROVIDER, Recording, record
 from tests.unit.settings_source import settings
 

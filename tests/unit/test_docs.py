@@ -15,10 +15,10 @@ from pathlib import Path
 import click
 import pytest
 
-from localcloud.tools.catalog import TOOLS
-from ops import settings_table
+from ops import project
 from ops.settings import stack_settings
 from policy import RULES
+from tools.catalog import TOOLS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -28,7 +28,6 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 COMMANDS = {
     "ops": "ops.__main__:main",
     "pipelines": "pipelines.__main__:cli",
-    "infra.kubeflow": "infra.kubeflow.__main__:main",
     "localcloud.plane": "localcloud.plane.__main__:cli",
 }
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -115,7 +114,7 @@ def check_module(module: str, arguments: list[str]) -> None:
     if module in COMMANDS:
         file, _, name = COMMANDS[module].partition(":")
         parse(getattr(importlib.import_module(file), name), arguments)
-    elif module == "localcloud.tools":
+    elif module == "tools":
         if unknown := set(arguments) - set(TOOLS):
             raise NotACommandError(f"there is no tool {unknown}")
     elif importlib.util.find_spec(module) is None:
@@ -144,7 +143,7 @@ def check_setting(words: list[str]) -> None:
 
 @functools.cache
 def settings() -> frozenset[str]:
-    return frozenset(setting.key for setting in settings_table.settings(settings_table.read_project()))
+    return frozenset(setting.key for setting in project.declared(project.read_project()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -171,8 +170,8 @@ def test_the_pages_show_commands() -> None:
         "pulumi config set networkCdir 10.0.0.0/16",
         ".venv/bin/python -m ops destory",
         ".venv/bin/python -m pipelines run salary --locally",
-        ".venv/bin/python -m infra.kubeflow plan --format pdf",
-        ".venv/bin/python -m localcloud.tools kubekuttl",
+        ".venv/bin/python -m ops plan --format pdf",
+        ".venv/bin/python -m tools kubekuttl",
         ".venv/bin/python -m ops.nothing",
     ],
 )
@@ -225,7 +224,7 @@ def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
 def told() -> str:
     """Every text that the code and the Makefile hold; f-strings have `…` where they put something in."""
     found = [MAKEFILE]
-    for folder in ("infra", "ops", "pipelines", "localcloud", "policy"):
+    for folder in ("infra", "ops", "pipelines", "localcloud", "policy", "state", "tools"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.JoinedStr):

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import iam
-from infra.cluster import access_entry_name
-from infra.identity import cluster_access_policy
+from infra.aws import iam
+from infra.aws.cluster import access_entry_name
+from infra.aws.identity import cluster_access_policy
 from tests.unit.mocks import ISSUER, OIDC_PROVIDER
 
 BUCKET = "arn:aws:s3:::artifacts"

@@ -4,7 +4,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.identity import AdministratorArgs, Identity, IdentityArgs, IssuerArgs, runners
+from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, IssuerArgs, runners
 from tests.unit.mocks import ISSUER, OIDC_PROVIDER, Recording, record
 
 BUCKET = "arn:aws:s3:::artifacts"

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 
-from localcloud.leash import leash
+from tools.leash import leash
 
 HOLDER = """
 import subprocess, time
-from localcloud.leash import leash
+from tools.leash import leash
 with leash() as tie:
     held = subprocess.Popen(["sleep", "300"])
     tie(held.pid)

@@ -3,7 +3,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.network import Network, NetworkArgs
+from infra.aws.network import Network, NetworkArgs
 from tests.unit.mocks import Recording, record
 from tests.unit.settings_source import settings
 

@@ -9,9 +9,9 @@ import pytest
 from infra.kubeflow.credentials import GENERATED, Credentials
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.graph import Graph, ObjectId, build
+from infra.kubeflow.install import TIMEOUTS, KubeflowArgs, annotated, install
 from infra.kubeflow.load import LoadedRelease, load
-from infra.kubeflow.platform import TIMEOUTS, KubeflowArgs, annotated, install
-from ops.paths import PROJECT_ROOT
+from ops.project import PROJECT_ROOT
 from tests.unit.mocks import Recording, record
 
 PASSWORD = "correct horse battery"
@@ -122,7 +122,7 @@ def release() -> LoadedRelease:
     return load(
         release="26.03",
         path=str(Path("manifests", "sample")),
-        stack="local",
+        sample=True,
         root=PROJECT_ROOT,
         kubernetes_version="1.35",
     )

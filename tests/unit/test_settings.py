@@ -5,8 +5,7 @@ import pulumi
 import pytest
 
 from infra.settings import SettingsError, load, read
-from ops.settings_table import read_project
-from ops.settings_table import settings as declared
+from ops.project import declared, read_project
 from tests.unit.mocks import record
 from tests.unit.settings_source import PASSWORD, TODAY, raw, settings
 
@@ -137,11 +136,11 @@ def test_values_of_every_kind_are_read() -> None:
         ),
         (
             {"dashboardPassword": ""},
-            "dashboardPassword is not set, and only the stack local has a default; run `make password STACK=dev`.",
+            "dashboardPassword is not set, and only an emulated stack has a default; run `make password STACK=dev`.",
         ),
         (
             {"dashboardPassword": "12341234"},
-            "dashboardPassword 12341234 is public and allowed only in the stack local; run `make password",
+            "dashboardPassword 12341234 is public and allowed only in an emulated stack; run `make password",
         ),
         ({"dashboardPassword": "short"}, "dashboardPassword has fewer than 8 characters; "),
         ({"dashboardPassword": "x" * 73}, "dashboardPassword is longer than bcrypt's 72 bytes; shorten it."),
@@ -213,7 +212,7 @@ def test_a_region_is_required() -> None:
 
 
 def test_only_the_local_stack_has_a_password_of_its_own() -> None:
-    assert settings("local", dashboardPassword="").dashboard.password.reveal() == "12341234"
+    assert settings("local", emulated=True, dashboardPassword="").dashboard.password.reveal() == "12341234"
 
 
 def test_a_password_stored_in_plain_text_is_refused() -> None:

@@ -1,8 +1,9 @@
 from pathlib import Path
 
-from ops.settings_table import END, START, read_project, render
+from ops.project import read_project
+from ops.settings_table import END, START, render
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
 
 def test_a_setting_is_one_row() -> None:
@@ -20,7 +21,7 @@ def test_a_setting_is_one_row() -> None:
     ]
 
 
-def test_the_readme_shows_the_settings_as_the_project_file_declares_them() -> None:
-    _, _, rest = README.read_text().partition(START)
+def test_the_page_shows_the_settings_as_the_project_file_declares_them() -> None:
+    _, _, rest = PAGE.read_text().partition(START)
     table, _, _ = rest.partition(END)
     assert table.strip() == render(read_project())

@@ -1,8 +1,8 @@
 import json
 from typing import Literal
 
-from infra.registry import Registry, RegistryArgs
-from infra.storage import Storage, StorageArgs
+from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.storage import Storage, StorageArgs
 from tests.unit.mocks import Recording, record
 
 TAGS = {"team": "ml"}

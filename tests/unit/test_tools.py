@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from packaging.specifiers import SpecifierSet
 
+import tools
 from infra.errors import UserError
-from localcloud import tools
-from localcloud.tools import build, catalog
-from localcloud.tools.catalog import Download, ReleasedTool, SourceTool, Tool
-from localcloud.tools.progress import Event
+from tools import build, catalog
+from tools.catalog import Download, ReleasedTool, SourceTool, Tool
+from tools.progress import Event
 
 UNREACHABLE = "http://127.0.0.1:1/tool"
 
@@ -249,7 +249,7 @@ def test_a_program_of_this_kind_is_really_built(tmp_path: Path, monkeypatch: pyt
 
 def test_the_command_prints_an_error_without_a_traceback() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "localcloud.tools", "nonsense"],
+        [sys.executable, "-m", "tools", "nonsense"],
         capture_output=True,
         text=True,
         check=False,
@@ -263,7 +263,7 @@ def test_the_command_prints_an_error_without_a_traceback() -> None:
 def test_the_command_lists_where_tools_are(tmp_path: Path, path: Path) -> None:
     program = script(path / "kustomize", "echo v5.8.1")
     done = subprocess.run(
-        [sys.executable, "-m", "localcloud.tools", "kustomize"],
+        [sys.executable, "-m", "tools", "kustomize"],
         capture_output=True,
         text=True,
         check=True,

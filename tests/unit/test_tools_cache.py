@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.tools import cache
-from localcloud.tools.catalog import TOOLS, SourceTool
+from tools import cache
+from tools.catalog import TOOLS, SourceTool
 
 
 @pytest.fixture(autouse=True)

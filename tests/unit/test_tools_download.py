@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.tools.catalog import TOOLS, Download, ReleasedTool, catalog
-from localcloud.tools.download import UnavailableError, UnreachableError, checksum, fetch, unpack
+from tools.catalog import TOOLS, Download, ReleasedTool, catalog
+from tools.download import UnavailableError, UnreachableError, checksum, fetch, unpack
 
 A, B = "a" * 64, "b" * 64
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from localcloud.tools import progress
-from localcloud.tools.progress import Event, reporter
+from tools import progress
+from tools.progress import Event, reporter
 
 
 class Terminal(io.StringIO):

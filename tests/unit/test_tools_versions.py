@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from localcloud.tools import versions
-from localcloud.tools.catalog import TOOLS, ReleasedTool
+from tools import versions
+from tools.catalog import TOOLS, ReleasedTool
 
 
 @pytest.fixture(autouse=True)

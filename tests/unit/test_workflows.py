@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localcloud import tools
+import tools
 
 GITHUB = Path(__file__).resolve().parents[2] / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))

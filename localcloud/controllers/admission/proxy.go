@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"time"
 
-	"kubeflow/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
 )
 
 // Service is a Service that a call is for.

@@ -19,9 +19,9 @@ import (
 	"testing"
 	"time"
 
-	"kubeflow/localcloud/controllers/admission"
-	"kubeflow/localcloud/controllers/authority"
-	"kubeflow/localcloud/controllers/authority/authoritytest"
+	"kubeflow-on-pulumi.local/localcloud/controllers/admission"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority/authoritytest"
 )
 
 type directory struct{ ready atomic.Bool }

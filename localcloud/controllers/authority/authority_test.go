@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"kubeflow/localcloud/controllers/authority"
-	"kubeflow/localcloud/controllers/authority/authoritytest"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority/authoritytest"
 )
 
 func TestAnIssuedCertificateIsTrustedForItsNamesOnly(t *testing.T) {

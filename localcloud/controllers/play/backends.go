@@ -10,8 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"kubeflow/localcloud/controllers/admission"
-	"kubeflow/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/admission"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
 )
 
 // Backends that make their own certificate put its authority into their own configurations once

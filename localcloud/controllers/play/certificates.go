@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
-	"kubeflow/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
 )
 
 const (

@@ -24,8 +24,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
-	"kubeflow/localcloud/controllers/admission"
-	"kubeflow/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/admission"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
 )
 
 var (

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"kubeflow/localcloud/controllers/admission"
+	"kubeflow-on-pulumi.local/localcloud/controllers/admission"
 )
 
 // configuration is a webhook configuration of either kind, as a copy that may be changed.

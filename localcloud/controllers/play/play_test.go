@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"kubeflow/localcloud/controllers/authority"
-	"kubeflow/localcloud/controllers/authority/authoritytest"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority/authoritytest"
 )
 
 var yes = true

@@ -46,7 +46,7 @@ SCHEMA = record(
 
 
 def plan(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "infra.kubeflow", "plan", *map(str, arguments)]
+    command = [sys.executable, "-m", "ops", "plan", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, **env})
 
 

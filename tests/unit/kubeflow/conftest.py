@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from localcloud.tools import ensure
+from tools import ensure
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,9 +26,9 @@ from infra.kubeflow.credentials import (
 )
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.render import render
+from tests.unit.kubeflow.platforms import ALONE, WHOLE
 
 ROOT = Path(__file__).parents[3]
-PLATFORMS = [ROOT / "manifests" / "sample", *sorted(ROOT.parent.glob("shared/kubeflow/*/"))]
 
 
 def credentials(**changed: Any) -> Credentials:
@@ -37,7 +37,7 @@ def credentials(**changed: Any) -> Credentials:
     return Credentials(**{**generated, **login, **changed})
 
 
-@pytest.fixture(scope="module", params=PLATFORMS, ids=lambda path: path.name)
+@pytest.fixture(scope="module", params=WHOLE, ids=lambda path: path.name)
 def objects(request: pytest.FixtureRequest) -> list[Manifest]:
     return render(request.param)
 
@@ -59,6 +59,14 @@ def secret_value(secret: Manifest, key: str) -> Any:
 def test_every_known_credential_is_found(objects: list[Manifest]) -> None:
     wanted = {known.credential for known in find_known(objects)}
     assert wanted == {spec.name for spec in GENERATED} | {"email", "password_hash"}
+
+
+@pytest.mark.parametrize("platform", ALONE, ids=lambda path: path.name)
+def test_pipelines_alone_have_no_login_and_lose_what_else_is_known(platform: Path) -> None:
+    objects = render(platform)
+    wanted = {known.credential for known in find_known(objects)}
+    assert wanted == {"object_store_access_key", "object_store_secret_key", "mysql_password"}
+    assert find_known(replace(objects, credentials())) == []
 
 
 def test_none_is_left_after_the_replacement_and_all_are_named_before(objects: list[Manifest]) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.aws.instances import GI
 from infra.kubeflow.capacity import requirements
-from infra.kubeflow.instances import GI
 from infra.kubeflow.render import render
 
 ROOT = Path(__file__).parents[3]

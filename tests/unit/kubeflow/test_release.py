@@ -36,9 +36,9 @@ def env(tmp_path: Path, kustomize: str) -> dict[str, str]:
 
 
 def found(
-    root: Path, env: dict[str, str], *, stack: str = "dev", path: str | None = None, release: str = "26.03"
+    root: Path, env: dict[str, str], *, sample: bool = False, path: str | None = None, release: str = "26.03"
 ) -> Release:
-    return resolve(release=release, path=path, stack=stack, root=root, env=env)
+    return resolve(release=release, path=path, sample=sample, root=root, env=env)
 
 
 def names(release: Release, env: dict[str, str]) -> list[str]:
@@ -113,7 +113,7 @@ def test_an_answer_with_another_commit_is_refused(
 
 
 def test_out_of_reach_the_local_stack_gets_the_sample_and_says_so(root: Path, env: dict[str, str]) -> None:
-    sample = found(root, env, stack="local")
+    sample = found(root, env, sample=True)
     assert (sample.name, sample.origin, names(sample, env)) == ("sample", "sample", ["sample"])
     assert "out of reach" in sample.note
     assert "but no Kubeflow" in sample.note
@@ -121,7 +121,7 @@ def test_out_of_reach_the_local_stack_gets_the_sample_and_says_so(root: Path, en
 
 def test_out_of_reach_any_other_stack_fails_with_what_was_tried(root: Path, env: dict[str, str]) -> None:
     with pytest.raises(UserError) as caught:
-        found(root, env, stack="dev")
+        found(root, env)
     message = str(caught.value)
     for tried in (
         "KUBEFLOW_MANIFESTS",
@@ -140,11 +140,11 @@ def test_without_a_tool_to_render_nothing_is_fetched(root: Path, env: dict[str, 
 
 def test_a_typing_error_never_ends_in_the_sample(root: Path, env: dict[str, str]) -> None:
     with pytest.raises(UserError, match=r"'26\.3'.*choose 26\.03 or 1\.10\.2"):
-        found(root, env, stack="local", release="26.3")
+        found(root, env, sample=True, release="26.3")
     with pytest.raises(UserError, match="kubeflowPath names 'gone'"):
-        found(root, env, stack="local", path="gone")
+        found(root, env, sample=True, path="gone")
     with pytest.raises(UserError, match="KUBEFLOW_MANIFESTS names '/gone'"):
-        found(root, {**env, "KUBEFLOW_MANIFESTS": "/gone"}, stack="local")
+        found(root, {**env, "KUBEFLOW_MANIFESTS": "/gone"}, sample=True)
 
 
 def test_the_digest_follows_the_content(root: Path, env: dict[str, str]) -> None:

@@ -8,9 +8,7 @@ from infra.errors import UserError
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.render import render
 from infra.kubeflow.served import check_served
-
-ROOT = Path(__file__).parents[3]
-PLATFORMS = [ROOT / "manifests" / "sample", *sorted(ROOT.parent.glob("shared/kubeflow/*/"))]
+from tests.unit.kubeflow.platforms import PLATFORMS
 
 
 def make(api_version: str, kind: str, name: str = "x") -> Manifest:

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from infra.errors import UserError
 from ops import cost, prices
+from ops.commands import cost as cost_command
 from tests.unit.settings_source import settings
 
 
@@ -77,7 +78,7 @@ def test_a_region_without_prices_is_one_sentence() -> None:
 
 def test_a_setting_changes_the_lines_that_it_touches() -> None:
     (change,) = cost.difference(settings(), settings(nodesInstanceType="m5.large"))
-    assert (change.name, cost.signed(change.delta)) == ("nodes", "-350.40")
+    assert (change.name, cost_command.signed(change.delta)) == ("nodes", "-350.40")
     assert change.before is not None
     assert change.after is not None
     assert (change.before.what, change.after.what) == ("5 x m5.xlarge", "5 x m5.large")
@@ -101,12 +102,12 @@ def no_release(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_: Any) -> int:
         raise UserError("Kubeflow 26.03 cannot be had.")
 
-    monkeypatch.setattr(cost, "claimed_gib", missing)
+    monkeypatch.setattr(cost_command, "claimed_gib", missing)
 
 
 @pytest.mark.usefixtures("no_release")
 def test_the_command_prices_the_default_stack_even_without_its_manifests() -> None:
-    done = CliRunner().invoke(cost.command, ["--stack", "dev", "--set", "nodesInstanceType=m5.large"])
+    done = CliRunner().invoke(cost_command.command, ["--stack", "dev", "--set", "nodesInstanceType=m5.large"])
     assert done.exit_code == 0, done.output
     assert "700.80" in done.output
     assert "73.00" in done.output
@@ -125,6 +126,6 @@ def test_the_command_prices_the_default_stack_even_without_its_manifests() -> No
     ],
 )
 def test_what_cannot_be_priced_is_refused(arguments: list[str], sentence: str) -> None:
-    done = CliRunner().invoke(cost.command, arguments)
+    done = CliRunner().invoke(cost_command.command, arguments)
     assert isinstance(done.exception, UserError)
     assert sentence in str(done.exception)

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 from moto import mock_aws
 from rich.console import Console
 
+from infra.aws.instances import GI
 from infra.errors import UserError
 from infra.kubeflow.capacity import Load, Requirements
-from infra.kubeflow.instances import GI
 from infra.settings import WELL_KNOWN_PASSWORD
-from ops.doctor import command, tools
-from ops.doctor.command import command as doctor
+from ops.commands import doctor
+from ops.doctor import tools
 from ops.doctor.finding import Finding, attempt, broken, ok, refused
 from ops.doctor.release import check_release, check_room, check_secrets, check_volumes
 from ops.doctor.stack import check_endpoint, check_existing, check_passwords, check_version
@@ -54,7 +54,7 @@ def test_an_open_endpoint_is_a_warning() -> None:
     narrow = check_endpoint(stack(clusterPublicAccessCidrs=["203.0.113.0/24"]))
     assert (narrow.state, narrow.found) == ("ok", "open to 203.0.113.0/24")
     assert check_endpoint(stack(clusterPublicAccessCidrs=[])).found == "private"
-    assert check_endpoint(stack("local")).state == "ok"
+    assert check_endpoint(stack("local", emulated="true")).state == "ok"
 
 
 def test_a_missing_password_breaks_the_stack() -> None:
@@ -62,7 +62,7 @@ def test_a_missing_password_breaks_the_stack() -> None:
     finding = next(iter(check_passwords(stack(refused=(problem,)))))
     assert (finding.state, finding.advice) == ("broken", "run `x`")
     assert [one.state for one in check_passwords(stack(dashboardUser="me@example.org"))] == ["ok"]
-    assert [one.state for one in check_passwords(stack("local"))] == ["ok"]
+    assert [one.state for one in check_passwords(stack("local", emulated="true"))] == ["ok"]
 
 
 def test_a_login_that_everybody_knows_is_a_warning() -> None:
@@ -172,7 +172,7 @@ def manifests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     path = tmp_path / "platform.yaml"
     path.write_text(json.dumps(pod))
     monkeypatch.setenv("KUBEFLOW_MANIFESTS", str(path))
-    monkeypatch.setattr(command, "check_tools", lambda **_: [ok("tools", "left out")])
+    monkeypatch.setattr(doctor, "check_tools", lambda **_: [ok("tools", "left out")])
     return path
 
 
@@ -181,7 +181,7 @@ def test_the_command_fails_for_what_is_broken_and_shows_all_the_rest(monkeypatch
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
-        done = CliRunner().invoke(doctor, ["--stack", "dev"])
+        done = CliRunner().invoke(doctor.command, ["--stack", "dev"])
     assert done.exit_code == 1, done.output
     for line in ("credentials", "VPCs", "instance type", "API endpoint", "platform.yaml, 1 objects", "1 broken"):
         assert line in done.output
@@ -190,20 +190,20 @@ def test_the_command_fails_for_what_is_broken_and_shows_all_the_rest(monkeypatch
 
 @pytest.mark.usefixtures("manifests")
 def test_the_local_stack_is_fine_and_warnings_do_not_fail() -> None:
-    done = CliRunner().invoke(doctor, ["--stack", "local"])
+    done = CliRunner().invoke(doctor.command, ["--stack", "local"])
     assert done.exit_code == 0, done.output
     assert "0 broken" in done.output
 
 
 def test_a_stack_that_is_not_there_is_one_sentence() -> None:
-    done = CliRunner().invoke(doctor, ["--stack", "nowhere"])
+    done = CliRunner().invoke(doctor.command, ["--stack", "nowhere"])
     assert isinstance(done.exception, UserError)
     assert "There is no stack 'nowhere'" in str(done.exception)
 
 
 def test_what_is_shown_cannot_be_taken_for_colours() -> None:
     console = Console(file=io.StringIO(), width=120)
-    command.show(console, "dev", [broken("x", "the block [red]", "write [0]")])
+    doctor.show(console, "dev", [broken("x", "the block [red]", "write [0]")])
     assert isinstance(console.file, io.StringIO)
     assert "the block [red]" in console.file.getvalue()
     assert "write [0]" in console.file.getvalue()

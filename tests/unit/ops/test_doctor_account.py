@@ -7,7 +7,6 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from infra import cluster
 from ops.doctor import account
 from ops.doctor.account import Need, check_account, check_quotas, check_zones, judge, vcpu_quota
 from ops.doctor.finding import Finding
@@ -194,7 +193,3 @@ def test_a_zone_without_eks_may_hold_nodes_but_not_come_first(monkeypatch: pytes
     assert (found.state, found.found) == ("broken", "EKS has no control plane in us-west-2b")
     later = settings(networkZones=["us-west-2a", "us-west-2c", "us-west-2b"])
     assert by_check(list(check_zones(later)))["zones"].state == "ok"
-
-
-def test_the_control_plane_is_where_the_program_puts_it() -> None:
-    assert account.CONTROL_PLANE_ZONES == cluster.CONTROL_PLANE_ZONES

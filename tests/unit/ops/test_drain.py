@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from infra.errors import UserError
 from infra.kubeflow.objects import Manifest, title
-from ops import destroy
+from ops.commands import destroy
 from ops.drain import Scope, drain, scope_of
 
 

@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from infra.errors import UserError
 from ops import leftovers
+from ops.commands import leftovers as leftovers_command
 from ops.leftovers import Leftover, Owner, delete, find
 
 REGION = "us-west-2"
@@ -184,15 +185,17 @@ def test_what_is_gone_already_counts_as_deleted() -> None:
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The stack dev, with the ids of its state, which a test may change."""
-    monkeypatch.setattr(leftovers, "environment", lambda stack: {})
+    monkeypatch.setattr(leftovers_command, "environment", lambda stack: {})
     ids: list[str] = []
-    monkeypatch.setattr(leftovers, "in_state", lambda stack: ids)
+    monkeypatch.setattr(leftovers_command, "in_state", lambda stack: ids)
     return ids
 
 
 def run(*arguments: str, answer: str | None = None) -> tuple[str, str]:
     """What the command prints, and what it refuses with."""
-    done = CliRunner(env={"COLUMNS": "200"}).invoke(leftovers.command, ["--stack", "dev", *arguments], input=answer)
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(
+        leftovers_command.command, ["--stack", "dev", *arguments], input=answer
+    )
     assert done.exception is None or isinstance(done.exception, UserError), done.exception
     return done.output, str(done.exception or "")
 

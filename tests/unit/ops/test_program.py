@@ -8,7 +8,7 @@ import pytest
 from pulumi.runtime import rpc
 
 from infra.kubeflow.graph import ObjectId, build
-from infra.kubeflow.platform import Known, KubeflowArgs, install
+from infra.kubeflow.install import Known, KubeflowArgs, install
 from ops import program
 from tests.unit.mocks import record
 

@@ -5,7 +5,7 @@ import pytest
 
 from infra.errors import UserError
 from infra.settings import SettingsError
-from ops.paths import PROJECT_ROOT
+from ops.project import PROJECT_ROOT
 from ops.settings import SEALED, StackSettings, stack_settings
 
 TODAY = date(2026, 11, 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import identity
+from infra.aws import identity
 from pipelines.__main__ import main
 from pipelines.endpoint.session import Retry
 from pipelines.stack import Context

@@ -5,11 +5,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.cluster import Cluster, ClusterArgs
-from infra.identity import AdministratorArgs, Identity, IdentityArgs, runners
-from infra.network import Network, NetworkArgs
-from infra.registry import Registry, RegistryArgs
-from infra.storage import Storage, StorageArgs
+from infra.aws.cluster import Cluster, ClusterArgs
+from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
+from infra.aws.network import Network, NetworkArgs
+from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.storage import Storage, StorageArgs
 from policy import RULES, Resource, Violation, check
 from tests.unit.mocks import record
 from tests.unit.settings_source import settings

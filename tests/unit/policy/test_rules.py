@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra import iam
+from infra.aws import iam
 from infra.kubeflow.credentials import Credentials, replace
 from policy import RULES, UNKNOWN, Resource, Violation, check
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"kubeflow/localcloud/controllers/authority"
+	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
 )
 
 // New makes an authority that lives for an hour.

@@ -1,0 +1,1 @@
+"""What a stack makes in AWS: one module a concern."""

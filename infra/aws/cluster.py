@@ -1,0 +1,380 @@
+"""The Kubernetes cluster: a new one on EKS, or one that exists."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_eks
+import pulumi_kubernetes as kubernetes
+from pulumi_aws import cloudwatch, ec2, eks, kms
+from pulumi_aws import iam as aws_iam
+
+from infra import versions
+from infra.aws import cidr, iam
+from infra.aws.identity import CLUSTER_ADMIN_POLICY, IssuerArgs, cluster_access_policy, irsa_role
+
+LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+
+NODE_POLICIES = (
+    "AmazonEKSWorkerNodePolicy",
+    "AmazonEKS_CNI_Policy",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonSSMManagedInstanceCore",
+)
+
+# A group's name has 63 characters, of which the provider's suffix takes 26.
+NODE_GROUP_PREFIX = 36
+
+# pulumi-kubernetes's defaults, 50 and 120, make an `up` of 700 objects wait for its own client.
+CLIENT_QPS, CLIENT_BURST = 400, 800
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterAccess:
+    """What the rest of a stack needs of a cluster, made or given.
+
+    `kubeconfig` is secret; None stands for kubectl's own file. Without `issuer` no service account can have a role.
+    """
+
+    kubeconfig: pulumi.Output[str] | None
+    issuer: IssuerArgs | None
+    provider: kubernetes.Provider
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterArgs:
+    """An EKS cluster with one managed node group; the disk in GiB."""
+
+    cluster_name: str
+    version: str
+    region: str
+    vpc_id: pulumi.Input[str]
+    private_subnet_ids: Sequence[pulumi.Input[str]]
+    public_access_cidrs: tuple[str, ...]
+    log_retention_days: int
+    administrators: tuple[str, ...]
+    instance_type: str
+    nodes_min: int
+    nodes_desired: int
+    nodes_max: int
+    disk_gib: int
+    tags: Mapping[str, str]
+
+
+class _ControlPlane(pulumi_eks.Cluster):  # type: ignore[misc]
+    """The SDK's component, whose record of itself stays as it comes: to type it imports the core API of Kubernetes.
+
+    That takes half a second of every run, and nothing here reads it.
+    """
+
+    @property
+    @pulumi.getter
+    def core(self) -> pulumi.Output[Any]:
+        record: pulumi.Output[Any] = pulumi.get(self, "core")
+        return record
+
+
+class Cluster(pulumi.ComponentResource):
+    """EKS with its add-ons, nodes, and a default encrypted storage class."""
+
+    name: pulumi.Output[str]
+    kubeconfig: pulumi.Output[str]
+    oidc_provider_arn: pulumi.Output[str]
+    oidc_issuer: pulumi.Output[str]
+    security_group_id: pulumi.Output[str]
+    access: ClusterAccess
+    ready: pulumi.Resource
+    """What comes last: nodes, add-ons and the default storage class are there once this is."""
+
+    def __init__(self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("kubeflow:infra:Cluster", name, None, opts)
+        self._name, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._tags = dict(args.tags)
+        self._addons = versions.KUBERNETES[args.version].addons
+        self._eks = self._control_plane()
+        # Known once the control plane is there, which the plain name would not say.
+        self.name = self._eks.oidc_issuer.apply(lambda _: args.cluster_name)
+        self.oidc_provider_arn = self._eks.oidc_provider_arn
+        self.oidc_issuer = self._eks.oidc_issuer
+        self.security_group_id = self._eks.cluster_security_group_id
+        self.kubeconfig = pulumi.Output.secret(self._eks.kubeconfig_json)
+        issuer = IssuerArgs(provider_arn=self.oidc_provider_arn, issuer=self.oidc_issuer)
+
+        nodes = self._nodes()
+        # CoreDNS and the volume driver become active only on a node; inside eks.Cluster CoreDNS would wait in vain.
+        self._addon("coredns", self._addons.coredns, nodes)
+        volumes = self._volume_driver(nodes, issuer)
+        provider = kubernetes_provider(
+            f"{name}-kubernetes",
+            cluster=args.cluster_name,
+            kubeconfig=self.kubeconfig,
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[nodes])),
+        )
+        self.ready = default_storage_class(
+            f"{name}-gp3", pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[volumes])
+        )
+        self.access = ClusterAccess(kubeconfig=self.kubeconfig, issuer=issuer, provider=provider)
+        self.register_outputs(
+            {
+                "name": self.name,
+                "kubeconfig": self.kubeconfig,
+                "oidc_provider_arn": self.oidc_provider_arn,
+                "oidc_issuer": self.oidc_issuer,
+                "security_group_id": self.security_group_id,
+            }
+        )
+
+    def _control_plane(self) -> pulumi_eks.Cluster:
+        name, args = self._name, self._args
+        key = kms.Key(
+            f"{name}-secrets",
+            description=f"Kubernetes Secrets of {args.cluster_name}",
+            enable_key_rotation=True,
+            deletion_window_in_days=7,
+            tags=self._tags,
+            opts=self._child,
+        )
+        kms.Alias(f"{name}-secrets", name=f"alias/{args.cluster_name}-secrets", target_key_id=key.id, opts=self._child)
+        # Made by EKS itself the group would keep its logs for ever.
+        logs = cloudwatch.LogGroup(
+            f"{name}-control-plane",
+            name=f"/aws/eks/{args.cluster_name}/cluster",
+            retention_in_days=args.log_retention_days,
+            tags=self._tags,
+            opts=self._child,
+        )
+        return _ControlPlane(
+            f"{name}-eks",
+            name=args.cluster_name,
+            version=args.version,
+            vpc_id=args.vpc_id,
+            private_subnet_ids=args.private_subnet_ids[: cidr.CONTROL_PLANE_ZONES],
+            kubernetes_service_ip_address_range=str(cidr.SERVICE_CIDR),
+            authentication_mode=pulumi_eks.AuthenticationMode.API,
+            access_entries={access_entry_name(arn): self._access_entry(arn) for arn in args.administrators},
+            create_oidc_provider=True,
+            skip_default_node_group=True,
+            # The group that EKS makes joins control plane and nodes on every port, so that all webhooks are reached.
+            skip_default_security_groups=True,
+            endpoint_private_access=True,
+            endpoint_public_access=bool(args.public_access_cidrs),
+            public_access_cidrs=list(args.public_access_cidrs) or None,
+            enabled_cluster_log_types=LOG_TYPES,
+            encryption_config_key_arn=key.arn,
+            # EXTENDED, the default, costs six times as much once standard support ends.
+            upgrade_policy=eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
+            vpc_cni_options=pulumi_eks.VpcCniOptionsArgs(addon_version=self._addons.vpc_cni),
+            kube_proxy_addon_options=pulumi_eks.KubeProxyAddonOptionsArgs(
+                enabled=True, version=self._addons.kube_proxy
+            ),
+            coredns_addon_options=pulumi_eks.CoreDnsAddonOptionsArgs(enabled=False),
+            tags=self._tags,
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[logs])),
+        )
+
+    def _access_entry(self, arn: str) -> pulumi_eks.AccessEntryArgs:
+        return pulumi_eks.AccessEntryArgs(
+            principal_arn=arn,
+            access_policies={
+                "admin": pulumi_eks.AccessPolicyAssociationArgs(
+                    policy_arn=cluster_access_policy(self._args.region, CLUSTER_ADMIN_POLICY),
+                    access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+                )
+            },
+            tags=self._tags,
+        )
+
+    def _nodes(self) -> pulumi_eks.ManagedNodeGroup:
+        name, args = self._name, self._args
+        role = aws_iam.Role(
+            iam.fitting(f"{name}-node", iam.LONGEST_ROLE),
+            description=f"Nodes of {args.cluster_name}",
+            assume_role_policy=iam.to_json(iam.service_trust_policy("ec2.amazonaws.com")),
+            tags=self._tags,
+            opts=self._child,
+        )
+        policies = [
+            aws_iam.RolePolicyAttachment(
+                f"{name}-node-{policy}",
+                role=role.name,
+                policy_arn=iam.managed_policy(args.region, policy),
+                opts=self._child,
+            )
+            for policy in NODE_POLICIES
+        ]
+        template = self._launch_template()
+        return pulumi_eks.ManagedNodeGroup(
+            f"{name}-nodes",
+            cluster=self._eks,
+            # Subnets, disk and instance type are fixed for a group's life: with a new name the next one is there first.
+            node_group_name_prefix=f"{args.cluster_name[:NODE_GROUP_PREFIX]}-",
+            node_role_arn=role.arn,
+            instance_types=[args.instance_type],
+            ami_type="AL2023_x86_64_STANDARD",
+            version=args.version,
+            scaling_config=eks.NodeGroupScalingConfigArgs(
+                min_size=args.nodes_min, desired_size=args.nodes_desired, max_size=args.nodes_max
+            ),
+            launch_template=eks.NodeGroupLaunchTemplateArgs(
+                id=template.id, version=template.latest_version.apply(lambda version: str(int(version)))
+            ),
+            subnet_ids=args.private_subnet_ids,
+            tags=self._tags,
+            # Nodes join with these policies, and on destroy they leave with them.
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[*policies, self._eks])),
+        )
+
+    def _launch_template(self) -> ec2.LaunchTemplate:
+        """What a node group cannot say itself: an encrypted disk, and metadata that pods cannot reach."""
+        named = {**self._tags, "Name": f"{self._args.cluster_name}-node"}
+        return ec2.LaunchTemplate(
+            f"{self._name}-node",
+            update_default_version=True,
+            block_device_mappings=[
+                ec2.LaunchTemplateBlockDeviceMappingArgs(
+                    device_name="/dev/xvda",
+                    ebs=ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
+                        volume_size=self._args.disk_gib,
+                        volume_type="gp3",
+                        encrypted="true",
+                        delete_on_termination="true",
+                    ),
+                )
+            ],
+            # One hop ends at the node: a pod would need two to borrow the node's role.
+            metadata_options=ec2.LaunchTemplateMetadataOptionsArgs(
+                http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+            ),
+            tag_specifications=[
+                ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=named)
+                for kind in ("instance", "volume")
+            ],
+            tags=self._tags,
+            opts=self._child,
+        )
+
+    def _volume_driver(self, nodes: pulumi.Resource, issuer: IssuerArgs) -> eks.Addon:
+        name = f"{self._name}-ebs-csi"
+        role = irsa_role(name, issuer, "kube-system", "ebs-csi-controller-sa", self._tags, self._child)
+        policy = aws_iam.RolePolicyAttachment(
+            name,
+            role=role.name,
+            policy_arn=iam.managed_policy(self._args.region, "service-role/AmazonEBSCSIDriverPolicy"),
+            opts=self._child,
+        )
+        return self._addon(
+            "aws-ebs-csi-driver",
+            self._addons.ebs_csi,
+            nodes,
+            policy,
+            service_account_role_arn=role.arn,
+            # Volumes made inside the cluster outlive it unless somebody finds them: they carry the stack's tags.
+            configuration_values=json.dumps({"controller": {"extraVolumeTags": self._tags}}, sort_keys=True),
+        )
+
+    def _addon(
+        self,
+        addon: str,
+        version: str,
+        *needs: pulumi.Resource,
+        service_account_role_arn: pulumi.Input[str] | None = None,
+        configuration_values: str | None = None,
+    ) -> eks.Addon:
+        return eks.Addon(
+            f"{self._name}-{addon}",
+            cluster_name=self.name,
+            addon_name=addon,
+            addon_version=version,
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            service_account_role_arn=service_account_role_arn,
+            configuration_values=configuration_values,
+            tags=self._tags,
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=list(needs))),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingClusterArgs:
+    """Where a cluster is: a kubeconfig's content and a context in it, or another stack that exports one."""
+
+    kubeconfig: str | None
+    context: str | None
+    stack: str | None
+    oidc_provider_arn: str | None
+
+
+def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> ClusterAccess:
+    """Access to a cluster that is there; nothing is made in AWS.
+
+    From a stack come `kubeconfig` and, unless it is given, `oidc_provider_arn`.
+    """
+    kubeconfig = pulumi.Output.secret(args.kubeconfig) if args.kubeconfig else None
+    provider_arn: pulumi.Output[str] | None = None
+    if args.stack:
+        reference = pulumi.StackReference(args.stack)
+        kubeconfig = pulumi.Output.secret(reference.require_output("kubeconfig"))
+        provider_arn = reference.require_output("oidc_provider_arn")
+    if args.oidc_provider_arn:
+        provider_arn = pulumi.Output.from_input(args.oidc_provider_arn)
+    issuer = IssuerArgs(provider_arn=provider_arn, issuer=provider_arn.apply(iam.oidc_issuer)) if provider_arn else None
+    provider = kubernetes_provider(
+        f"{name}-kubernetes", cluster=name, kubeconfig=kubeconfig, context=args.context, opts=opts
+    )
+    return ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)
+
+
+def kubernetes_provider(
+    name: str,
+    *,
+    cluster: str,
+    kubeconfig: pulumi.Input[str] | None,
+    context: str | None = None,
+    opts: pulumi.ResourceOptions | None = None,
+) -> kubernetes.Provider:
+    """The provider of every Kubernetes object.
+
+    `cluster` identifies it: a kubeconfig that changes (an address, a token) updates the provider; without it the
+    provider, and every object with it, could be replaced.
+    """
+    return kubernetes.Provider(
+        name,
+        cluster_identifier=cluster,
+        kubeconfig=kubeconfig,
+        context=context,
+        enable_server_side_apply=True,
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
+        kube_client_settings=kubernetes.KubeClientSettingsArgs(qps=CLIENT_QPS, burst=CLIENT_BURST),
+        opts=opts,
+    )
+
+
+def default_storage_class(name: str, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
+    """Encrypted gp3 volumes in the zone of the pod that wants them; EKS has had no default class since 1.30.
+
+    A plain resource, as all other objects are: for its typed class the SDK imports the whole core API, half a second.
+    """
+    return pulumi.CustomResource(
+        "kubernetes:storage.k8s.io/v1:StorageClass",
+        name,
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+            "provisioner": "ebs.csi.aws.com",
+            "parameters": {"type": "gp3", "encrypted": "true"},
+            "volumeBindingMode": "WaitForFirstConsumer",
+            "allowVolumeExpansion": True,
+            "reclaimPolicy": "Delete",
+        },
+        opts,
+    )
+
+
+def access_entry_name(arn: str) -> str:
+    """A name for the access entry of a user or role: `role-team-ops` for `arn:aws:iam::123456789012:role/team/ops`."""
+    return arn.rpartition(":")[2].replace("/", "-")

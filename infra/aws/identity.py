@@ -1,0 +1,180 @@
+"""Who may do what: the cluster's administrators, and the AWS roles of pipeline service accounts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import eks
+from pulumi_aws import iam as aws_iam
+
+from infra.aws import iam
+
+CLUSTER_ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runner:
+    """A service account that touches artifacts: the prefixes it may use, and whether it writes or runs images too."""
+
+    namespace: str
+    service_account: str
+    prefixes: tuple[str, ...]
+    runs: bool
+
+
+def runners(profile_namespaces: Sequence[str]) -> tuple[Runner, ...]:
+    """The service accounts of Kubeflow Pipelines 2 in release 26.03.
+
+    In `kubeflow` the API server writes and the UI reads everybody's artifacts. In a profile, steps run as
+    `default-editor` and see the profile's own prefixes and the shared one: what the release's policy for SeaweedFS
+    (sync.py) gives them.
+    """
+    profiles = [
+        Runner(
+            namespace=namespace,
+            service_account="default-editor",
+            prefixes=(f"private-artifacts/{namespace}/", f"private/{namespace}/", "shared/"),
+            runs=True,
+        )
+        for namespace in profile_namespaces
+    ]
+    return (
+        Runner(namespace="kubeflow", service_account="ml-pipeline", prefixes=("",), runs=True),
+        Runner(namespace="kubeflow", service_account="ml-pipeline-ui", prefixes=("",), runs=False),
+        Runner(namespace="kubeflow", service_account="pipeline-runner", prefixes=("",), runs=True),
+        *profiles,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdministratorArgs:
+    """A role that administers one EKS cluster, for principals (ARNs) to take."""
+
+    role_name: str
+    cluster_name: pulumi.Input[str]
+    principals: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuerArgs:
+    """The cluster's OIDC provider in IAM and its issuer, without `https://`."""
+
+    provider_arn: pulumi.Input[str]
+    issuer: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentityArgs:
+    """Without `administrator` no such role is made, and without `issuer` no service account gets one."""
+
+    region: str
+    account: str
+    administrator: AdministratorArgs | None
+    issuer: IssuerArgs | None
+    runners: tuple[Runner, ...]
+    bucket_arn: pulumi.Input[str]
+    repository_arn: pulumi.Input[str]
+    tags: Mapping[str, str]
+
+
+class Identity(pulumi.ComponentResource):
+    """The administrator's role and one role per runner; `runner_role_arns` is keyed by `namespace/service account`."""
+
+    administrator_role_arn: pulumi.Output[str] | None
+    runner_role_arns: dict[str, pulumi.Output[str]]
+
+    def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("kubeflow:infra:Identity", name, None, opts)
+        self._name, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.administrator_role_arn = self._administrator(args.administrator) if args.administrator else None
+        self.runner_role_arns = {}
+        if args.issuer:
+            for runner in args.runners:
+                self.runner_role_arns[f"{runner.namespace}/{runner.service_account}"] = self._role(runner, args.issuer)
+        self.register_outputs(
+            {"administrator_role_arn": self.administrator_role_arn, "runner_role_arns": self.runner_role_arns}
+        )
+
+    def _administrator(self, args: AdministratorArgs) -> pulumi.Output[str]:
+        region, account = self._args.region, self._args.account
+        role = aws_iam.Role(
+            f"{self._name}-administrator",
+            name=args.role_name,
+            description="Administers the cluster through its access entry",
+            assume_role_policy=iam.to_json(iam.principal_trust_policy(args.principals)),
+            tags=dict(self._args.tags),
+            opts=self._child,
+        )
+        aws_iam.RolePolicy(
+            f"{self._name}-administrator",
+            role=role.name,
+            policy=pulumi.Output.from_input(args.cluster_name).apply(
+                lambda cluster: iam.to_json(iam.describe_cluster_policy(region, account, cluster))
+            ),
+            opts=self._child,
+        )
+        entry = eks.AccessEntry(
+            f"{self._name}-administrator",
+            cluster_name=args.cluster_name,
+            principal_arn=role.arn,
+            tags=dict(self._args.tags),
+            opts=self._child,
+        )
+        eks.AccessPolicyAssociation(
+            f"{self._name}-administrator",
+            cluster_name=args.cluster_name,
+            principal_arn=entry.principal_arn,
+            policy_arn=cluster_access_policy(region, CLUSTER_ADMIN_POLICY),
+            access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+            opts=self._child,
+        )
+        return pulumi.Output.from_input(role.arn)
+
+    def _role(self, runner: Runner, issuer: IssuerArgs) -> pulumi.Output[str]:
+        name = f"{self._name}-{runner.namespace}-{runner.service_account}"
+        role = irsa_role(name, issuer, runner.namespace, runner.service_account, self._args.tags, self._child)
+        aws_iam.RolePolicy(
+            f"{name}-bucket",
+            role=role.name,
+            policy=pulumi.Output.from_input(self._args.bucket_arn).apply(
+                lambda arn: iam.to_json(iam.bucket_policy(arn, runner.prefixes, write=runner.runs))
+            ),
+            opts=self._child,
+        )
+        if runner.runs:
+            aws_iam.RolePolicy(
+                f"{name}-images",
+                role=role.name,
+                policy=pulumi.Output.from_input(self._args.repository_arn).apply(
+                    lambda arn: iam.to_json(iam.repository_policy(arn))
+                ),
+                opts=self._child,
+            )
+        return pulumi.Output.from_input(role.arn)
+
+
+def cluster_access_policy(region: str, name: str) -> str:
+    """The ARN of one of the access policies that EKS defines."""
+    return f"arn:{iam.partition(region)}:eks::aws:cluster-access-policy/{name}"
+
+
+def irsa_role(
+    name: str,
+    issuer: IssuerArgs,
+    namespace: str,
+    service_account: str,
+    tags: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+) -> aws_iam.Role:
+    """A role that only one service account of the cluster can take (IAM roles for service accounts)."""
+    trust: pulumi.Output[str] = pulumi.Output.all(issuer.provider_arn, issuer.issuer).apply(
+        lambda known: iam.to_json(iam.irsa_trust_policy(known[0], known[1], namespace, service_account))
+    )
+    return aws_iam.Role(
+        iam.fitting(name, iam.LONGEST_ROLE),
+        description=f"For the service account {namespace}/{service_account}",
+        assume_role_policy=trust,
+        tags=dict(tags),
+        opts=opts,
+    )

@@ -1,0 +1,67 @@
+"""Where the state of a stack is kept."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.project import PROJECT_ROOT, is_local, local_dir
+
+# The passphrase of the `local` stack alone, whose secrets are public: its salt in Pulumi.local.yaml was made with it.
+LOCAL_PASSPHRASE = "local"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """Where state goes, as an environment for the engine and a sentence for people.
+
+    `folder` is set for state in files of our own.
+    """
+
+    environment: Mapping[str, str]
+    note: str
+    folder: Path | None = None
+
+
+def backend(stack: str) -> Backend:
+    """The backend of a stack: what the person chose or logged in to, else files of the project's own.
+
+    The `local` stack always has its state in the local folder: it dies with the control plane there.
+    """
+    if is_local(stack):
+        return _file_backend(LOCAL_PASSPHRASE, "State is in files of this checkout.")
+    if os.environ.get("PULUMI_BACKEND_URL"):
+        return Backend(environment={}, note=f"State is at {os.environ['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL).")
+    credentials = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "credentials.json"
+    current = json.loads(credentials.read_text()).get("current") if credentials.is_file() else None
+    if current:
+        return Backend(environment={}, note=f"State is at {current} (pulumi login).")
+    return _file_backend(
+        _own_passphrase(), "Nobody is logged in to a Pulumi backend, so state is in files of this checkout."
+    )
+
+
+def _file_backend(passphrase: str, note: str) -> Backend:
+    folder = local_dir() / "state"
+    folder.mkdir(parents=True, exist_ok=True)
+    env = {"PULUMI_BACKEND_URL": folder.as_uri(), "PULUMI_CONFIG_PASSPHRASE": passphrase}
+    return Backend(environment=env, note=f"{note} ({_shown(folder)})", folder=folder)
+
+
+def _shown(folder: Path) -> str:
+    return str(folder.relative_to(PROJECT_ROOT)) if folder.is_relative_to(PROJECT_ROOT) else str(folder)
+
+
+def _own_passphrase() -> str:
+    """The person's passphrase, or one made once for this checkout and readable by its owner alone."""
+    given = os.environ.get("PULUMI_CONFIG_PASSPHRASE")
+    if given is not None:
+        return given
+    file = local_dir() / "passphrase"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()

@@ -1,0 +1,23 @@
+"""`make down`: stop what the local stack runs on, and forget the stack with it."""
+
+import click
+from pulumi import automation
+
+from localcloud import laptop
+from ops.backend import backend
+from ops.engine import pulumi_root
+from ops.project import LOCAL_STACK, PROJECT_ROOT, local_root
+
+
+@click.command("down")
+def command() -> None:
+    """Stop the local control plane and moto, and forget what they and the local stack's state held."""
+    laptop.stop(local_root())
+    workspace = automation.LocalWorkspace(
+        work_dir=str(PROJECT_ROOT),
+        env_vars=dict(backend(LOCAL_STACK).environment),
+        pulumi_command=automation.PulumiCommand(root=str(pulumi_root())),
+    )
+    if any(stack.name.rpartition("/")[2] == LOCAL_STACK for stack in workspace.list_stacks()):
+        workspace.remove_stack(LOCAL_STACK, force=True, preserve_config=True)
+    click.echo("The local control plane, moto and the local stack's state are gone.")

@@ -1,0 +1,39 @@
+"""`make plan`: what would be applied, in which order, and why."""
+
+import os
+from pathlib import Path
+
+import click
+
+from infra.kubeflow.graph import build
+from infra.kubeflow.plan import CHAINS, FORMATS
+from infra.kubeflow.release import RELEASES, resolve
+from infra.kubeflow.render import render
+from infra.kubeflow.slim import slim
+from ops.project import PROJECT_ROOT, default_release
+
+
+@click.command("plan")
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--release", default="", help="A release instead of a path; without either, the project's default.")
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@click.option(
+    "--why", default="", metavar="ID", help="Only the chain that holds one object back: apiVersion/kind/namespace/name."
+)
+def command(path: Path | None, release: str, form: str, why: str) -> None:
+    """Print what would be applied and why. PATH is a kustomization or a rendered YAML file."""
+    if path is not None and release:
+        raise click.UsageError("Give a PATH or --release, not both.")
+    if why and form not in CHAINS:
+        raise click.UsageError(f"--why prints {' or '.join(CHAINS)}.")
+    source, title = (path, str(path)) if path is not None else _released(release)
+    graph = build(slim(render(source)))
+    click.echo(CHAINS[form](graph, why) if why else FORMATS[form](graph, title))
+
+
+def _released(release: str) -> tuple[Path, str]:
+    """The manifests of a release and what to call them; a release that is named wins over $KUBEFLOW_MANIFESTS."""
+    env = {key: value for key, value in os.environ.items() if not release or key != "KUBEFLOW_MANIFESTS"}
+    found = resolve(release=release or default_release(), path=None, sample=True, root=PROJECT_ROOT, env=env)
+    click.echo(found.note, err=True)
+    return found.path, f"Kubeflow {found.name}" if found.name in RELEASES else found.name

@@ -1,0 +1,195 @@
+"""`make stack`: a settings file for one more stack, with names, addresses and tags that no other stack has."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import yaml
+
+from infra.aws import cidr
+from infra.errors import UserError
+from ops.cost import estimate, money, total
+from ops.project import TEMPLATE_STACK, defaults, project_name, read_project, read_stacks, settings_path
+from ops.settings import stack_settings
+from ops.sizes import Size
+
+LONGEST_NAME = 40
+"""The administrator role's name ends with the stack's, and IAM allows 64 characters."""
+
+_NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
+
+# What every service of AWS takes as a tag's value.
+_OWNER = re.compile(r"[\w.:/=+@-][\w .:/=+@-]{0,127}", re.ASCII)
+
+# What belongs to one stack only: names in the account, and what keeps it from being destroyed.
+_OWN = frozenset({"networkCidr", "tags", "clusterName", "registryRepository", "protect", "storageOnDestroy"})
+_NODES = frozenset({"nodesInstanceType", "nodesMin", "nodesDesired", "nodesMax"})
+
+_LARGE_BLOCK = IPv4Network("10.0.0.0/8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewStack:
+    """What a new stack has for itself; without a size it keeps its template's nodes."""
+
+    name: str
+    cidr: IPv4Network
+    owner: str
+    size: Size | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_name(name: str, taken: Mapping[str, Any]) -> None:
+    """UserError for a name that AWS, Kubernetes or Pulumi would refuse later, or that a stack has already."""
+    if not _NAME.fullmatch(name):
+        better = re.sub(r"-+", "-", re.sub(r"[^a-z0-9]", "-", name.lower())).strip("-0123456789")
+        hint = f"; write {better}" if better and len(better) <= LONGEST_NAME else ""
+        raise UserError(
+            f"A stack cannot be called {name!r}: use lower-case letters, digits and single dashes, "
+            f"a letter first{hint}."
+        )
+    if len(name) > LONGEST_NAME:
+        raise UserError(f"The name {name!r} has {len(name)} characters; use at most {LONGEST_NAME}.")
+    if name in taken:
+        raise UserError(f"There is a stack {name!r} already (Pulumi.{name}.yaml); choose another name.")
+
+
+def blocks(stacks: Mapping[str, Mapping[str, Any]], default: str) -> dict[str, IPv4Network]:
+    """The address block of every stack that makes a VPC; `stacks` are parsed settings files, by name."""
+    found = {}
+    for name, settings in stacks.items():
+        config = settings.get("config") or {}
+        if _setting(config, "clusterMode") == "existing":
+            continue
+        text = str(_setting(config, "networkCidr") or default)
+        try:
+            found[name] = IPv4Network(text)
+        except ValueError:
+            raise UserError(f"networkCidr of the stack {name} is {text!r}; write a block like 10.0.0.0/16.") from None
+    return found
+
+
+def free_block(taken: Mapping[str, IPv4Network]) -> IPv4Network:
+    """The first /16 of 10.0.0.0/8 that overlaps no stack's; UserError when all 256 are in use."""
+    for block in _LARGE_BLOCK.subnets(new_prefix=cidr.LARGEST_PREFIX):
+        if not any(block.overlaps(other) for other in taken.values()):
+            return block
+    raise UserError("Every /16 of 10.0.0.0/8 has a stack; destroy one and remove its file, or name a CIDR.")
+
+
+def check_block(text: str, taken: Mapping[str, IPv4Network]) -> IPv4Network:
+    """A block that a person chose; UserError when it is no VPC's, or when another stack has a part of it."""
+    block = cidr.parse_vpc(text)
+    for name, other in taken.items():
+        if block.overlaps(other):
+            raise UserError(
+                f"{block} overlaps {other} of the stack {name}; take {free_block(taken)}, or leave CIDR out."
+            )
+    return block
+
+
+def settings_text(template: str, new: NewStack) -> str:
+    """The new stack's file: the template's settings and their comments, without what is the template's own.
+
+    Secrets are left out: they are encrypted for the template's stack.
+    """
+    dropped = _OWN | _NODES if new.size else _OWN
+    kept = "".join(text for key, text in _settings(template) if key not in dropped and not _is_secret(text))
+    own: dict[str, Any] = {
+        "networkCidr": str(new.cidr),
+        "tags": {**new.tags, "stack": new.name, "owner": new.owner},
+        "storageOnDestroy": "empty",
+    }
+    if new.size:
+        own |= {
+            "nodesInstanceType": new.size.instance_type,
+            "nodesMin": new.size.nodes,
+            "nodesDesired": new.size.nodes,
+            "nodesMax": new.size.nodes + 2,
+        }
+    project = project_name()
+    added = yaml.safe_dump({f"{project}:{key}": value for key, value in own.items()}, sort_keys=False)
+    return (
+        f"# The stack of {new.owner}, made from {TEMPLATE_STACK} by `make stack`. Its own are its name, addresses and\n"
+        "# tags, and that its destroy keeps nothing.\n"
+        f"config:\n{kept}{indent(added, '  ')}"
+    )
+
+
+def create(
+    name: str, *, folder: Path, owner: str, block: str | None = None, size: Size | None = None
+) -> tuple[Path, NewStack]:
+    """Write Pulumi.NAME.yaml; returns its path and what it says. UserError, and no file, for whatever is wrong."""
+    stacks = read_stacks(folder)
+    check_name(name, stacks)
+    if not _OWNER.fullmatch(owner):
+        raise UserError(f"The owner {owner!r} cannot be a tag; write a name or an e-mail address as OWNER.")
+    if TEMPLATE_STACK not in stacks:
+        raise UserError(f"Pulumi.{TEMPLATE_STACK}.yaml, which new stacks are made from, is missing.")
+    taken = blocks(stacks, defaults(read_project(folder))[f"{project_name()}:networkCidr"])
+    new = NewStack(
+        name=name,
+        cidr=check_block(block, taken) if block else free_block(taken),
+        owner=owner,
+        size=size,
+        tags=_setting(stacks[TEMPLATE_STACK].get("config") or {}, "tags") or {},
+    )
+    path = settings_path(name, folder)
+    text = settings_text(settings_path(TEMPLATE_STACK, folder).read_text(), new)
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UserError(f"There is a stack {name!r} already ({path.name}); choose another name.") from None
+    return path, new
+
+
+def idle_cost(name: str, folder: Path) -> str:
+    """What a stack costs while nobody uses it, in words; why that is not known, where it is not."""
+    try:
+        lines = estimate(stack_settings(name, root=folder).settings)
+    except UserError as error:
+        return f"not known: {error}"
+    return f"{money(total(lines).on_demand)} USD a month while it is up, so destroy it when it is not used"
+
+
+def _settings(template: str) -> list[tuple[str, str]]:
+    """The entries of a file's `config:` section, each with the comments above it, as (key without project, text)."""
+    found: list[tuple[str, str]] = []
+    inside, pending = False, ""
+    for line in template.splitlines(keepends=True):
+        if not line[:1].isspace() and line.strip() and not line.startswith("#"):
+            inside = line.split("#")[0].strip() == "config:"
+            pending = ""
+        elif inside and (start := re.match(r" +[\"']?([\w-]+:)+[\"']?", line)) and _depth(line) == _first(template):
+            key = start[0].strip().strip(":\"'").rpartition(":")[2]
+            found.append((key, pending + line))
+            pending = ""
+        elif inside and (not line.strip() or line.lstrip().startswith("#")):
+            pending += line
+        elif inside and found:
+            key, text = found[-1]
+            found[-1], pending = (key, text + pending + line), ""
+    return found
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _first(template: str) -> int:
+    """How far the keys of `config:` are indented."""
+    after = template.partition("config:")[2].splitlines()[1:]
+    return next((_depth(line) for line in after if line.strip() and not line.lstrip().startswith("#")), 2)
+
+
+def _is_secret(text: str) -> bool:
+    return re.search(r"^\s+secure:", text, re.MULTILINE) is not None
+
+
+def _setting(config: Mapping[str, Any], key: str) -> Any:
+    return config.get(f"{project_name()}:{key}")

@@ -1,0 +1,128 @@
+"""The project: its folder, Pulumi.yaml, and the stacks' settings files. The one place that knows their names."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from infra.errors import UserError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+LOCAL_STACK = "local"
+"""The stack that runs on a laptop, without an account."""
+
+TEMPLATE_STACK = "dev"
+"""The stack whose settings file new stacks are made from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One key of the project's `config:` section."""
+
+    key: str
+    type: str
+    default: Any
+    description: str
+
+    @property
+    def configured(self) -> str:
+        """The default as the engine hands it to the program: text as it is, all else as JSON."""
+        return self.default if isinstance(self.default, str) else json.dumps(self.default)
+
+
+def local_root() -> Path:
+    """The folder whose `.local/` holds state, logs and the local control plane: the project's own.
+
+    `KUBEFLOW_LOCAL_ROOT` moves it, so that a test's state and a person's can live side by side.
+    """
+    return Path(os.environ.get("KUBEFLOW_LOCAL_ROOT") or PROJECT_ROOT)
+
+
+def local_dir() -> Path:
+    """The folder for state, logs and the local control plane, ignored by Git."""
+    return local_root() / ".local"
+
+
+def is_local(stack: str) -> bool:
+    """Whether the stack runs on a laptop, without an account."""
+    return stack == LOCAL_STACK
+
+
+def read_project(root: Path = PROJECT_ROOT) -> dict[str, Any]:
+    """Pulumi.yaml, parsed."""
+    project: dict[str, Any] = yaml.safe_load((root / "Pulumi.yaml").read_text())
+    return project
+
+
+def project_name() -> str:
+    """The project's name, as Pulumi.yaml has it."""
+    return str(read_project()["name"])
+
+
+def full_key(project: str, key: str) -> str:
+    """A key with its namespace, which is the project's unless it names one: `protect`, `aws:region`."""
+    return key if ":" in key else f"{project}:{key}"
+
+
+def declared(project: Mapping[str, Any]) -> list[Setting]:
+    """The settings that a parsed Pulumi.yaml declares, in its order, without those of other packages (`aws:region`)."""
+    found = []
+    for key, schema in project["config"].items():
+        if ":" in key:
+            continue
+        kind = f"{schema['type']} of {schema['items']['type']}s" if "items" in schema else schema["type"]
+        found.append(Setting(key=key, type=kind, default=schema["default"], description=schema["description"]))
+    return found
+
+
+def defaults(project: Mapping[str, Any]) -> dict[str, str]:
+    """The whole configuration of a stack that sets nothing, with full keys, as the engine hands it to the program."""
+    name = project["name"]
+    others = {key: str(schema["value"]) for key, schema in project["config"].items() if ":" in key}
+    return {**others, **{full_key(name, setting.key): setting.configured for setting in declared(project)}}
+
+
+def default_release() -> str:
+    """The Kubeflow release of a stack that names none."""
+    return str(read_project()["config"]["kubeflowRelease"]["default"])
+
+
+def stack_file(stack: str, root: Path = PROJECT_ROOT) -> Path:
+    """A stack's settings file; UserError when there is none."""
+    path = settings_path(stack, root)
+    if not path.is_file():
+        known = ", ".join(stack_names(root))
+        raise UserError(f"There is no stack {stack!r} (known: {known}); make it with `make stack NAME={stack}`.")
+    return path
+
+
+def settings_path(stack: str, root: Path = PROJECT_ROOT) -> Path:
+    """Where a stack's settings file is, or would be."""
+    return root / f"Pulumi.{stack}.yaml"
+
+
+def stack_names(root: Path = PROJECT_ROOT) -> list[str]:
+    """The stacks that have a settings file in the project's folder."""
+    return sorted(name[len("Pulumi.") : -len(".yaml")] for name in os.listdir(root) if _is_stack_file(name))
+
+
+def read_stacks(root: Path = PROJECT_ROOT) -> dict[str, dict[str, Any]]:
+    """Every stack's settings file, parsed, by the stack's name; UserError for one that is not YAML."""
+    stacks = {}
+    for name in stack_names(root):
+        path = settings_path(name, root)
+        try:
+            stacks[name] = yaml.safe_load(path.read_text()) or {}
+        except yaml.YAMLError as error:
+            line = str(error).splitlines()[0]
+            raise UserError(f"{path.name} is not valid YAML ({line}); fix it first.") from None
+    return stacks
+
+
+def _is_stack_file(name: str) -> bool:
+    return name.startswith("Pulumi.") and name.endswith(".yaml") and len(name) > len("Pulumi..yaml")

@@ -1,0 +1,119 @@
+"""The programs that the local stack runs: found on PATH or in the cache, else downloaded, else built. See `ensure`."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.errors import UserError
+from tools import cache, versions
+from tools.catalog import TOOLS, ReleasedTool, SourceTool, Tool
+from tools.progress import Event, Report, reporter, silent
+
+__all__ = ["Found", "bring", "ensure", "find"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Where a tool is, and where it comes from, in words."""
+
+    name: str
+    path: Path
+    origin: str
+
+
+def ensure(*names: str, report: Report = silent) -> dict[str, Path]:
+    """Bring the named tools, or all of them, and say where each is.
+
+    Order of search: a copy on PATH whose version will do, the cache, the official download, a build from Go modules.
+    Only the last two take long (minutes, for the first build of an API server); `report` hears of them.
+    Raises UserError for an unknown name, or when a tool can be had in none of these ways.
+    """
+    return {found.name: found.path for found in find(*names, report=report)}
+
+
+def bring(*names: str) -> dict[str, Path]:
+    """As `ensure`, and shows the person who waits what is being brought, and for how long."""
+    with reporter() as report:
+        return ensure(*names, report=report)
+
+
+def find(*names: str, report: Report = silent) -> list[Found]:
+    """As `ensure`, with the origin of every tool."""
+    tools = _select(names)
+    offline: set[str] = set()
+    return [
+        _bring(tool, _Steps(tool.name, index, len(tools), report), offline) for index, tool in enumerate(tools, start=1)
+    ]
+
+
+class _Steps:
+    """Reports about one tool of a run."""
+
+    def __init__(self, name: str, index: int, total: int, report: Report) -> None:
+        self._name, self._index, self._total, self._report = name, index, total, report
+        self._since = time.monotonic()
+
+    def start(self, text: str) -> None:
+        self._since = time.monotonic()
+        self._report(Event(subject=self._name, text=text, index=self._index, total=self._total))
+
+    def end(self, text: str) -> None:
+        elapsed = time.monotonic() - self._since
+        self._report(Event(subject=self._name, text=text, index=self._index, total=self._total, elapsed=elapsed))
+
+    def note(self, text: str) -> None:
+        self._report(Event(subject=self._name, text=text, index=self._index, total=self._total, note=True))
+
+
+def _select(names: Iterable[str]) -> list[Tool]:
+    chosen = set(names) or set(TOOLS)
+    unknown = sorted(chosen - set(TOOLS))
+    if unknown:
+        raise UserError(f"there is no tool named {unknown[0]!r}: choose among {', '.join(TOOLS)}")
+    return [tool for tool in TOOLS.values() if tool.name in chosen]
+
+
+def _bring(tool: Tool, steps: _Steps, offline: set[str]) -> Found:
+    if isinstance(tool, SourceTool) and not tool.folder.is_dir():
+        raise UserError(f"cannot build {tool.name}: its sources are missing, there is no folder {tool.folder}")
+    refused = None
+    if isinstance(tool, ReleasedTool) and (copy := versions.on_path(tool)) is not None:
+        path, version = copy
+        if versions.acceptable(version, tool.accepts):
+            return Found(name=tool.name, path=path, origin=f"{version}, on PATH")
+        refused = f"{path} is {version or 'of a version it does not tell'}, not {tool.accepts}, and is left alone"
+    slot = cache.slot(tool)
+    if not slot.present():
+        if refused:
+            steps.note(refused)
+        with cache.lock(tool, lambda: steps.start("waiting for another run that is bringing it")):
+            if not slot.present():
+                slot.install(lambda program: _make(tool, program, steps, offline))
+                steps.end(slot.origin)
+            else:
+                steps.end("brought by another run")
+    version_text = f"{tool.version}, " if isinstance(tool, ReleasedTool) else ""
+    return Found(name=tool.name, path=slot.program, origin=version_text + slot.origin)
+
+
+def _make(tool: Tool, program: Path, steps: _Steps, offline: set[str]) -> str:
+    from tools.build import build  # together with the download's HTTP client, a third of a second
+
+    if isinstance(tool, ReleasedTool) and tool.download is not None and not offline:
+        from tools.download import UnavailableError, UnreachableError, fetch
+
+        steps.start(f"downloading {tool.version}")
+        try:
+            fetch(tool.download, program)
+        except UnreachableError as error:
+            # Said once: the next tools are on the same side of the same wall.
+            offline.add(tool.name)
+            steps.note(f"{error}; building from Go modules instead, also what follows")
+        except UnavailableError as error:
+            steps.note(f"{error}; building from Go modules instead")
+        else:
+            return f"downloaded from {tool.download.url}"
+    what = tool.package if isinstance(tool, ReleasedTool) else f"{tool.folder.name}/"
+    steps.start(f"building {what}")
+    return build(tool, program)
