@@ -5,11 +5,12 @@ import sys
 
 import click
 
-from infra.errors import UserError
-from tools import garbage
+from tools import entry, garbage
 
 # Each in a module of its own, imported when it is called: together they import half of AWS.
 COMMANDS = ("up", "preview", "destroy", "down", "stack", "password", "doctor", "cost", "leftovers", "plan")
+
+INTERRUPTED = "Interrupted. What was done so far is kept, and the same command goes on from there."
 
 
 class Commands(click.Group):
@@ -32,8 +33,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     garbage.search_rarely()
-    try:
-        main()
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    sys.exit(entry.run(main, name="python -m ops", interrupted=INTERRUPTED))

@@ -21,6 +21,7 @@ from pipelines.endpoint.api import Run, watch
 from pipelines.sdk import Execution
 from pipelines.spec import Spec, steps
 from pipelines.target import Target, open_api
+from tools import entry
 
 stack_option = click.option("--stack", "stack_name", help="The stack that gives bucket, image and dashboard.")
 param_option = click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter; may be repeated.")
@@ -280,18 +281,13 @@ def _end(console: Console, found: Run) -> None:
 
 def main(arguments: list[str] | None = None, context: stack.Context | None = None) -> int:
     """Run the command and give its exit code; what a person can mend is one line that starts with `error:`."""
-    try:
-        cli.main(arguments, prog_name="python -m pipelines", obj=context or stack.Context(), standalone_mode=False)
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        return 1
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("error: stopped; a run that was submitted goes on.", err=True)
-        return 130
-    return 0
+    return entry.run(
+        cli,
+        name="python -m pipelines",
+        interrupted="Interrupted. A run that was submitted goes on.",
+        arguments=arguments,
+        obj=context or stack.Context(),
+    )
 
 
 if __name__ == "__main__":

@@ -2,27 +2,23 @@
 
 import sys
 
-from infra.errors import UserError
-from tools import find
+import click
+
+from tools import entry, find
 from tools.progress import reporter
 
 
-def main(names: list[str]) -> int:
-    """Print a line for each tool; returns the exit code."""
-    try:
-        with reporter() as report:
-            tools = find(*names, report=report)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("error: interrupted; the tool that was being brought is dropped, the others stay", file=sys.stderr)
-        return 130
-    width = max(len(tool.name) for tool in tools)
-    for tool in tools:
-        print(f"{tool.name:{width}}  {tool.path}  ({tool.origin})")
-    return 0
+@click.command()
+@click.argument("names", nargs=-1)
+def main(names: tuple[str, ...]) -> None:
+    """Bring the tools, all or those NAMES, and print where each is and where it comes from."""
+    with reporter() as report:
+        found = find(*names, report=report)
+    width = max(len(tool.name) for tool in found)
+    for tool in found:
+        click.echo(f"{tool.name:{width}}  {tool.path}  ({tool.origin})")
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    interrupted = "Interrupted; the tool that was being brought is dropped, the others stay."
+    sys.exit(entry.run(main, name="python -m tools", interrupted=interrupted))

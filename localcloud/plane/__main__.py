@@ -8,6 +8,7 @@ import click
 
 from infra.errors import UserError
 from localcloud import plane
+from tools import entry
 from tools.progress import reporter
 
 _ROOT = click.option(
@@ -67,8 +68,4 @@ def status(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        cli()
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    sys.exit(entry.run(cli, name="python -m localcloud.plane", interrupted="Interrupted; `stop` ends what started."))
