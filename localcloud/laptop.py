@@ -135,7 +135,13 @@ def _serving(packages: Iterable[str], environment: Mapping[str, str], logs: Path
             for package in packages:
                 with _log(logs, package).open("ab") as log:
                     servers[package] = subprocess.Popen(
-                        _command(package), env=environment, stdout=subprocess.PIPE, stderr=log, cwd=PROJECT_ROOT
+                        _command(package),
+                        env=environment,
+                        stdout=subprocess.PIPE,
+                        stderr=log,
+                        cwd=PROJECT_ROOT,
+                        # Ctrl-C goes to all of a terminal's session, and the engine waits for their answers then.
+                        start_new_session=True,
                     )
                 tie(servers[package].pid)
             yield {package: _port(package, server, logs) for package, server in servers.items()}

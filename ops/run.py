@@ -20,6 +20,7 @@ from ops import audit, interrupted
 from ops.backend import Backend, backend
 from ops.engine import pulumi_root
 from ops.identify import Account, field_managers, identify
+from ops.interrupting import interruptible
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root
@@ -189,7 +190,8 @@ def _managers(deployment: interrupted.Deployment, objects: Collection[interrupte
 def _engine(run: Session, call: Callable[[], Any]) -> Any:
     """Runs one operation; the engine's failure becomes the errors that it told, without a traceback."""
     try:
-        return call()
+        with interruptible(lambda line: run.tracker.console.print(line, highlight=False, soft_wrap=True)):
+            return call()
     except automation.ConcurrentUpdateError:
         raise UserError(
             f"Another run holds stack {run.stack.name!r}: wait for it to end. If it was killed, and the state is not "

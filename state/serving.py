@@ -28,7 +28,14 @@ def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[dict
     environment = {**os.environ, "JOURNAL_TOKEN": token}
     with (
         leash() as tie,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, env=environment) as server,
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            # Ctrl-C goes to all of a terminal's session, and the engine still has things to write then.
+            start_new_session=True,
+        ) as server,
     ):
         tie(server.pid)
         assert server.stdout is not None

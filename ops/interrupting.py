@@ -1,0 +1,41 @@
+"""Ctrl-C while the engine works: it ends what is under way and writes it down, and only then does the command end."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+FIRST = "Interrupted: ending what is under way, so that nothing is lost. Ctrl-C again stops at once."
+
+
+@contextmanager
+def interruptible(report: Callable[[str], object]) -> Iterator[None]:
+    """For the length of the block the first Ctrl-C is the engine's, which gets it from the terminal as we do.
+
+    KeyboardInterrupt comes when the block is through, however it ended, or at once at the second Ctrl-C. `report` gets
+    a sentence for the person who waits. Does nothing outside of the main thread, which alone hears of signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard = False
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        if heard:
+            raise KeyboardInterrupt
+        heard = True
+        report(FIRST)
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield
+    except Exception as error:
+        if heard:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if heard:
+        raise KeyboardInterrupt
