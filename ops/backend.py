@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.project import PROJECT_ROOT, is_local, local_dir
+from infra.errors import UserError
+from ops.project import PROJECT_ROOT, is_local, local_dir, read_project
 
 # The passphrase of the `local` stack alone, whose secrets are public: its salt in Pulumi.local.yaml was made with it.
 LOCAL_PASSPHRASE = "local"
@@ -25,22 +26,46 @@ class Backend:
     folder: Path | None = None
 
 
-def backend(stack: str) -> Backend:
+PULUMI_CLOUD = "https://api.pulumi.com"
+
+
+def backend(stack: str, env: Mapping[str, str] = os.environ) -> Backend:
     """The backend of a stack: what the person chose or logged in to, else files of the project's own.
 
-    The `local` stack always has its state in the local folder: it dies with the control plane there.
+    The order is the engine's own: PULUMI_BACKEND_URL, `backend.url` of Pulumi.yaml, `pulumi login`; an access
+    token alone means Pulumi Cloud. The `local` stack always has its state in the local folder: it dies with the control
+    plane there. UserError where CI would keep state in files, which end with the runner.
     """
     if is_local(stack):
         return _file_backend(LOCAL_PASSPHRASE, "State is in files of this checkout.")
-    if os.environ.get("PULUMI_BACKEND_URL"):
-        return Backend(environment={}, note=f"State is at {os.environ['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL).")
-    credentials = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "credentials.json"
-    current = json.loads(credentials.read_text()).get("current") if credentials.is_file() else None
-    if current:
+    if env.get("PULUMI_BACKEND_URL"):
+        return Backend(environment={}, note=f"State is at {env['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL).")
+    if url := (read_project().get("backend") or {}).get("url"):
+        return Backend(environment={}, note=f"State is at {url} (Pulumi.yaml).")
+    if current := _logged_in(Path(env.get("PULUMI_HOME") or Path.home() / ".pulumi") / "credentials.json"):
         return Backend(environment={}, note=f"State is at {current} (pulumi login).")
+    if env.get("PULUMI_ACCESS_TOKEN"):
+        url = env.get("PULUMI_API") or PULUMI_CLOUD
+        return Backend(environment={}, note=f"State is at {url} (PULUMI_ACCESS_TOKEN).")
+    if env.get("CI", "").lower() not in ("", "0", "false"):
+        raise UserError(
+            f"CI is set and no Pulumi backend is chosen, so the state of {stack} would end with this machine: set "
+            "PULUMI_BACKEND_URL, or PULUMI_ACCESS_TOKEN for Pulumi Cloud."
+        )
     return _file_backend(
-        _own_passphrase(), "Nobody is logged in to a Pulumi backend, so state is in files of this checkout."
+        _own_passphrase(env), "Nobody is logged in to a Pulumi backend, so state is in files of this checkout."
     )
+
+
+def _logged_in(credentials: Path) -> str | None:
+    """Where `pulumi login` went, as its own file says."""
+    if not credentials.is_file():
+        return None
+    try:
+        current = json.loads(credentials.read_text()).get("current")
+    except (ValueError, AttributeError):
+        raise UserError(f"{credentials} is damaged; remove it, and run `pulumi login` again.") from None
+    return str(current) if current else None
 
 
 def _file_backend(passphrase: str, note: str) -> Backend:
@@ -54,9 +79,9 @@ def _shown(folder: Path) -> str:
     return str(folder.relative_to(PROJECT_ROOT)) if folder.is_relative_to(PROJECT_ROOT) else str(folder)
 
 
-def _own_passphrase() -> str:
+def _own_passphrase(env: Mapping[str, str]) -> str:
     """The person's passphrase, or one made once for this checkout and readable by its owner alone."""
-    given = os.environ.get("PULUMI_CONFIG_PASSPHRASE")
+    given = env.get("PULUMI_CONFIG_PASSPHRASE")
     if given is not None:
         return given
     file = local_dir() / "passphrase"
