@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from yaml._yaml import CParser
 
 from infra.errors import UserError
 from infra.kubeflow.objects import Manifest, group_of, title
 
 # kustomize keeps these objects to itself and never emits them.
 LOCAL_CONFIG = "config.kubernetes.io/local-config"
+
+
+# Levels in one document, and values in one file. A release has 20 and 420,000.
+DEEPEST = 300
+LARGEST = 5_000_000
 
 
 class _Loader(yaml.CSafeLoader):
@@ -65,6 +71,7 @@ def parse(data: bytes, name: str) -> Iterator[Document]:
         raise UserError(f"{name}:{line} is not YAML: it is not UTF-8 text.") from None
     loader: Any = None
     try:
+        _check_bounds(text, name)
         loader = _Loader(text)
         while loader.check_node():
             node = loader.get_node()
@@ -81,6 +88,48 @@ def parse(data: bytes, name: str) -> Iterator[Document]:
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _check_bounds(text: str, name: str) -> None:
+    """UserError for text that would crash the parser or fill the memory.
+
+    That is one that nests too deep, for libyaml's composer recurses at each level, and one that is too large once its
+    aliases are spelt out: a few lines of aliases of aliases have any size. Events nest nothing.
+    """
+    parser = CParser(text)
+    sizes: dict[str, int] = {}
+    # Of each collection that is open, its anchor and its nodes so far; the first stands for the file.
+    open_: list[tuple[str | None, int]] = [(None, 0)]
+    try:
+        while parser.check_event():
+            event: Any = parser.get_event()
+            anchor, size = getattr(event, "anchor", None), 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_.append((anchor, 1))
+                if len(open_) > DEEPEST:
+                    raise UserError(f"{_place(name, event)} nests more than {DEEPEST} levels: flatten it.")
+                continue
+            if isinstance(event, yaml.CollectionEndEvent):
+                anchor, size = open_.pop()
+            elif isinstance(event, yaml.AliasEvent):
+                if any(anchor == outer for outer, _ in open_):
+                    raise UserError(f"{_place(name, event)}: the alias *{anchor} stands inside of what it means.")
+                anchor, size = None, sizes.get(str(event.anchor), 1)
+            elif not isinstance(event, yaml.ScalarEvent):
+                continue
+            if anchor is not None:
+                sizes[anchor] = size
+            outer, nodes = open_[-1]
+            open_[-1] = (outer, nodes + size)
+            if nodes + size > LARGEST:
+                what = f"more than {LARGEST:,} values once its aliases are spelt out"
+                raise UserError(f"{_place(name, event)} has {what}: split it.")
+    finally:
+        parser.dispose()
+
+
+def _place(name: str, event: Any) -> str:
+    return f"{name}:{event.start_mark.line + 1}"
 
 
 def objects(docs: Iterable[Document]) -> Iterator[tuple[Manifest, str]]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -248,3 +249,30 @@ def test_the_digest_follows_content_and_not_the_place(tmp_path: Path) -> None:
     assert digest(one) == digest(two)
     (two / "a.yaml").write_text(config(value="other"))
     assert digest(one) != digest(two)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: " + "[" * 400 + "]" * 400, "bad.yaml:1 nests more than 300 levels"),
+        ("[" * 300_000, "bad.yaml:1 nests more than 300 levels"),
+        ("- " * 300_000 + "a", "bad.yaml:1 nests more than 300 levels"),
+        (
+            "\n".join([f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else 'lol'] * 10)}]" for n in range(9)]),
+            "has more than 5,000,000 values once its aliases are spelt out",
+        ),
+        ("a: &a [*a]", "bad.yaml:1: the alias *a stands inside of what it means"),
+    ],
+    ids=["deep", "deep and open", "deep in blocks", "aliases of aliases", "an alias of itself"],
+)
+def test_text_that_would_crash_or_fill_the_memory_is_refused_at_once(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(UserError, match=re.escape(words)):
+        render(tmp_path / "bad.yaml")
+
+
+def test_aliases_within_reason_are_spelt_out(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: &l {a: b}, annotations: *l}\n"
+    )
+    assert render(tmp_path / "a.yaml")[0]["metadata"]["annotations"] == {"a": "b"}

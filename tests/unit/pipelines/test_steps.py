@@ -203,6 +203,17 @@ def test_unzip_finds_the_csv_among_other_things(tmp_path: Path) -> None:
     assert _unzip(_zip(**members), tmp_path) == "a\n1\n"
 
 
+def test_a_zip_that_unpacks_to_a_gigabyte_stops_there(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file, file.open("a.csv", "w") as member:
+        for _ in range(1025):
+            member.write(bytes(1 << 20))
+    assert len(packed.getvalue()) < 2 << 20
+    assert _problem(lambda: _unzip(packed.getvalue(), tmp_path)).endswith("is larger than 1 GiB unpacked; split it.")
+    # Nothing beyond the limit was written.
+    assert (tmp_path / "unzipped").stat().st_size <= 1 << 30
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
