@@ -1,6 +1,6 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
-from infra.settings.load import WELL_KNOWN_PASSWORD, load
+from infra.settings.load import WELL_KNOWN_PASSWORD, load, password_fault
 from infra.settings.model import (
     ClusterSettings,
     DashboardSettings,
@@ -30,5 +30,6 @@ __all__ = [
     "SettingsError",
     "StorageSettings",
     "load",
+    "password_fault",
     "read",
 ]

@@ -83,6 +83,7 @@ def load(
         dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated),
     )
     raw.refuse_unknown_keys()
+    raw.refuse_foreign_keys()
     raw.raise_problems(stack)
     return settings
 
@@ -303,24 +304,30 @@ def _dashboard(
     if raw.sound("dashboardPassword"):
         if public:
             password = password or WELL_KNOWN_PASSWORD
+            if len(password.encode()) > _PASSWORD_BYTES:
+                raw.problem("dashboardPassword", f"is longer than bcrypt's {_PASSWORD_BYTES} bytes; shorten it.")
         else:
             _check_password(raw, project, stack, password, secret_keys)
-        if len(password.encode()) > _PASSWORD_BYTES:
-            raw.problem("dashboardPassword", f"is longer than bcrypt's {_PASSWORD_BYTES} bytes; shorten it.")
     return DashboardSettings(user=user, password=Secret(password))
+
+
+def password_fault(password: str) -> str | None:
+    """What is wrong with a password that a stack of one's own would have, as the end of a sentence; None if nothing."""
+    if password == WELL_KNOWN_PASSWORD:
+        return f"{WELL_KNOWN_PASSWORD} is public and allowed only in an emulated stack"
+    if len(password) < _PASSWORD_LENGTH:
+        return f"has fewer than {_PASSWORD_LENGTH} characters"
+    if len(password.encode()) > _PASSWORD_BYTES:
+        return f"is longer than bcrypt's {_PASSWORD_BYTES} bytes"
+    return None
 
 
 def _check_password(raw: RawSettings, project: str, stack: str, password: str, secret_keys: Collection[str]) -> None:
     command = _command(stack, "dashboardPassword")
     if not password:
         raw.problem("dashboardPassword", f"is not set, and only an emulated stack has a default; run {command}.")
-    elif password == WELL_KNOWN_PASSWORD:
-        raw.problem(
-            "dashboardPassword",
-            f"{WELL_KNOWN_PASSWORD} is public and allowed only in an emulated stack; run {command}.",
-        )
-    elif len(password) < _PASSWORD_LENGTH:
-        raw.problem("dashboardPassword", f"has fewer than {_PASSWORD_LENGTH} characters; run {command}.")
+    elif fault := password_fault(password):
+        raw.problem("dashboardPassword", f"{fault}; run {command}.")
     else:
         _check_encrypted(raw, project, stack, "dashboardPassword", secret_keys)
 

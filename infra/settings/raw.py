@@ -7,6 +7,24 @@ from typing import Any
 
 from infra.errors import UserError
 
+PACKAGES = ("aws", "eks", "kubernetes", "random", "pulumi")
+"""Whose settings the engine hands to the providers, or reads itself."""
+
+ELSEWHERE = frozenset(
+    {
+        "accessKey",
+        "assumeRole",
+        "assumeRoleWithWebIdentity",
+        "assumeRoles",
+        "profile",
+        "secretKey",
+        "sharedConfigFiles",
+        "sharedCredentialsFiles",
+        "token",
+    }
+)
+"""Settings of the aws package that choose whose account it works in (pulumi-aws 7.51, Provider)."""
+
 
 class SettingsError(UserError):
     """All that is wrong with a stack's settings; `problems` holds one sentence each."""
@@ -113,6 +131,22 @@ class RawSettings:
             near = difflib.get_close_matches(key, sorted(self._read), n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self._read))}."
             self.problem(key, f"is no setting of this project; {hint}")
+
+    def refuse_foreign_keys(self) -> None:
+        """A key of a namespace that no package here reads is misspelt, and some of aws would be heeded only in part."""
+        project = self._prefix.removesuffix(":")
+        for full in sorted(self._config):
+            namespace, _, key = full.partition(":")
+            if namespace not in {project, *PACKAGES}:
+                near = difflib.get_close_matches(namespace, [project, *PACKAGES], n=1)
+                hint = f"did you mean {near[0]}:{key}?" if near else "remove it."
+                self.problem(full, f"is read by nothing; {hint}")
+            elif namespace == "aws" and key in ELSEWHERE:
+                self.problem(
+                    full,
+                    "would send the provider alone to another account, and not what checks it; set AWS_PROFILE, or "
+                    "other credentials, in the environment.",
+                )
 
     def raise_problems(self, stack: str) -> None:
         """Raise SettingsError when there is any problem."""

@@ -6,6 +6,7 @@ import subprocess
 import click
 
 from infra.errors import UserError
+from infra.settings import password_fault
 from ops.backend import backend
 from ops.engine import pulumi_root
 from ops.program import Program
@@ -16,13 +17,15 @@ from ops.stack import select
 def set_password(stack: str, password: str) -> None:
     """Encrypt the password into Pulumi.STACK.yaml; the stack is made in its backend when it is not there yet.
 
-    The program judges the password, so that `make up` and this never disagree. UserError for the stack `local`, whose
-    password is public, and when the engine refuses.
+    UserError for a password that `up` would refuse, for the stack `local`, whose password is public, and for what the
+    engine refuses.
     """
     if is_local(stack):
         raise UserError("The stack local has a well-known password; make another stack for one of your own.")
     if not password.strip():
         raise UserError("The password is empty; type one, or set DASHBOARD_PASSWORD.")
+    if fault := password_fault(password.strip()):
+        raise UserError(f"The password {fault}; choose another. Nothing was changed.")
     root = pulumi_root()
     environment = dict(backend(stack).environment)
     select(stack, program=Program(), engine_root=root, env=environment, create=True)

@@ -143,13 +143,52 @@ def test_values_of_every_kind_are_read() -> None:
             "dashboardPassword 12341234 is public and allowed only in an emulated stack; run `make password",
         ),
         ({"dashboardPassword": "short"}, "dashboardPassword has fewer than 8 characters; "),
-        ({"dashboardPassword": "x" * 73}, "dashboardPassword is longer than bcrypt's 72 bytes; shorten it."),
+        (
+            {"dashboardPassword": "x" * 73},
+            "dashboardPassword is longer than bcrypt's 72 bytes; run `make password STACK=dev`.",
+        ),
     ],
 )
 def test_a_bad_value_gets_its_one_sentence(changes: dict[str, Any], sentence: str) -> None:
     (only,) = problems(**changes)
     assert only.startswith(sentence)
     assert only.endswith((".", "?"))
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("kubeflw:protect", "kubeflw:protect is read by nothing; did you mean kubeflow:protect?"),
+        ("aw:region", "aw:region is read by nothing; did you mean aws:region?"),
+        ("gcp:zone", "gcp:zone is read by nothing; remove it."),
+        (
+            "aws:profile",
+            "aws:profile would send the provider alone to another account, and not what checks it",
+        ),
+        ("aws:assumeRoles", "aws:assumeRoles would send the provider alone to another account"),
+    ],
+)
+def test_settings_of_others_are_known_or_refused(key: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(
+            "kubeflow",
+            "dev",
+            {**raw(dashboardPassword=PASSWORD), key: "x"},
+            today=TODAY,
+            secret_keys=["kubeflow:dashboardPassword"],
+        )
+    (only,) = caught.value.problems
+    assert only.startswith(sentence)
+
+
+def test_the_account_may_be_named_and_the_engine_told() -> None:
+    config = {**raw(dashboardPassword=PASSWORD), "aws:allowedAccountIds": '["1"]', "pulumi:tags": "{}"}
+    assert load("kubeflow", "dev", config, today=TODAY, secret_keys=["kubeflow:dashboardPassword"])
+
+
+def test_what_runs_on_a_laptop_depends_on_no_support_that_ends() -> None:
+    config = raw(emulated=True, clusterVersion="1.35")
+    assert load("kubeflow", "local", config, today=date(2031, 1, 1)).cluster.version == "1.35"
 
 
 def test_a_version_is_refused_from_the_day_that_its_standard_support_ends() -> None:
