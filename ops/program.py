@@ -4,12 +4,9 @@ import asyncio
 import importlib
 import runpy
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any, cast
+from typing import Any
 
-import pulumi
-from pulumi.runtime import resource, rpc
-from pulumi.runtime.proto import source_pb2
-
+from ops import sdk
 from ops.project import PROJECT_ROOT
 
 # What the program imports, and what it makes the SDKs import at first use.
@@ -30,13 +27,9 @@ class Program:
         self._preloading: Future[None] | None = None
 
     async def __call__(self) -> None:
-        # The SDK reports each resource four times to the engine's debug log, which is not kept here, and registers
-        # nothing while it waits for the answers.
-        pulumi.log.debug = _unsaid
-        # It sends the 20 callers of each registration, and their lines of source, which nothing asks for.
-        resource._get_stack_trace = source_pb2.StackTrace
-        # It looks through every field for values that are still to come, a third of its time: a release has 100,000.
-        rpc.serialize_property = cast("Any", _serialized)
+        from infra.kubeflow.install import Known  # only here, so that what needs no program does without its imports
+
+        sdk.spare(Known)
         if self._preloading is not None:
             # The SDKs' modules that load at first use are half there for a second thread that uses them meanwhile.
             wait([self._preloading])
@@ -70,19 +63,3 @@ def import_sdks() -> None:
     for module in _IMPORTS:
         # Asking for something of it loads a module that waits for that.
         getattr(importlib.import_module(module), "__all__", None)
-
-
-_serialize = rpc.serialize_property
-
-
-async def _serialized(value: Any, deps: Any, key: Any, of: Any = None, *rest: Any, **options: Any) -> Any:
-    """What the SDK sends for a value; that of an object which is known in full is what it would come out as."""
-    from infra.kubeflow.install import Known  # only here, so that what needs no program does without its imports
-
-    if isinstance(of, Known):
-        return value
-    return await _serialize(value, deps, key, of, *rest, **options)
-
-
-def _unsaid(*_: object, **__: object) -> None:
-    pass

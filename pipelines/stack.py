@@ -41,22 +41,20 @@ class Stack:
     environment: Mapping[str, str]
     bucket: str | None
     repository: str | None
-    dashboard: str | None
     user: str | None
     password: str | None
     kubeconfig: str | None
 
 
 def read(name: str, context: Context) -> Stack:
-    """The stack of a name, from its outputs `bucket`, `repository_url`, `dashboard_url`, `dashboard_user`,
-    `dashboard_password` and `kubeconfig`."""
+    """The stack of a name, from its outputs `bucket`, `repository_url`, `dashboard_user`, `dashboard_password` and
+    `kubeconfig`."""
     outputs = context.outputs(name)
     return Stack(
         name=name,
         environment=dict(context.environment(name)),
         bucket=outputs.get("bucket"),
         repository=outputs.get("repository_url"),
-        dashboard=outputs.get("dashboard_url"),
         user=outputs.get("dashboard_user"),
         password=outputs.get("dashboard_password"),
         kubeconfig=outputs.get("kubeconfig"),

@@ -27,15 +27,14 @@ class Target:
 
 @contextlib.contextmanager
 def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Pipelines]:
-    """The API of the endpoint, or of the stack's dashboard, signed in as the person or as the stack's user.
+    """The API of the endpoint, or of the stack's cluster, signed in as the person or as the stack's user.
 
     The password is in `KUBEFLOW_PASSWORD`, or the stack's. Raises UserError when nothing says where to go.
     """
     password = os.environ.get("KUBEFLOW_PASSWORD") or (stack.password if stack else None)
     user = target.user or (stack.user if stack else None)
     with contextlib.ExitStack() as opened:
-        url = target.url or (stack.dashboard if stack else None)
-        shown_at = None
+        url, shown_at = target.url, None
         if url is None and stack is not None:
             require_pods(stack)
             if not stack.kubeconfig:

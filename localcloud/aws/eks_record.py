@@ -1,4 +1,4 @@
-"""EKS add-ons, access entries, policy associations and pod identities: moto lacks them, so they are on the record.
+"""EKS add-ons, access entries and policy associations: moto lacks them, so they are on the record.
 
 Each is checked against botocore's model of the operation that would make it, and against the cluster in moto.
 """
@@ -134,12 +134,6 @@ def _policy_association(call: Call, cluster: str) -> Properties:
     return {"associatedAt": stamp, "modifiedAt": stamp}
 
 
-def _pod_identity(call: Call, cluster: str) -> Properties:
-    key = f"{cluster}/{call.inputs['namespace']}/{call.inputs['serviceAccount']}"
-    made = f"a-{hashlib.sha256(key.encode()).hexdigest()[:17]}"
-    return {"associationId": made, "associationArn": _arn(call, f"podidentityassociation/{cluster}/{made}")}
-
-
 ADDONS = Row(
     "EKS add-ons",
     "CreateAddon",
@@ -169,14 +163,7 @@ POLICY_ASSOCIATIONS = Row(
     _policy_association,
     separator="#",
 )
-POD_IDENTITIES = Row(
-    "EKS pod identity associations",
-    "CreatePodIdentityAssociation",
-    "associationId",
-    "clusterName namespace serviceAccount roleArn tags disableSessionTags targetRoleArn policy",
-    _pod_identity,
-)
-ROWS = (ADDONS, ACCESS_ENTRIES, POLICY_ASSOCIATIONS, POD_IDENTITIES)
+ROWS = (ADDONS, ACCESS_ENTRIES, POLICY_ASSOCIATIONS)
 
 
 def _recorded(row: Row, token: str, *, taggable: bool = True, **more: Any) -> Kind:
@@ -212,10 +199,5 @@ KINDS = [
         "aws:eks/accessPolicyAssociation:AccessPolicyAssociation",
         taggable=False,
         replaces=names("accessScope clusterName policyArn principalArn"),
-    ),
-    _recorded(
-        POD_IDENTITIES,
-        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
-        replaces=names("clusterName namespace serviceAccount"),
     ),
 ]

@@ -1,4 +1,4 @@
-"""Role, Policy, RolePolicy, RolePolicyAttachment, OpenIdConnectProvider and InstanceProfile."""
+"""Role, RolePolicy, RolePolicyAttachment and OpenIdConnectProvider."""
 
 import json
 from collections.abc import Callable
@@ -9,8 +9,6 @@ from localcloud.aws.names import parameters, properties, tag_list, tag_map, tagg
 from localcloud.providers.kinds import Autoname, Call, Kind, names
 from localcloud.providers.schema import InvalidPropertyError
 from localcloud.providers.values import UNKNOWN, Properties
-
-_VERSIONS_KEPT = 5  # IAM keeps at most five versions of a policy
 
 
 def _api(call: Call) -> Any:
@@ -124,42 +122,6 @@ def _delete_role(call: Call) -> None:
     iam.delete_role(RoleName=call.id)
 
 
-def _create_policy(call: Call) -> str:
-    wanted = parameters(call.inputs, "path description", name="PolicyName", policy="PolicyDocument")
-    return str(_api(call).create_policy(**wanted, **_tags(call))["Policy"]["Arn"])
-
-
-def _setup_policy(call: Call) -> None:
-    if not (call.old and call.changed("policy")):
-        return
-    iam = _api(call)
-    versions = iam.list_policy_versions(PolicyArn=call.id)["Versions"]
-    if len(versions) >= _VERSIONS_KEPT:
-        oldest = min((item for item in versions if not item["IsDefaultVersion"]), key=lambda item: item["CreateDate"])
-        iam.delete_policy_version(PolicyArn=call.id, VersionId=oldest["VersionId"])
-    iam.create_policy_version(PolicyArn=call.id, PolicyDocument=call.inputs["policy"], SetAsDefault=True)
-
-
-def _read_policy(call: Call) -> Properties | None:
-    policy = _api(call).get_policy(PolicyArn=call.id)["Policy"]
-    version = _api(call).get_policy_version(PolicyArn=call.id, VersionId=policy["DefaultVersionId"])["PolicyVersion"]
-    return {
-        **properties(policy, "path description arn policyId", name="PolicyName"),
-        **tagged(tag_map(policy.get("Tags"))),
-        "policy": _text(version["Document"]),
-        # What is attached changes without this resource: the count is as the creation left it.
-        "attachmentCount": call.state.get("attachmentCount", 0),
-    }
-
-
-def _delete_policy(call: Call) -> None:
-    iam = _api(call)
-    for version in iam.list_policy_versions(PolicyArn=call.id)["Versions"]:
-        if not version["IsDefaultVersion"]:
-            iam.delete_policy_version(PolicyArn=call.id, VersionId=version["VersionId"])
-    iam.delete_policy(PolicyArn=call.id)
-
-
 def _create_role_policy(call: Call) -> str:
     inputs = call.inputs
     _api(call).put_role_policy(RoleName=inputs["role"], PolicyName=inputs["name"], PolicyDocument=inputs["policy"])
@@ -230,37 +192,6 @@ def _read_oidc(call: Call) -> Properties | None:
     }
 
 
-def _create_profile(call: Call) -> str:
-    wanted = parameters(call.inputs, "path", name="InstanceProfileName")
-    made = _api(call).create_instance_profile(**wanted, **_tags(call))
-    return str(made["InstanceProfile"]["InstanceProfileName"])
-
-
-def _setup_profile(call: Call) -> None:
-    before, after = call.old.get("role"), call.inputs.get("role")
-    if before and before != after:
-        _api(call).remove_role_from_instance_profile(InstanceProfileName=call.id, RoleName=before)
-    if after and before != after:
-        _api(call).add_role_to_instance_profile(InstanceProfileName=call.id, RoleName=after)
-
-
-def _read_profile(call: Call) -> Properties | None:
-    found = _api(call).get_instance_profile(InstanceProfileName=call.id)["InstanceProfile"]
-    return {
-        **properties(found, "path arn", name="InstanceProfileName", uniqueId="InstanceProfileId"),
-        **tagged(tag_map(found.get("Tags"))),
-        "role": next((role["RoleName"] for role in found["Roles"]), None),
-        "createDate": found["CreateDate"].isoformat().replace("+00:00", "Z"),
-    }
-
-
-def _delete_profile(call: Call) -> None:
-    live = _read_profile(call)
-    if live and live["role"]:
-        _api(call).remove_role_from_instance_profile(InstanceProfileName=call.id, RoleName=live["role"])
-    _api(call).delete_instance_profile(InstanceProfileName=call.id)
-
-
 KINDS = [
     Kind(
         token="aws:iam/role:Role",
@@ -276,19 +207,6 @@ KINDS = [
         documents=names("assumeRolePolicy"),
         unordered=names("managedPolicyArns"),
         autoname=Autoname(longest=64),
-    ),
-    Kind(
-        token="aws:iam/policy:Policy",
-        create=_create_policy,
-        setup=_setup_policy,
-        read=_read_policy,
-        delete=_delete_policy,
-        retag=_retag("policy", "PolicyArn"),
-        check=_checked_document("policy"),
-        replaces=names("name namePrefix path description"),
-        defaults={"path": "/"},
-        documents=names("policy"),
-        autoname=Autoname(longest=128),
     ),
     Kind(
         token="aws:iam/rolePolicy:RolePolicy",
@@ -318,16 +236,5 @@ KINDS = [
         replaces=names("url"),
         computed=names("thumbprintLists"),
         unordered=names("clientIdLists"),
-    ),
-    Kind(
-        token="aws:iam/instanceProfile:InstanceProfile",
-        create=_create_profile,
-        setup=_setup_profile,
-        read=_read_profile,
-        delete=_delete_profile,
-        retag=_retag("instance_profile", "InstanceProfileName"),
-        replaces=names("name namePrefix path"),
-        defaults={"path": "/"},
-        autoname=Autoname(longest=128),
     ),
 ]

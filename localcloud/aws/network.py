@@ -1,4 +1,4 @@
-"""Vpc, Subnet, InternetGateway, Eip, NatGateway, VpcEndpoint and Tag."""
+"""Vpc, Subnet, InternetGateway, Eip, NatGateway and VpcEndpoint."""
 
 from typing import Any
 
@@ -213,28 +213,6 @@ def _prefix_list(call: Call, service: str) -> str | None:
     return next((found["PrefixListId"] for found in lists if found["PrefixListName"] == service), None)
 
 
-def _create_tag(call: Call) -> str:
-    resource, key = call.inputs["resourceId"], call.inputs["key"]
-    api(call).create_tags(Resources=[resource], Tags=[{"Key": key, "Value": call.inputs["value"]}])
-    return f"{resource},{key}"
-
-
-def _read_tag(call: Call) -> Properties | None:
-    resource, _, key = call.id.partition(",")
-    found = api(call).describe_tags(Filters=filters({"resource-id": resource, "key": key}))["Tags"]
-    return {"resourceId": resource, "key": key, "value": found[0]["Value"]} if found else None
-
-
-def _delete_tag(call: Call) -> None:
-    resource, _, key = call.id.partition(",")
-    api(call).delete_tags(Resources=[resource], Tags=[{"Key": key}])
-
-
-def _setup_tag(call: Call) -> None:
-    if call.old:
-        _create_tag(call)
-
-
 KINDS = [
     Kind(
         token="aws:ec2/vpc:Vpc",
@@ -299,13 +277,5 @@ KINDS = [
         computed=names("policy privateDnsEnabled routeTableIds subnetIds securityGroupIds"),
         documents=names("policy"),
         unordered=names("routeTableIds subnetIds securityGroupIds"),
-    ),
-    Kind(
-        token="aws:ec2/tag:Tag",
-        create=_create_tag,
-        setup=_setup_tag,
-        read=_read_tag,
-        delete=_delete_tag,
-        replaces=names("resourceId key"),
     ),
 ]

@@ -1,4 +1,4 @@
-"""SecurityGroup, DefaultSecurityGroup, and rules in their two shapes."""
+"""SecurityGroup, DefaultSecurityGroup and SecurityGroupRule."""
 
 import hashlib
 from typing import Any
@@ -191,60 +191,6 @@ def _delete_rule(call: Call) -> None:
         revoke(GroupId=(call.inputs or call.state)["securityGroupId"], SecurityGroupRuleIds=rows)
 
 
-_ONE_RULE = "ipProtocol fromPort toPort description cidrIpv4 cidrIpv6 prefixListId"
-
-
-def _one_rule_kind(direction: str) -> Kind:
-    """SecurityGroupIngressRule or SecurityGroupEgressRule: one rule with one source, and an id of EC2's."""
-
-    def create(call: Call) -> str:
-        inputs = call.inputs
-        rule = {
-            "protocol": inputs["ipProtocol"],
-            "fromPort": inputs.get("fromPort"),
-            "toPort": inputs.get("toPort"),
-            "description": inputs.get("description"),
-            "cidrBlocks": [inputs["cidrIpv4"]] if inputs.get("cidrIpv4") else [],
-            "ipv6CidrBlocks": [inputs["cidrIpv6"]] if inputs.get("cidrIpv6") else [],
-            "prefixListIds": [inputs["prefixListId"]] if inputs.get("prefixListId") else [],
-            "securityGroups": [inputs["referencedSecurityGroupId"]] if inputs.get("referencedSecurityGroupId") else [],
-        }
-        group_id = inputs["securityGroupId"]
-        authorize = getattr(api(call), f"authorize_security_group_{direction}")
-        made = authorize(
-            GroupId=group_id, IpPermissions=[_permission(rule, group_id)], **new_tags(call, "security-group-rule")
-        )
-        return str(made["SecurityGroupRules"][0]["SecurityGroupRuleId"])
-
-    def read(call: Call) -> Properties | None:
-        row = one(api(call).describe_security_group_rules(SecurityGroupRuleIds=[call.id]), "SecurityGroupRules")
-        if row is None:
-            return None
-        live = properties(row, _ONE_RULE, securityGroupId="GroupId")
-        live = {name: value for name, value in live.items() if value != -1 or name in call.inputs}
-        return {
-            **live,
-            **tagged(tag_map(row.get("Tags"))),
-            "referencedSecurityGroupId": row.get("ReferencedGroupInfo", {}).get("GroupId"),
-            "securityGroupRuleId": call.id,
-            "arn": arn(call, "ec2", f"security-group-rule/{call.id}"),
-        }
-
-    def delete(call: Call) -> None:
-        revoke = getattr(api(call), f"revoke_security_group_{direction}")
-        revoke(GroupId=(call.inputs or call.state)["securityGroupId"], SecurityGroupRuleIds=[call.id])
-
-    name = f"securityGroup{direction.capitalize()}Rule"
-    return Kind(
-        token=f"aws:vpc/{name}:S{name[1:]}",
-        create=create,
-        read=read,
-        delete=delete,
-        retag=retag,
-        replaces=names(f"securityGroupId referencedSecurityGroupId {_ONE_RULE}"),
-    )
-
-
 KINDS = [
     Kind(
         token="aws:ec2/securityGroup:SecurityGroup",
@@ -282,6 +228,4 @@ KINDS = [
         ),
         defaults={"self": False},
     ),
-    _one_rule_kind("ingress"),
-    _one_rule_kind("egress"),
 ]

@@ -119,7 +119,7 @@ def region(call: Call) -> str:
     return str(call.inputs.get("region") or call.state.get("region") or call.session.region)
 
 
-def arn(call: Call, service: str, resource: str, *, regional: bool = True) -> str:
+def arn(call: Call, service: str, resource: str) -> str:
     """An Amazon resource name in the resource's account and region."""
     session = call.session
-    return f"arn:{session.partition}:{service}:{region(call) if regional else ''}:{session.account}:{resource}"
+    return f"arn:{session.partition}:{service}:{region(call)}:{session.account}:{resource}"

@@ -86,7 +86,5 @@ async def _serve() -> None:
 
 def serve_provider() -> None:
     """Serve until SIGTERM."""
-    # The SDK would report each resource four times to the engine's debug log, and wait for the answers.
-    pulumi.log.debug = lambda *_, **__: None
     pulumi.runtime.register_resource_module("eks", "index", References())
     asyncio.run(_serve())

@@ -14,7 +14,6 @@ from google.protobuf import any_pb2, descriptor_pool, empty_pb2, message_factory
 from pulumi.runtime.proto import (
     engine_pb2,
     engine_pb2_grpc,
-    errors_pb2,
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
@@ -107,12 +106,6 @@ def _status() -> Any:
     except KeyError:
         return importlib.import_module("pulumi.runtime.proto.status_pb2").Status
     return message_factory.GetMessageClass(known)
-
-
-def invalid_property(path: str, reason: str) -> errors_pb2.InputPropertiesError:
-    """The protocol's message for one bad property."""
-    errors = [errors_pb2.InputPropertiesError.PropertyError(property_path=path, reason=reason)]
-    return errors_pb2.InputPropertiesError(errors=errors)
 
 
 def start(servicer: StandIn) -> tuple[grpc.Server, int]:

@@ -1,6 +1,5 @@
-"""RandomPassword, RandomString, RandomBytes and RandomId, with the rules of the official provider (4.21)."""
+"""RandomPassword, with the rules of the official provider (4.21)."""
 
-import base64
 import secrets
 import string
 
@@ -56,12 +55,6 @@ def check_text(inputs: Properties) -> None:
         )
 
 
-def check_length(name: str, inputs: Properties) -> None:
-    """Refuse a number of bytes below one."""
-    if inputs[name] is not UNKNOWN and inputs[name] < 1:
-        raise InvalidPropertyError(name, f"`{name}` is {inputs[name]}, and must be at least 1")
-
-
 def _defaults(inputs: Properties) -> Properties:
     flags = {name: inputs.get(name, True) for name in _CLASSES}
     return flags | {minimum: inputs.get(minimum, 0) for minimum in _CLASSES.values()}
@@ -73,65 +66,18 @@ def _create_password(call: Call) -> tuple[str, Properties]:
     return "none", {**_defaults(call.inputs), "result": result, "bcryptHash": hashed}
 
 
-def _create_string(call: Call) -> tuple[str, Properties]:
-    result = draw(call.inputs)
-    return result, {**_defaults(call.inputs), "result": result}
-
-
-def _create_bytes(call: Call) -> tuple[str, Properties]:
-    drawn = secrets.token_bytes(call.inputs["length"])
-    return "none", {"base64": base64.b64encode(drawn).decode(), "hex": drawn.hex()}
-
-
-def _create_id(call: Call) -> tuple[str, Properties]:
-    drawn = secrets.token_bytes(call.inputs["byteLength"])
-    prefix = call.inputs.get("prefix", "")
-    url = base64.urlsafe_b64encode(drawn).decode().rstrip("=")
-    return url, {
-        "b64Std": prefix + base64.b64encode(drawn).decode(),
-        "b64Url": prefix + url,
-        "dec": prefix + str(int.from_bytes(drawn)),
-        "hex": prefix + drawn.hex(),
-    }
-
-
 def _remembered(call: Call) -> Properties | None:
     return call.state or None
 
 
-KINDS = {
-    kind.token: kind
-    for kind in (
-        Kind(
-            token="random:index/randomPassword:RandomPassword",
-            create=_create_password,
-            read=_remembered,
-            check=check_text,
-            replaces=names(_TEXT_INPUTS),
-        ),
-        Kind(
-            token="random:index/randomString:RandomString",
-            create=_create_string,
-            read=_remembered,
-            check=check_text,
-            replaces=names(_TEXT_INPUTS),
-        ),
-        Kind(
-            token="random:index/randomBytes:RandomBytes",
-            create=_create_bytes,
-            read=_remembered,
-            replaces=names("length keepers"),
-            check=lambda inputs: check_length("length", inputs),
-        ),
-        Kind(
-            token="random:index/randomId:RandomId",
-            create=_create_id,
-            read=_remembered,
-            replaces=names("byteLength keepers prefix"),
-            check=lambda inputs: check_length("byteLength", inputs),
-        ),
-    )
-}
+_PASSWORD = Kind(
+    token="random:index/randomPassword:RandomPassword",
+    create=_create_password,
+    read=_remembered,
+    check=check_text,
+    replaces=names(_TEXT_INPUTS),
+)
+KINDS = {_PASSWORD.token: _PASSWORD}
 
 
 class RandomStandIn(TableStandIn):

@@ -68,7 +68,6 @@ def platform(settings: Settings) -> None:
         to_port=80,
         source_security_group_id=web.id,
     )
-    aws.vpc.SecurityGroupEgressRule("nodes", security_group_id=nodes.id, ip_protocol="-1", cidr_ipv4="0.0.0.0/0")
 
     role = aws.iam.Role("node", assume_role_policy=TRUST, tags=tags)
     aws.iam.RolePolicyAttachment(
@@ -80,10 +79,7 @@ def platform(settings: Settings) -> None:
             {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": arn}]}
         )
     )
-    policy = aws.iam.Policy("read", policy=reading)
-    aws.iam.RolePolicyAttachment("read", role=role.name, policy_arn=policy.arn)
     aws.iam.RolePolicy("inline", role=role.name, policy=reading)
-    aws.iam.InstanceProfile("node", role=role.name)
     aws.s3.BucketVersioning("data", bucket=bucket.id, versioning_configuration={"status": "Enabled"})
     aws.s3.BucketPublicAccessBlock(
         "data",
@@ -134,8 +130,6 @@ def platform(settings: Settings) -> None:
     pulumi.export("bucket", bucket.id)
     pulumi.export("repository", repository.name)
     pulumi.export("role", role.name)
-    pulumi.export("account", aws.get_caller_identity().account_id)
-    pulumi.export("zones", aws.get_availability_zones(state="available").names)
 
 
 @dataclass
@@ -149,7 +143,7 @@ class Size:
 
 
 def cluster(size: Size) -> None:
-    """A cluster as the platform makes it, with a node group, an add-on and a pod identity."""
+    """A cluster as the platform makes it, with a node group and add-ons."""
     vpc = aws.ec2.Vpc("main", cidr_block="10.0.0.0/16")
     subnets = [
         aws.ec2.Subnet(zone, vpc_id=vpc.id, cidr_block=f"10.0.{index}.0/24", availability_zone=f"{REGION}{zone}")
@@ -205,14 +199,6 @@ def cluster(size: Size) -> None:
         tags={"team": size.team},
         scaling_config=aws.eks.NodeGroupScalingConfigArgs(min_size=1, desired_size=size.desired, max_size=7),
         labels={"pool": "main"},
-    )
-    aws.eks.PodIdentityAssociation(
-        "identity",
-        cluster_name=made.eks_cluster.name,
-        namespace="kubeflow",
-        service_account="pipeline-runner",
-        role_arn=role.arn,
-        opts=pulumi.ResourceOptions(depends_on=[nodes]),
     )
     password = pulumi_random.RandomPassword("db", length=24, special=False)
     pulumi.export("kubeconfig", made.kubeconfig)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from zlib import crc32
 
@@ -21,6 +22,13 @@ from localcloud.providers.kinds import Kind
 from localcloud.providers.schema import function_arguments, resource_schema
 from localcloud.random.provider import KINDS as RANDOM
 
+ROOT = Path(__file__).parents[2]
+MADE = "".join(
+    path.read_text(encoding="utf-8")
+    for folder in ("infra", "localcloud/eks")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+)
+
 
 @pytest.mark.parametrize("kind", [*AWS.values(), *RANDOM.values()], ids=lambda kind: kind.token)
 def test_rows_name_only_what_the_sdk_has(kind: Kind) -> None:
@@ -31,6 +39,13 @@ def test_rows_name_only_what_the_sdk_has(kind: Kind) -> None:
     assert (kind.retag is not None) == ("tags" in schema.inputs)
     if kind.autoname:
         assert kind.autoname.property in schema.inputs
+
+
+@pytest.mark.parametrize("token", [*AWS, *RANDOM])
+def test_each_row_is_a_type_that_the_program_or_the_eks_component_makes(token: str) -> None:
+    package, module, name = [*token.split("/")[0].split(":"), token.split(":")[2]]
+    place = package if module == "index" else module
+    assert re.search(rf"\b(aws_)?{place}\.{name}\(", MADE)
 
 
 @pytest.mark.parametrize("token", FUNCTIONS)

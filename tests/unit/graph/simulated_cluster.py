@@ -116,7 +116,7 @@ class Cluster:
                     )
                     and selected(hook.get("objectSelector"), manifest["metadata"].get("labels") or {})
                     and self._in_namespaces(manifest, hook.get("namespaceSelector"))
-                    and not any(excluded(c["expression"], manifest) for c in hook.get("matchConditions") or [])
+                    and not any(excluded(c["expression"]) for c in hook.get("matchConditions") or [])
                 ):
                     yield configuration, hook
 

@@ -7,6 +7,7 @@ import pytest
 from bench.synthetic import config_map, configuration, definition, manifest, namespace, rule, service, webhook, workload
 from infra.kubeflow.graph import Strength, build
 from infra.kubeflow.objects import Manifest
+from tests.unit.graph.runs import objects_of, real_platforms
 
 OPERATOR = [namespace("system"), workload("operator", "system"), service("operator", "system")]
 INJECTED = namespace("a", inject="on")
@@ -145,20 +146,56 @@ def test_only_a_webhook_that_must_answer_holds_anything_back(policy: str | None,
 @pytest.mark.parametrize(
     ("expression", "strength"),
     [
-        ("request.namespace == 'a'", Strength.INTERCEPTED),
-        ("request.namespace == 'b'", None),
-        ("object.spec.hostNetwork", Strength.UNDECIDED),
-        ("request.userInfo.username != 'system:serviceaccount:system:operator'", Strength.INTERCEPTED),
+        # Katib's, in 1.10.2 and 26.03: whoever deploys is no account that the manifests make.
+        (
+            'request.userInfo.username != "system:serviceaccount:kubeflow:katib-controller"',
+            Strength.INTERCEPTED,
+        ),
+        ("request.userInfo.username!='system:serviceaccount:system:operator' ", Strength.INTERCEPTED),
+        # Controllers that make pods are accounts of kube-system.
+        (
+            "request.userInfo.username != 'system:serviceaccount:kube-system:replicaset-controller'",
+            Strength.UNDECIDED,
+        ),
+        ("request.userInfo.username == 'system:serviceaccount:system:operator'", Strength.UNDECIDED),
+        ("request.userInfo.username != 'system:serviceaccount:system:operator\"", Strength.UNDECIDED),
+        ("!(request.userInfo.username != 'system:serviceaccount:system:operator')", Strength.UNDECIDED),
+        ("request.userInfo.username != 'system:serviceaccount:a:b' && false", Strength.UNDECIDED),
+        ("request.namespace == 'b'", Strength.UNDECIDED),
+        ("", Strength.UNDECIDED),
     ],
 )
-def test_match_conditions_where_they_are_decided(expression: str, strength: Strength | None) -> None:
+def test_one_form_of_match_condition_is_decided(expression: str, strength: Strength) -> None:
     found = interceptions([INJECTED, APP], hook(PODS, matchConditions=[{"name": "x", "expression": expression}]))
-    assert found.get("Deployment a/app") == strength
+    assert found == {"Deployment a/app": strength}
 
 
-def test_one_false_condition_is_enough() -> None:
-    conditions = [{"name": "x", "expression": e} for e in ("object.spec.hostNetwork", "request.namespace == 'b'")]
-    assert interceptions([INJECTED, APP], hook(PODS, matchConditions=conditions)) == {}
+# Pipelines by themselves have no match condition.
+@pytest.mark.parametrize("name", [name for name in real_platforms() if not name.startswith("pipelines")])
+def test_no_match_condition_of_a_platform_is_left_undecided(name: str) -> None:
+    """Each holds for whoever deploys, so without them the order is the same, and as firm."""
+    given = objects_of(name)
+    bare = [
+        {**manifest, "webhooks": [_unconditional(webhook) for webhook in manifest["webhooks"]]}
+        if "webhooks" in manifest
+        else manifest
+        for manifest in given
+    ]
+    graph, unconditional = build(given), build(bare)
+    assert bare != given
+    assert graph.edges == unconditional.edges
+    assert [(node.id, node.level) for node in graph.nodes] == [(node.id, node.level) for node in unconditional.nodes]
+
+
+def _unconditional(webhook: Manifest) -> Manifest:
+    return {key: value for key, value in webhook.items() if key != "matchConditions"}
+
+
+def test_one_undecided_condition_is_enough() -> None:
+    others = "request.userInfo.username != 'system:serviceaccount:system:operator'"
+    conditions = [{"name": "x", "expression": e} for e in (others, "object.spec.hostNetwork")]
+    found = interceptions([INJECTED, APP], hook(PODS, matchConditions=conditions))
+    assert found == {"Deployment a/app": Strength.UNDECIDED}
 
 
 def test_labels_of_a_namespace_that_a_profile_makes_are_known_in_part() -> None:

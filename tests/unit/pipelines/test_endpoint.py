@@ -248,12 +248,11 @@ def test_the_status_of_a_run_that_does_not_exist(kubeflow: Kubeflow, capsys: pyt
     assert _error(capsys) == f"There is no run 'run-9' at {kubeflow.url}."
 
 
-def test_a_stack_gives_endpoint_user_password_and_image(kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_gives_user_password_and_image(kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBEFLOW_PASSWORD")
     outputs = {
         "bucket": "ada-artifacts",
         "repository_url": "123456789012.dkr.ecr.us-west-2.amazonaws.com/kubeflow",
-        "dashboard_url": kubeflow.url,
         "dashboard_user": USER,
         "dashboard_password": PASSWORD,
     }
@@ -263,7 +262,7 @@ def test_a_stack_gives_endpoint_user_password_and_image(kubeflow: Kubeflow, monk
         retry=CONTEXT.retry,
         poll_seconds=CONTEXT.poll_seconds,
     )
-    assert main(["run", "sequential", "--stack", "dev"], context) == 0
+    assert main(["run", "sequential", "--stack", "dev", "--endpoint", kubeflow.url], context) == 0
     (run,) = kubeflow.runs.values()
     images = {each["container"]["image"] for each in run["pipeline_spec"]["deploymentSpec"]["executors"].values()}
     assert len(images) == 1
@@ -273,14 +272,15 @@ def test_a_stack_gives_endpoint_user_password_and_image(kubeflow: Kubeflow, monk
 def test_what_a_stack_fills_in_is_in_its_bucket_where_the_steps_may_use_it(
     kubeflow: Kubeflow, bucket: dict[str, str]
 ) -> None:
-    outputs = {"bucket": "ada-artifacts", "dashboard_url": kubeflow.url, "dashboard_user": USER}
+    outputs = {"bucket": "ada-artifacts", "dashboard_user": USER}
     context = Context(
         outputs=lambda stack: outputs,
         environment=lambda stack: bucket,
         retry=CONTEXT.retry,
         poll_seconds=CONTEXT.poll_seconds,
     )
-    assert main(["run", "salary", "--stack", "dev", "--param", "months=12"], context) == 0
+    given = ["--stack", "dev", "--endpoint", kubeflow.url, "--param", "months=12"]
+    assert main(["run", "salary", *given], context) == 0
     (run,) = kubeflow.runs.values()
     assert run["runtime_config"]["parameters"] == {
         "dataset": "s3://ada-artifacts/shared/datasets/salaries.csv",
