@@ -48,7 +48,7 @@ class Engine:
 
     def destroy(self, *, program: Callable[[], None] | None = None, **options: Any) -> None:
         if self.held:
-            raise automation.ConcurrentUpdateError(cast(Any, "[409] Conflict"))
+            raise automation.ConcurrentUpdateError(cast("Any", "[409] Conflict"))
         self.did.append("locked")
         if program is not None:
             assert options["run_program"]
@@ -56,7 +56,7 @@ class Engine:
                 program()
             except pulumi.RunError as error:
                 self.did.append("failed")
-                raise automation.CommandError(cast(Any, f"error: {error}")) from None
+                raise automation.CommandError(cast("Any", f"error: {error}")) from None
         self.did.append("deleted")
 
 
@@ -88,8 +88,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Played:
 def take_down(engine: Engine) -> list[dict[str, Any]]:
     console = Console(quiet=True)
     session = Session(
-        stack=cast(Any, engine),
-        program=cast(Any, SimpleNamespace(names={})),
+        stack=cast("Any", engine),
+        program=cast("Any", SimpleNamespace(names={})),
         tracker=Tracker(console=console),
         ground=Ground(),
     )
