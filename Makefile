@@ -4,72 +4,83 @@ PODS   ?= instant
 FORMAT ?= text
 PYTHON ?= python3
 
-VENV := .venv
-PY   := $(VENV)/bin/python
-RUN  := $(PY) -m ops
-GO_MODULES := state/journal localcloud/controllers localcloud/kubernetes
+# What a person may give, on the command line or in the environment. A recipe reads it as a shell's variable: its text
+# becomes no part of a script, and make expands no `$` in it.
+GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE RELEASE QUICK
+$(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
+export $(GIVEN)
+
+# Nobody gives these.
+override VENV := .venv
+override PY := $(VENV)/bin/python
+override RUN := $(PY) -m ops
+override GO_MODULES := state/journal localcloud/controllers localcloud/kubernetes
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan tools test test-unit lint bench
 
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+	@sed -n 's/^## //p' Makefile
 
 $(VENV)/.installed: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "error: Python 3.11 or newer is needed as $(PYTHON); install it, or name one with PYTHON=…." >&2; exit 1; }
-	@echo "making $(VENV) from requirements.lock (a minute or two)"
-	@$(PYTHON) -m venv $(VENV)
+	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		printf 'error: Python 3.11 or newer is needed as %s; install it, or name one with PYTHON=….\n' "$$PYTHON" >&2; \
+		exit 1; \
+	}
+	@echo "making $(VENV) from requirements.lock (a minute or two)" >&2
+	@"$$PYTHON" -m venv $(VENV)
 	@$(PY) -m pip install --quiet --require-hashes -r requirements.lock
 	@touch $@
 
-## make up        [STACK=local] [PODS=instant|realistic]   bring the stack up
+## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [FORMAT=text|json]   bring the stack up
 up: $(VENV)/.installed
-	@$(RUN) up --stack $(STACK) --pods $(PODS)
+	@$(RUN) up --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --format="$$FORMAT"
 
-## make preview   [STACK=local] [FORMAT=text|markdown]      show what `up` would change
+## make preview   [STACK=local] [FORMAT=text|markdown|json]   show what `up` would change
 preview: $(VENV)/.installed
-	@$(RUN) preview --stack $(STACK) --format $(FORMAT)
+	@$(RUN) preview --stack="$$STACK" --format="$$FORMAT"
 
 ## make destroy   [STACK=local] [YES=1]                     take the stack down, in reverse order
 destroy: $(VENV)/.installed
-	@$(RUN) destroy --stack $(STACK) $(if $(YES),--yes)
+	@$(RUN) destroy --stack="$$STACK" --yes="$$YES"
 
 ## make down                                               stop the local control plane and moto, and forget them
 down: $(VENV)/.installed
 	@$(RUN) down
 
 ## make demo      [STACK=local]                            a trained model and its prediction, on the stack's bucket
-demo: up
-	@$(PY) -m pipelines demo --stack $(STACK)
+# The local stack comes up for it. Any other costs money, and whoever wants it brings it up.
+demo: $(VENV)/.installed
+	@test "$$STACK" != local || $(RUN) up --stack="$$STACK" --pods="$$PODS"
+	@$(PY) -m pipelines demo --stack="$$STACK"
 
 ## make image     STACK=dev                                build the pipelines' image and push it to the stack
 image: $(VENV)/.installed
-	@$(PY) -m pipelines image --stack $(STACK)
+	@$(PY) -m pipelines image --stack="$$STACK"
 
 ## make stack     NAME=dev-blue [SIZE=small] [OWNER=…] [CIDR=…] [AGAIN=1]   settings for one more stack, from those of dev
 stack: $(VENV)/.installed
-	@$(RUN) stack --name "$(NAME)" $(if $(SIZE),--size $(SIZE)) $(if $(OWNER),--owner "$(OWNER)") $(if $(CIDR),--cidr "$(CIDR)") $(if $(AGAIN),--again)
+	@$(RUN) stack --name="$$NAME" --size="$${SIZE:-default}" --owner="$$OWNER" --cidr="$$CIDR" --again="$$AGAIN"
 
 ## make password  STACK=dev-blue                           set the password to log in with
 password: $(VENV)/.installed
-	@$(RUN) password --stack $(STACK)
+	@$(RUN) password --stack="$$STACK"
 
-## make doctor    [STACK=local]                            what would stop an `up`, before it starts
+## make doctor    [STACK=local] [FORMAT=text|json]         what would stop an `up`, before it starts
 doctor: $(VENV)/.installed
-	@$(RUN) doctor --stack $(STACK)
+	@$(RUN) doctor --stack="$$STACK" --format="$$FORMAT"
 
-## make cost      [STACK=dev] [SET=nodesDesired=6]         what the stack costs a month
+## make cost      [STACK=local] [SET=nodesDesired=6] [FORMAT=text|json]   what the stack costs a month
 cost: $(VENV)/.installed
-	@$(RUN) cost --stack $(STACK) $(if $(SET),--set "$(SET)")
+	@$(RUN) cost --stack="$$STACK" $${SET:+--set="$$SET"} --format="$$FORMAT"
 
-## make leftovers STACK=dev [DELETE=1]                     what a destroyed stack left in AWS
+## make leftovers STACK=dev [DELETE=1] [YES=1] [FORMAT=text|json]   what a destroyed stack left in AWS
 leftovers: $(VENV)/.installed
-	@$(RUN) leftovers --stack $(STACK) $(if $(DELETE),--delete) $(if $(YES),--yes)
+	@$(RUN) leftovers --stack="$$STACK" --delete="$$DELETE" --yes="$$YES" --format="$$FORMAT"
 
-## make plan      [RELEASE=26.03]                          the graph: what is sent when, and why
+## make plan      [RELEASE=26.03] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
 plan: $(VENV)/.installed
-	@$(RUN) plan $(if $(RELEASE),--release $(RELEASE))
+	@$(RUN) plan --release="$$RELEASE" --format="$$FORMAT"
 
 ## make tools                                              bring the tools that the local stack runs on
 tools: $(VENV)/.installed
@@ -97,4 +108,4 @@ lint: $(VENV)/.installed
 
 ## make bench     [QUICK=1]                                measure; results in bench/results/
 bench: tools
-	@$(PY) -m bench $(if $(QUICK),--quick)
+	@$(PY) -m bench --quick="$$QUICK"

@@ -13,12 +13,13 @@ import click
 from bench import measure, pictures
 from bench.report import table
 from infra.errors import UserError
+from ops.options import answer_option
 
 RESULTS = Path(__file__).parent / "results"
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="The sample and the graph alone, in under a minute.")
+@answer_option("--quick", meaning="The sample and the graph alone, in under a minute.")
 def main(quick: bool) -> None:
     """Measure `up`, `preview` and `destroy` on control planes of their own, beside the retry loop."""
     # Control planes are ended on the way out.

@@ -77,8 +77,8 @@ def markdown(
     """The comment: counts, what is replaced or deleted, cost, policies, AWS, Kubernetes by component.
 
     `components` names the part of the platform of a Kubernetes object, by its type and name in the engine. `costs` and
-    `violations` are None where nobody looked; `no_costs` says why there is no price. The text has at most `LONGEST`
-    characters, and no value of anything secret.
+    `violations` are None where nobody looked; `no_costs` says why there is no price, or what it leaves
+    out. The text has at most `LONGEST` characters, and no value of anything secret.
     """
     ordered = sorted(steps, key=lambda step: (get_args(Change).index(step.change), step.type, step.name))
     for rows in _ROWS:
@@ -124,19 +124,20 @@ def _dangerous_row(step: Step) -> tuple[str, ...]:
 
 
 def _cost(costs: Sequence[CostLine] | None, why_not: str) -> str:
+    note = f"\n\n{_plain(why_not)}" if why_not else ""
     if costs is None:
-        return f"### Cost: not known\n\n{_plain(why_not)}" if why_not else ""
+        return f"### Cost: not known{note}" if why_not else ""
     before, after = sum(line.before for line in costs), sum(line.after for line in costs)
     head = f"### Cost: {after - before:+,.2f} USD a month ({before:,.2f} now, {after:,.2f} then)"
     changed = [line for line in costs if round(line.before, 2) != round(line.after, 2)]
     if not changed:
-        return head
+        return head + note
     lines = ["| | now | then | difference |", "|---|---:|---:|---:|"]
     lines += [
         f"| {_plain(line.name)} | {line.before:,.2f} | {line.after:,.2f} | {line.after - line.before:+,.2f} |"
         for line in changed
     ]
-    return "\n".join([head, "", *lines])
+    return "\n".join([head, "", *lines]) + note
 
 
 def _policies(violations: "Sequence[Violation] | None", rows: int) -> str:

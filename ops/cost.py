@@ -1,10 +1,13 @@
 """What a stack costs a month, line by line, and the difference that a setting makes."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+import tools
 from infra.aws.instances import GI
+from infra.errors import UserError
 from infra.kubeflow.capacity import requirements
 from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
@@ -44,6 +47,27 @@ class Change:
         return (self.after.on_demand if self.after else Decimal(0)) - (
             self.before.on_demand if self.before else Decimal(0)
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """The whole monthly bill of a stack; `note` says why its volumes are not in it, where they are not."""
+
+    lines: tuple[Line, ...]
+    volumes_gib: int
+    note: str = ""
+
+
+def bill(settings: Settings) -> Bill:
+    """The bill of a stack with the volumes that its release claims: what every command that names a price shows.
+
+    UserError as for `estimate`.
+    """
+    try:
+        gib, note = claimed_gib(settings), ""
+    except UserError as error:
+        gib, note = 0, f"Volumes are not counted: {error}"
+    return Bill(lines=estimate(settings, volumes_gib=gib), volumes_gib=gib, note=note)
 
 
 def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
@@ -87,6 +111,7 @@ def total(lines: Iterable[Line]) -> Line:
 
 def claimed_gib(settings: Settings) -> int:
     """What the claims of the stack's release add up to, in GiB; UserError when its manifests cannot be had."""
+    os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
     source = resolve(
         release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT
     )

@@ -12,7 +12,7 @@ import yaml
 
 from infra.aws import cidr
 from infra.errors import UserError
-from ops.cost import estimate, money, total
+from ops.cost import bill, money, total
 from ops.project import TEMPLATE_STACK, defaults, project_name, read_project, read_stacks, settings_path
 from ops.settings import stack_settings
 from ops.sizes import Size
@@ -151,10 +151,12 @@ def create(
 def idle_cost(name: str, folder: Path) -> str:
     """What a stack costs while nobody uses it, in words; why that is not known, where it is not."""
     try:
-        lines = estimate(stack_settings(name, root=folder).settings)
+        found = bill(stack_settings(name, root=folder).settings)
     except UserError as error:
         return f"not known: {error}"
-    return f"{money(total(lines).on_demand)} USD a month while it is up, so destroy it when it is not used"
+    amount = money(total(found.lines).on_demand)
+    note = f" ({found.note.rstrip('.')})" if found.note else ""
+    return f"{amount} USD a month while it is up{note}, so destroy it when it is not used"
 
 
 def _settings(template: str) -> list[tuple[str, str]]:

@@ -1,19 +1,115 @@
-"""`make preview`: what `up` would change, as tables for a person or as Markdown for a pull request."""
+"""What `up` would change: the engine's own preview, with what is lost by it, what it costs, and the policy rules."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from infra.errors import UserError
 from infra.kubeflow.graph import Graph
 from infra.kubeflow.install import resource_name, token
 from infra.kubeflow.plan.components import components
 from infra.settings import Settings
-from ops import policies, run, summary
+from ops import policies, run
 from ops.comment import CostLine
-from ops.cost import estimate
-from ops.steps import Recorder, Step
+from ops.cost import bill, estimate
+from ops.run import Session
+from ops.settings import stack_settings
+from ops.steps import Change, Recorder, Step
+
+if TYPE_CHECKING:
+    from policy import Violation
+
+# What is lost with a resource of a type, beyond what the next `up` makes again.
+_DATA = {
+    "aws:ebs/volume:Volume": "the volume's content",
+    "aws:ecr/repository:Repository": "the images in it",
+    "aws:efs/fileSystem:FileSystem": "the files in it",
+    "aws:eks/cluster:Cluster": "all that people made in the cluster",
+    "aws:kms/key:Key": "whatever is encrypted with it",
+    "aws:rds/cluster:Cluster": "the databases in it",
+    "aws:rds/instance:Instance": "the databases in it",
+    "aws:s3/bucket:Bucket": "the objects in it",
+    "aws:s3/bucketV2:BucketV2": "the objects in it",
+    "eks:index:Cluster": "all that people made in the cluster",
+    "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition": "all objects of that kind",
+    "kubernetes:core/v1:Namespace": "all that people made in it",
+    "kubernetes:core/v1:PersistentVolume": "the volume's content",
+    "kubernetes:core/v1:PersistentVolumeClaim": "the volume's content",
+    "kubernetes:kubeflow.org/v1:Profile": "the namespace with its volumes",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """A preview of one stack, a step for each resource.
+
+    `costs` is None where no price is known; `note` says why, or what the price leaves out. `parts` names the component
+    of an object, by its type and name in the engine.
+    """
+
+    stack: str
+    steps: tuple[Step, ...]
+    violations: "tuple[Violation, ...]"
+    costs: tuple[CostLine, ...] | None
+    note: str
+    parts: Mapping[tuple[str, str], str]
+
+    @property
+    def counts(self) -> Counter[Change]:
+        """How many resources each change is about."""
+        return Counter(step.change for step in self.steps)
+
+    @property
+    def changed(self) -> list[Step]:
+        """What does not stay as it is."""
+        return [step for step in self.steps if step.change != "same"]
+
+    @property
+    def lost(self) -> list[Step]:
+        """What is replaced or deleted, the replacements first."""
+        found = [step for step in self.steps if step.change in ("replace", "delete")]
+        return sorted(found, key=lambda step: (step.change != "replace", step.type, step.name))
+
+
+def data_in(step: Step) -> str:
+    """What is lost with a resource that is replaced or deleted; empty for what holds no data."""
+    return _DATA.get(step.type, "") if step.change in ("replace", "delete") else ""
+
+
+def look(session: Session, settings: Settings) -> Preview:
+    """The preview of a session's stack, on the state that the session's next command works on.
+
+    The session's tracker is a `Recorder` afterwards. UserError when the engine fails, or the policy rules cannot be
+    loaded.
+    """
+    recorder = Recorder(console=session.tracker.console, expected=session.program.expected, judge=policies.load())
+    session.tracker = recorder
+    run.preview(session)
+    steps = tuple(recorder.steps.values())
+    costs: tuple[CostLine, ...] | None = None
+    try:
+        after = bill(settings)
+        costs, note = tuple(cost_lines(settings, steps, volumes_gib=after.volumes_gib)), after.note
+    except UserError as error:
+        note = str(error)
+    return Preview(
+        stack=session.stack.name,
+        steps=steps,
+        violations=tuple(recorder.violations()),
+        costs=costs,
+        note=note,
+        parts=parts(session.graph),
+    )
+
+
+def copied(stack: str, pods: run.Pods, console: Console) -> tuple[Preview, Session]:
+    """The preview of a stack on a copy of its state, which changes nothing, and the session that it took."""
+    settings = stack_settings(stack).settings
+    with run.session(stack, console=console, pods=pods, create=True, keeping=run.copied_from_files) as session:
+        return look(session, settings), session
 
 
 def deployed(settings: Settings, steps: Iterable[Step]) -> Settings | None:
@@ -43,7 +139,7 @@ def deployed(settings: Settings, steps: Iterable[Step]) -> Settings | None:
     return before
 
 
-def costs(settings: Settings, steps: Iterable[Step], *, volumes_gib: int) -> list[CostLine]:
+def cost_lines(settings: Settings, steps: Iterable[Step], *, volumes_gib: int) -> list[CostLine]:
     """Every line of the monthly bill now and then; UserError for what has no price in the table."""
     now = deployed(settings, steps)
     before = {line.name: line.on_demand for line in estimate(now, volumes_gib=volumes_gib)} if now else {}
@@ -57,16 +153,3 @@ def costs(settings: Settings, steps: Iterable[Step], *, volumes_gib: int) -> lis
 def parts(graph: Graph) -> dict[tuple[str, str], str]:
     """The component of every object, by its type and name in the engine."""
     return {(token(id_), resource_name(id_)): component for id_, component in components(graph).items()}
-
-
-def recorded(stack: str, pods: run.Pods, console: Console) -> tuple[Recorder, Graph]:
-    """A preview's steps, and the graph of what it would install."""
-    judge = policies.load()
-    with run.session(stack, console=console, pods=pods, create=True, keeping=run.copied_from_files) as session:
-        recorder = Recorder(console=console, expected=session.program.expected, judge=judge)
-        session.tracker = recorder
-        run.preview(session)
-        summary.print_changes(console, session)
-        policies.print_violations(console, recorder.violations())
-        graph: Graph = session.program.names["release"].graph
-    return recorder, graph

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation
 from rich.console import Console
 
 import tools
 from infra.errors import UserError
+from infra.kubeflow.graph import Graph
 from ops import audit, interrupted
 from ops.backend import Backend, backend
 from ops.engine import pulumi_root
@@ -62,6 +64,13 @@ class Session:
     tracker: Tracker
     ground: Ground
     seconds: dict[str, float] = field(default_factory=dict)
+    settled: bool = False
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of what the program installs; known once the program has run."""
+        graph: Graph = self.program.names["release"].graph
+        return graph
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -116,7 +125,7 @@ def session(
 
 def up(run: Session) -> dict[str, automation.OutputValue]:
     """Brings the stack up; returns its outputs."""
-    _settle(run, until_gone=True)
+    settle(run, until_gone=True)
     with run.timed("engine"), run.tracker.showing():
         run.program.preload()
         result = _engine(
@@ -136,16 +145,38 @@ def preview(run: Session) -> dict[str, int]:
     return run.tracker.changes
 
 
-def destroy(run: Session) -> dict[str, int]:
-    """Takes the stack's resources down in reverse order; returns the counts by operation."""
-    _settle(run, until_gone=False)
+def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, int]:
+    """Takes the stack's resources down in reverse order; returns the counts by operation.
+
+    `first` runs once the engine holds the stack and before it deletes anything; what it raises ends the run there. To
+    the engine it is the stack's program, which declares nothing that is to stay (`pulumi destroy --run-program`).
+    """
+
+    def program() -> None:
+        assert first is not None
+        try:
+            first()
+        except UserError as error:
+            raise pulumi.RunError(str(error)) from None
+
+    options: dict[str, Any] = {"run_program": True, "program": program} if first else {}
+    settle(run, until_gone=False)
     with run.timed("engine"), run.tracker.showing():
-        _engine(run, lambda: run.stack.destroy(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
+        _engine(
+            run,
+            lambda: run.stack.destroy(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True, **options),
+        )
+    # Running that program registers the stack itself, which is deleted like the rest.
+    run.tracker.changes.pop("same", None)
+    run.seconds["engine"] -= run.seconds.get("drain", 0)
     return run.tracker.changes
 
 
-def _settle(run: Session, *, until_gone: bool) -> None:
-    """Finds out what an interrupted run has left, so that the same command brings it to its end."""
+def settle(run: Session, *, until_gone: bool) -> None:
+    """Finds out, once in a session, what an interrupted run has left, so that the same command brings it to its end."""
+    if run.settled:
+        return
+    run.settled = True
 
     def look() -> None:
         interrupted.settle(

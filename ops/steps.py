@@ -26,6 +26,10 @@ _CHANGES: dict[str, Change] = {
     "same": "same",
 }
 
+# A provider that the engine made by itself. It leaves those out when it counts a run's changes (v3.259,
+# sdk/go/common/providers/reference.go: IsDefaultProvider).
+_DEFAULT_PROVIDER = re.compile(r"(?:::|\$)pulumi:providers:[^:$]+::default")
+
 # The engine's colour marks, such as `<{%reset%}>`.
 _MARKUP = re.compile(r"<\{%[^%]*%\}>")
 
@@ -78,7 +82,7 @@ class Recorder(Tracker):
         if event.resource_pre_event is not None:
             metadata = event.resource_pre_event.metadata
             change = _CHANGES.get(metadata.op.value)
-            if change is not None:
+            if change is not None and not _DEFAULT_PROVIDER.search(metadata.urn):
                 self.steps[metadata.urn] = _step(metadata, change)
         elif event.policy_event is not None:
             self.analyzed.append(_violation(event.policy_event))

@@ -8,10 +8,15 @@ from pulumi.automation import OutputValue
 from rich.console import Console
 from rich.table import Table
 
+from ops import policies
 from ops.levels import Level
+from ops.preview import Preview, data_in
 from ops.run import Session
 
 _NUMBERS = frozenset({"level", "objects", "resources", "seconds", "from second", "to second"})
+
+_CAUSES = 3
+"""Properties that are named as the cause of a replacement."""
 
 SHOWN_KINDS = 12
 """Kinds that get a row of their own; the rest are added up."""
@@ -20,7 +25,7 @@ SHOWN_KINDS = 12
 def print_up(console: Console, run: Session, outputs: dict[str, OutputValue]) -> None:
     """The summary of `up`: objects by kind, levels, time by stage, stand-ins, outputs."""
     print_changes(console, run)
-    graph = run.program.names["release"].graph
+    graph = run.graph
     kinds = Counter(node.id.kind for node in graph.nodes if node.gate is None)
     shown = kinds.most_common(SHOWN_KINDS)
     rest = sum(kinds.values()) - sum(count for _, count in shown)
@@ -49,6 +54,39 @@ def print_changes(console: Console, run: Session) -> None:
     if recorded := run.ground.recorded():
         kinds = ", ".join(f"{count} {kind}" for kind, count in recorded.items())
         console.print(f"Checked and recorded, since moto has no such thing: {kinds}", highlight=False, soft_wrap=True)
+
+
+def print_planned(console: Console, found: Preview) -> None:
+    """A preview before an `up`: counts, and all that `print_preview` shows."""
+    told = [f"{count} to {change}" for change, count in found.counts.items() if change != "same"]
+    console.print(f"\nPlanned: {', '.join([*told, str(found.counts['same']) + ' unchanged'])}", highlight=False)
+    print_preview(console, found)
+
+
+def print_preview(console: Console, found: Preview) -> None:
+    """What is replaced and deleted and the data in it, the monthly cost before and after, and broken policy rules."""
+    if found.lost:
+        rows = [
+            (step.change, step.name, step.type, data_in(step), ", ".join(step.causes[:_CAUSES])) for step in found.lost
+        ]
+        _table(console, "Replaced or deleted", ("", "resource", "type", "lost with it", "because of"), rows)
+        held = sum(1 for step in found.lost if data_in(step))
+        console.print(
+            f"{held} of these {len(found.lost)} hold data that is lost with them."
+            if held
+            else "None of these holds data.",
+            highlight=False,
+        )
+    if found.costs is not None:
+        before, after = (sum(getattr(line, when) for line in found.costs) for when in ("before", "after"))
+        console.print(
+            f"\nCost: {after:,.2f} USD a month after, {before:,.2f} before ({after - before:+,.2f})", highlight=False
+        )
+    if found.note:
+        console.print(
+            f"{'Cost: not known: ' if found.costs is None else ''}{found.note}", highlight=False, markup=False
+        )
+    policies.print_violations(console, found.violations)
 
 
 def print_levels(console: Console, levels: Sequence[Level]) -> None:

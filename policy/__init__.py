@@ -2,7 +2,7 @@
 
 `rules` holds plain functions from one resource to what is wrong with it. They run in two places:
 
-- `check`, which `make preview` calls with the resources of the engine's events. It needs no plugin and
+- `check`, which `make preview` and `make up` call with the resources of the engine's events. It needs no plugin and
   therefore runs everywhere, on a laptop too. Secret values are masked in events, so a rule never sees them there.
 - `python policy`, a pack for Pulumi's own analyzer (`pulumi preview --policy-pack policy`, or a policy group of Pulumi
   Cloud's kind that refers to a checkout). It sees secrets, and needs the plugins `pulumi-language-python` and

@@ -9,30 +9,33 @@ from rich.table import Table
 
 from infra.errors import UserError
 from infra.settings import Settings
-from ops import prices
-from ops.cost import Change, Line, claimed_gib, difference, estimate, money, total
-from ops.project import LOCAL_STACK, is_local
+from ops import document, prices
+from ops.cost import Change, Line, bill, difference, money, total
+from ops.options import format_option, stack_option
+from ops.project import is_local
 from ops.settings import stack_settings
 
 
 @click.command("cost")
-@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
+@stack_option
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Show what this setting would change.")
-def command(stack: str, changes: tuple[str, ...]) -> None:
+@format_option("text", "json")
+def command(stack: str, changes: tuple[str, ...], form: str) -> None:
     """Estimate what the stack costs a month, and the difference that a setting makes."""
-    console = Console()
     wanted = dict(_pair(change) for change in changes)
     now = stack_settings(stack).settings
-    then = stack_settings(stack, wanted).settings if wanted else None
-    try:
-        gib, note = claimed_gib(now), ""
-    except UserError as error:
-        gib, note = 0, f"Volumes are not counted: {error}"
-    print_estimate(console, now, estimate(now, volumes_gib=gib))
-    if note:
-        console.print(note, highlight=False)
-    if then:
-        print_difference(console, ", ".join(changes), difference(now, then, volumes_gib=gib))
+    then = stack_settings(stack, wanted).settings if wanted else now
+    found = bill(now)
+    differing = difference(now, then, volumes_gib=found.volumes_gib)
+    if form == "json":
+        click.echo(document.text(document.cost(stack, now.region, found, wanted, differing)))
+        return
+    console = Console()
+    print_estimate(console, now, found.lines)
+    if found.note:
+        console.print(found.note, highlight=False, markup=False)
+    if wanted:
+        print_difference(console, ", ".join(changes), differing)
 
 
 def print_estimate(console: Console, settings: Settings, lines: Sequence[Line]) -> None:

@@ -10,12 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from infra.settings import SettingsError
+from ops import document
 from ops.doctor.account import check_account
 from ops.doctor.finding import Finding, broken, ok
 from ops.doctor.release import check_release
 from ops.doctor.stack import check_stack
 from ops.doctor.tools import check_tools
-from ops.project import LOCAL_STACK, PROJECT_ROOT, is_local
+from ops.options import format_option, stack_option
+from ops.project import PROJECT_ROOT, is_local
 from ops.settings import read_config, stack_settings
 
 _COLOURS = {"ok": "green", "warning": "yellow", "broken": "red"}
@@ -59,11 +61,15 @@ def show(console: Console, stack: str, findings: Sequence[Finding]) -> None:
 
 
 @click.command("doctor")
-@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
+@stack_option
+@format_option("text", "json")
 @click.pass_context
-def command(context: click.Context, stack: str) -> None:
+def command(context: click.Context, stack: str, form: str) -> None:
     """Look for what would stop the stack; exits with 1 when something would."""
     findings = examine(stack)
-    show(Console(), stack, findings)
+    if form == "json":
+        click.echo(document.text(document.doctor(stack, findings)))
+    else:
+        show(Console(), stack, findings)
     if any(finding.state == "broken" for finding in findings):
         context.exit(1)

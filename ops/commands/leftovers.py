@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -12,10 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.errors import UserError
+from ops import document
 from ops.engine import pulumi_root
 from ops.leftovers import Client, Leftover, Owner, delete, find
+from ops.options import answer_option, format_option, stack_option
 from ops.program import Program
-from ops.project import LOCAL_STACK, full_key, project_name
+from ops.project import full_key, project_name
 from ops.settings import read_config
 from ops.stack import environment, select
 
@@ -31,10 +34,11 @@ def in_state(stack: str) -> list[str]:
 
 
 @click.command("leftovers")
-@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
-@click.option("--delete", "remove", is_flag=True, help="Delete all that is listed.")
-@click.option("--yes", is_flag=True, help="Do not ask before that.")
-def command(stack: str, remove: bool, yes: bool) -> None:
+@stack_option
+@answer_option("--delete", "remove", meaning="Delete all that is listed.")
+@answer_option("--yes", meaning="Do not ask before that.")
+@format_option("text", "json")
+def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     """List what a stack's cluster left in AWS, with its price, and delete it."""
     config = read_config(stack)[0]
     project = project_name()
@@ -46,21 +50,35 @@ def command(stack: str, remove: bool, yes: bool) -> None:
     known = in_state(stack)
     client: Client = functools.cache(session.client)
     left = find(client, owner, known=known)
-    console = Console()
-    show(console, left, stack=stack, region=config["aws:region"], lives=bool(known))
-    if not remove or not left:
-        return
-    if known:
+    region, lives = config["aws:region"], bool(known)
+    console = Console(file=sys.stdout if form == "text" else sys.stderr)
+    show(console, left, stack=stack, region=region, lives=lives)
+    deleting = remove and bool(left)
+    if deleting and lives:
         raise UserError(
             f"The stack {stack} still exists, and its cluster uses these: run `make destroy STACK={stack}`."
         )
-    if not yes and not click.confirm(f"Delete these {len(left)}?", default=False):
-        raise UserError("Nothing was deleted.")
-    failed = delete(client, left)
-    console.print(f"deleted {len(left) - len(failed)} of {len(left)}", highlight=False)
+    if deleting and not yes:
+        confirm(stack, len(left))
+    failed = delete(client, left) if deleting else []
+    if deleting:
+        console.print(f"deleted {len(left) - len(failed)} of {len(left)}", highlight=False)
+    if form == "json":
+        told = document.leftovers(stack, region, left, lives=lives, deleted=deleting, failed=failed)
+        click.echo(document.text(told))
     if failed:
         reasons = "".join(f"\n  - {one.kind} {one.id}: {reason}" for one, reason in failed)
         raise UserError(f"AWS did not delete {len(failed)}; see to what holds them, and run this again:{reasons}")
+
+
+def confirm(stack: str, count: int) -> None:
+    """Ask whether so many things may go; UserError unless somebody says so."""
+    try:
+        agreed = click.confirm(f"Delete these {count}?", default=False, err=True)
+    except click.Abort:
+        raise UserError(f"Nobody answered, and nothing was deleted; say YES=1 to delete these of {stack}.") from None
+    if not agreed:
+        raise UserError("Nothing was deleted.")
 
 
 def show(console: Console, left: Sequence[Leftover], *, stack: str, region: str, lives: bool) -> None:

@@ -10,13 +10,14 @@ from infra.kubeflow.plan import CHAINS, FORMATS
 from infra.kubeflow.release import RELEASES, resolve
 from infra.kubeflow.render import render
 from infra.kubeflow.slim import slim
+from ops.options import format_option
 from ops.project import PROJECT_ROOT, default_release
 
 
 @click.command("plan")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @click.option("--release", default="", help="A release instead of a path; without either, the project's default.")
-@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True)
+@format_option(*FORMATS)
 @click.option(
     "--why", default="", metavar="ID", help="Only the chain that holds one object back: apiVersion/kind/namespace/name."
 )

@@ -1,4 +1,4 @@
-"""`make preview`: what `up` would change, as tables for a person or as Markdown for a pull request."""
+"""`make preview`: what `up` would change, as tables for a person, Markdown for a pull request or JSON for programs."""
 
 import sys
 
@@ -6,43 +6,36 @@ import click
 from rich.console import Console
 
 from infra.errors import UserError
-from ops import policies, run
-from ops.comment import CostLine, failure, markdown
-from ops.cost import claimed_gib
-from ops.preview import costs, parts, recorded
-from ops.project import LOCAL_STACK
-from ops.settings import stack_settings
-from ops.steps import Recorder
+from ops import comment, document, policies, preview, run, summary
+from ops.options import format_option, stack_option
 
 
 @click.command("preview")
-@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
+@stack_option
 @click.option("--pods", type=click.Choice(["instant", "realistic"]), default="instant", show_default=True)
-@click.option("--format", "form", type=click.Choice(["text", "markdown"]), default="text", show_default=True)
+@format_option("text", "markdown", "json")
 def command(stack: str, pods: run.Pods, form: str) -> None:
-    """Show what `up` would change."""
-    if form == "text":
-        recorder = recorded(stack, pods, Console())[0]
-    else:
-        try:
-            text, recorder = comment(stack, pods)
-        except UserError as error:
-            click.echo(failure(stack, str(error)))
-            raise
-        click.echo(text)
-    policies.refuse(recorder.violations())
-
-
-def comment(stack: str, pods: run.Pods) -> tuple[str, Recorder]:
-    """The text of a pull request's comment, and what it was made from; progress goes to standard error."""
-    settings = stack_settings(stack).settings
-    recorder, graph = recorded(stack, pods, Console(file=sys.stderr))
-    steps = list(recorder.steps.values())
-    bill: list[CostLine] | None = None
-    note = ""
+    """Show what `up` would change; exits with 1 when a mandatory policy rule would stop it."""
+    console = Console(file=sys.stdout if form == "text" else sys.stderr)
     try:
-        bill = costs(settings, steps, volumes_gib=claimed_gib(settings))
+        found, session = preview.copied(stack, pods, console)
     except UserError as error:
-        note = str(error)
-    text = markdown(stack, steps, components=parts(graph), costs=bill, no_costs=note, violations=recorder.violations())
-    return text, recorder
+        if form == "markdown":
+            click.echo(comment.failure(stack, str(error)))
+        raise
+    summary.print_changes(console, session)
+    summary.print_preview(console, found)
+    if form == "markdown":
+        click.echo(
+            comment.markdown(
+                stack,
+                found.steps,
+                components=found.parts,
+                costs=found.costs,
+                no_costs=found.note,
+                violations=found.violations,
+            )
+        )
+    elif form == "json":
+        click.echo(document.text(document.preview(found)))
+    policies.refuse(found.violations)

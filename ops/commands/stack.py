@@ -13,6 +13,7 @@ from infra.kubeflow.load import load
 from ops.backend import backend
 from ops.engine import pulumi_root
 from ops.new_stack import check_name, create, idle_cost
+from ops.options import answer_option
 from ops.project import PROJECT_ROOT, TEMPLATE_STACK, read_stacks
 from ops.settings import stack_settings
 from ops.sizes import Size, smallest
@@ -53,7 +54,7 @@ def stacks_in_use(name: str) -> list[str]:
 @click.option("--size", type=click.Choice(["default", "small"]), default="default", show_default=True)
 @click.option("--cidr", "block", default="", help="Its VPC's block; the next free /16 of 10.0.0.0/8 when left out.")
 @click.option("--owner", default="", help="Who it is for, as a tag; the user's name when left out.")
-@click.option("--again", is_flag=True, help="The stack exists: write its lost settings file anew.")
+@answer_option("--again", meaning="The stack exists: write its lost settings file again.")
 def command(name: str, size: str, block: str, owner: str, again: bool) -> None:
     """Make the settings of one more stack from those of dev."""
     check_name(name, read_stacks(PROJECT_ROOT))

@@ -1,14 +1,31 @@
-"""`make up`: bring a stack up, and say what was made."""
+"""`make up`: show what would change and ask, bring the stack up, and say what was made."""
+
+import sys
 
 import click
 from rich.console import Console
 
-from ops import run, summary
-from ops.project import LOCAL_STACK
+from ops import ask, document, policies, run, summary
+from ops.bring_up import bring_up
+from ops.options import answer_option, format_option, stack_option
+from ops.preview import Preview
+
+
+def confirm(planned: Preview, *, yes: bool) -> None:
+    """Ask for the stack's name, unless the answer is given or nothing changes; UserError for another answer."""
+    if yes or not planned.changed:
+        return
+    stack = planned.stack
+    ask.for_name(
+        stack,
+        notice=f"This changes {stack} as shown above.",
+        nobody=f"Nobody answered, and nothing was changed; say YES=1 to bring {stack} up unasked.",
+        refused="nothing was changed.",
+    )
 
 
 @click.command("up")
-@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
+@stack_option
 @click.option(
     "--pods",
     type=click.Choice(["instant", "realistic"]),
@@ -16,9 +33,20 @@ from ops.project import LOCAL_STACK
     show_default=True,
     help="How the local stack's fake pods start: at once, or after 20 to 60 s.",
 )
-def command(stack: str, pods: run.Pods) -> None:
-    """Bring the stack up."""
-    console = Console()
+@answer_option("--yes", meaning="Do not ask; the preview is shown all the same.")
+@format_option("text", "json")
+def command(stack: str, pods: run.Pods, yes: bool, form: str) -> None:
+    """Bring the stack up: on any but `local`, show what would change and ask for its name first."""
+    console = Console(file=sys.stdout if form == "text" else sys.stderr)
     with run.session(stack, console=console, pods=pods, create=True) as session:
-        outputs = run.up(session)
-        summary.print_up(console, session, outputs)
+        brought = bring_up(
+            session,
+            show=lambda planned: summary.print_planned(console, planned),
+            agree=lambda planned: confirm(planned, yes=yes),
+        )
+        summary.print_up(console, session, brought.outputs)
+        if form == "json":
+            click.echo(document.text(document.up(session, brought.outputs, brought.preview, brought.violations)))
+    if brought.preview is None:
+        policies.print_violations(console, brought.violations)
+        policies.refuse(brought.violations)

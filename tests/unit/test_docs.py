@@ -17,6 +17,7 @@ import pytest
 from ops import project
 from ops.settings import stack_settings
 from policy import RULES
+from tests.unit import makefile
 from tools.catalog import TOOLS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,16 +98,11 @@ def check_make(words: list[str]) -> None:
         if target not in rules():
             raise NotACommandError(f"there is no target {target}")
         for name in (word.partition("=")[0] for word in given):
-            if name != "PYTHON" and f"$({name})" not in recipe_of(target):
+            if name != "PYTHON" and not re.search(rf"\$\$\{{?{name}\b", recipe_of(target)):
                 raise NotACommandError(f"make {target} does not look at {name}")
-        done = subprocess.run(
-            ["make", "--dry-run", target, *given], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        for line in done.stdout.splitlines():
-            typed = re.match(r"\S*python -m (.*)", line)
-            if typed and typed[1].split()[0] in COMMANDS:
-                module, *arguments = shlex.split(typed[1])
-                check_module(module, arguments)
+        for call in makefile.calls((target, *given)):
+            if call[:1] == ["-m"] and call[1] in COMMANDS:
+                check_module(call[1], call[2:])
 
 
 def check_module(module: str, arguments: list[str]) -> None:

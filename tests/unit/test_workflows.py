@@ -81,6 +81,19 @@ def test_deploying_and_trials_wait_for_their_environments_approval() -> None:
         assert [job["environment"] for job in jobs(GITHUB / "workflows" / f"{name}.yml")] == ["trial"]
 
 
+def test_whatever_brings_a_stack_up_or_takes_it_down_says_that_nobody_will_answer() -> None:
+    lines = [
+        line.strip()
+        for path in WORKFLOWS
+        for job in jobs(path)
+        for step in job["steps"]
+        for line in step.get("run", "").splitlines()
+    ]
+    asking = [line for line in lines if re.match(r"make (up|destroy|leftovers)\b", line)]
+    assert len(asking) == 4
+    assert all(line.endswith(" YES=1") for line in asking)
+
+
 def test_actionlint_finds_nothing_and_does_find_what_is_wrong(tmp_path: Path) -> None:
     program = tools.ensure("actionlint")["actionlint"]
     assert subprocess.run([program, *WORKFLOWS], capture_output=True, text=True, check=False).stdout == ""
@@ -98,6 +111,11 @@ def test_actionlint_finds_nothing_and_does_find_what_is_wrong(tmp_path: Path) ->
         (["Pulumi.dev-blue.yaml", "Pulumi.dev.yaml"], ["dev-blue", "dev"]),
         (["Pulumi.local.yaml"], ["main-stack"]),
         (["infra/network.py", "Pulumi.yaml"], ["main-stack"]),
+        (["Pulumi.a b.yaml", "Pulumi.*.yaml"], ["*", "a b"]),
+        (["Pulumi.$(touch pwned).yaml", "Pulumi.x;touch pwned.yaml"], ["$(touch pwned)", "x;touch pwned"]),
+        (["Pulumi.$(shell touch pwned).yaml", "Pulumi.a\nb.yaml"], ["$(shell touch pwned)", "a\nb"]),
+        (["Pulumi.-f.yaml", 'Pulumi."ü.yaml'], ['"ü', "-f"]),
+        (["Pulumi.x/y.yaml", "sub/Pulumi.dev.yaml"], ["main-stack"]),
     ],
 )
 def test_the_stacks_whose_settings_change_are_previewed_or_else_the_one_that_is_deployed(
@@ -122,7 +140,7 @@ def test_the_stacks_whose_settings_change_are_previewed_or_else_the_one_that_is_
     git("commit", "-qm", "change")
     fake = tmp_path / "bin" / "make"
     fake.parent.mkdir()
-    fake.write_text('#!/bin/sh\necho "$*" >> calls\necho "told"\n')
+    fake.write_text('#!/bin/sh\nprintf "%s\\\\0" "$@" >> calls\nprintf "\\\\0" >> calls\necho "told"\n')
     fake.chmod(0o755)
     [script] = [
         step["run"]
@@ -136,6 +154,7 @@ def test_the_stacks_whose_settings_change_are_previewed_or_else_the_one_that_is_
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
     }
     subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=tmp_path, env=environment, check=True)
-    calls = (tmp_path / "calls").read_text().splitlines()
-    assert [re.findall(r"STACK=(\S+)", call)[0] for call in calls] == previewed
+    calls = [call.split("\0") for call in (tmp_path / "calls").read_text().split("\0\0")[:-1]]
+    assert calls == [["--silent", "preview", f"STACK={stack}", "FORMAT=markdown"] for stack in previewed]
+    assert not (tmp_path / "pwned").exists()
     assert (tmp_path / "comment.md").read_text().count("told") == len(previewed)

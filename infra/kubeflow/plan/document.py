@@ -1,6 +1,7 @@
 """The plan as JSON, for programs. The form is stable: keys are added, never renamed or removed.
 
     {
+      "version":    1,
       "objects":    [{"id", "apiVersion", "kind", "namespace", "name", "level", "wait"}],
       "edges":      [{"from", "to", "rule", "hard", "reason"}],
       "dropped":    [{"from", "to", "rule", "hard", "reason", "explanation"}],
@@ -31,11 +32,15 @@ from typing import Any
 
 from infra.kubeflow.graph import Edge, Graph, Node, ObjectId
 
+VERSION = 1
+"""The form of these documents; another number means that a program must look again."""
+
 
 def plan(graph: Graph, title: str) -> str:
     """The whole graph; the title is left out, as it names a place on this machine."""
     del title
     content = {
+        "version": VERSION,
         "objects": [_object(node) for node in graph.nodes if node.gate is None],
         "edges": [_edge(edge) for edge in _between_objects(graph)],
         "dropped": [
@@ -62,7 +67,7 @@ def plan(graph: Graph, title: str) -> str:
 def chain(graph: Graph, wanted: str) -> str:
     """What holds one object back: its id, level and wait, and the longest chain of needs below it."""
     node = graph.find(wanted)
-    content = {**_object(node), "chain": [_edge(edge) for edge in graph.chain(node.id)]}
+    content = {"version": VERSION, **_object(node), "chain": [_edge(edge) for edge in graph.chain(node.id)]}
     return json.dumps(content, indent=1)
 
 

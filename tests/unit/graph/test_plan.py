@@ -28,6 +28,7 @@ EDGE = {"from": TEXT, "to": TEXT, "rule": TEXT, "hard": {"type": "boolean"}, "re
 OBJECT = {"id": TEXT, "apiVersion": TEXT, "kind": TEXT, "namespace": TEXT, "name": TEXT, "level": NUMBER, "wait": TEXT}
 COUNTS = ("objects", "gates", "edges", "hardEdges", "reducedEdges", "droppedEdges", "unresolved", "levels")
 SCHEMA = record(
+    version={"const": 1},
     objects={"type": "array", "items": record(**OBJECT)},
     edges={"type": "array", "items": record(**EDGE)},
     dropped={"type": "array", "items": record(**EDGE, explanation=TEXT)},

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from infra.settings import Settings
 from ops.comment import LONGEST, CostLine, failure, markdown
-from ops.preview import costs
+from ops.preview import cost_lines as costs
 from ops.settings import stack_settings
 from ops.steps import Recorder, Step
 from policy import Violation

@@ -102,7 +102,7 @@ def no_release(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_: Any) -> int:
         raise UserError("Kubeflow 26.03 cannot be had.")
 
-    monkeypatch.setattr(cost_command, "claimed_gib", missing)
+    monkeypatch.setattr(cost, "claimed_gib", missing)
 
 
 @pytest.mark.usefixtures("no_release")

@@ -3,11 +3,9 @@
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from infra.errors import UserError
 from infra.kubeflow.objects import Manifest, title
-from ops.commands import destroy
 from ops.drain import Scope, drain, scope_of
 
 
@@ -213,32 +211,3 @@ def test_the_state_says_which_profiles_and_namespaces_are_the_engines() -> None:
     ]
     assert scope_of(state, whole=True) == Scope(profiles={"user"})
     assert scope_of(state, whole=False) == Scope(profiles={"user"}, namespaces={"kubeflow"})
-
-
-@pytest.fixture
-def protected(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The settings that the commands read."""
-    config = {"kubeflow:protect": "false"}
-    monkeypatch.setattr(destroy, "read_config", lambda stack: (config, frozenset()))
-    monkeypatch.setattr("ops.run.session", lambda *args, **kwargs: pytest.fail("nothing may be started"))
-    return config
-
-
-def test_a_protected_stack_is_refused_in_one_sentence_whoever_says_yes(protected: dict[str, str]) -> None:
-    protected["kubeflow:protect"] = "true"
-    done = CliRunner().invoke(destroy.command, ["--stack", "prod", "--yes"])
-    assert isinstance(done.exception, UserError)
-    assert "The stack prod is protected: nothing was destroyed" in str(done.exception)
-
-
-@pytest.mark.parametrize(("answer", "words"), [("dev\n", "'dev' is not prod"), ("\n", "'' is not prod"), ("", "YES=1")])
-def test_any_answer_but_the_stacks_name_destroys_nothing(protected: dict[str, str], answer: str, words: str) -> None:
-    done = CliRunner().invoke(destroy.command, ["--stack", "prod"], input=answer)
-    assert isinstance(done.exception, UserError)
-    assert words in str(done.exception)
-    assert "nothing was destroyed" in str(done.exception)
-
-
-def test_the_right_answer_a_yes_and_the_local_stack_go_on() -> None:
-    destroy.confirm("local", yes=False)
-    destroy.confirm("prod", yes=True)

@@ -1,0 +1,93 @@
+"""A destroy: first the engine's lock, then a look at what is protected, then the drain, then the engine's deletes."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+
+from infra.errors import UserError
+from ops import run
+from ops.cluster import access_of, connected
+from ops.drain import drain, scope_of
+from ops.project import full_key, project_name
+from ops.run import Session
+from ops.settings import read_config
+
+Resource = dict[str, Any]
+
+_NAMED = 5
+"""Protected resources that an error names."""
+
+
+def configured(stack: str, key: str) -> str:
+    """One of the stack's settings as text; empty for one that has neither value nor default."""
+    return read_config(stack)[0].get(full_key(project_name(), key), "")
+
+
+def check_settings(stack: str) -> None:
+    """UserError for a stack whose settings protect it."""
+    if configured(stack, "protect") == "true":
+        raise UserError(
+            f"The stack {stack} is protected: nothing was destroyed; set `protect: false` in Pulumi.{stack}.yaml and "
+            f"run `make up STACK={stack}` first, if it is really to go."
+        )
+
+
+def check_state(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
+    """UserError that names what the stack's state protects, whatever its settings say by now.
+
+    The engine refuses these as well, but only once the cluster has been drained.
+    """
+    names = [str(one["urn"]).rsplit("::", 1)[-1] for one in state if one.get("protect")]
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        raise UserError(
+            f"The state of {stack} protects {', '.join(names[:_NAMED])}{more}: nothing was destroyed; run "
+            f"`make up STACK={stack}` with `protect: false` in Pulumi.{stack}.yaml first, if it is really to go."
+        )
+
+
+def destroy(session: Session, console: Console) -> list[Resource]:
+    """Takes a stack down; returns what its state had. UserError, and nothing is touched, where that is refused.
+
+    The engine holds the stack from before the first look at the state until the end, so no other run can come between.
+    """
+    state: list[Resource] = []
+
+    def first() -> None:
+        state.extend(_resources(session))
+        check_state(session.stack.name, state)
+        drain_cluster(session, console, state)
+
+    # In an empty state the engine would make the stack itself, only to run this.
+    run.destroy(session, first if _resources(session) else None)
+    return state
+
+
+def _resources(session: Session) -> list[Resource]:
+    return (session.stack.export_stack().deployment or {}).get("resources") or []
+
+
+def drain_cluster(session: Session, console: Console, state: list[Resource]) -> None:
+    """Empty the stack's cluster of what holds something in AWS; a cluster that is not there has nothing to drain."""
+    stack = session.stack.name
+    if not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
+        return
+    access = access_of(state)
+    if access is None:
+        return
+    try:
+        with session.timed("drain"), connected(access) as api:
+            drain(
+                api,
+                scope_of(state, whole=configured(stack, "clusterMode") == "create"),
+                report=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
+            )
+    except OSError as error:
+        console.print(
+            f"The cluster does not answer ({error}), so what it made in AWS may outlive it: "
+            f"`make leftovers STACK={stack}` tells.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

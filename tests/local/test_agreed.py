@@ -1,0 +1,156 @@
+"""A stack that is not the laptop's: shown and asked about before it is changed, and refused before it is touched."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from localcloud import laptop
+from tests.local.stack import Checkout, changes, checked_out, objects, world
+from tests.unit.test_document import schema
+
+STACK = "dev-blue"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout with a stack of an account's; the account and the cluster are the laptop's, running."""
+    with checked_out(tmp_path_factory.mktemp("agreed")) as made:
+        settings = yaml.safe_load((made.root / "Pulumi.dev.yaml").read_text())
+        # The sample has no Pipelines.
+        settings["config"]["kubeflow:kubeflowArtifacts"] = "release"
+        (made.root / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(settings))
+        with laptop.running(made.root, pods="instant", report=lambda _: None) as ground:
+            given = {**ground.environment, "DASHBOARD_PASSWORD": "correct horse battery"}
+            person = replace(made, environment=given)
+            person.must("password", "--stack", STACK)
+            yield person
+
+
+def configure(checkout: Checkout, **settings: Any) -> None:
+    path = checkout.root / f"Pulumi.{STACK}.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["config"] |= {f"kubeflow:{key}": value for key, value in settings.items()}
+    path.write_text(yaml.safe_dump(content))
+
+
+def state(checkout: Checkout) -> Path:
+    return checkout.state / ".pulumi" / "stacks" / "kubeflow" / f"{STACK}.json"
+
+
+def test_nobody_answers_and_nothing_is_made(checkout: Checkout) -> None:
+    before = world(checkout)
+    done = checkout.ops("up", "--stack", STACK)
+    assert done.returncode == 1
+    assert "\nPlanned: " in done.stdout
+    assert " to create, 0 unchanged" in done.stdout
+    assert "Cost: 8" in done.stdout
+    assert f"say YES=1 to bring {STACK} up unasked." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert world(checkout) == before
+
+
+def test_what_a_mandatory_rule_forbids_is_refused_whoever_says_yes(checkout: Checkout) -> None:
+    before = world(checkout)
+    configure(checkout, nodesInstanceType="m5.4xlarge")
+    done = checkout.ops("up", "--stack", STACK, "--yes")
+    configure(checkout, nodesInstanceType="m5.xlarge")
+    assert done.returncode == 1
+    assert "error: 1 policy rule is broken:" in done.stderr
+    assert "(instance-size)" in done.stderr
+    assert world(checkout) == before
+
+
+def test_a_yes_brings_it_up_and_the_summary_is_a_document_alone_on_standard_output(checkout: Checkout) -> None:
+    done = checkout.ops("up", "--stack", STACK, "--yes", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    jsonschema.validate(told, schema("up"))
+    assert told["counts"] == {"create": told["preview"]["counts"]["create"]}
+    assert told["preview"]["cost"]["before"] == 0
+    assert {one["name"]: one["value"] for one in told["outputs"]}["dashboard_password"] is None
+    assert "correct horse" not in done.stdout + done.stderr
+
+
+def test_with_nothing_to_change_nobody_is_asked_and_every_form_counts_the_same(checkout: Checkout) -> None:
+    again = checkout.must("up", "--stack", STACK)
+    planned = again.partition("Planned: ")[2].splitlines()[0]
+    made = changes(again)
+    assert planned == f"{made['unchanged']} unchanged"
+    told = json.loads(checkout.must("preview", "--stack", STACK, "--format", "json"))
+    jsonschema.validate(told, schema("preview"))
+    assert told["counts"] == {"replace": 0, "delete": 0, "update": 0, "create": 0, "same": made["unchanged"]}
+    assert changes(checkout.must("preview", "--stack", STACK)) == made
+    markdown = checkout.must("preview", "--stack", STACK, "--format", "markdown")
+    assert markdown.startswith(f"## Preview of `{STACK}`: no changes, {made['unchanged']} unchanged")
+
+
+def test_what_is_lost_is_named_with_its_data_and_left_where_nobody_agrees(checkout: Checkout) -> None:
+    before = world(checkout)
+    configure(checkout, registryRepository="another")
+    done = checkout.ops("up", "--stack", STACK)
+    configure(checkout, registryRepository="")
+    assert done.returncode == 1
+    assert "Replaced or deleted" in done.stdout
+    assert "the images in it" in done.stdout
+    assert "hold data that is lost with them" in done.stdout
+    assert world(checkout) == before
+
+
+@pytest.fixture
+def protected(checkout: Checkout) -> Iterator[None]:
+    """The state protects the bucket, and the settings do not: as after an edit, or in another checkout."""
+    at_rest = state(checkout).read_bytes()
+    content = json.loads(at_rest)
+    for one in content["checkpoint"]["latest"]["resources"]:
+        one["protect"] = one["type"] == "aws:s3/bucket:Bucket"
+    state(checkout).write_text(json.dumps(content))
+    yield
+    state(checkout).write_bytes(at_rest)
+
+
+@pytest.mark.usefixtures("protected")
+def test_a_destroy_of_what_the_state_protects_touches_nothing(checkout: Checkout) -> None:
+    before = world(checkout)
+    refused = checkout.ops("destroy", "--stack", STACK, "--yes")
+    assert refused.returncode == 1
+    assert f"error: The state of {STACK} protects kubeflow-{STACK}-artifacts: nothing was destroyed" in refused.stderr
+    assert world(checkout) == before
+    assert workloads_stopped(checkout) == []
+
+
+def test_a_destroy_while_another_run_holds_the_stack_touches_nothing(checkout: Checkout) -> None:
+    before = world(checkout)
+    claim = os.open(state(checkout).with_suffix(".lock"), os.O_CREAT | os.O_RDWR)
+    fcntl.flock(claim, fcntl.LOCK_EX)
+    try:
+        refused = checkout.ops("destroy", "--stack", STACK, "--yes")
+    finally:
+        os.close(claim)
+    assert refused.returncode == 1
+    assert f"error: Another run holds stack {STACK!r}" in refused.stderr
+    assert world(checkout) == before
+    assert workloads_stopped(checkout) == []
+
+
+def test_a_destroy_that_is_agreed_to_drains_and_leaves_nothing(checkout: Checkout) -> None:
+    assert [one for one in objects(checkout.cluster()) if "/PersistentVolumeClaim/" in one]
+    output = checkout.must("destroy", "--stack", STACK, "--yes=true")
+    assert "PersistentVolumeClaim" in output.partition("drained ")[2].splitlines()[0]
+    assert set(changes(output)) == {"delete"}
+    assert not [one for one in objects(checkout.cluster()) if "/PersistentVolumeClaim/" in one]
+    assert json.loads(state(checkout).read_text())["checkpoint"]["latest"].get("resources") in (None, [])
+    assert changes(checkout.must("destroy", "--stack", STACK, "--yes")) == {}
+
+
+def workloads_stopped(checkout: Checkout) -> list[str]:
+    """Workloads that somebody has scaled to nothing."""
+    found = checkout.cluster().at("deployments,statefulsets", "-A")["items"]
+    return [one["metadata"]["name"] for one in found if one["spec"].get("replicas") == 0]

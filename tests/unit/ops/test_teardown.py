@@ -1,0 +1,177 @@
+"""Who may take a stack down: settings, state, another run and a person's answer, all before anything is touched."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pulumi
+import pytest
+from click.testing import CliRunner
+from pulumi import automation
+from rich.console import Console
+
+from infra.errors import UserError
+from ops import run, teardown
+from ops.commands import destroy
+from ops.drain import drain
+from ops.progress import Tracker
+from ops.run import Ground, Session
+from tests.unit.ops.test_drain import Played, claim, made, pod, volume
+
+URN = "urn:pulumi:prod::kubeflow::kubeflow:infra:Storage$aws:s3/bucket:Bucket::prod-artifacts"
+NAMESPACE = "urn:pulumi:prod::kubeflow::kubeflow:infra:Kubeflow$kubernetes:core/v1:Namespace::kubeflow"
+
+
+def state(*, protected: bool) -> list[dict[str, Any]]:
+    """A stack with a bucket, and a namespace in a cluster that it reaches."""
+    return [
+        {"type": "aws:s3/bucket:Bucket", "urn": URN, "protect": protected},
+        {"type": "pulumi:providers:kubernetes", "urn": "urn:provider", "inputs": {}},
+        {"type": "kubernetes:core/v1:Namespace", "urn": NAMESPACE},
+    ]
+
+
+@dataclass
+class Engine:
+    """An engine that keeps a state, is held by another run or not, and runs a destroy's program before it deletes."""
+
+    resources: list[dict[str, Any]]
+    held: bool = False
+    name: str = "prod"
+    did: list[str] = field(default_factory=list)
+
+    def export_stack(self) -> automation.Deployment:
+        return automation.Deployment(version=3, deployment={"resources": self.resources})
+
+    def destroy(self, *, program: Callable[[], None] | None = None, **options: Any) -> None:
+        if self.held:
+            raise automation.ConcurrentUpdateError(cast("Any", "[409] Conflict"))
+        self.did.append("locked")
+        if program is not None:
+            assert options["run_program"]
+            try:
+                program()
+            except pulumi.RunError as error:
+                self.did.append("failed")
+                raise automation.CommandError(cast("Any", f"error: {error}")) from None
+        self.did.append("deleted")
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Played:
+    """The stack's cluster: a database with its claim and volume, and somebody's profile."""
+    database = made("Deployment", "mysql", spec={"replicas": 1})
+    replicas = made("ReplicaSet", "mysql-1", owner=database, spec={"replicas": 1})
+    found = Played(
+        made("Profile", "bob", ""),
+        database,
+        replicas,
+        pod("mysql-1-x", "data", replicas),
+        claim("data"),
+        volume("data"),
+    )
+
+    @contextmanager
+    def connected(_: object) -> Iterator[Played]:
+        yield found
+
+    monkeypatch.setattr(teardown, "connected", connected)
+    monkeypatch.setattr(teardown, "read_config", lambda stack: ({"kubeflow:clusterMode": "create"}, frozenset()))
+    monkeypatch.setattr(run, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
+    monkeypatch.setattr(teardown, "drain", partial(drain, poll=0))
+    return found
+
+
+def take_down(engine: Engine) -> list[dict[str, Any]]:
+    console = Console(quiet=True)
+    session = Session(
+        stack=cast("Any", engine),
+        program=cast("Any", SimpleNamespace(names={})),
+        tracker=Tracker(console=console),
+        ground=Ground(),
+    )
+    return teardown.destroy(session, console)
+
+
+def untouched(cluster: Played) -> bool:
+    return not cluster.deleted and not cluster.scaled and len(cluster.objects) == 6
+
+
+def test_what_the_state_protects_is_named_and_nothing_is_touched(cluster: Played) -> None:
+    engine = Engine(state(protected=True))
+    with pytest.raises(
+        UserError, match=r"^The state of prod protects prod-artifacts: nothing was destroyed; run `make"
+    ):
+        take_down(engine)
+    assert untouched(cluster)
+    assert "deleted" not in engine.did
+
+
+def test_many_protected_resources_are_counted(cluster: Played) -> None:
+    with pytest.raises(UserError, match=r"protects r0, r1, r2, r3, r4 and 2 more: nothing"):
+        teardown.check_state("prod", [{"urn": f"urn::r{index}", "protect": True} for index in range(7)])
+    assert untouched(cluster)
+
+
+def test_while_another_run_holds_the_stack_nothing_is_touched(cluster: Played) -> None:
+    engine = Engine(state(protected=False), held=True)
+    with pytest.raises(UserError, match="Another run holds stack 'prod'"):
+        take_down(engine)
+    assert untouched(cluster)
+    assert engine.did == []
+
+
+def test_the_cluster_is_drained_while_the_engine_holds_the_stack(cluster: Played) -> None:
+    engine = Engine(state(protected=False))
+    assert take_down(engine) == state(protected=False)
+    assert engine.did == ["locked", "deleted"]
+    assert {"Profile bob", "PersistentVolumeClaim kubeflow/data"} <= set(cluster.deleted)
+    assert cluster.scaled == ["Deployment kubeflow/mysql"]
+
+
+def test_an_empty_state_runs_nothing_before_the_engine(cluster: Played) -> None:
+    engine = Engine([])
+    assert take_down(engine) == []
+    assert engine.did == ["locked", "deleted"]
+    assert untouched(cluster)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The settings that the command reads."""
+    config = {"kubeflow:protect": "false", "kubeflow:clusterMode": "create"}
+    monkeypatch.setattr(teardown, "read_config", lambda stack: (config, frozenset()))
+    monkeypatch.setattr("ops.run.session", lambda *args, **kwargs: pytest.fail("nothing may be started"))
+    return config
+
+
+def test_a_protected_stack_is_refused_in_one_sentence_whoever_says_yes(settings: dict[str, str]) -> None:
+    settings["kubeflow:protect"] = "true"
+    done = CliRunner().invoke(destroy.command, ["--stack", "prod", "--yes"])
+    assert isinstance(done.exception, UserError)
+    assert "The stack prod is protected: nothing was destroyed" in str(done.exception)
+
+
+@pytest.mark.parametrize(("answer", "words"), [("dev\n", "'dev' is not prod"), ("\n", "'' is not prod"), ("", "YES=1")])
+def test_any_answer_but_the_stacks_name_destroys_nothing(settings: dict[str, str], answer: str, words: str) -> None:
+    for arguments in (["--stack", "prod"], ["--stack", "prod", "--yes=no"]):
+        done = CliRunner().invoke(destroy.command, arguments, input=answer)
+        assert isinstance(done.exception, UserError)
+        assert words in str(done.exception)
+        assert "nothing was destroyed" in str(done.exception)
+
+
+@pytest.mark.parametrize(("mode", "goes"), [("create", "its cluster"), ("existing", "its part of the cluster")])
+def test_the_question_says_what_goes(settings: dict[str, str], mode: str, goes: str) -> None:
+    settings["kubeflow:clusterMode"] = mode
+    done = CliRunner().invoke(destroy.command, ["--stack", "prod"])
+    assert f"This takes down all of prod: {goes}, and" in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_right_answer_a_yes_and_the_local_stack_go_on() -> None:
+    destroy.confirm("local", yes=False)
+    destroy.confirm("prod", yes=True)

@@ -1,0 +1,195 @@
+"""`up` on an engine that is played: what is shown, who is asked, and what stops it before anything is changed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from click.testing import CliRunner
+from pulumi import automation
+from pulumi.automation.events import EngineEvent
+from rich.console import Console
+
+from infra.errors import UserError
+from infra.kubeflow.graph import build
+from ops import bring_up as module
+from ops import preview, run
+from ops.bring_up import Brought, bring_up
+from ops.commands import up
+from ops.preview import Preview, data_in
+from ops.progress import Tracker
+from ops.run import Ground, Session
+from ops.steps import Recorder, Step
+from tests.unit.settings_source import settings
+
+BUCKET = "aws:s3/bucket:Bucket"
+
+
+def event(op: str, type_: str, name: str, **inputs: Any) -> EngineEvent:
+    """What the engine tells before a step."""
+    urn = f"urn:pulumi:dev::kubeflow::kubeflow:infra:Storage${type_}::{name}"
+    state = {"type": type_, "urn": urn, "id": "", "inputs": inputs, "protect": False}
+    sides = {"old": None if op == "create" else state, "new": None if op == "delete" else state}
+    metadata = {"op": op, "urn": urn, "type": type_, "provider": "", **sides}
+    return EngineEvent.from_json({"sequence": 1, "timestamp": 1, "resourcePreEvent": {"metadata": metadata}})
+
+
+def tagged(**inputs: Any) -> dict[str, Any]:
+    return {"tags": {"pulumi:project": "kubeflow", "pulumi:stack": "dev"}, **inputs}
+
+
+@dataclass
+class Engine:
+    """An engine that tells the same events of a preview and of an update."""
+
+    events: list[EngineEvent]
+    name: str = "dev"
+    did: list[str] = field(default_factory=list)
+
+    def export_stack(self) -> automation.Deployment:
+        self.did.append("looked")
+        return automation.Deployment(version=3, deployment={})
+
+    def preview(self, *, on_event: Callable[[EngineEvent], None], **_: Any) -> None:
+        self.did.append("previewed")
+        for one in self.events:
+            on_event(one)
+
+    def up(self, *, on_event: Callable[[EngineEvent], None], **_: Any) -> Any:
+        self.did.append("updated")
+        for one in self.events:
+            on_event(one)
+        return SimpleNamespace(outputs={"bucket": automation.OutputValue("b", False)})
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings and prices without files of a release."""
+    found = SimpleNamespace(settings=settings())
+    monkeypatch.setattr(module, "stack_settings", lambda stack: found)
+    monkeypatch.setattr(run, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
+    monkeypatch.setattr("ops.cost.claimed_gib", lambda settings: 50)
+
+
+def brought(engine: Engine, agree: Callable[[Preview], None] = lambda _: None) -> Brought:
+    graph = build([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}])
+    program = SimpleNamespace(names={"release": SimpleNamespace(graph=graph)}, preload=lambda: None, expected=dict)
+    session = Session(
+        stack=cast("Any", engine),
+        program=cast("Any", program),
+        tracker=Tracker(console=Console(quiet=True)),
+        ground=Ground(),
+    )
+    return bring_up(session, show=lambda _: engine.did.append("shown"), agree=agree)
+
+
+def test_what_is_agreed_to_is_looked_at_once_shown_and_then_made() -> None:
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())])
+    done = brought(engine, lambda planned: engine.did.append(f"asked about {len(planned.changed)}"))
+    assert engine.did == ["looked", "previewed", "shown", "asked about 1", "updated"]
+    assert done.preview is not None
+    assert done.preview.costs is not None
+    assert sum(line.before for line in done.preview.costs) == 0
+    assert round(sum(line.after for line in done.preview.costs), 2) == 868.1
+
+
+def test_what_nobody_agrees_to_is_not_made() -> None:
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())])
+
+    def disagree(_: Preview) -> None:
+        raise UserError("no")
+
+    with pytest.raises(UserError, match="no"):
+        brought(engine, disagree)
+    assert engine.did == ["looked", "previewed", "shown"]
+
+
+def test_a_broken_mandatory_rule_is_shown_and_stops_it_before_anybody_is_asked() -> None:
+    engine = Engine([event("create", BUCKET, "open", **tagged(acl="public-read"))])
+    with pytest.raises(UserError, match=r"1 policy rule is broken:\n  - open: is open to strangers"):
+        brought(engine, lambda _: pytest.fail("nobody may be asked"))
+    assert engine.did == ["looked", "previewed", "shown"]
+
+
+def test_the_local_stack_goes_ahead_and_the_rules_are_applied_to_what_it_made() -> None:
+    engine = Engine([event("create", BUCKET, "open", **tagged(acl="public-read"))], name="local")
+    done = brought(engine, lambda _: pytest.fail("nobody may be asked"))
+    assert engine.did == ["looked", "updated"]
+    assert done.preview is None
+    assert [one.rule for one in done.violations] == ["public-access"]
+
+
+def planned(*steps: Step) -> Preview:
+    return Preview(stack="dev", steps=steps, violations=(), costs=None, note="", parts={})
+
+
+CREATED = Step(urn="urn:pulumi:dev::kubeflow::a::b", type=BUCKET, change="create")
+KEPT = Step(urn="urn:pulumi:dev::kubeflow::a::c", type=BUCKET, change="same")
+
+
+def answered(monkeypatch: pytest.MonkeyPatch, answer: str, *arguments: str, plan: Preview | None = None) -> Any:
+    """`up --stack dev` by somebody who types this answer, as far as it comes."""
+
+    class Agreed(Exception):  # noqa: N818
+        pass
+
+    def play(session: object, *, show: object, agree: Callable[[Preview], None]) -> None:
+        agree(plan or planned(CREATED))
+        raise Agreed
+
+    class Opened:
+        def __enter__(self) -> None: ...
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr("ops.run.session", lambda *args, **kwargs: Opened())
+    monkeypatch.setattr(up, "bring_up", play)
+    done = CliRunner().invoke(up.command, ["--stack", "dev", *arguments], input=answer)
+    return done.exception if isinstance(done.exception, UserError) else type(done.exception).__name__
+
+
+@pytest.mark.parametrize(("answer", "words"), [("de\n", "'de' is not dev"), ("\n", "'' is not"), ("", "say YES=1 to")])
+def test_any_answer_but_the_stacks_name_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, answer: str, words: str
+) -> None:
+    for arguments in ([], ["--yes=0"], ["--format=json"]):
+        error = answered(monkeypatch, answer, *arguments)
+        assert words in str(error)
+        assert "nothing was changed" in str(error)
+
+
+def test_the_name_a_yes_and_a_preview_without_changes_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answered(monkeypatch, "dev\n") == "Agreed"
+    assert answered(monkeypatch, "", "--yes") == "Agreed"
+    assert answered(monkeypatch, "", plan=planned(KEPT)) == "Agreed"
+
+
+def test_only_what_goes_loses_its_data() -> None:
+    assert data_in(Step(urn="u", type=BUCKET, change="replace")) == "the objects in it"
+    assert data_in(Step(urn="u", type="kubernetes:core/v1:PersistentVolumeClaim", change="delete"))
+    assert data_in(Step(urn="u", type=BUCKET, change="update")) == ""
+    assert data_in(Step(urn="u", type="aws:ec2/vpc:Vpc", change="delete")) == ""
+
+
+def test_a_provider_that_the_engine_makes_by_itself_is_not_counted() -> None:
+    recorder = Recorder(console=Console(quiet=True))
+    recorder(event("same", BUCKET, "artifacts"))
+    recorder(event("same", "pulumi:providers:kubernetes", "cluster"))
+    recorder(event("same", "pulumi:providers:aws", "default_7_51_1"))
+    recorder(event("same", BUCKET, "default-artifacts"))
+    assert [step.name for step in recorder.steps.values()] == ["artifacts", "cluster", "default-artifacts"]
+
+
+def test_a_preview_leaves_its_recorder_with_the_session() -> None:
+    engine = Engine([event("same", BUCKET, "artifacts", **tagged())])
+    graph = build([])
+    program = SimpleNamespace(names={"release": SimpleNamespace(graph=graph)}, preload=lambda: None, expected=dict)
+    session = Session(
+        stack=cast("Any", engine),
+        program=cast("Any", program),
+        tracker=Tracker(console=Console(quiet=True)),
+        ground=Ground(),
+    )
+    found = preview.look(session, settings())
+    assert isinstance(session.tracker, Recorder)
+    assert (found.counts["same"], found.changed, found.lost) == (1, [], [])
