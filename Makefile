@@ -10,7 +10,7 @@ RUN  := $(PY) -m ops
 GO_MODULES := state/journal localcloud/controllers localcloud/kubernetes
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan tools test test-unit lint bench
+.PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan recover tools test test-unit lint bench
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ cost: $(VENV)/.installed
 ## make leftovers STACK=dev [DELETE=1]                     what a destroyed stack left in AWS
 leftovers: $(VENV)/.installed
 	@$(RUN) leftovers --stack $(STACK) $(if $(DELETE),--delete) $(if $(YES),--yes)
+
+## make recover   [STACK=local]                            bring back state whose files are damaged, and keep those aside
+recover: $(VENV)/.installed
+	@$(RUN) recover --stack $(STACK)
 
 ## make plan      [RELEASE=26.03]                          the graph: what is sent when, and why
 plan: $(VENV)/.installed

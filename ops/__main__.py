@@ -9,7 +9,7 @@ from infra.errors import UserError
 from tools import garbage
 
 # Each in a module of its own, imported when it is called: together they import half of AWS.
-COMMANDS = ("up", "preview", "destroy", "down", "stack", "password", "doctor", "cost", "leftovers", "plan")
+COMMANDS = ("up", "preview", "destroy", "down", "stack", "password", "doctor", "cost", "leftovers", "plan", "recover")
 
 
 class Commands(click.Group):
