@@ -17,7 +17,7 @@ override RUN := $(PY) -m ops
 override GO_MODULES := state/journal localcloud/controllers localcloud/kubernetes
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan tools test test-unit lint bench
+.PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan recover tools test test-unit lint bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -77,6 +77,10 @@ cost: $(VENV)/.installed
 ## make leftovers STACK=dev [DELETE=1] [YES=1] [FORMAT=text|json]   what a destroyed stack left in AWS
 leftovers: $(VENV)/.installed
 	@$(RUN) leftovers --stack="$$STACK" --delete="$$DELETE" --yes="$$YES" --format="$$FORMAT"
+
+## make recover   [STACK=local]                            bring back state whose files are damaged, and keep those aside
+recover: $(VENV)/.installed
+	@$(RUN) recover --stack="$$STACK"
 
 ## make plan      [RELEASE=26.03] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
 plan: $(VENV)/.installed

@@ -25,7 +25,7 @@ from ops.identify import Account, field_managers, identify
 from ops.interrupting import interruptible
 from ops.program import Program
 from ops.progress import Tracker
-from ops.project import is_local, local_root
+from ops.project import is_local, local_root, project_name
 from ops.settings import read_config
 from ops.stack import select
 from state import serving
@@ -113,6 +113,8 @@ def session(
     program = Program()
     tracker = Tracker(console=console, expected=program.expected)
     _bring_tools(name, chosen)
+    if chosen.folder is not None:
+        serving.check(chosen.folder, project_name(), name)
     with keeping(chosen) as state, _ground(name, console, pods) as ground:
         kustomize = str(tools.ensure("kustomize")["kustomize"])
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}

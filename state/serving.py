@@ -4,11 +4,13 @@ At rest the files are those of Pulumi's own file backend, which plain `pulumi` r
 what a killed one left in the journal.
 """
 
+import json
 import os
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +26,7 @@ def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[dict
     `ended` gets the server's last word: how often and how much it wrote, as JSON.
     """
     token = secrets.token_hex(16)
-    command = [str(tools.ensure("journal")["journal"]), str(folder)]
+    command = [_program(), "serve", str(folder)]
     environment = {**os.environ, "JOURNAL_TOKEN": token}
     with (
         leash() as tie,
@@ -57,7 +59,60 @@ def copied(folder: Path) -> Iterator[dict[str, str]]:
     once: a server gets each of them, too, a tenth of the engine's work in a preview.
     """
     with TemporaryDirectory(prefix="kubeflow-preview-") as copy:
-        done = subprocess.run([tools.ensure("journal")["journal"], folder, copy], stderr=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise UserError(f"The state in {folder} cannot be read: {done.stderr.strip().removeprefix('error: ')}")
+        _run("copy", folder, copy)
         yield {"PULUMI_BACKEND_URL": Path(copy).as_uri()}
+
+
+def check(folder: Path, project: str, stack: str) -> None:
+    """UserError where a stack's files are damaged or do not belong together: to go on would make everything twice."""
+    _run("check", folder, project, stack)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """What was recovered: see store.Recovery of the journal.
+
+    Where nothing was damaged, `kept` is empty and nothing else is said.
+    """
+
+    kept: tuple[Path, ...]
+    source: Path
+    resources: int
+    steps: int
+    lost: int
+    pending: int
+    twice: tuple[str, ...]
+
+
+def recover(folder: Path, project: str, stack: str) -> Recovery:
+    """Puts a stack's files in order, and those that were there aside.
+
+    UserError when another run holds the stack, or no file holds a state that can be read.
+    """
+    done = json.loads(_run("recover", folder, project, stack))
+    return Recovery(
+        kept=tuple(Path(one) for one in done["kept"] or ()),
+        source=Path(done["from"]),
+        resources=done["resources"],
+        steps=done["steps"],
+        lost=done["lost"],
+        pending=done["pending"],
+        twice=tuple(done["twice"] or ()),
+    )
+
+
+def forget(folder: Path, project: str, stack: str) -> None:
+    """Removes what is kept beside a stack's state, which says that there was one after that is gone."""
+    for extension in (".journal", ".backup", ".lock"):
+        (folder / ".pulumi" / "stacks" / project / f"{stack}{extension}").unlink(missing_ok=True)
+
+
+def _program() -> str:
+    return str(tools.ensure("journal")["journal"])
+
+
+def _run(command: str, *arguments: Path | str) -> str:
+    done = subprocess.run([_program(), command, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(done.stderr.strip().removeprefix("error: "))
+    return done.stdout

@@ -6,7 +6,8 @@ from pulumi import automation
 from localcloud import laptop
 from ops.backend import backend
 from ops.engine import pulumi_root
-from ops.project import LOCAL_STACK, PROJECT_ROOT, local_root
+from ops.project import LOCAL_STACK, PROJECT_ROOT, local_dir, local_root, project_name
+from state import serving
 
 
 @click.command("down")
@@ -20,4 +21,5 @@ def command() -> None:
     )
     if any(stack.name.rpartition("/")[2] == LOCAL_STACK for stack in workspace.list_stacks()):
         workspace.remove_stack(LOCAL_STACK, force=True, preserve_config=True)
+    serving.forget(local_dir() / "state", project_name(), LOCAL_STACK)
     click.echo("The local control plane, moto and the local stack's state are gone.")

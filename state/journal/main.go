@@ -1,11 +1,19 @@
 // Command journal keeps the state of stacks in the files of a folder, for one run of the engine on this machine.
 //
-//	journal FOLDER
-//	journal FOLDER COPY
+//	journal serve FOLDER
 //
-// With COPY, a folder that is empty, it puts the state there as it is now, for the engine's own file backend, and ends. Else
-// it listens on a free port of loopback, prints `http://127.0.0.1:PORT` on the first line and serves until SIGTERM. Then
+// listens on a free port of loopback, prints `http://127.0.0.1:PORT` on the first line and serves until SIGTERM. Then
 // it says in a line of JSON how often and how much it wrote. Clients show the token in JOURNAL_TOKEN.
+//
+//	journal copy FOLDER COPY
+//
+// puts the state as it is now into an empty folder, for the engine's own file backend.
+//
+//	journal check FOLDER PROJECT STACK
+//	journal recover FOLDER PROJECT STACK
+//
+// fail where a stack's files are damaged or do not belong together, and put them in order; what that took is a line of
+// JSON.
 package main
 
 import (
@@ -24,24 +32,42 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	token := os.Getenv("JOURNAL_TOKEN")
-	copies := len(os.Args) == 3
-	if !copies && (len(os.Args) != 2 || token == "") {
-		return errors.New("usage: JOURNAL_TOKEN=… journal FOLDER, or journal FOLDER COPY")
+// Each command takes its folder and so many arguments after it.
+var arguments = map[string]int{"serve": 0, "copy": 1, "check": 2, "recover": 2}
+
+func run(given []string) error {
+	if len(given) < 2 {
+		return errors.New("usage: journal serve|copy|check|recover FOLDER …")
 	}
-	state, err := store.Open(os.Args[1])
+	command, folder, rest := given[0], given[1], given[2:]
+	if wanted, known := arguments[command]; !known || wanted != len(rest) {
+		return fmt.Errorf("journal %s FOLDER does not take %d more arguments", command, len(rest))
+	}
+	state, err := store.Open(folder)
 	if err != nil {
 		return err
 	}
-	if copies {
-		return state.Copy(os.Args[2])
+	switch command {
+	case "copy":
+		return state.Copy(rest[0])
+	case "check":
+		return state.Check(store.Stack{Project: rest[0], Name: rest[1]})
+	case "recover":
+		done, err := state.Recover(store.Stack{Project: rest[0], Name: rest[1]})
+		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(done))
+	}
+	return serve(state, os.Getenv("JOURNAL_TOKEN"))
+}
+
+func serve(state *store.Store, token string) error {
+	if token == "" {
+		return errors.New("JOURNAL_TOKEN is not set")
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

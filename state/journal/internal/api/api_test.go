@@ -27,7 +27,8 @@ func started(t *testing.T) client {
 		t.Fatal(err)
 	}
 	c := client{t, New(state, token)}
-	c.call("POST", "/api/stacks/organization/kubeflow", apitype.CreateStackRequest{StackName: "local"}, http.StatusOK, nil)
+	request := apitype.CreateStackRequest{StackName: "local"}
+	c.call("POST", "/api/stacks/organization/kubeflow", request, http.StatusOK, nil)
 	return c
 }
 
@@ -54,6 +55,8 @@ func (c client) call(method, path string, content any, want int, into any) {
 		}
 	}
 }
+
+var succeeded = apitype.CompleteUpdateRequest{Status: apitype.UpdateStatusSucceeded}
 
 const stack = "/api/stacks/organization/kubeflow/local"
 
@@ -87,11 +90,12 @@ func TestAnUpdateFromItsAnnouncementToItsHistory(t *testing.T) {
 		Version: 1, Kind: apitype.JournalEntryKindSuccess, OperationID: 1,
 		State: &apitype.ResourceV3{URN: "urn:pulumi:local::kubeflow::test:index:Thing::a", Custom: true},
 	}
-	c.call("PATCH", update+"/journalentries", apitype.JournalEntries{Entries: []apitype.JournalEntry{step}}, http.StatusNoContent, nil)
+	entries := apitype.JournalEntries{Entries: []apitype.JournalEntry{step}}
+	c.call("PATCH", update+"/journalentries", entries, http.StatusNoContent, nil)
 	if c.resources() != 1 {
 		t.Error("a reader does not see the step of a running update")
 	}
-	c.call("POST", update+"/complete", apitype.CompleteUpdateRequest{Status: apitype.UpdateStatusSucceeded}, http.StatusNoContent, nil)
+	c.call("POST", update+"/complete", succeeded, http.StatusNoContent, nil)
 	if c.resources() != 1 {
 		t.Error("the step is lost")
 	}
@@ -114,7 +118,7 @@ func TestAPreviewClaimsNothingAndIsNoHistory(t *testing.T) {
 	preview := c.announced("preview")
 	c.call("POST", preview, apitype.StartUpdateRequest{}, http.StatusOK, nil)
 	c.call("POST", c.announced("update"), apitype.StartUpdateRequest{}, http.StatusOK, nil)
-	c.call("POST", preview+"/complete", apitype.CompleteUpdateRequest{Status: apitype.UpdateStatusSucceeded}, http.StatusNoContent, nil)
+	c.call("POST", preview+"/complete", succeeded, http.StatusNoContent, nil)
 	var past apitype.GetHistoryResponse
 	c.call("GET", stack+"/updates", nil, http.StatusOK, &past)
 	if len(past.Updates) != 0 {

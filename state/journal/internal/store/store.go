@@ -4,23 +4,17 @@
 package store
 
 import (
-	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 
-	"github.com/pulumi/pulumi/pkg/v3/backend"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
-	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 )
 
 // Organization is the one that the file backend puts every stack in.
@@ -31,6 +25,14 @@ var ErrNoStack = errors.New("there is no such stack")
 
 // ErrBusy says that another process is updating the stack.
 var ErrBusy = errors.New("another update of this stack is running")
+
+// Damage says that a stack's files are not as an update left them, in a sentence for people.
+type Damage struct{ file, what, stack string }
+
+func (d *Damage) Error() string {
+	return fmt.Sprintf("%s %s. Nothing was changed: type `make recover STACK=%s`, which brings back the last good state "+
+		"with the steps that can be read, and keeps these files aside.", d.file, d.what, d.stack)
+}
 
 // Store is the folder of a file backend.
 type Store struct {
@@ -82,15 +84,14 @@ func (s *Store) checkpoint(stack Stack) string {
 	return filepath.Join(s.root, ".pulumi", "stacks", stack.Project, stack.Name+".json")
 }
 
-func (s *Store) journal(stack Stack) string {
-	return strings.TrimSuffix(s.checkpoint(stack), ".json") + ".journal"
+func (s *Store) beside(stack Stack, extension string) string {
+	return strings.TrimSuffix(s.checkpoint(stack), ".json") + extension
 }
 
-// unmerged says whether there is a journal, of an update that runs or was killed.
-func (s *Store) unmerged(stack Stack) bool {
-	_, err := os.Stat(s.journal(stack))
-	return err == nil
-}
+func (s *Store) journal(stack Stack) string { return s.beside(stack, ".journal") }
+
+// backup is a copy of the last state that this program wrote, or began an update from.
+func (s *Store) backup(stack Stack) string { return s.beside(stack, ".backup") }
 
 // Stacks lists all stacks.
 func (s *Store) Stacks() ([]Stack, error) {
@@ -105,8 +106,10 @@ func (s *Store) Stacks() ([]Stack, error) {
 
 // Create makes a stack with the given state, or an empty one; fs.ErrExist if it is there.
 func (s *Store) Create(stack Stack, state *apitype.DeploymentV3) error {
-	if _, err := os.Stat(s.checkpoint(stack)); err == nil {
+	if err := s.Find(stack); err == nil {
 		return fs.ErrExist
+	} else if !errors.Is(err, ErrNoStack) {
+		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(s.checkpoint(stack)), 0o700); err != nil {
 		return err
@@ -116,64 +119,72 @@ func (s *Store) Create(stack Stack, state *apitype.DeploymentV3) error {
 
 // Delete forgets a stack.
 func (s *Store) Delete(stack Stack) error {
-	if err := os.Remove(s.journal(stack)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return os.Remove(s.checkpoint(stack))
+	return errors.Join(remove(s.journal(stack)), remove(s.backup(stack)), remove(s.checkpoint(stack)))
 }
 
-// Find says whether a stack is here; ErrNoStack if not.
+// Find says whether a stack is here: ErrNoStack if not, a Damage if there was one.
 func (s *Store) Find(stack Stack) error {
-	_, err := os.Stat(s.checkpoint(stack))
-	if errors.Is(err, fs.ErrNotExist) {
+	if exists(s.checkpoint(stack)) {
+		return nil
+	}
+	if exists(s.journal(stack)) {
+		return &Damage{s.checkpoint(stack), "is gone, and the journal of an interrupted run is there", stack.Name}
+	}
+	if copied, err := readIfThere(s.backup(stack)); err != nil || copied == nil {
+		return errors.Join(err, ErrNoStack)
+	} else if state, err := decode(copied); err != nil || state.Deployment == nil || len(state.Deployment.Resources) == 0 {
 		return ErrNoStack
+	}
+	return &Damage{s.checkpoint(stack), "is gone, and the copy of it names resources", stack.Name}
+}
+
+// Check says whether a stack can be worked on: a Damage if not. A stack that is not here can.
+func (s *Store) Check(stack Stack) error {
+	raw, _, err := s.read(stack)
+	if errors.Is(err, ErrNoStack) {
+		return nil
+	}
+	if err == nil && !json.Valid(raw) {
+		_, _, err = s.parse(stack, raw)
 	}
 	return err
 }
 
 // Load returns a stack's state, with what the journal of a killed update holds.
 func (s *Store) Load(stack Stack) (apitype.TypedDeployment, error) {
-	raw, err := s.raw(stack)
+	raw, journal, err := s.read(stack)
 	if err != nil {
 		return apitype.TypedDeployment{}, err
 	}
-	var checkpoint checkpointV3[*apitype.DeploymentV3]
-	versioned, err := s.parse(stack, raw, &checkpoint)
+	state, err := decode(raw)
 	if err != nil {
-		return apitype.TypedDeployment{}, err
+		return state, s.unreadable(stack, err)
 	}
-	state := apitype.TypedDeployment{
-		Version: versioned.Version, Features: versioned.Features, Deployment: checkpoint.Latest,
-	}
-	journal, err := os.ReadFile(s.journal(stack))
-	if errors.Is(err, fs.ErrNotExist) {
+	if journal == nil {
 		return state, nil
-	} else if err != nil {
-		return apitype.TypedDeployment{}, err
 	}
-	return replay(state, digest(raw), journal)
+	return journal.replay(state)
 }
 
 // Export returns what Load does, as JSON. At rest that is what the file holds: to take its resources apart and put
 // them together again would cost a fifth of a second for each of the three times that the engine asks.
 func (s *Store) Export(stack Stack) (apitype.UntypedDeployment, error) {
-	if s.unmerged(stack) {
-		state, err := s.Load(stack)
-		if err != nil {
-			return apitype.UntypedDeployment{}, err
-		}
-		content, err := json.Marshal(state.Deployment)
-		return apitype.UntypedDeployment{Version: state.Version, Features: state.Features, Deployment: content}, err
-	}
-	raw, err := s.raw(stack)
+	raw, journal, err := s.read(stack)
 	if err != nil {
 		return apitype.UntypedDeployment{}, err
 	}
-	var checkpoint checkpointV3[json.RawMessage]
-	versioned, err := s.parse(stack, raw, &checkpoint)
-	return apitype.UntypedDeployment{
-		Version: versioned.Version, Features: versioned.Features, Deployment: checkpoint.Latest,
-	}, err
+	if journal == nil {
+		versioned, latest, err := s.parse(stack, raw)
+		return apitype.UntypedDeployment{
+			Version: versioned.Version, Features: versioned.Features, Deployment: latest,
+		}, err
+	}
+	state, err := s.Load(stack)
+	if err != nil {
+		return apitype.UntypedDeployment{}, err
+	}
+	content, err := json.Marshal(state.Deployment)
+	return apitype.UntypedDeployment{Version: state.Version, Features: state.Features, Deployment: content}, err
 }
 
 // Copy puts every stack into a folder that is empty, with what the journal of a killed or running update holds.
@@ -198,18 +209,19 @@ func (s *Store) copyTo(copied *Store, stack Stack) error {
 	if err := os.MkdirAll(filepath.Dir(copied.checkpoint(stack)), 0o700); err != nil {
 		return err
 	}
-	if s.unmerged(stack) {
+	raw, journal, err := s.read(stack)
+	if err != nil {
+		return err
+	}
+	if journal != nil {
 		state, err := s.Load(stack)
 		if err != nil {
 			return err
 		}
-		return copied.write(stack, state)
-	}
-	raw, err := s.raw(stack)
-	if err != nil {
-		return err
-	}
-	if _, err := s.parse(stack, raw, &checkpointV3[json.RawMessage]{}); err != nil {
+		if raw, err = encode(stack, state); err != nil {
+			return err
+		}
+	} else if _, _, err := s.parse(stack, raw); err != nil {
 		return err
 	}
 	return replace(copied.checkpoint(stack), raw)
@@ -221,10 +233,11 @@ func (s *Store) Import(stack Stack, state apitype.TypedDeployment) error {
 	if err != nil {
 		return err
 	}
-	if err := s.write(stack, state); err != nil {
-		return errors.Join(err, update.release())
+	// A journal of the state that was would not belong to the one that comes.
+	if err = errors.Join(update.journal.Close(), update.forget()); err == nil {
+		err = s.write(stack, state)
 	}
-	return update.release()
+	return errors.Join(err, update.release())
 }
 
 // Begin starts an update. What a killed update left behind becomes part of the state first. ErrBusy if
@@ -233,7 +246,7 @@ func (s *Store) Begin(stack Stack) (*Update, error) {
 	if err := s.Find(stack); err != nil {
 		return nil, err
 	}
-	lock, err := claim(strings.TrimSuffix(s.checkpoint(stack), ".json") + ".lock")
+	lock, err := claim(s.beside(stack, ".lock"))
 	if err != nil {
 		return nil, err
 	}
@@ -244,110 +257,79 @@ func (s *Store) Begin(stack Stack) (*Update, error) {
 	return update, nil
 }
 
-// checkpointV3 is apitype.CheckpointV3 with its state read as far as wanted.
-type checkpointV3[State any] struct {
-	Latest State `json:"latest,omitempty"`
+// read returns the content of a stack's state file, and the journal that continues it, nil when none does. A Damage if
+// these two are not what an update left, however it ended.
+func (s *Store) read(stack Stack) (raw []byte, continued *journal, err error) {
+	// Twice: an update that ends between the two files being read leaves two that do not belong together.
+	for range 2 {
+		var content []byte
+		if content, err = readIfThere(s.journal(stack)); err != nil {
+			return nil, nil, err
+		}
+		if raw, err = readIfThere(s.checkpoint(stack)); err != nil {
+			return nil, nil, err
+		}
+		if raw == nil {
+			return nil, nil, cmp.Or(s.Find(stack), ErrNoStack)
+		}
+		if content == nil {
+			return raw, nil, nil
+		}
+		if continued, err = s.continuing(stack, raw, parseJournal(content)); err == nil {
+			return raw, continued, nil
+		}
+	}
+	return nil, nil, err
 }
 
-func (s *Store) raw(stack Stack) ([]byte, error) {
-	raw, err := os.ReadFile(s.checkpoint(stack))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNoStack
+// continuing returns a journal if it continues a state, and nil if that state has it in it already.
+func (s *Store) continuing(stack Stack, raw []byte, read *journal) (*journal, error) {
+	if _, _, err := s.parse(stack, raw); err != nil {
+		return nil, err
 	}
-	return raw, err
+	now := digest(raw)
+	switch {
+	case read.Merged != "" && read.Merged == now, read.lines == 1 && len(read.steps) == 0 && len(read.damaged) == 0:
+		return nil, nil
+	case len(read.damaged) > 0:
+		what := fmt.Sprintf("cannot be read in line %d of %d, and the state beside it ends before the interrupted run",
+			read.damaged[0], max(read.lines, 1))
+		return nil, &Damage{s.journal(stack), what, stack.Name}
+	case read.Continues != now:
+		what := "was changed while the journal of an interrupted run had still to be added to it"
+		return nil, &Damage{s.checkpoint(stack), what, stack.Name}
+	}
+	return read, nil
 }
 
-func (s *Store) parse(stack Stack, raw []byte, into any) (apitype.VersionedCheckpoint, error) {
-	var versioned apitype.VersionedCheckpoint
-	err := json.Unmarshal(raw, &versioned)
-	if err == nil {
-		err = json.Unmarshal(versioned.Checkpoint, into)
-	}
+// parse reads the content of a stack's state file, but none of its resources.
+func (s *Store) parse(stack Stack, raw []byte) (apitype.VersionedCheckpoint, json.RawMessage, error) {
+	versioned, latest, err := parse[json.RawMessage](raw)
 	if err != nil {
-		return versioned, fmt.Errorf("%s is not a checkpoint: %w", s.checkpoint(stack), err)
+		return versioned, latest, s.unreadable(stack, err)
 	}
-	return versioned, nil
+	return versioned, latest, nil
+}
+
+func (s *Store) unreadable(stack Stack, reason error) error {
+	return &Damage{s.checkpoint(stack), fmt.Sprintf("cannot be read (%v)", reason), stack.Name}
 }
 
 func (s *Store) write(stack Stack, state apitype.TypedDeployment) error {
-	if state.Deployment != nil {
-		for index, resource := range state.Deployment.Resources {
-			state.Deployment.Resources[index] = lean(resource)
-		}
-	}
-	name := fmt.Sprintf("%s/%s/%s", Organization, stack.Project, stack.Name)
-	var checkpoint, raw bytes.Buffer
-	if err := plain(&checkpoint).Encode(apitype.CheckpointV3{Stack: tokens.QName(name), Latest: state.Deployment}); err != nil {
-		return err
-	}
-	versioned := apitype.VersionedCheckpoint{Version: state.Version, Features: state.Features, Checkpoint: checkpoint.Bytes()}
-	if err := plain(&raw).Encode(versioned); err != nil {
-		return err
-	}
-	s.count(raw.Len())
-	return replace(s.checkpoint(stack), raw.Bytes())
-}
-
-// plain writes JSON that is not made for HTML, where `<` takes six bytes.
-func plain(into io.Writer) *json.Encoder {
-	encoder := json.NewEncoder(into)
-	encoder.SetEscapeHTML(false)
-	return encoder
-}
-
-// replay adds a journal to the state that it continues. A journal of another state has been merged already: the
-// process ended between the two last steps of an update.
-func replay(base apitype.TypedDeployment, baseDigest string, journal []byte) (apitype.TypedDeployment, error) {
-	lines := bufio.NewScanner(bytes.NewReader(journal))
-	lines.Buffer(nil, 1<<30)
-	if !lines.Scan() || lines.Text() != baseDigest {
-		return base, nil
-	}
-	if base.Deployment == nil {
-		base.Deployment = &apitype.DeploymentV3{}
-	}
-	replayer := backend.NewJournalReplayer(base.Deployment)
-	complete := bytes.HasSuffix(journal, []byte("\n"))
-	var pending []byte
-	for lines.Scan() {
-		if pending != nil {
-			if err := add(replayer, pending); err != nil {
-				return base, err
-			}
-		}
-		pending = bytes.Clone(lines.Bytes())
-	}
-	if pending != nil && complete { // a torn last line was never acknowledged
-		if err := add(replayer, pending); err != nil {
-			return base, err
-		}
-	}
-	return replayer.GenerateDeployment()
-}
-
-func add(replayer *backend.JournalReplayer, line []byte) error {
-	var entry apitype.JournalEntry
-	if err := json.Unmarshal(line, &entry); err != nil {
-		return fmt.Errorf("the journal is damaged: %w", err)
-	}
-	return replayer.Add(entry)
-}
-
-func digest(raw []byte) string {
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])
-}
-
-// replace writes a file as a whole: a reader, and a crash, sees the old content or the new.
-func replace(path string, content []byte) error {
-	temporary := path + ".new"
-	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	raw, err := encode(stack, state)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(content)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
+	return s.put(stack, raw)
+}
+
+// put writes a state and then its copy: until the first is there, the second is what the journal continues.
+func (s *Store) put(stack Stack, raw []byte) error {
+	for _, path := range []string{s.checkpoint(stack), s.backup(stack)} {
+		s.count(len(raw))
+		if err := replace(path, raw); err != nil {
+			return err
+		}
 	}
-	return os.Rename(temporary, path)
+	return nil
 }

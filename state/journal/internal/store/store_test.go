@@ -35,11 +35,16 @@ func begun(t *testing.T, store *Store) *Update {
 	return update
 }
 
+func thing(name, id string) *apitype.ResourceV3 {
+	urn := resource.URN("urn:pulumi:local::kubeflow::test:index:Thing::" + name)
+	return &apitype.ResourceV3{URN: urn, Custom: true, ID: resource.ID(id)}
+}
+
 // created is a step that has made a resource.
 func created(operation int64, name string) apitype.JournalEntry {
 	return apitype.JournalEntry{
 		Version: 1, Kind: apitype.JournalEntryKindSuccess, OperationID: operation,
-		State: &apitype.ResourceV3{URN: resource.URN("urn:pulumi:local::kubeflow::test:index:Thing::" + name), Custom: true},
+		State: thing(name, "id-of-"+name),
 	}
 }
 
@@ -159,29 +164,40 @@ func TestAStepThatWasWrittenInPartNeverHappened(t *testing.T) {
 	}
 }
 
-func TestAJournalThatWasMergedIsNotMergedAgain(t *testing.T) {
-	store := fresh(t)
-	update := begun(t, store)
-	appended(t, update, created(1, "a"))
-	journal, err := os.ReadFile(store.journal(stack))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := update.Complete(); err != nil {
-		t.Fatal(err)
-	}
-	// The process ended after the checkpoint was written and before the journal was removed.
-	if err := os.WriteFile(store.journal(stack), journal, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(t, store); got != "a" {
-		t.Errorf("got %q", got)
-	}
-	if err := begun(t, store).Complete(); err != nil {
-		t.Fatal(err)
-	}
-	if got := names(t, store); got != "a" {
-		t.Errorf("after the next update: %q", got)
+func TestAnUpdateThatIsKilledAsItEndsIsAddedOnce(t *testing.T) {
+	for _, stage := range []string{"announced", "written", "copied"} {
+		t.Run(stage, func(t *testing.T) {
+			store := fresh(t)
+			update := begun(t, store)
+			appended(t, update, created(1, "a"))
+			state, err := store.Load(stack)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := encode(stack, state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = store.announce(stack, raw)
+			switch stage {
+			case "written":
+				err = errors.Join(err, replace(store.checkpoint(stack), raw))
+			case "copied":
+				err = errors.Join(err, store.put(stack, raw))
+			}
+			if err := errors.Join(err, update.release()); err != nil {
+				t.Fatal(err)
+			}
+			if got := names(t, store); got != "a" {
+				t.Errorf("got %q", got)
+			}
+			if err := begun(t, store).Complete(); err != nil {
+				t.Fatal(err)
+			}
+			if got := names(t, store); got != "a" {
+				t.Errorf("after the next update: %q", got)
+			}
+		})
 	}
 }
 
@@ -209,7 +225,8 @@ func TestACopyHoldsWhatAKilledUpdateDidAndLeavesTheJournal(t *testing.T) {
 
 func TestACopyAtRestIsTheSameFile(t *testing.T) {
 	store := fresh(t)
-	want := []byte(`{"version":4,"features":["a-feature"],"checkpoint":{"stack":"organization/kubeflow/local","latest":{}}}`)
+	want := []byte(`{"version":4,"features":["a-feature"],"checkpoint":{"stack":"organization/kubeflow/local",` +
+		`"latest":{}}}`)
 	if err := os.WriteFile(store.checkpoint(stack), want, 0o600); err != nil {
 		t.Fatal(err)
 	}

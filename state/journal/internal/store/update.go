@@ -23,20 +23,36 @@ type Update struct {
 
 // open merges what an earlier update left behind, and begins a journal of its own.
 func (u *Update) open() error {
-	if u.store.unmerged(u.stack) {
-		if err := u.merge(); err != nil {
-			return err
+	raw, left, err := u.store.read(u.stack)
+	if err == nil && left != nil {
+		if err = u.merge(); err == nil {
+			raw, err = os.ReadFile(u.store.checkpoint(u.stack))
 		}
 	}
-	raw, err := u.store.raw(u.stack)
-	if err != nil {
-		return err
+	if err == nil {
+		err = u.store.back(u.stack, raw)
 	}
-	if err := replace(u.store.journal(u.stack), []byte(digest(raw)+"\n")); err != nil {
+	if err == nil {
+		err = replace(u.store.journal(u.stack), mark{Continues: digest(raw)}.line())
+	}
+	if err != nil {
 		return err
 	}
 	u.journal, err = os.OpenFile(u.store.journal(u.stack), os.O_APPEND|os.O_WRONLY, 0o600)
 	return err
+}
+
+// back makes the copy of a state that something else wrote; a state without a copy is only as safe as its file.
+func (s *Store) back(stack Stack, raw []byte) error {
+	if _, _, err := s.parse(stack, raw); err != nil {
+		return err
+	}
+	copied, err := readIfThere(s.backup(stack))
+	if err != nil || bytes.Equal(copied, raw) {
+		return err
+	}
+	s.count(len(raw))
+	return replace(s.backup(stack), raw)
 }
 
 // Append adds steps; when it returns, they survive the end of every process and of the machine.
@@ -61,16 +77,6 @@ func (u *Update) Append(entries []apitype.JournalEntry) error {
 	return u.journal.Sync()
 }
 
-// lean is a resource without what says nothing: the lines of the program that made it, 20 frames of this machine's paths that the
-// engine asks for nowhere, and the time of its last change where that is its first.
-func lean(resource apitype.ResourceV3) apitype.ResourceV3 {
-	resource.SourcePosition, resource.StackTrace = "", nil
-	if resource.Created != nil && resource.Modified != nil && resource.Modified.Equal(*resource.Created) {
-		resource.Modified = nil
-	}
-	return resource
-}
-
 // Complete merges the journal into the state and gives the stack up.
 func (u *Update) Complete() error {
 	u.mutex.Lock()
@@ -82,19 +88,44 @@ func (u *Update) Complete() error {
 	return errors.Join(end(), u.journal.Close(), u.release())
 }
 
-// merge makes state and journal a checkpoint; only then the journal goes, and replay knows one that outlived this.
+// merge makes state and journal a checkpoint. The journal says so before, and goes only after that.
 func (u *Update) merge() error {
 	state, err := u.store.Load(u.stack)
 	if err != nil {
 		return err
 	}
-	if err := u.store.write(u.stack, state); err != nil {
+	raw, err := encode(u.stack, state)
+	if err != nil {
+		return err
+	}
+	if err := u.store.announce(u.stack, raw); err != nil {
+		return err
+	}
+	if err := u.store.put(u.stack, raw); err != nil {
 		return err
 	}
 	return u.forget()
 }
 
-func (u *Update) forget() error { return os.Remove(u.store.journal(u.stack)) }
+// announce notes in a journal the state that it is about to become part of, in the place of a last line that was torn.
+func (s *Store) announce(stack Stack, raw []byte) error {
+	content, err := os.ReadFile(s.journal(stack))
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(s.journal(stack), os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	size := int64(bytes.LastIndexByte(content, '\n') + 1)
+	err = file.Truncate(size)
+	if err == nil {
+		_, err = file.WriteAt(mark{Merged: digest(raw)}.line(), size)
+	}
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+func (u *Update) forget() error { return remove(u.store.journal(u.stack)) }
 
 func (u *Update) release() error { return u.lock.Close() }
 
