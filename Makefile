@@ -15,12 +15,12 @@ GO_MODULES := state/journal localcloud/controllers localcloud/kubernetes
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
-$(VENV)/.installed: requirements.lock
+$(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "error: Python 3.11 or newer is needed as $(PYTHON); install it, or name one with PYTHON=…." >&2; exit 1; }
-	@echo "making $(VENV) from requirements.lock (a minute or two)"
+	@echo "making $(VENV) from requirements.txt (a minute or two)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --require-hashes -r requirements.txt
 	@touch $@
 
 ## make up        [STACK=local] [PODS=instant|realistic]   bring the stack up
