@@ -22,14 +22,14 @@ override GO_MODULES := state/journal localcloud/controllers localcloud/kubernete
 help:
 	@sed -n 's/^## //p' Makefile
 
-$(VENV)/.installed: requirements.lock
+$(VENV)/.installed: requirements.txt
 	@"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		printf 'error: Python 3.11 or newer is needed as %s; install it, or name one with PYTHON=….\n' "$$PYTHON" >&2; \
 		exit 1; \
 	}
-	@echo "making $(VENV) from requirements.lock (a minute or two)" >&2
+	@echo "making $(VENV) from requirements.txt (a minute or two)" >&2
 	@"$$PYTHON" -m venv $(VENV)
-	@$(PY) -m pip install --quiet --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --require-hashes -r requirements.txt
 	@touch $@
 
 ## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [FORMAT=text|json]   bring the stack up

@@ -1,4 +1,8 @@
-"""`python -m bench.keep`: makes the last full run the one that docs/performance.md tells of."""
+"""`python -m bench.keep`: makes the last full run the one that docs/performance.md reports.
+
+With `--again` it rewrites the tables and the chart of parts from the run that is kept already, without measuring. The
+timelines stay as they are: the kept report holds no times of single objects.
+"""
 
 import json
 import shutil
@@ -6,14 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
+
+from bench.pictures import draw_parts
 from bench.tables import replaced, tables
+from infra.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
 LATEST = PROJECT / "bench" / "results"
 KEPT = PROJECT / "bench" / "results" / "kept.json"
 PAGE = PROJECT / "docs" / "performance.md"
-PICTURES = {
-    "latest-parts.png": "performance-parts.png",
+PARTS = "performance-parts.png"
+TIMELINES = {
     "latest-timeline-26.03.png": "performance-timeline.png",
     "latest-timeline-realistic.png": "performance-timeline-realistic.png",
 }
@@ -27,23 +35,33 @@ def without_timelines(node: Any) -> Any:
     return node
 
 
-def main() -> int:
-    """Copies report and pictures, and writes the page's tables anew."""
+@click.command()
+@click.option("--again", is_flag=True, help="Rewrite tables and chart from the run that is kept, without measuring.")
+def main(again: bool) -> None:
+    """Keep the last full run, and put its tables and charts into docs/performance.md."""
+    kept = json.loads(KEPT.read_text()) if again else keep_latest()
+    draw_parts(kept, PROJECT / "docs" / PARTS)
+    PAGE.write_text(replaced(PAGE.read_text(), tables(kept, MAIN)))
+
+
+def keep_latest() -> Any:
+    """Copies the last run's report and timelines; returns the report. UserError when that was not a full run."""
     try:
         report = json.loads((LATEST / "latest.json").read_text())
     except FileNotFoundError:
-        print("error: there is no bench/results/latest.json; run `make bench` first.", file=sys.stderr)
-        return 1
+        raise UserError("There is no bench/results/latest.json; run `make bench` first.") from None
     if "figures" not in report:
-        print("error: the last run was a quick one; run `make bench` without QUICK=1 first.", file=sys.stderr)
-        return 1
+        raise UserError("The last run was a quick one; run `make bench` without QUICK=1 first.")
     kept = without_timelines(report)
     KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-    for latest, name in PICTURES.items():
+    for latest, name in TIMELINES.items():
         shutil.copy(LATEST / latest, PROJECT / "docs" / name)
-    PAGE.write_text(replaced(PAGE.read_text(), tables(kept, MAIN)))
-    return 0
+    return kept
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        main()
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

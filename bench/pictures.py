@@ -20,14 +20,22 @@ _COLOURS = {
     "until Available": "#3ebd93",
 }
 _WORDS = {
-    "apply": "API server answers / kubectl applies",
-    "pause": "pause of the retry loop",
-    "until Available": "until ready",
+    "apply": "the API server's answers / kubectl apply",
+    "pause": "pauses of the retry loop",
+    "until Available": "until an object is ready",
     "start": "before the first object of the chain",
-    "hand_over": "engine, program, journal between objects",
-    "create": "API server answers / kubectl applies",
-    "wait": "until ready",
+    "hand_over": "between objects: engine, program, journal",
+    "create": "the API server's answers / kubectl apply",
+    "wait": "until an object is ready",
     "end": "after the last object",
+}
+
+# What each run but `up` is called, as on the page.
+_RUNS = {
+    "up_unsafe": "up without checkpoints",
+    "up_realistic": "up, pods start after 20 to 60 s",
+    "retry_loop": "retry loop",
+    "retry_loop_realistic": "retry loop, pods start after 20 to 60 s",
 }
 
 # The part of a run that an object of the chain must take to be named: the names of shorter ones would overlap.
@@ -36,7 +44,7 @@ _LABELLED = 0.03
 
 def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
     """Writes `latest-parts.png` and, for each platform, `latest-timeline-NAME.png`; returns the files."""
-    files = [_parts(report, folder / "latest-parts.png")]
+    files = [draw_parts(report, folder / "latest-parts.png")]
     for name, life in report["platforms"].items():
         files.append(_timeline(name, life["up"], folder / f"latest-timeline-{name}.png"))
     if "up_realistic" in report:
@@ -46,14 +54,14 @@ def draw(report: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def bars(report: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """Each run's seconds by part, the parts in the order of time."""
-    found = {f"up {name}": dict(life["up"]["parts_s"]) for name, life in report["platforms"].items()}
+    found = {f"up, {name}": dict(life["up"]["parts_s"]) for name, life in report["platforms"].items()}
     for key in ("up_unsafe", "up_realistic"):
         if key in report:
-            found[key.replace("_", " ")] = dict(report[key]["parts_s"])
+            found[_RUNS[key]] = dict(report[key]["parts_s"])
     for key in ("retry_loop", "retry_loop_realistic"):
         if key in report:
             loop = report[key]
-            found[key.replace("_", " ")] = {
+            found[_RUNS[key]] = {
                 "apply": sum(loop["passes_s"]),
                 "pause": loop["pauses_s"],
                 "until Available": loop["available_after_s"],
@@ -61,16 +69,15 @@ def bars(report: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _parts(report: Mapping[str, Any], file: Path) -> Path:
+def draw_parts(report: Mapping[str, Any], file: Path) -> Path:
+    """Writes where the time of each run went; a report without timelines is enough."""
     runs = bars(report)
     figure, axes = pyplot.subplots(figsize=(9, 1 + 0.5 * len(runs)), layout="constrained")
     labelled: set[str] = set()
     for row, parts in enumerate(runs.values()):
         left = 0.0
         for part, seconds in parts.items():
-            words = _WORDS.get(
-                {"apply": "create", "until Available": "wait"}.get(part, part), "pause of the retry loop"
-            )
+            words = _WORDS[part]
             label = None if words in labelled else words
             labelled.add(words)
             axes.barh(row, seconds, left=left, color=_COLOURS[part], label=label)

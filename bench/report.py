@@ -32,5 +32,6 @@ def table(report: Mapping[str, Any]) -> str:
         lines.append("")
         for words, above, below, limit in TARGETS:
             ratio = figures[above] / figures[below]
-            lines.append(f"{words:44}{ratio:6.2f} (at most {limit:.2f})")
+            missed = "" if ratio <= limit else ": missed"
+            lines.append(f"{words:44}{ratio:6.2f} (at most {limit:.2f}){missed}")
     return "\n".join(lines)

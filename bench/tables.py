@@ -46,7 +46,7 @@ def tables(report: Mapping[str, Any], main: str) -> str:
     first = (
         f"One run on {about['cores']} cores that it shared with others, load average at its start "
         f"{report['load_average_at_start'][0]}. Seconds are of that machine; what counts is the ratios. "
-        "What they compare ran several times in turn, and the run in the middle is told."
+        "What they compare ran several times in turn, and the median run is reported."
     )
     last = "\n".join(f"Not compared: {line}." for line in report["not_compared"])
     return "\n\n".join([first, *(f"### {title}\n\n{table}" for title, table in sections), last])
@@ -99,16 +99,23 @@ def _limits(figures: Mapping[str, Any]) -> str:
             f"{figures[that]:.1f} s",
             f"{figures[this] / figures[that]:.2f}",
             f"{most:.2f}",
+            _verdict(figures[this] / figures[that], most),
         ]
         for words, this, that, most in TARGETS
     ]
+    state, cpu, peak = figures["state_bytes"] / 1e6, figures["python_cpu_s"], figures["python_peak_mb"]
+    growth = figures["growth_exponent"]
     rows += [
-        ["state", f"{figures['state_bytes'] / 1e6:.2f} MB", "", "", "4 MB"],
-        ["Python's CPU in `up`", f"{figures['python_cpu_s']:.1f} s", "", "", "5 s"],
-        ["Python's memory at its peak", f"{figures['python_peak_mb']:.0f} MB", "", "", "600 MB"],
-        ["exponent of growth", figures["growth_exponent"], "", "", "1.15"],
+        ["state", f"{state:.2f} MB", "", "", "4 MB", _verdict(state, 4)],
+        ["Python's CPU in `up`", f"{cpu:.1f} s", "", "", "5 s", _verdict(cpu, 5)],
+        ["Python's memory at its peak", f"{peak:.0f} MB", "", "", "600 MB", _verdict(peak, 600)],
+        ["exponent of growth", growth, "", "", "1.15", _verdict(growth, 1.15)],
     ]
-    return _table(("", "this", "of that", "ratio", "at most"), rows)
+    return _table(("", "this", "of that", "ratio", "at most", "limit"), rows)
+
+
+def _verdict(value: float, most: float) -> str:
+    return "met" if value <= most else "**missed**"
 
 
 def _rounds(seconds: Mapping[str, list[float]]) -> str:

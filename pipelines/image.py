@@ -19,7 +19,7 @@ from pipelines.defaults import IMAGE_REPOSITORY
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = ROOT / "images" / "pipeline"
-LOCK = ROOT / "requirements.lock"
+LOCK = ROOT / "requirements.txt"
 
 # What steps import; everything else in the image is there because one of these needs it.
 PACKAGES = ("boto3", "kfp", "numpy", "pandas", "scikit-learn")

@@ -21,8 +21,11 @@ from tests.unit import makefile
 from tools.catalog import TOOLS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROOT_PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+# Pages that have nothing to type.
+WITHOUT_COMMANDS = {"CHANGELOG.md", "docs/README.md", "docs/decisions.md"}
 
 # Modules of the project whose commands click parses.
 COMMANDS = {
@@ -151,7 +154,8 @@ def test_every_command_on_a_page_can_be_typed(page: Path) -> None:
 
 
 def test_the_pages_show_commands() -> None:
-    assert {page.name for page in PAGES if not commands(page.read_text())} == set()
+    silent = {name for page, name in zip(PAGES, NAMES, strict=True) if not commands(page.read_text())}
+    assert silent <= WITHOUT_COMMANDS
 
 
 @pytest.mark.parametrize(

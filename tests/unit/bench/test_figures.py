@@ -64,8 +64,25 @@ def test_the_table_holds_ratios_against_their_limits() -> None:
 
 def test_the_bars_of_a_run_add_up_to_its_time() -> None:
     runs = bars(REPORT)
-    assert sum(runs["up sample"].values()) == 5.0
+    assert sum(runs["up, sample"].values()) == 5.0
     assert runs["retry loop"] == {"apply": 5.0, "pause": 10.0, "until Available": 1.0}
+
+
+def test_a_missed_limit_is_called_so() -> None:
+    figures = {"up_s": 40.0, "up_unsafe_s": 20.0, "retry_loop_s": 60.0, "up_realistic_s": 90.0}
+    figures |= {"retry_loop_realistic_s": 100.0, "preview_noop_s": 9.0}
+    lines = table({**REPORT, "figures": figures}).splitlines()
+    assert [line.split("  ")[0] for line in lines if line.endswith("missed")] == ["up, of the same without checkpoints"]
+
+
+def test_the_chart_calls_runs_as_the_page_does() -> None:
+    report = {**REPORT, "up_unsafe": life(4.0)["up"], "up_realistic": life(9.0)["up"]}
+    assert list(bars(report)) == [
+        "up, sample",
+        "up without checkpoints",
+        "up, pods start after 20 to 60 s",
+        "retry loop",
+    ]
 
 
 def test_pictures_are_drawn(tmp_path: Path) -> None:
@@ -74,7 +91,7 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
 
 
-def test_of_repeated_runs_the_middle_one_is_told() -> None:
+def test_of_repeated_runs_the_median_is_reported() -> None:
     runs = [
         {"engine_s": 47.7, "state": "slow"},
         {"engine_s": 28.0, "state": "fast"},
