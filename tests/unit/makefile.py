@@ -34,7 +34,7 @@ def checkout(folder: Path) -> Path:
     python.write_text(_PYTHON)
     python.chmod(0o755)
     shutil.copy(ROOT / "Makefile", folder)
-    (folder / "requirements.lock").touch()
+    (folder / "requirements.txt").touch()
     (folder / ".venv" / ".installed").touch()
     return folder
 

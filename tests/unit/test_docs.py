@@ -6,7 +6,6 @@ import importlib
 import importlib.util
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
