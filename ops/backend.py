@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pulumi import automation
+
 from infra.errors import UserError
+from ops.engine import pulumi_root
 from ops.project import PROJECT_ROOT, is_local, local_dir, read_project
 
 # The passphrase of the `local` stack alone, whose secrets are public: its salt in Pulumi.local.yaml was made with it.
@@ -57,6 +60,22 @@ def backend(stack: str, env: Mapping[str, str] = os.environ) -> Backend:
     )
 
 
+def stacks_in_use(name: str) -> list[str]:
+    """The stacks that a shared backend has; none for state in files of this checkout."""
+    chosen = backend(name)
+    if chosen.folder is not None:
+        return []
+    workspace = automation.LocalWorkspace(
+        work_dir=str(PROJECT_ROOT),
+        env_vars=dict(chosen.environment),
+        pulumi_command=automation.PulumiCommand(root=str(pulumi_root())),
+    )
+    try:
+        return [summary.name.rpartition("/")[2] for summary in workspace.list_stacks()]
+    except automation.CommandError as error:
+        raise UserError(f"{chosen.note} It does not answer: {_last_line(str(error))}") from None
+
+
 def _logged_in(credentials: Path) -> str | None:
     """Where `pulumi login` went, as its own file says."""
     if not credentials.is_file():
@@ -90,3 +109,8 @@ def _own_passphrase(env: Mapping[str, str]) -> str:
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(32))
     return file.read_text()
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "(it said nothing)"

@@ -165,6 +165,7 @@ def _step(step: Step) -> Document:
         "properties": list(step.paths),
         "causes": list(step.causes),
         "protected": step.was_protected,
+        "retained": step.retained,
         "data": data_in(step),
     }
 

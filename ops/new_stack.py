@@ -1,5 +1,6 @@
 """`make stack`: a settings file for one more stack, with names, addresses and tags that no other stack has."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,12 +11,15 @@ from typing import Any
 
 import yaml
 
+import tools
 from infra.aws import cidr
 from infra.errors import UserError
+from infra.kubeflow.capacity import requirements
+from infra.kubeflow.load import load
 from ops.cost import bill, money, total
-from ops.project import TEMPLATE_STACK, defaults, project_name, read_project, read_stacks, settings_path
+from ops.project import PROJECT_ROOT, TEMPLATE_STACK, defaults, project_name, read_project, read_stacks, settings_path
 from ops.settings import stack_settings
-from ops.sizes import Size
+from ops.sizes import Size, smallest
 
 LONGEST_NAME = 40
 """The administrator role's name ends with the stack's, and IAM allows 64 characters."""
@@ -146,6 +150,20 @@ def create(
     except FileExistsError:
         raise UserError(f"There is a stack {name!r} already ({path.name}); choose another name.") from None
     return path, new
+
+
+def small_size() -> Size:
+    """The smallest node group for the release that the template's stack installs."""
+    os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
+    kubeflow = stack_settings(TEMPLATE_STACK).settings.kubeflow
+    found = load(
+        release=kubeflow.release,
+        path=kubeflow.path,
+        sample=False,
+        root=PROJECT_ROOT,
+        kubernetes_version=None,
+    )
+    return smallest(requirements(found.objects))
 
 
 def idle_cost(name: str, folder: Path) -> str:

@@ -75,8 +75,8 @@ class Preview:
 
 
 def data_in(step: Step) -> str:
-    """What is lost with a resource that is replaced or deleted; empty for what holds no data."""
-    return _DATA.get(step.type, "") if step.change in ("replace", "delete") else ""
+    """What is lost with a resource that is replaced or deleted; empty for what holds no data, or stays where it is."""
+    return _DATA.get(step.type, "") if step.change in ("replace", "delete") and not step.retained else ""
 
 
 def look(session: Session, settings: Settings) -> Preview:

@@ -55,3 +55,13 @@ def outputs(stack: str) -> dict[str, Any]:
     """The stack's outputs, secrets in the clear: handle them as such."""
     selected = select(stack, program=Program(), engine_root=pulumi_root(), env=environment(stack), create=False)
     return {name: output.value for name, output in selected.outputs().items()}
+
+
+def in_state(stack: str) -> list[str]:
+    """The ids of what the stack's state has; none for a stack that has no state."""
+    try:
+        selected = select(stack, program=Program(), engine_root=pulumi_root(), env=environment(stack), create=False)
+    except UserError:
+        return []
+    resources = (selected.export_stack().deployment or {}).get("resources") or []
+    return [str(one["id"]) for one in resources if one.get("id") and not one["type"].startswith("pulumi:")]

@@ -40,7 +40,8 @@ class Step:
 
     `paths` are the properties that differ, such as `spec.template.spec.containers[0].image`; `causes` those among them
     that force a replacement. `old` and `new` are the inputs before and after, in which the engine writes `[secret]`
-    for what is marked secret; what a Kubernetes Secret holds is not always marked.
+    for what is marked secret; what a Kubernetes Secret holds is not always marked. What is `retained` stays where it
+    is when the stack deletes or replaces it.
     """
 
     urn: str
@@ -51,6 +52,7 @@ class Step:
     old: Mapping[str, Any] = field(default_factory=dict)
     new: Mapping[str, Any] = field(default_factory=dict)
     was_protected: bool = False
+    retained: bool = False
 
     @property
     def name(self) -> str:
@@ -99,6 +101,7 @@ def _step(metadata: StepEventMetadata, change: Change) -> Step:
         old=(old.inputs if old else None) or {},
         new=(new.inputs if new else None) or {},
         was_protected=bool(old and old.protect),
+        retained=bool(old and old.retain_on_delete),
     )
 
 

@@ -67,25 +67,26 @@ def print_preview(console: Console, found: Preview) -> None:
     """What is replaced and deleted and the data in it, the monthly cost before and after, and broken policy rules."""
     if found.lost:
         rows = [
-            (step.change, step.name, step.type, data_in(step), ", ".join(step.causes[:_CAUSES])) for step in found.lost
+            (
+                step.change,
+                step.name,
+                step.type,
+                "nothing: it stays in AWS" if step.retained else data_in(step),
+                ", ".join(step.causes[:_CAUSES]),
+            )
+            for step in found.lost
         ]
         _table(console, "Replaced or deleted", ("", "resource", "type", "lost with it", "because of"), rows)
         held = sum(1 for step in found.lost if data_in(step))
-        console.print(
-            f"{held} of these {len(found.lost)} hold data that is lost with them."
-            if held
-            else "None of these holds data.",
-            highlight=False,
-        )
+        console.print(f"Data is lost with {held or 'none'} of these {len(found.lost)}.", highlight=False)
     if found.costs is not None:
         before, after = (sum(getattr(line, when) for line in found.costs) for when in ("before", "after"))
         console.print(
             f"\nCost: {after:,.2f} USD a month after, {before:,.2f} before ({after - before:+,.2f})", highlight=False
         )
     if found.note:
-        console.print(
-            f"{'Cost: not known: ' if found.costs is None else ''}{found.note}", highlight=False, markup=False
-        )
+        told = found.note if found.costs is not None else f"Cost: not known: {found.note}"
+        console.print(told, highlight=False, markup=False)
     policies.print_violations(console, found.violations)
 
 

@@ -1,50 +1,19 @@
-"""The command: runs every check and shows what they found."""
+"""`make doctor`: what the checks of a stack found, as a table or JSON."""
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from infra.settings import SettingsError
 from ops import document
-from ops.doctor.account import check_account
-from ops.doctor.finding import Finding, broken, ok
-from ops.doctor.release import check_release
-from ops.doctor.stack import check_stack
-from ops.doctor.tools import check_tools
+from ops.doctor.examine import examine
+from ops.doctor.finding import Finding
 from ops.options import format_option, stack_option
-from ops.project import PROJECT_ROOT, is_local
-from ops.settings import read_config, stack_settings
 
 _COLOURS = {"ok": "green", "warning": "yellow", "broken": "red"}
-
-
-def examine(stack: str) -> list[Finding]:
-    """Every finding about a stack; UserError for a stack that does not exist.
-
-    Settings that the program would refuse are findings, and what does not depend on them is looked at all the same.
-    """
-    config, _ = read_config(stack)
-    local = is_local(stack)
-    findings = list(check_tools(local=local))
-    today = datetime.now(UTC).date()
-    try:
-        found = stack_settings(stack, today=today)
-    except SettingsError as error:
-        findings += [broken("settings", problem, f"mend it in Pulumi.{stack}.yaml") for problem in error.problems]
-        found = None
-    if local:
-        findings.append(ok("AWS", "not asked: this stack runs on stand-ins on this machine"))
-    else:
-        findings += check_account(config.get("aws:region", ""), config, found.settings if found else None)
-    if found is not None:
-        findings += check_stack(found, today)
-        findings += check_release(found.settings, PROJECT_ROOT)
-    return findings
 
 
 def show(console: Console, stack: str, findings: Sequence[Finding]) -> None:

@@ -14,23 +14,11 @@ from rich.table import Table
 
 from infra.errors import UserError
 from ops import document
-from ops.engine import pulumi_root
 from ops.leftovers import Client, Leftover, Owner, delete, find
 from ops.options import answer_option, format_option, stack_option
-from ops.program import Program
 from ops.project import full_key, project_name
 from ops.settings import read_config
-from ops.stack import environment, select
-
-
-def in_state(stack: str) -> list[str]:
-    """The ids of what the stack's state has; none for a stack that has no state."""
-    try:
-        selected = select(stack, program=Program(), engine_root=pulumi_root(), env=environment(stack), create=False)
-    except UserError:
-        return []
-    resources = (selected.export_stack().deployment or {}).get("resources") or []
-    return [str(one["id"]) for one in resources if one.get("id") and not one["type"].startswith("pulumi:")]
+from ops.stack import environment, in_state
 
 
 @click.command("leftovers")

@@ -26,6 +26,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         settings = yaml.safe_load((made.root / "Pulumi.dev.yaml").read_text())
         # The sample has no Pipelines.
         settings["config"]["kubeflow:kubeflowArtifacts"] = "release"
+        settings["config"]["kubeflow:storageOnDestroy"] = "empty"
         (made.root / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump(settings))
         with laptop.running(made.root, pods="instant", report=lambda _: None) as ground:
             given = {**ground.environment, "DASHBOARD_PASSWORD": "correct horse battery"}
@@ -100,7 +101,7 @@ def test_what_is_lost_is_named_with_its_data_and_left_where_nobody_agrees(checko
     assert done.returncode == 1
     assert "Replaced or deleted" in done.stdout
     assert "the images in it" in done.stdout
-    assert "hold data that is lost with them" in done.stdout
+    assert "Data is lost with 1 of these " in done.stdout
     assert world(checkout) == before
 
 

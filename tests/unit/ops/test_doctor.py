@@ -14,7 +14,7 @@ from infra.errors import UserError
 from infra.kubeflow.capacity import Load, Requirements
 from infra.settings import WELL_KNOWN_PASSWORD
 from ops.commands import doctor
-from ops.doctor import tools
+from ops.doctor import examine, tools
 from ops.doctor.finding import Finding, attempt, broken, ok, refused
 from ops.doctor.release import check_release, check_room, check_secrets, check_volumes
 from ops.doctor.stack import check_endpoint, check_existing, check_passwords, check_version
@@ -172,7 +172,7 @@ def manifests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     path = tmp_path / "platform.yaml"
     path.write_text(json.dumps(pod))
     monkeypatch.setenv("KUBEFLOW_MANIFESTS", str(path))
-    monkeypatch.setattr(doctor, "check_tools", lambda **_: [ok("tools", "left out")])
+    monkeypatch.setattr(examine, "check_tools", lambda **_: [ok("tools", "left out")])
     return path
 
 

@@ -19,17 +19,19 @@ from infra.errors import UserError
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Load, Requirements, check_capacity
 from infra.settings import Settings
 from infra.settings import load as load_settings
-from ops import new_stack, sizes
+from ops import cost, new_stack, sizes
 from ops.commands import stack as stack_command
 from ops.project import PROJECT_ROOT, defaults, read_project
+from ops.settings import stack_settings
 from ops.sizes import Size
 
 KUBEFLOW = Requirements(Load(60, 6500, 16 * GI), Load(1, 100, 0), 1000, 2 * GI, 3, 50 * GI)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A project with the settings files that the repository has."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the settings files that the repository has, whose release claims 50 GiB."""
+    monkeypatch.setattr(cost, "claimed_gib", lambda settings: 50)
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.local.yaml"):
         shutil.copy(PROJECT_ROOT / name, tmp_path)
     return tmp_path
@@ -223,6 +225,23 @@ def test_a_region_without_prices_is_said_and_stops_nothing(folder: Path) -> None
     dev.write_text(dev.read_text().replace("us-west-2", "eu-south-1"))
     new_stack.create("dev-blue", folder=folder, owner="alice")
     assert new_stack.idle_cost("dev-blue", folder).startswith("not known: The price table")
+
+
+def test_what_a_new_stack_costs_is_what_the_cost_of_it_is(folder: Path) -> None:
+    new_stack.create("dev-blue", folder=folder, owner="alice")
+    whole = cost.total(cost.bill(stack_settings("dev-blue", root=folder).settings).lines)
+    assert new_stack.idle_cost("dev-blue", folder).startswith(f"{cost.money(whole.on_demand)} USD a month while")
+    assert cost.money(whole.on_demand) == "868.10", "50 GiB of claims among it"
+
+
+def test_a_price_says_what_it_leaves_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: object) -> int:
+        raise UserError("Kubeflow 26.03 is not here.")
+
+    monkeypatch.setattr(cost, "claimed_gib", missing)
+    new_stack.create("dev-blue", folder=folder, owner="alice")
+    said = new_stack.idle_cost("dev-blue", folder)
+    assert "864.10 USD a month while it is up (Volumes are not counted: Kubeflow 26.03 is not here)" in said
 
 
 def test_the_command_says_what_it_made_and_what_comes_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.errors import UserError
-from ops.commands import password
+from ops import password
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """`up` on an engine that is played: what is shown, who is asked, and what stops it before anything is changed."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,10 +17,12 @@ from ops import bring_up as module
 from ops import preview, run
 from ops.bring_up import Brought, bring_up
 from ops.commands import up
+from ops.comment import CostLine
 from ops.preview import Preview, data_in
 from ops.progress import Tracker
 from ops.run import Ground, Session
 from ops.steps import Recorder, Step
+from ops.summary import print_planned
 from tests.unit.settings_source import settings
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -169,6 +171,27 @@ def test_only_what_goes_loses_its_data() -> None:
     assert data_in(Step(urn="u", type="kubernetes:core/v1:PersistentVolumeClaim", change="delete"))
     assert data_in(Step(urn="u", type=BUCKET, change="update")) == ""
     assert data_in(Step(urn="u", type="aws:ec2/vpc:Vpc", change="delete")) == ""
+    assert data_in(Step(urn="u", type=BUCKET, change="delete", retained=True)) == "", "it stays in AWS"
+
+
+def test_a_preview_names_what_is_lost_and_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
+    found = replace(
+        planned(
+            Step(urn="urn:pulumi:dev::kubeflow::a::kept", type=BUCKET, change="delete", retained=True),
+            Step(urn="urn:pulumi:dev::kubeflow::a::lost", type=BUCKET, change="replace", causes=("bucket",)),
+            Step(urn="urn:pulumi:dev::kubeflow::a::vpc", type="aws:ec2/vpc:Vpc", change="delete"),
+            KEPT,
+        ),
+        costs=(CostLine(name="nodes", before=700.8, after=1401.6),),
+    )
+    print_planned(Console(width=160), found)
+    told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "Planned: 2 to delete, 1 to replace, 1 unchanged" in told
+    assert f"replace lost {BUCKET} the objects in it bucket" in told
+    assert f"delete kept {BUCKET} nothing: it stays in AWS" in told
+    assert "delete vpc aws:ec2/vpc:Vpc" in told
+    assert "Data is lost with 1 of these 3." in told
+    assert "Cost: 1,401.60 USD a month after, 700.80 before (+700.80)" in told
 
 
 def test_a_provider_that_the_engine_makes_by_itself_is_not_counted() -> None:
