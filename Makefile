@@ -47,7 +47,7 @@ demo: up
 image: $(VENV)/.installed
 	@$(PY) -m pipelines image --stack $(STACK)
 
-## make stack     NAME=dev-blue [SIZE=small] [OWNER=…] [CIDR=…] [AGAIN=1]   settings for one more stack, from those of dev
+## make stack     NAME=dev-blue [SIZE=small] [OWNER=…] [CIDR=…] [AGAIN=1]   settings of another stack, from those of dev
 stack: $(VENV)/.installed
 	@$(RUN) stack --name "$(NAME)" $(if $(SIZE),--size $(SIZE)) $(if $(OWNER),--owner "$(OWNER)") $(if $(CIDR),--cidr "$(CIDR)") $(if $(AGAIN),--again)
 
@@ -71,7 +71,7 @@ leftovers: $(VENV)/.installed
 plan: $(VENV)/.installed
 	@$(RUN) plan $(if $(RELEASE),--release $(RELEASE))
 
-## make tools                                              bring the tools that the local stack runs on
+## make tools                                              download or build the tools that the local stack needs
 tools: $(VENV)/.installed
 	@$(PY) -m tools
 

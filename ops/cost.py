@@ -86,7 +86,7 @@ def total(lines: Iterable[Line]) -> Line:
 
 
 def claimed_gib(settings: Settings) -> int:
-    """What the claims of the stack's release add up to, in GiB; UserError when its manifests cannot be had."""
+    """What the claims of the stack's release add up to, in GiB; UserError when its manifests are not available."""
     source = resolve(
         release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT
     )

@@ -16,7 +16,7 @@ def main(names: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("error: interrupted; the tool that was being brought is dropped, the others stay", file=sys.stderr)
+        print("error: interrupted; the tool that was being fetched is dropped, the others stay", file=sys.stderr)
         return 130
     width = max(len(tool.name) for tool in tools)
     for tool in tools:

@@ -17,7 +17,7 @@ class SettingsError(UserError):
             super().__init__(problems[0])
         else:
             lines = "".join(f"\n  - {problem}" for problem in problems)
-            super().__init__(f"{len(problems)} settings of the stack {stack} must be mended:{lines}")
+            super().__init__(f"{len(problems)} settings of the stack {stack} must be fixed:{lines}")
 
 
 class RawSettings:
@@ -101,7 +101,7 @@ class RawSettings:
             ):
                 found.append(item)
             else:
-                self.problem(key, f"{json.dumps(item)} must have just the texts {' and '.join(fields)}.")
+                self.problem(key, f"{json.dumps(item)} must have exactly the texts {' and '.join(fields)}.")
         return found
 
     def refuse_unknown_keys(self) -> None:
@@ -112,7 +112,7 @@ class RawSettings:
                 continue
             near = difflib.get_close_matches(key, sorted(self._read), n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self._read))}."
-            self.problem(key, f"is no setting of this project; {hint}")
+            self.problem(key, f"is not a setting of this project; {hint}")
 
     def raise_problems(self, stack: str) -> None:
         """Raise SettingsError when there is any problem."""

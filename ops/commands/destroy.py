@@ -20,7 +20,7 @@ def check_unprotected(stack: str) -> None:
     if _configured(stack, "protect") == "true":
         raise UserError(
             f"The stack {stack} is protected: nothing was destroyed; set `protect: false` in Pulumi.{stack}.yaml and "
-            f"run `make up STACK={stack}` first, if it is really to go."
+            f"run `make up STACK={stack}` first, if you really want to destroy it."
         )
 
 
@@ -32,7 +32,7 @@ def confirm(stack: str, *, yes: bool) -> None:
     try:
         answer = click.prompt("Type the stack's name to go on", default="", show_default=False)
     except click.Abort:
-        raise UserError(f"Nobody answered, and nothing was destroyed; say YES=1 to destroy {stack} unasked.") from None
+        raise UserError(f"Nobody answered, and nothing was destroyed; YES=1 destroys {stack} without asking.") from None
     if answer.strip() != stack:
         raise UserError(f"{answer!r} is not {stack}: nothing was destroyed.")
 
@@ -54,8 +54,8 @@ def drain_cluster(session: Session, console: Console, state: list[dict[str, Any]
             )
     except OSError as error:
         console.print(
-            f"The cluster does not answer ({error}), so what it made in AWS may outlive it: "
-            f"`make leftovers STACK={stack}` tells.",
+            f"The cluster does not answer ({error}), so what it created in AWS may outlive it: "
+            f"`make leftovers STACK={stack}` lists it.",
             highlight=False,
             soft_wrap=True,
         )

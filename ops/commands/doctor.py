@@ -33,10 +33,10 @@ def examine(stack: str) -> list[Finding]:
     try:
         found = stack_settings(stack, today=today)
     except SettingsError as error:
-        findings += [broken("settings", problem, f"mend it in Pulumi.{stack}.yaml") for problem in error.problems]
+        findings += [broken("settings", problem, f"fix it in Pulumi.{stack}.yaml") for problem in error.problems]
         found = None
     if local:
-        findings.append(ok("AWS", "not asked: this stack runs on stand-ins on this machine"))
+        findings.append(ok("AWS", "not checked: this stack runs on stand-ins on this machine"))
     else:
         findings += check_account(config.get("aws:region", ""), config, found.settings if found else None)
     if found is not None:
@@ -55,7 +55,7 @@ def show(console: Console, stack: str, findings: Sequence[Finding]) -> None:
         table.add_row(f"[{colour}]{finding.state}[/]", finding.check, escape(finding.found), escape(finding.advice))
     console.print(table)
     counts = Counter(finding.state for finding in findings)
-    console.print(f"{counts['broken']} broken, {counts['warning']} to know of, {counts['ok']} fine", highlight=False)
+    console.print(f"{counts['broken']} broken, {counts['warning']} warnings, {counts['ok']} ok", highlight=False)
 
 
 @click.command("doctor")

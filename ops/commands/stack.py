@@ -53,9 +53,9 @@ def stacks_in_use(name: str) -> list[str]:
 @click.option("--size", type=click.Choice(["default", "small"]), default="default", show_default=True)
 @click.option("--cidr", "block", default="", help="Its VPC's block; the next free /16 of 10.0.0.0/8 when left out.")
 @click.option("--owner", default="", help="Who it is for, as a tag; the user's name when left out.")
-@click.option("--again", is_flag=True, help="The stack exists: write its lost settings file anew.")
+@click.option("--again", is_flag=True, help="The stack exists: write its lost settings file again.")
 def command(name: str, size: str, block: str, owner: str, again: bool) -> None:
-    """Make the settings of one more stack from those of dev."""
+    """Write the settings of another stack, from those of dev."""
     check_name(name, read_stacks(PROJECT_ROOT))
     if not again and name in stacks_in_use(name):
         raise UserError(f"Somebody has a stack {name!r} in the same backend; choose another name.")

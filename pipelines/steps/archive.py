@@ -47,7 +47,7 @@ def unzip(archive: dsl.Input[dsl.Artifact], dataset: dsl.Output[dsl.Dataset]) ->
             with file.open(names[0]) as member, open(dataset.path, "wb") as target:
                 shutil.copyfileobj(member, target)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{source!r} is no zip, or is damaged: {error}.") from None
+        raise ValueError(f"{source!r} is not a zip, or is damaged: {error}.") from None
     except NotImplementedError as error:
         raise ValueError(f"{source!r} is packed in a way that cannot be read: {error}.") from None
     except RuntimeError:
