@@ -55,9 +55,7 @@ def test_only_mandatory_violations_stop_a_run() -> None:
     judge = policies.load()
     judge(step("create", "open", {**tagged(), "acl": "public-read"}))
     (violation,) = judge.violations()
-    with pytest.raises(
-        UserError, match=r"^1 policy rule is broken:\n  - open: is public .*\(public-access\)$"
-    ):
+    with pytest.raises(UserError, match=r"^1 policy rule is broken:\n  - open: is public .*\(public-access\)$"):
         policies.refuse([violation])
     policies.refuse([type(violation)(rule="r", level="advisory", urn=violation.urn, message="m")])
 
