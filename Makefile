@@ -58,7 +58,7 @@ demo: $(VENV)/.installed
 image: $(VENV)/.installed
 	@$(PY) -m pipelines image --stack="$$STACK"
 
-## make stack     NAME=dev-blue [SIZE=small] [OWNER=…] [CIDR=…] [AGAIN=1]   settings for one more stack, from those of dev
+## make stack     NAME=dev-blue [SIZE=small] [OWNER=…] [CIDR=…] [AGAIN=1]   settings of another stack, from those of dev
 stack: $(VENV)/.installed
 	@$(RUN) stack --name="$$NAME" --size="$${SIZE:-default}" --owner="$$OWNER" --cidr="$$CIDR" --again="$$AGAIN"
 
@@ -86,7 +86,7 @@ recover: $(VENV)/.installed
 plan: $(VENV)/.installed
 	@$(RUN) plan --release="$$RELEASE" --format="$$FORMAT"
 
-## make tools                                              bring the tools that the local stack runs on
+## make tools                                              download or build the tools that the local stack needs
 tools: $(VENV)/.installed
 	@$(PY) -m tools
 

@@ -102,7 +102,7 @@ def _family(roots: frozenset[int]) -> set[int]:
 
 @contextmanager
 def watching(roots: Any) -> Iterator[Usage]:
-    """Watches processes for the length of the block; `roots` gives the pids whose families are meant, asked anew each
+    """Watches processes for the length of the block; `roots` gives the pids whose families are meant, asked again each
     time, for some start later."""
     usage, ended = Usage(), threading.Event()
 

@@ -23,7 +23,7 @@ class Inputs:
 
 
 def read(root: Path) -> Inputs:
-    """Reads and checks everything, relative paths from `root`; UserError says what a person must mend."""
+    """Reads and checks everything, relative paths from `root`; UserError says what a person must fix."""
     stack = settings.read()
     if stack.emulated:
         preflight.check_emulator(os.environ)

@@ -38,7 +38,7 @@ DOWNLOAD_HOST = "get.pulumi.com"
 _OFFLINE = {"PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true", "PULUMI_SKIP_UPDATE_CHECK": "true"}
 
 TOOLS = plane.COMPONENTS
-"""What it always runs; the stand-in for the kubernetes plugin comes on top where that plugin cannot be had."""
+"""What it always runs; the stand-in for the kubernetes plugin comes on top where that plugin is not available."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,5 +170,5 @@ def _port(package: str, server: subprocess.Popen[bytes], logs: Path) -> int:
     assert server.stdout is not None
     first = server.stdout.readline().strip()
     if not first.isdigit():
-        raise UserError(f"The stand-in for the {package} provider did not start; {_log(logs, package)} tells why.")
+        raise UserError(f"The stand-in for the {package} provider did not start; {_log(logs, package)} says why.")
     return int(first)

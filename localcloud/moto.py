@@ -89,7 +89,7 @@ def endpoint(root: Path) -> str:
     """The endpoint of the running server; raises UserError when none runs."""
     running = status(root)
     if running is None:
-        raise UserError("moto does not run; start it with `make up`")
+        raise UserError("moto is not running; start it with `make up`")
     return running.endpoint
 
 

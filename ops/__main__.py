@@ -28,7 +28,7 @@ class Commands(click.Group):
 
 @click.group(cls=Commands)
 def main() -> None:
-    """An AWS account, or a laptop, to a working Kubeflow."""
+    """From an AWS account, or a laptop, to a working Kubeflow."""
 
 
 if __name__ == "__main__":

@@ -153,7 +153,7 @@ def _stuck(left: Iterable[Manifest], patience: float) -> str:
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return (
         f"After {patience:.0f} s the cluster still has {', '.join(named[:_NAMED])}{more}, which hold something in AWS: "
-        "nothing else was destroyed; see to their controllers, or delete them by hand, and destroy again."
+        "nothing else was destroyed; fix their controllers, or delete them by hand, and destroy again."
     )
 
 

@@ -2,7 +2,7 @@
 
 The engine notes each operation before it begins and strikes it out when it is done. What is still noted was under way
 when the run was killed: a create may or may not have made something, of which the state does not even know the id. The
-engine only warns of these and would make everything anew: a second VPC, or an object that exists already. So each is
+engine only warns of these and would create everything again: a second VPC, or an object that exists already. So each is
 put into the state under the id that it must have (`ops.identify`), the engine reads it, which drops what was never
 made, and `up` goes on from there. That is what `pulumi refresh` asks a person to do one by one.
 """
@@ -26,7 +26,7 @@ Managers = Callable[[Deployment, Collection[Resource]], Mapping[str, str]]
 MANAGER = "__fieldManager"
 """The output under which the kubernetes provider keeps the name by which it owns an object's fields."""
 
-UNKNOWN = "A run was killed while this was under way, and what came of it has not been looked at yet."
+UNKNOWN = "A run was killed while this was under way, and the result has not been checked yet."
 UNREADY = "A run was killed before this was ready."
 """As an initialization error in the state either makes the next `up` bring the resource up to what the program says,
 and wait for it, even where nothing differs."""
@@ -46,8 +46,8 @@ def settle(
 ) -> None:
     """Makes the state say what a killed run has left; does nothing after a run that ended by itself.
 
-    `until_gone` waits for what that run was deleting: `up` makes it anew, `destroy` deletes it again. It may be killed,
-    too: the state then still says what was not looked at. UserError when something does not go.
+    `until_gone` waits for what that run was deleting: `up` creates it again, `destroy` deletes it again. It may be
+    killed, too: the state then still says what was not looked at. UserError when something does not go.
     """
     exported = stack.export_stack()
     before = exported.deployment or {}
@@ -69,7 +69,7 @@ def settle(
             return
         if time.monotonic() > deadline:
             raise UserError(
-                f"{', '.join(sorted(going)[:3])} of the interrupted run did not go in {PATIENCE_S:.0f} s; "
+                f"{', '.join(sorted(going)[:3])} of the interrupted run was not deleted in {PATIENCE_S:.0f} s; "
                 "see what holds it (its finalizers), and run the same command again."
             )
         time.sleep(_POLL_S)

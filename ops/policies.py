@@ -49,7 +49,7 @@ def load() -> Judge:
     except Exception as error:  # a broken rule can fail in any way, and people shall still get one sentence
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise UserError(
-            f"The policy rules in policy/ cannot be loaded ({type(error).__name__}: {reason}); mend them, since "
+            f"The policy rules in policy/ cannot be loaded ({type(error).__name__}: {reason}); fix them, since "
             "nothing is deployed unchecked."
         ) from None
     return Judge(rules=rules)

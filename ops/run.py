@@ -103,7 +103,7 @@ def session(
     """Everything that a command on a stack needs, for the length of the block.
 
     `keeping` serves the state for as long, and yields what the engine must know of that. Bad settings and a release
-    that cannot be had are the program's own to refuse, before it registers a resource.
+    that is not available are the program's own to refuse, before it registers a resource.
     """
     begun = time.monotonic()
     # An engine that is killed breaks off its stream of events; `_engine` says so in words for people.
@@ -196,8 +196,7 @@ def settle(run: Session, *, until_gone: bool) -> None:
             _engine(run, look)
         except (BotoCoreError, ClientError) as error:
             raise UserError(
-                f"AWS does not tell what the interrupted run made: {error}. "
-                "See to that, and type the same command again."
+                f"AWS does not say what the interrupted run created: {error}. Fix that, and run the same command again."
             ) from None
 
 
@@ -240,7 +239,7 @@ def _reason(output: str) -> str:
     told = [one.strip() for one in re.findall(r"error: (.*(?:\n[ \t]+\S.*)*)", output)]
     ended = re.search(r"^ code: -(\d+)$", output, re.MULTILINE)
     if ended and not told:
-        return f"The engine was ended by signal {ended[1]}: type the same command again, and it goes on from there."
+        return f"The engine was killed by signal {ended[1]}: run the same command again, and it continues from there."
     return "\n".join(told) or output.strip()
 
 

@@ -53,7 +53,7 @@ def print_changes(console: Console, run: Session) -> None:
         console.print(f"Ran on a stand-in, not on the official plugin: {names}", highlight=False, soft_wrap=True)
     if recorded := run.ground.recorded():
         kinds = ", ".join(f"{count} {kind}" for kind, count in recorded.items())
-        console.print(f"Checked and recorded, since moto has no such thing: {kinds}", highlight=False, soft_wrap=True)
+        console.print(f"Checked and recorded, since moto does not support it: {kinds}", highlight=False, soft_wrap=True)
 
 
 def print_planned(console: Console, found: Preview) -> None:
@@ -98,7 +98,7 @@ def print_levels(console: Console, levels: Sequence[Level]) -> None:
         (one.number, one.objects, f"{one.began:.1f}", f"{one.ended:.1f}", f"{one.slowest} ({one.slowest_s:.1f} s)")
         for one in levels
     ]
-    title = f"Kubeflow went in {len(levels)} levels (they overlap)"
+    title = f"Kubeflow was removed in {len(levels)} levels (they overlap)"
     _table(console, title, ("level", "objects", "from second", "to second", "slowest"), rows)
 
 

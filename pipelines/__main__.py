@@ -23,7 +23,7 @@ from pipelines.spec import Spec, steps
 from pipelines.target import Target, open_api
 from tools import entry
 
-stack_option = click.option("--stack", "stack_name", help="The stack that gives bucket, image and dashboard.")
+stack_option = click.option("--stack", "stack_name", help="The stack whose bucket, image and dashboard to use.")
 param_option = click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter; may be repeated.")
 image_option = click.option("--image", "image_name", help="Image of the steps; the stack's when left out.")
 gpus_option = click.option("--gpus", type=click.IntRange(min=0), default=0, help="GPUs for the step that trains.")
@@ -182,7 +182,7 @@ def status(
 
 
 @cli.command("image")
-@click.option("--stack", "stack_name", required=True, help="The stack whose repository takes the image.")
+@click.option("--stack", "stack_name", required=True, help="The stack whose repository to push the image to.")
 @click.pass_obj
 def build_image(context: stack.Context, stack_name: str) -> None:
     """Build the steps' image and push it to the stack's repository."""
@@ -280,7 +280,7 @@ def _end(console: Console, found: Run) -> None:
 
 
 def main(arguments: list[str] | None = None, context: stack.Context | None = None) -> int:
-    """Run the command and give its exit code; what a person can mend is one line that starts with `error:`."""
+    """Run the command and give its exit code; what a person can fix is one line that starts with `error:`."""
     return entry.run(
         cli,
         name="python -m pipelines",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# A `mandatory` violation stops a run, an `advisory` one is told.
+# A `mandatory` violation stops a run, an `advisory` one is reported.
 Level = Literal["mandatory", "advisory"]
 
 

@@ -74,7 +74,7 @@ def public_access(resource: Resource) -> Iterator[str]:
     """Nothing but a load balancer's HTTPS port is open to the internet, and no data is."""
     kind, inputs = resource.type, resource.inputs
     if kind in _BUCKETS and str(inputs.get("acl")).startswith(("public-", "authenticated-")):
-        yield f"is open to strangers (acl {inputs['acl']}); remove the acl"
+        yield f"is public (acl {inputs['acl']}); remove the acl"
     elif kind == "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":
         for switch in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"):
             if not _is(inputs, switch):

@@ -1,4 +1,4 @@
-"""State in files, with a journal: each step of a run is appended, not the whole state written anew.
+"""State in files, with a journal: each step of a run is appended, not the whole state written again.
 
 At rest the files are those of Pulumi's own file backend, which plain `pulumi` reads and writes; the next run merges
 what a killed one left in the journal.

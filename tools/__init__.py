@@ -27,7 +27,7 @@ def ensure(*names: str, report: Report = silent) -> dict[str, Path]:
 
     Order of search: a copy on PATH whose version will do, the cache, the official download, a build from Go modules.
     Only the last two take long (minutes, for the first build of an API server); `report` hears of them.
-    Raises UserError for an unknown name, or when a tool can be had in none of these ways.
+    Raises UserError for an unknown name, or when none of these ways works.
     """
     return {found.name: found.path for found in find(*names, report=report)}
 
@@ -82,17 +82,17 @@ def _bring(tool: Tool, steps: _Steps, offline: set[str]) -> Found:
         path, version = copy
         if versions.acceptable(version, tool.accepts):
             return Found(name=tool.name, path=path, origin=f"{version}, on PATH")
-        refused = f"{path} is {version or 'of a version it does not tell'}, not {tool.accepts}, and is left alone"
+        refused = f"{path} is {version or 'of an unknown version'}, not {tool.accepts}, and is left alone"
     slot = cache.slot(tool)
     if not slot.present():
         if refused:
             steps.note(refused)
-        with cache.lock(tool, lambda: steps.start("waiting for another run that is bringing it")):
+        with cache.lock(tool, lambda: steps.start("waiting for another run that is fetching it")):
             if not slot.present():
                 slot.install(lambda program: _make(tool, program, steps, offline))
                 steps.end(slot.origin)
             else:
-                steps.end("brought by another run")
+                steps.end("fetched by another run")
     version_text = f"{tool.version}, " if isinstance(tool, ReleasedTool) else ""
     return Found(name=tool.name, path=slot.program, origin=version_text + slot.origin)
 

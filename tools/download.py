@@ -14,7 +14,7 @@ _TIMEOUT = httpx.Timeout(60.0, connect=3.0)  # seconds; without a network the fi
 
 
 class UnavailableError(Exception):
-    """The file cannot be had from where it is published; the message says why. Building is the way on."""
+    """The file cannot be downloaded; the message says why. Building it is the alternative."""
 
 
 class UnreachableError(UnavailableError):

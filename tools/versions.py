@@ -36,7 +36,7 @@ def on_path(tool: ReleasedTool) -> tuple[Path, Version | None] | None:
         return None
     path = Path(found)
     status = path.stat()
-    # A changed file, or a link that now leads elsewhere, is asked anew.
+    # A changed file, or a link that now leads elsewhere, is asked again.
     mark = [str(path.resolve()), status.st_mtime_ns, status.st_size]
     known = _read()
     entry = known.get(found)

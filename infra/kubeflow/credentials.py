@@ -187,7 +187,7 @@ def assert_none_left(objects: Iterable[Manifest]) -> None:
         if _allows_empty_password(manifest):
             left.append(f"{title(manifest)} lets MySQL start without a password")
     if left:
-        raise UserError(f"credentials that everybody knows are left: {'; '.join(sorted(set(left)))}.")
+        raise UserError(f"well-known credentials are left: {'; '.join(sorted(set(left)))}.")
 
 
 def _places(manifest: Manifest) -> Iterator[_Place]:

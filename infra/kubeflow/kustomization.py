@@ -53,7 +53,7 @@ def inputs(folder: Path) -> Inputs:
 def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
     real = folder.resolve()
     if real in above:
-        raise UserError(f"{folder} names itself through {' -> '.join(str(p) for p in above)}: break the circle.")
+        raise UserError(f"{folder} names itself through {' -> '.join(str(p) for p in above)}: break the cycle.")
     file, content = _read(folder)
     found.files.append(file)
     if not set(content) <= _PLAIN or content.get("kind", "Kustomization") != "Kustomization":
@@ -75,7 +75,7 @@ def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
                 found.remote.append(entry)
                 found.plain = False
             else:
-                raise UserError(f"{file}: {entry!r} under {key} is neither a file nor a folder: mend the path.")
+                raise UserError(f"{file}: {entry!r} under {key} is neither a file nor a folder: correct the path.")
     known = set(found.files)
     rest = {key: value for key, value in content.items() if key not in _SOURCES}
     for text in _texts(rest):
@@ -125,7 +125,7 @@ def tool(env: Mapping[str, str], given: str | None = None) -> list[str]:
     if chosen:
         path = shutil.which(chosen, path=env.get("PATH"))
         if path is None:
-            raise UserError(f"KUSTOMIZE names {chosen!r}, which is not a program that can be run: mend the path.")
+            raise UserError(f"KUSTOMIZE names {chosen!r}, which is not a program that can be run: correct the path.")
         return [path, "build"]
     for name, verb in (("kustomize", "build"), ("kubectl", "kustomize")):
         path = shutil.which(name, path=env.get("PATH"))

@@ -150,7 +150,7 @@ def unique(found: Iterable[tuple[Manifest, str]]) -> list[Manifest]:
         metadata = manifest["metadata"]
         identity = (group_of(manifest), manifest["kind"], metadata.get("namespace") or "", metadata["name"])
         if identity in places:
-            raise UserError(f"{title(manifest)} stands twice, at {places[identity]} and at {place}: keep one of them.")
+            raise UserError(f"{title(manifest)} appears twice, at {places[identity]} and at {place}: keep one of them.")
         places[identity] = place
         result.append(manifest)
     return result

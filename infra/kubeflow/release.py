@@ -95,12 +95,12 @@ def resolve(
     except UserError as error:
         if not sample:
             raise UserError(
-                f"Kubeflow {release} cannot be had: tried KUBEFLOW_MANIFESTS and kubeflowPath (not set), {shared} "
+                f"Kubeflow {release} is not available: tried KUBEFLOW_MANIFESTS and kubeflowPath (not set), {shared} "
                 f"(no such folder), {cached} (nothing cached) and {REPOSITORY} ({_reason(error)}); "
                 "name a folder with manifests in kubeflowPath, or give this machine access to the repository."
             ) from None
         note = (
-            f"Kubeflow {release} is out of reach ({_reason(error)}), so this stack runs {SAMPLE.as_posix()}, a small "
+            f"Kubeflow {release} is not available ({_reason(error)}), so this stack runs {SAMPLE.as_posix()}, a small "
             "platform with the same kinds of dependencies, but no Kubeflow: name its manifests in KUBEFLOW_MANIFESTS."
         )
         return _release("sample", root / SAMPLE, "sample", note)

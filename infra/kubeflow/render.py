@@ -34,7 +34,7 @@ def render(
     JSON. What depends on local files only is cached by content in `$XDG_CACHE_HOME/kubeflow-on-pulumi/rendered`, for
     the owner alone to read: 12 MB of YAML cost 3 s to parse and 8 s more in kustomize; the cache answers in 0.2 s.
 
-    UserError for everything that a person can mend, naming the file and the object.
+    UserError for everything that a person can fix, naming the file and the object.
     """
     source, overlays = Path(path), [Path(component) for component in components]
     layers = _layers(source, overlays)

@@ -138,7 +138,7 @@ def _check_zones(raw: RawSettings, zones: tuple[str, ...], region: str) -> None:
         if raw.sound("aws:region") and not (zone[:-1] == region and zone[-1] in letters):
             raw.problem(
                 "networkZones",
-                f"{zone!r} is no availability zone of {region}; write {region}{letters[0]} to {region}{letters[-1]}.",
+                f"{zone!r} is not a zone of {region}; write {region}{letters[0]} to {region}{letters[-1]}.",
             )
     if len(set(zones)) < len(zones):
         raw.problem("networkZones", f"{', '.join(zones)} names a zone twice.")
@@ -218,7 +218,7 @@ def _check_version(raw: RawSettings, version: str, today: date | None) -> None:
         ended = versions.KUBERNETES[version].standard_support_ends
         fault = f"{version} is out of standard support on EKS since {ended} and would cost six times as much"
     else:
-        fault = f"{version!r} is no Kubernetes version that this project knows the add-ons of"
+        fault = f"{version!r} is not a Kubernetes version whose add-ons this project knows"
     raw.problem("clusterVersion", f"{fault}; choose {' or '.join(supported) or 'a newer release of this project'}.")
 
 
@@ -353,5 +353,5 @@ def _matching(raw: RawSettings, key: str, pattern: re.Pattern[str], what: str) -
 def _required(raw: RawSettings, key: str, pattern: re.Pattern[str], what: str) -> str:
     value = _matching(raw, key, pattern, what) or ""
     if not value and raw.sound(key):
-        raw.problem(key, f"is empty; write {what}, or remove the line to have the default.")
+        raw.problem(key, f"is empty; write {what}, or remove the line to use the default.")
     return value

@@ -35,7 +35,7 @@ class SettingsError(UserError):
             super().__init__(problems[0])
         else:
             lines = "".join(f"\n  - {problem}" for problem in problems)
-            super().__init__(f"{len(problems)} settings of the stack {stack} must be mended:{lines}")
+            super().__init__(f"{len(problems)} settings of the stack {stack} must be fixed:{lines}")
 
 
 class RawSettings:
@@ -119,7 +119,7 @@ class RawSettings:
             ):
                 found.append(item)
             else:
-                self.problem(key, f"{json.dumps(item)} must have just the texts {' and '.join(fields)}.")
+                self.problem(key, f"{json.dumps(item)} must have exactly the texts {' and '.join(fields)}.")
         return found
 
     def refuse_unknown_keys(self) -> None:
@@ -130,7 +130,7 @@ class RawSettings:
                 continue
             near = difflib.get_close_matches(key, sorted(self._read), n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(self._read))}."
-            self.problem(key, f"is no setting of this project; {hint}")
+            self.problem(key, f"is not a setting of this project; {hint}")
 
     def refuse_foreign_keys(self) -> None:
         """A key of a namespace that no package here reads is misspelt, and some of aws would be heeded only in part."""

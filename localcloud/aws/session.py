@@ -98,7 +98,7 @@ def sentence(error: Exception) -> str | None:
             f"{error.operation_name} failed with {details.get('Code')}: {str(details.get('Message', '')).rstrip('.')}"
         )
     if isinstance(error, ResponseParserError):
-        return "moto failed inside and gave an answer that cannot be read; its log, .local/moto/moto.log, tells why"
+        return "moto failed inside and gave an answer that cannot be read; its log, .local/moto/moto.log, says why"
     if isinstance(error, BotoCoreError):
         return " ".join(str(error).split())
     return None

@@ -64,7 +64,7 @@ def check_cluster(inputs: Inputs) -> None:
     refuse(component, inputs, _REFUSED_CLUSTER)
     if not inputs.get("skipDefaultNodeGroup"):
         raise UserError(
-            f"the local stand-in for {component} makes no default node group: set skipDefaultNodeGroup, and make a "
+            f"the local stand-in for {component} creates no default node group: set skipDefaultNodeGroup, and add a "
             "ManagedNodeGroup"
         )
 

@@ -32,7 +32,7 @@ class Component:
 
     @property
     def digest(self) -> str:
-        """Changes with the program, its arguments or its configuration: then the component must be started anew."""
+        """Changes with the program, its arguments or its configuration: then the component must be started again."""
         text = json.dumps([self.command, [(str(path), content) for path, content in self.files], self.environment])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -69,7 +69,7 @@ def start(root: Path, *, pods: Pods = "instant", seed: int = 0, report: Report =
     """Start the control plane under `root`, or what of it does not run, and wait until it can be worked with.
 
     On a plane that runs as wanted nothing is done. Where settings or programs differ, only the components that they
-    concern are started anew; data is kept. `seed` decides the times at which pods of mode `realistic` are ready.
+    concern are started again; data is kept. `seed` decides the times at which pods of mode `realistic` are ready.
     Raises UserError when a component does not come up; everything is ended then, and the data is kept.
     """
     layout = Layout(root)
@@ -157,7 +157,7 @@ class _Starter:
             self._note(f"{listed} {end} started again")
         if {"etcd", "kube-apiserver"} & set(dead):
             # What watches the API server asks less and less often while it is away, in the end every 30 s or more:
-            # started anew it works at once.
+            # started again it works at once.
             _end(state, _WATCHERS)
 
     def _component(self, component: Component, index: int, total: int) -> None:

@@ -119,7 +119,7 @@ def stages(pods: Pods) -> list[Manifest]:
     if pods == "realistic":
         mounts = f'.metadata.annotations["{MOUNTS_READY}"] == "true"'
         result.append(_stage("pod-start", "Pod", [_LIVES, ".status.startTime == null", mounts], _POD_START))
-        # A moment, not a span: a span would begin anew whenever the pod changes.
+        # A moment, not a span: a span would begin again whenever the pod changes.
         run["spec"]["delay"] = {
             "durationFrom": {
                 "jq": {

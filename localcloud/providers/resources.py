@@ -243,7 +243,7 @@ class TableStandIn(StandIn):
     def _outputs(self, kind: Kind, call: Call) -> Properties:
         live = self._live(kind, call)
         if live is None:
-            raise UserError(f"{kind.token} `{call.name}` ({call.id}) was made and is gone; run again")
+            raise UserError(f"{kind.token} `{call.name}` ({call.id}) was created and is gone; run again")
         return _as_stated(kind, _live_inputs(kind, call.inputs, live, live), live)
 
     def _name(self, kind: Kind, request: Any, inputs: Properties) -> None:

@@ -50,12 +50,12 @@ def print_estimate(console: Console, settings: Settings, lines: Sequence[Line]) 
     table.add_row("total", "", *(money(part) for part in (whole.on_demand, whole.savings_plan, whole.spot)))
     console.print(table)
     console.print(
-        "The nodes are made on demand; a savings plan (one year, nothing up front) is bought in the account and then "
+        "The nodes are billed on demand; a savings plan (one year, nothing up front) is bought in the account and then "
         "covers them; spot is for comparison.",
         highlight=False,
     )
     if is_local(settings.stack):
-        console.print("This stack runs on this machine and costs nothing: so much would it cost on AWS.")
+        console.print("This stack runs on this machine and costs nothing; on AWS it would cost this much.")
 
 
 def print_difference(console: Console, title: str, changes: Sequence[Change]) -> None:

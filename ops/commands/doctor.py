@@ -26,7 +26,7 @@ def show(console: Console, stack: str, findings: Sequence[Finding]) -> None:
         table.add_row(f"[{colour}]{finding.state}[/]", finding.check, escape(finding.found), escape(finding.advice))
     console.print(table)
     counts = Counter(finding.state for finding in findings)
-    console.print(f"{counts['broken']} broken, {counts['warning']} to know of, {counts['ok']} fine", highlight=False)
+    console.print(f"{counts['broken']} broken, {counts['warning']} warnings, {counts['ok']} ok", highlight=False)
 
 
 @click.command("doctor")

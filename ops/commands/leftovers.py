@@ -56,7 +56,7 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
         click.echo(document.text(told))
     if failed:
         reasons = "".join(f"\n  - {one.kind} {one.id}: {reason}" for one, reason in failed)
-        raise UserError(f"AWS did not delete {len(failed)}; see to what holds them, and run this again:{reasons}")
+        raise UserError(f"AWS did not delete {len(failed)}; remove what holds them, and run this again:{reasons}")
 
 
 def confirm(stack: str, count: int) -> None:
@@ -74,7 +74,7 @@ def show(console: Console, left: Sequence[Leftover], *, stack: str, region: str,
     if not left:
         console.print(f"{stack}: nothing is left in {region}.", highlight=False)
         return
-    title = f"{stack}: {'made by its cluster, and in use' if lives else 'left'} in {region}"
+    title = f"{stack}: {'created by its cluster, and in use' if lives else 'left'} in {region}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in ("kind", "id", "what"):
         table.add_column(column, overflow="fold")

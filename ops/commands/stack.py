@@ -18,7 +18,7 @@ from ops.project import PROJECT_ROOT, TEMPLATE_STACK, read_stacks
 @click.option("--owner", default="", help="Who it is for, as a tag; the user's name when left out.")
 @answer_option("--again", meaning="The stack exists: write its lost settings file again.")
 def command(name: str, size: str, block: str, owner: str, again: bool) -> None:
-    """Make the settings of one more stack from those of dev."""
+    """Write the settings of another stack, from those of dev."""
     check_name(name, read_stacks(PROJECT_ROOT))
     if not again and name in stacks_in_use(name):
         raise UserError(f"Somebody has a stack {name!r} in the same backend; choose another name.")

@@ -242,7 +242,7 @@ def _asked(check: str, find: Callable[[Settings], Iterable[Finding]], settings: 
     except ClientError as error:
         told = error.response.get("Error", {})
         reason = f"{error.operation_name}: {told.get('Message') or told.get('Code')}"
-        return [warning(check, f"AWS refuses to tell ({reason})", "allow it, or look by hand")]
+        return [warning(check, f"AWS refuses to say ({reason})", "allow it, or look by hand")]
     except BotoCoreError as error:
         return [warning(check, f"AWS does not answer ({error})", "run this again")]
 

@@ -38,7 +38,7 @@ def broken(check: str, found: str, advice: str) -> Finding:
 def refused(check: str, error: UserError) -> Finding:
     """An error of the program's own checks, split where it says what to do."""
     found, _, advice = str(error).rpartition("; ") if "; " in str(error) else str(error).rpartition(": ")
-    return broken(check, found or str(error), advice.rstrip(".") if found else "mend it, then run this again")
+    return broken(check, found or str(error), advice.rstrip(".") if found else "fix it, then run this again")
 
 
 def attempt(check: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Whether the release can be had, fits the nodes, and gets rid of its well-known secrets."""
+"""Whether the release is available, fits the nodes, and gets rid of its well-known secrets."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,7 +68,7 @@ def check_volumes(needed: Requirements, settings: Settings) -> Iterator[Finding]
     if needed.volumes and nodes.desired < len(zones):
         yield warning(
             "volumes",
-            f"{found}, over {len(zones)} zones with {nodes.desired} nodes: one whose zone has no node is out of reach",
+            f"{found}, over {len(zones)} zones with {nodes.desired} nodes: a zone without a node cannot mount its own",
             f"set nodesDesired to {len(zones)} or more, or use fewer networkZones",
         )
         return

@@ -50,11 +50,11 @@ def check_passwords(found: StackSettings) -> Iterator[Finding]:
     if found.settings.emulated:
         yield ok("password", "the well-known one, allowed on this machine only")
     elif not found.refused:
-        yield ok("password", "set and encrypted; the program looks at it when it runs")
+        yield ok("password", "set and encrypted; the program checks it when it runs")
     if not found.settings.emulated and found.settings.dashboard.user == KNOWN_EMAIL:
         yield warning(
             "login",
-            f"{KNOWN_EMAIL}, which everybody knows",
+            f"{KNOWN_EMAIL}, the well-known one",
             f"pulumi config set dashboardUser you@… --stack {stack}",
         )
 
@@ -79,15 +79,15 @@ def check_existing(found: StackSettings) -> Iterator[Finding]:
     """Whether the given cluster answers, and is new enough for the release."""
     cluster = found.settings.cluster
     if cluster.stack:
-        yield ok("cluster", f"of stack {cluster.stack}, asked when the program runs")
+        yield ok("cluster", f"of stack {cluster.stack}, read when the program runs")
         return
     if cluster.kubeconfig is None:
         yield ok("cluster", f"context {cluster.context or 'that is current'} of kubectl's own file, asked at run time")
         return
     if cluster.kubeconfig.reveal() == SEALED:
-        yield ok("cluster", "its kubeconfig is encrypted, and asked when the program runs")
+        yield ok("cluster", "its kubeconfig is encrypted, and read when the program runs")
         return
     content = preflight.read_kubeconfig(cluster.kubeconfig.reveal(), PROJECT_ROOT)
     version = preflight.check_cluster(content, cluster.context)
     preflight.check_kubernetes_version(version, found.settings.kubeflow.release)
-    yield ok("cluster", f"answers, Kubernetes {version or 'of a version that it tells nobody'}")
+    yield ok("cluster", f"answers, Kubernetes {version or 'of an unknown version'}")

@@ -49,9 +49,9 @@ def check_brought(names: Sequence[str]) -> Iterator[Finding]:
             yield ok(name, f"{tool.version if isinstance(tool, ReleasedTool) else 'own build'}, in the cache")
         elif copy:
             yield warning(
-                name, f"{copy[0]} is {copy[1] or 'of an unknown version'}", "`make tools` brings a fitting one"
+                name, f"{copy[0]} is {copy[1] or 'of an unknown version'}", "`make tools` installs a suitable one"
             )
         else:
             missing.append(name)
     if missing:
-        yield warning("tools", f"not here yet: {', '.join(missing)}", "`make tools` brings them, else the first run")
+        yield warning("tools", f"not here yet: {', '.join(missing)}", "`make tools` or the first run installs them")

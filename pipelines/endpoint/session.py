@@ -58,7 +58,7 @@ class Session:
         except httpx.InvalidURL:
             address = httpx.URL("")
         if address.scheme not in ("http", "https") or not address.host:
-            raise UserError(f"Endpoint {url!r} is no address; write it as https://HOST or http://HOST:PORT.")
+            raise UserError(f"Endpoint {url!r} is not an address; write it as https://HOST or http://HOST:PORT.")
         self._client = httpx.Client(base_url=address, timeout=httpx.Timeout(30.0, connect=5.0))
 
     def __enter__(self) -> Self:
@@ -130,7 +130,7 @@ class Session:
             return form
         if form.url.host != httpx.URL(self.url).host or not form.url.path.endswith("/login"):
             raise UserError(
-                f"{self.url} signs people in at {form.url.copy_with(query=None)}, which is no form of Dex's own; "
+                f"{self.url} signs people in at {form.url.copy_with(query=None)}, which is not a form of Dex's own; "
                 "use an endpoint whose Dex keeps passwords."
             )
         data = {"login": self._user, "password": self._password}

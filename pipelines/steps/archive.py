@@ -52,7 +52,7 @@ def unzip(archive: dsl.Input[dsl.Artifact], dataset: dsl.Output[dsl.Dataset]) ->
                         raise ValueError(f"{names[0]} in {source!r} is larger than 1 GiB unpacked; split it.")
                     target.write(chunk)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f"{source!r} is no zip, or is damaged: {error}.") from None
+        raise ValueError(f"{source!r} is not a zip, or is damaged: {error}.") from None
     except NotImplementedError as error:
         raise ValueError(f"{source!r} is packed in a way that cannot be read: {error}.") from None
     except RuntimeError:

@@ -30,7 +30,7 @@ def load(source: str, feature: str, target: str, dataset: dsl.Output[dsl.Dataset
         bad = table[~np.isfinite(numbers.astype(float))]
         if len(bad):
             cell = bad[column].iloc[0]
-            what = "empty" if pd.isna(cell) else f"{cell!r}, which is no number"
+            what = "empty" if pd.isna(cell) else f"{cell!r}, which is not a number"
             raise ValueError(f"Row {bad.index[0] + 1} of {source!r} has {column} {what}.")
         table[column] = numbers
     table[[feature, target]].to_csv(dataset.path, index=False)

@@ -101,7 +101,7 @@ def parse_csv(content: bytes, source: str) -> Any:
     except UnicodeDecodeError:
         raise ValueError(f"{source!r} is not text in UTF-8; a CSV is needed.") from None
     except pd.errors.ParserError as error:
-        raise ValueError(f"{source!r} is no CSV: {' '.join(str(error).split())}") from None
+        raise ValueError(f"{source!r} is not a CSV: {' '.join(str(error).split())}") from None
     if table.empty:
         raise ValueError(f"{source!r} has a header line and no rows.")
     return table

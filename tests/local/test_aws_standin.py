@@ -92,7 +92,7 @@ def test_platform_from_up_to_destroy(cloud: Cloud) -> None:
     assert set(states) <= {"PendingDeletion"}
 
 
-def test_drift_is_seen_and_mended(cloud: Cloud) -> None:
+def test_drift_is_seen_and_fixed(cloud: Cloud) -> None:
     def program() -> None:
         vpc = aws.ec2.Vpc("main", cidr_block="10.2.0.0/16", tags={"Name": "drift"})
         subnet = aws.ec2.Subnet("one", vpc_id=vpc.id, cidr_block="10.2.0.0/24")

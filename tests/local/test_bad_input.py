@@ -1,4 +1,4 @@
-"""Bad input through the real command: one sentence that says what to mend, and nothing is made."""
+"""Bad input through the real command: one sentence that says what to fix, and nothing is made."""
 
 import shutil
 from collections.abc import Iterator, Mapping

@@ -183,7 +183,8 @@ def _salary(cloud: Cloud, key: str) -> int:
         ),
         (
             f"{MONTHS},{SALARY}\n1,plenty\n".encode(),
-            f"Step 'load' of pipeline 'salary' failed: Row 1 of '{{uri}}' has {SALARY} 'plenty', which is no number.",
+            f"Step 'load' of pipeline 'salary' failed: Row 1 of '{{uri}}' has {SALARY} 'plenty', "
+            "which is not a number.",
         ),
         (
             f"{MONTHS},{SALARY}\n1,2000\n".encode(),

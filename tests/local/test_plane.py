@@ -286,7 +286,7 @@ def test_realistic_pods_wait_for_what_they_mount_and_then_some(own_root: Path) -
     until(lambda: cluster.at("pod", "quick")["status"].get("startTime"), "its start begins")
     begun = time.monotonic()
     time.sleep(2)
-    cluster.run("label", "pod", "quick", "touched=yes")  # a change does not make the wait begin anew
+    cluster.run("label", "pod", "quick", "touched=yes")  # a change does not make the wait begin again
     assert "quick" not in running_pods(cluster)
     until(lambda: "quick" in running_pods(cluster), "it runs", 10)
     assert 3 < time.monotonic() - begun < 8

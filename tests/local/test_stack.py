@@ -149,7 +149,7 @@ def test_every_object_goes_before_what_it_needs(gone: Gone) -> None:
 
 
 def test_destroy_says_how_long_each_level_took(gone: Gone) -> None:
-    title, *lines = gone.said.partition("Kubeflow went in ")[2].splitlines()
+    title, *lines = gone.said.partition("Kubeflow was removed in ")[2].splitlines()
     # Long names go on in the next line.
     numbers = [int(line.split()[0]) for line in lines if line[:6].strip().isdigit()]
     assert int(title.split()[0]) == len(numbers) > 3

@@ -177,7 +177,7 @@ def test_a_destroy_drains_the_cluster_first_and_what_is_left_in_aws_is_found_and
         Tags=tags,
     )
     in_use = person.types("leftovers", "--delete", "--yes")
-    assert "made by its cluster, and in use" in in_use.stdout
+    assert "created by its cluster, and in use" in in_use.stdout
     assert in_use.returncode == 1
     assert "run `make destroy STACK=local`" in in_use.stderr
 

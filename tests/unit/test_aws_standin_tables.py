@@ -122,7 +122,7 @@ CLUSTER = {"authenticationMode": "API", "vpcId": "vpc-1", "skipDefaultNodeGroup"
         ({"authenticationMode": "CONFIG_MAP", "accessEntries": {"a": {}}}, "accessEntries need authenticationMode API"),
         ({"subnetIds": ["a"], "privateSubnetIds": ["b"]}, "exclude each other"),
         ({"vpcId": None}, "needs `vpcId`"),
-        ({"skipDefaultNodeGroup": False}, "makes no default node group"),
+        ({"skipDefaultNodeGroup": False}, "creates no default node group"),
         ({"fargate": True}, "does not take `fargate`"),
         ({"storageClasses": "gp3"}, "does not take `storageClasses`"),
     ],
@@ -143,7 +143,7 @@ def test_moto_knows_stale_and_damaged_state(tmp_path: Path) -> None:
     state.write_text(json.dumps(own | {"started": "another boot:1"}))
     assert moto.status(tmp_path) is None
     assert moto.stop(tmp_path) is False  # this process, which only shares the pid, lives on
-    with pytest.raises(UserError, match="moto does not run"):
+    with pytest.raises(UserError, match="moto is not running"):
         moto.endpoint(tmp_path)
     state.write_text("{")
     with pytest.raises(UserError, match="is damaged"):

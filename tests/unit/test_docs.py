@@ -43,9 +43,9 @@ class NotACommandError(Exception):
 
 
 def blocks(text: str) -> Iterator[str]:
-    """The lines of indented and fenced blocks."""
+    """The lines of indented and fenced blocks, also of those inside a quoted box."""
     fenced = False
-    for line in text.splitlines():
+    for line in (line.removeprefix("> ") for line in text.splitlines()):
         if line.startswith("```"):
             fenced = not fenced
         elif fenced or re.match(r"(?: {4}|\t)", line):
@@ -155,6 +155,13 @@ def test_every_command_on_a_page_can_be_typed(page: Path) -> None:
 def test_the_pages_show_commands() -> None:
     silent = {name for page, name in zip(PAGES, NAMES, strict=True) if not commands(page.read_text())}
     assert silent <= WITHOUT_COMMANDS
+
+
+def test_what_a_quoted_box_shows_is_seen() -> None:
+    assert commands(">     make up\n> or\n>     pulumi config set protect true\n") == [
+        "make up",
+        "pulumi config set protect true",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_they_outlive_a_second_call(folder: Path) -> None:
     assert (folder / "ca.crt").read_bytes() == before
 
 
-def test_an_interrupted_making_is_made_anew(tmp_path: Path) -> None:
+def test_an_interrupted_making_is_made_again(tmp_path: Path) -> None:
     certificates.ensure(tmp_path / "c")
     before = (tmp_path / "c" / "ca.crt").read_bytes()
     (tmp_path / "c" / "complete").unlink()
@@ -88,7 +88,7 @@ def test_an_interrupted_making_is_made_anew(tmp_path: Path) -> None:
     assert (tmp_path / "c" / "kwok.key").exists()
 
 
-def test_expired_ones_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_ones_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as short:
         short.setattr(certificates, "_LIFETIME", datetime.timedelta(hours=1))
         certificates.ensure(tmp_path / "c")

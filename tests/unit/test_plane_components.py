@@ -56,7 +56,7 @@ def test_servers_that_nobody_asks_do_not_listen(layout: Layout) -> None:
     assert options["options"]["nodePort"] == 0
 
 
-def test_the_same_settings_start_nothing_anew(layout: Layout) -> None:
+def test_the_same_settings_start_nothing_again(layout: Layout) -> None:
     assert differing(made(layout), made(layout)) == set()
 
 

@@ -60,8 +60,8 @@ def test_values_of_every_kind_are_read() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"networkCdir": "10.0.0.0/16"}, "networkCdir is no setting of this project; did you mean networkCidr?"),
-        ({"zzz": "1"}, "zzz is no setting of this project; known are clusterAdministratorRole, "),
+        ({"networkCdir": "10.0.0.0/16"}, "networkCdir is not a setting of this project; did you mean networkCidr?"),
+        ({"zzz": "1"}, "zzz is not a setting of this project; known are clusterAdministratorRole, "),
         ({"protect": "yes"}, "protect 'yes' is not one of true, false."),
         ({"tags": {"aws:team": "ml"}}, "tags 'aws:team' cannot be used; "),
         ({"tags": "{"}, "tags '{' is not a map of texts."),
@@ -80,15 +80,15 @@ def test_values_of_every_kind_are_read() -> None:
         ({"networkZones": [1, 2]}, "networkZones [1, 2] is not a list of texts."),
         (
             {"networkZones": ["us-west-2a", "eu-west-1b"]},
-            "networkZones 'eu-west-1b' is no availability zone of us-west-2; write us-west-2a to us-west-2h.",
+            "networkZones 'eu-west-1b' is not a zone of us-west-2; write us-west-2a to us-west-2h.",
         ),
-        ({"networkZones": ["us-west-2a", ""]}, "networkZones '' is no availability zone of us-west-2; "),
+        ({"networkZones": ["us-west-2a", ""]}, "networkZones '' is not a zone of us-west-2; "),
         ({"networkZones": ["us-west-2a", "us-west-2a"]}, "networkZones us-west-2a, us-west-2a names a zone twice."),
         ({"networkNat": "none"}, "networkNat 'none' is not one of single, per-zone."),
         ({"clusterMode": "make"}, "clusterMode 'make' is not one of create, existing."),
         ({"clusterName": "a b"}, "clusterName 'a b' is not a cluster name."),
-        ({"clusterVersion": "1.20"}, "clusterVersion '1.20' is no Kubernetes version that this project knows"),
-        ({"clusterVersion": "latest"}, "clusterVersion 'latest' is no Kubernetes version that this project knows"),
+        ({"clusterVersion": "1.20"}, "clusterVersion '1.20' is not a Kubernetes version whose add-ons"),
+        ({"clusterVersion": "latest"}, "clusterVersion 'latest' is not a Kubernetes version whose add-ons"),
         ({"clusterMode": "existing"}, "clusterMode 'existing' needs to know which cluster; set clusterKubeconfig, "),
         ({"clusterContext": "eks"}, "clusterContext is only for an existing cluster; set clusterMode to existing"),
         (
@@ -127,8 +127,8 @@ def test_values_of_every_kind_are_read() -> None:
         ({"registryRepository": "Upper"}, "registryRepository 'Upper' is not a repository name."),
         ({"storageOnDestroy": "delete"}, "storageOnDestroy 'delete' is not one of keep, empty."),
         ({"kubeflowRelease": ""}, "kubeflowRelease is empty; write a release, "),
-        ({"kubeflowEdges": [{"from": "a"}]}, 'kubeflowEdges {"from": "a"} must have just the texts from and to.'),
-        ({"kubeflowEdges": ["a"]}, 'kubeflowEdges "a" must have just the texts from and to.'),
+        ({"kubeflowEdges": [{"from": "a"}]}, 'kubeflowEdges {"from": "a"} must have exactly the texts from and to.'),
+        ({"kubeflowEdges": ["a"]}, 'kubeflowEdges "a" must have exactly the texts from and to.'),
         ({"kubeflowProfileNamespaces": ["A_B"]}, "kubeflowProfileNamespaces 'A_B' is not a namespace; "),
         (
             {"dashboardUser": "admin"},
@@ -237,7 +237,7 @@ def test_all_problems_are_told_at_once() -> None:
         "networkCdir",
     ]
     with pytest.raises(
-        SettingsError, match=r"^2 settings of the stack dev must be mended:\n  - nodesMin .*\n  - protect "
+        SettingsError, match=r"^2 settings of the stack dev must be fixed:\n  - nodesMin .*\n  - protect "
     ):
         settings(nodesMin="x", protect="x")
 
@@ -278,7 +278,7 @@ def test_the_running_stack_is_read_from_the_engine() -> None:
         return nodes
 
     assert found(config, secret) == 6
-    with pytest.raises(SettingsError, match=r"^networkCdir is no setting of this project; did you mean networkCidr\?$"):
+    with pytest.raises(SettingsError, match=r"^networkCdir is not a setting of .*; did you mean networkCidr\?$"):
         found({**config, "kubeflow:networkCdir": "x"}, secret)
     with pytest.raises(SettingsError, match="dashboardPassword is stored in plain text"):
         found(config, [])

@@ -130,7 +130,7 @@ def test_each_build_has_modules_and_stamps_of_its_own(
     assert one.endswith("example.com/one")
 
 
-def test_a_changed_pin_is_built_anew(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_pin_is_built_again(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool = released(tmp_path, "tool")
     offer(monkeypatch, tool)
     calls = fake_go(path)

@@ -85,14 +85,14 @@ def test_a_copy_on_path_is_asked_once(tmp_path: Path, monkeypatch: pytest.Monkey
     assert runs(program) == 1
 
 
-def test_a_changed_copy_is_asked_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_copy_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_on_path(tmp_path, monkeypatch, "kustomize", "v5.8.1")
     versions.on_path(released("kustomize"))
     program = put_on_path(tmp_path, monkeypatch, "kustomize", "v5.10.22")
     assert versions.on_path(released("kustomize")) == (program, Version("5.10.22"))
 
 
-def test_a_link_that_leads_elsewhere_is_asked_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_leads_elsewhere_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = put_on_path(tmp_path, monkeypatch, "old", "v5.8.1")
     new = put_on_path(tmp_path, monkeypatch, "new", "v5.8.2")
     link = tmp_path / "bin" / "kustomize"

@@ -67,7 +67,7 @@ class Platform:
     """The objects by id and by what else they are looked up with. Built once; rules only read it."""
 
     def __init__(self, objects: Iterable[Manifest], overrides: Iterable[tuple[str, str]] = ()) -> None:
-        """UserError names the object that stands twice, is malformed, or is a custom resource in no served version."""
+        """UserError names the object that appears twice, is malformed, or is a custom resource in no served version."""
         found = [(id_of(manifest), manifest) for manifest in objects]
         found.sort(key=lambda pair: pair[0])
         self.overrides = tuple(overrides)
@@ -76,14 +76,14 @@ class Platform:
         for id_, manifest in found:
             self._kinds[id_.group, id_.kind].append(id_)
             if id_ in self.objects:
-                raise UserError(f"{id_.title} ({id_}) stands twice: keep one of them.")
+                raise UserError(f"{id_.title} ({id_}) appears twice: keep one of them.")
             self.objects[id_] = manifest
         self.definitions = {(d.group, d.kind): d for d in map(self._definition, self.of_kind(*CRD))}
         self._places: dict[tuple[str, str, str, str], ObjectId] = {}
         for id_ in self.objects:
             place = (id_.group, id_.kind, self.namespace(id_), id_.name)
             if (other := self._places.setdefault(place, id_)) != id_:
-                raise UserError(f"{id_.title} stands twice, as {other} and as {id_}: keep one of them.")
+                raise UserError(f"{id_.title} appears twice, as {other} and as {id_}: keep one of them.")
 
     def of_kind(self, group: str, kind: str) -> list[ObjectId]:
         """The ids of all objects of a kind, in order."""

@@ -14,7 +14,7 @@ from infra.kubeflow.graph.ids import ObjectId
 _EXPLANATIONS = {
     Strength.INTERCEPTED: "the webhook itself needs this object, so it is sent before the webhook exists",
     Strength.UNDECIDED: "the webhook itself needs this object, so it is sent before the webhook exists",
-    Strength.OPTIONAL: "it would close a circle, and the object starts without it",
+    Strength.OPTIONAL: "it would close a cycle, and the object starts without it",
 }
 
 
@@ -25,7 +25,7 @@ class CycleError(UserError):
         self.edges = tuple(edges)
         lines = [f"  {edge.source} needs {edge.target}: {edge.reason} [{edge.rule}]" for edge in edges]
         many = f"{len(edges)} objects need each other" if len(edges) > 1 else "An object needs itself"
-        super().__init__("\n".join([f"{many} in a circle: remove one of these needs.", *lines]))
+        super().__init__("\n".join([f"{many} in a cycle: remove one of these needs.", *lines]))
 
 
 @dataclass(frozen=True)

@@ -192,12 +192,12 @@ def _labels(manifest: Mapping[str, Any]) -> dict[str, str]:
 def _webhooks(id_: ObjectId, manifest: Mapping[str, Any]) -> Iterator[Webhook]:
     listed = manifest.get("webhooks") or []
     if not isinstance(listed, list):
-        raise UserError(f"{id_.title} has {listed!r} as its webhooks, which must be a list: mend it.")
+        raise UserError(f"{id_.title} has {listed!r} as its webhooks, which must be a list: fix it.")
     for index, entry in enumerate(listed):
         name = mapping(entry).get("name") or f"number {index + 1}"
 
         def broken(fault: str, name: object = name) -> UserError:
-            return UserError(f"The webhook {name} of {id_.title} {fault}: mend it.")
+            return UserError(f"The webhook {name} of {id_.title} {fault}: fix it.")
 
         if not isinstance(entry, dict):
             raise broken(f"is {entry!r}, not a mapping")

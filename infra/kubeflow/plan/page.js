@@ -167,7 +167,7 @@ function show(i) {
 }
 
 function notes() {
-  return [["Needs left out, as they would close a circle", plan.dropped], ["Named, and in no manifest", plan.unresolved], ["Worth a look", plan.warnings]]
+  return [["Needs dropped, because they would close a cycle", plan.dropped], ["Named, but in no manifest", plan.unresolved], ["Worth a look", plan.warnings]]
     .flatMap(([title, lines]) => lines.length ? [make("h3", { textContent: title }), make("ul", {}, ...lines.map((line) => make("li", { textContent: line })))] : []);
 }
 

@@ -32,12 +32,12 @@ def _lines(graph: Graph, title: str) -> Iterator[str]:
         waits = f"  (waited for: {_wait(node)})" if takes_time(node) else ""
         yield f"{node.level:>4}  {id_}{waits}"
     yield from _section(
-        "Needs left out, as they would close a circle",
+        "Needs dropped, because they would close a cycle",
         (f"{d.edge.source} -> {d.edge.target}: {d.edge.reason}; {d.explanation}" for d in graph.dropped),
         "none",
     )
     yield from _section(
-        "Named, and in no manifest",
+        "Named, but in no manifest",
         (f"{u.wanted}, by {u.asker}: {u.reason}" for u in graph.unresolved),
         "nothing",
     )

@@ -169,7 +169,7 @@ class SimulatedApi:
         self._look_at_what_is_left(manifest)
 
     def _sum_up(self, part: Manifest) -> None:
-        """The aggregation controller applies the sum of roles anew when one of them goes."""
+        """The aggregation controller applies the sum of roles again when one of them goes."""
         labels = part["metadata"].get("labels") or {}
         for role in [role for role in self._cluster.of("ClusterRole") if part["kind"] == "ClusterRole"]:
             for selector in (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or []:

@@ -98,19 +98,19 @@ def edited(change: Callable[[Manifest], object]) -> list[Manifest]:
             [A, definition("example.com", "Thing"), manifest("example.com/v2", "Thing", "t", "a")],
             "Thing a/t is written in example.com/v2, which things.example.com does not serve: use v1.",
         ),
-        ([A, A], "Namespace a (v1/Namespace//a) stands twice: keep one of them."),
+        ([A, A], "Namespace a (v1/Namespace//a) appears twice: keep one of them."),
         (
             [
                 A,
                 manifest("autoscaling/v1", "HorizontalPodAutoscaler", "x", "a"),
                 manifest("autoscaling/v2", "HorizontalPodAutoscaler", "x", "a"),
             ],
-            "stands twice, as autoscaling/v1/HorizontalPodAutoscaler/a/x and as autoscaling/v2/",
+            "appears twice, as autoscaling/v1/HorizontalPodAutoscaler/a/x and as autoscaling/v2/",
         ),
-        ([A, manifest("v1", "Namespace", "a", "elsewhere")], "Namespace elsewhere/a stands twice"),
+        ([A, manifest("v1", "Namespace", "a", "elsewhere")], "Namespace elsewhere/a appears twice"),
         (depending("/namespaces/a/ConfigMap/z"), "ConfigMap a/y names '/namespaces/a/ConfigMap/z' in its config.kub"),
         (depending("ConfigMap/x"), "write GROUP/namespaces/NAMESPACE/KIND/NAME or GROUP/KIND/NAME"),
-        (depending("/namespaces/a/ConfigMap/y"), "An object needs itself in a circle"),
+        (depending("/namespaces/a/ConfigMap/y"), "An object needs itself in a cycle"),
         (
             [A, configuration("operator", HOOK, injected="operator")],
             "operator has 'operator' as its cert-manager.io/inject-ca-from: write NAMESPACE/NAME.",

@@ -106,8 +106,8 @@ def test_text_tells_levels_counts_and_the_critical_path(sample: Path) -> None:
     assert "CustomResourceDefinition* 7" in levels[0]
     start = lines.index("Critical path (11 steps)")
     assert lines[start + 1].strip() == "0  v1/Namespace//cert-manager"
-    assert "Needs left out, as they would close a circle: none" in lines
-    assert "Named, and in no manifest: nothing" in lines
+    assert "Needs dropped, because they would close a cycle: none" in lines
+    assert "Named, but in no manifest: nothing" in lines
 
 
 def test_text_tells_what_was_left_out_what_is_nowhere_and_what_looks_wrong(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_text_tells_what_was_left_out_what_is_nowhere_and_what_looks_wrong(tmp_p
         configuration("operator", hook),
     ]
     text = plan(written(tmp_path, objects)).stdout
-    assert "Needs left out, as they would close a circle: 1" in text
+    assert "Needs dropped, because they would close a cycle: 1" in text
     assert "the CREATE of its pods goes through the webhook hook; the webhook itself needs this object" in text
     assert "ServiceAccount a/nobody, by apps/v1/Deployment/a/operator: its pods run as ServiceAccount" in text
     assert "Worth a look: 1" in text
@@ -183,7 +183,7 @@ def test_bad_manifests_end_in_one_sentence(tmp_path: Path) -> None:
         )
 
     message = failure(plan(written(tmp_path, [namespace("a"), needing("x", "y"), needing("y", "x")])))
-    assert message.startswith("error: 2 objects need each other in a circle: remove one of these needs.")
+    assert message.startswith("error: 2 objects need each other in a cycle: remove one of these needs.")
     message = failure(
         plan(
             written(

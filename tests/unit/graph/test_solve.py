@@ -113,7 +113,7 @@ def test_the_message_names_objects_and_reasons() -> None:
     with pytest.raises(CycleError) as raised:
         solve(IDS, [edge(3, 4), edge(4, 5), edge(5, 3), edge(5, 6), edge(7, 3)])
     assert str(raised.value).splitlines() == [
-        "3 objects need each other in a circle: remove one of these needs.",
+        "3 objects need each other in a cycle: remove one of these needs.",
         "  v1/ConfigMap/a/03 needs v1/ConfigMap/a/04: so [rule]",
         "  v1/ConfigMap/a/04 needs v1/ConfigMap/a/05: so [rule]",
         "  v1/ConfigMap/a/05 needs v1/ConfigMap/a/03: so [rule]",
@@ -121,7 +121,7 @@ def test_the_message_names_objects_and_reasons() -> None:
 
 
 def test_an_object_that_needs_itself() -> None:
-    with pytest.raises(CycleError, match=r"^An object needs itself in a circle"):
+    with pytest.raises(CycleError, match=r"^An object needs itself in a cycle"):
         solve(IDS, [edge(0, 1), edge(2, 2)])
 
 

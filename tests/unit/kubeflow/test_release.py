@@ -115,7 +115,7 @@ def test_an_answer_with_another_commit_is_refused(
 def test_out_of_reach_the_local_stack_gets_the_sample_and_says_so(root: Path, env: dict[str, str]) -> None:
     sample = found(root, env, sample=True)
     assert (sample.name, sample.origin, names(sample, env)) == ("sample", "sample", ["sample"])
-    assert "out of reach" in sample.note
+    assert "is not available" in sample.note
     assert "but no Kubeflow" in sample.note
 
 

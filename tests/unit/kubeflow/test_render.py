@@ -178,7 +178,7 @@ def test_bytes_that_are_no_text_are_answered_with_file_and_line(tmp_path: Path, 
 def test_the_same_object_in_two_versions_is_a_duplicate(tmp_path: Path, env: dict[str, str]) -> None:
     twice = "apiVersion: apps/{}\nkind: Deployment\nmetadata: {{name: web, namespace: here}}\n"
     top = folder(tmp_path / "top", "resources: [a.yaml]\n", a=twice.format("v1") + "---\n" + twice.format("v1beta2"))
-    assert "Deployment here/web stands twice" in refusal(top, env)
+    assert "Deployment here/web appears twice" in refusal(top, env)
 
 
 def test_paths_that_lead_nowhere_are_named(tmp_path: Path, env: dict[str, str]) -> None:
@@ -190,7 +190,7 @@ def test_paths_that_lead_nowhere_are_named(tmp_path: Path, env: dict[str, str]) 
     assert "resources must be a list" in refusal(folder(tmp_path / "c", "resources: a.yaml\n"), env)
     assert "not a kustomization" in refusal(folder(tmp_path / "d", "apiVersion: v1\nkind: Secret\n"), env)
     folder(tmp_path / "e", "resources: [../f]\n")
-    assert "circle" in refusal(folder(tmp_path / "f", "resources: [../e]\n"), env)
+    assert "cycle" in refusal(folder(tmp_path / "f", "resources: [../e]\n"), env)
 
 
 def test_what_the_tool_refuses_is_passed_on(tmp_path: Path, env: dict[str, str]) -> None:

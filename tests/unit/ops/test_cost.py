@@ -100,7 +100,7 @@ def test_what_costs_nothing_is_no_difference() -> None:
 @pytest.fixture
 def no_release(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_: Any) -> int:
-        raise UserError("Kubeflow 26.03 cannot be had.")
+        raise UserError("Kubeflow 26.03 is not available.")
 
     monkeypatch.setattr(cost, "claimed_gib", missing)
 
@@ -112,7 +112,7 @@ def test_the_command_prices_the_default_stack_even_without_its_manifests() -> No
     assert "700.80" in done.output
     assert "73.00" in done.output
     assert "-350.40" in done.output
-    assert "Volumes are not counted: Kubeflow 26.03 cannot be had." in done.output
+    assert "Volumes are not counted: Kubeflow 26.03 is not available." in done.output
 
 
 @pytest.mark.usefixtures("no_release")

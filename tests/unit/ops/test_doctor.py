@@ -128,7 +128,7 @@ def test_a_release_that_cannot_be_had_is_a_finding(tmp_path: Path) -> None:
 def test_an_error_is_split_into_what_and_what_to_do() -> None:
     assert refused("x", UserError("This is wrong; do that.")).advice == "do that"
     assert refused("x", UserError("This is wrong: do that.")).found == "This is wrong"
-    assert refused("x", UserError("This is wrong.")) == broken("x", "This is wrong.", "mend it, then run this again")
+    assert refused("x", UserError("This is wrong.")) == broken("x", "This is wrong.", "fix it, then run this again")
 
 
 def test_an_old_python_is_told() -> None:

@@ -218,7 +218,7 @@ def test_what_a_living_stack_uses_is_called_so_and_not_deleted(stack: list[str])
     plant(DEV)
     stack.append("vpc-1")
     output, refused = run("--delete", "--yes")
-    assert "made by its cluster, and in use" in output
+    assert "created by its cluster, and in use" in output
     assert "run `make destroy STACK=dev`" in refused
     assert len(find(client, DEV)) == len(KINDS)
 

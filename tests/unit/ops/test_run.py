@@ -20,7 +20,7 @@ LISTED = """
         (LISTED, "2 errors occurred:\n    1) the state has errors\n    2) importing it could be dangerous"),
         (
             " code: -9\n stderr: \n",
-            "The engine was ended by signal 9: type the same command again, and it goes on from there.",
+            "The engine was killed by signal 9: run the same command again, and it continues from there.",
         ),
         ("  it said something else \n", "it said something else"),
     ],

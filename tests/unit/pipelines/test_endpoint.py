@@ -351,7 +351,7 @@ def test_kubectl_that_cannot_reach_the_gateway(
 @pytest.mark.parametrize("endpoint", ["kubeflow.example.com", "ftp://kubeflow.example.com", "http://[::", "https://"])
 def test_an_endpoint_that_is_no_address(endpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "run-1", "--endpoint", endpoint], CONTEXT) == 1
-    assert f"Endpoint {endpoint!r} is no address" in _error(capsys)
+    assert f"Endpoint {endpoint!r} is not an address" in _error(capsys)
 
 
 def _error(capsys: pytest.CaptureFixture[str]) -> str:

@@ -66,9 +66,9 @@ def test_load_keeps_the_two_columns_and_their_order(tmp_path: Path) -> None:
         (f"{MONTHS},pay\n1,2\n".encode(), f"{{file!r}} has no column {SALARY}; its columns are {MONTHS}, pay."),
         (
             f"{HEADER}A,1,2000\nB,ten,3000\n".encode(),
-            f"Row 2 of {{file!r}} has {MONTHS} 'ten', which is no number.",
+            f"Row 2 of {{file!r}} has {MONTHS} 'ten', which is not a number.",
         ),
-        (f"{HEADER}A,1,inf\n".encode(), f"Row 1 of {{file!r}} has {SALARY} 'inf', which is no number."),
+        (f"{HEADER}A,1,inf\n".encode(), f"Row 1 of {{file!r}} has {SALARY} 'inf', which is not a number."),
         (f"{HEADER}A,1,2000\nB,2,\n".encode(), f"Row 2 of {{file!r}} has {SALARY} empty."),
         (b"\xff\xfe\x00\x01", "{file!r} is not text in UTF-8; a CSV is needed."),
     ],
@@ -83,7 +83,7 @@ def test_load_names_what_is_wrong_with_a_dataset(content: bytes, sentence: str, 
 def test_load_of_lines_of_different_lengths(tmp_path: Path) -> None:
     file = tmp_path / "s.csv"
     file.write_text("a,b\n1,2\n1,2,3,4\n")
-    assert _problem(lambda: _load(file, tmp_path)).startswith(f"{str(file)!r} is no CSV: ")
+    assert _problem(lambda: _load(file, tmp_path)).startswith(f"{str(file)!r} is not a CSV: ")
 
 
 @pytest.mark.parametrize(
@@ -218,8 +218,8 @@ def test_a_zip_that_unpacks_to_a_gigabyte_stops_there(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (b"", "is empty; a zip is needed."),
-        (b"a,b\n1,2\n", "is no zip, or is damaged"),
-        (_zip(**{"a.csv": "a\n1\n"})[:40], "is no zip, or is damaged"),
+        (b"a,b\n1,2\n", "is not a zip, or is damaged"),
+        (_zip(**{"a.csv": "a\n1\n"})[:40], "is not a zip, or is damaged"),
         (_zip(**{"notes.txt": "x"}), "holds no CSV: notes.txt; a zip with one CSV is needed."),
         (_zip(), "holds no CSV: nothing; a zip with one CSV is needed."),
         (_zip(**{"a.csv": "x", "b.csv": "y"}), "holds more than one CSV: a.csv, b.csv; a zip with one CSV is needed."),
@@ -236,7 +236,7 @@ def test_unzip_names_what_is_wrong_with_a_zip(content: bytes, words: str, tmp_pa
 def test_unzip_of_damaged_content(tmp_path: Path) -> None:
     content = bytearray(_zip(**{"a.csv": "a,b\n" + "1,2\n" * 50}))
     content[60] ^= 0xFF
-    assert "is no zip, or is damaged" in _problem(lambda: _unzip(bytes(content), tmp_path))
+    assert "is not a zip, or is damaged" in _problem(lambda: _unzip(bytes(content), tmp_path))
 
 
 def test_unzip_of_a_zip_with_a_password(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
         "makes volumes that are not encrypted",
     ),
     ("public-access", BLOCK, {**CLOSED, "blockPublicPolicy": False}, "set blockPublicPolicy"),
-    ("public-access", BUCKET, {"acl": "public-read"}, "is open to strangers"),
+    ("public-access", BUCKET, {"acl": "public-read"}, "is public (acl"),
     (
         "public-access",
         "aws:s3/bucketPolicy:BucketPolicy",
@@ -282,7 +282,7 @@ def test_the_samples_own_secrets_are_refused_until_they_are_replaced() -> None:
 
     told = violations(objects)
     assert told
-    assert all("credentials that everybody knows are left" in message for message in told)
+    assert all("well-known credentials are left" in message for message in told)
     names = Credentials.__dataclass_fields__
     secret: Any = UNKNOWN
     assert (

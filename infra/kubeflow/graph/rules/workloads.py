@@ -91,11 +91,11 @@ def workload_needs_network_policies(facts: Facts) -> Iterator[Finding]:
 
 
 def _of_policy(id_: ObjectId) -> Callable[[str], str]:
-    return lambda fault: f"{id_.title} has a podSelector that {fault}: mend it."
+    return lambda fault: f"{id_.title} has a podSelector that {fault}: fix it."
 
 
 def workload_needs_limits(facts: Facts) -> Iterator[Finding]:
     """A workload needs the LimitRanges of its namespace: its pods get their limits when made."""
     for id_ in facts.platform.of_kind("", "LimitRange"):
         for workload in facts.platform.residents(facts.platform.namespace(id_)):
-            yield Need(workload.id, id_, f"LimitRange {id_.name} sets the limits of its pods when they are made")
+            yield Need(workload.id, id_, f"LimitRange {id_.name} sets the limits of its pods when they are created")

@@ -31,7 +31,7 @@ func serve() error {
 	defer stop()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return fmt.Errorf("no port can be had on 127.0.0.1: %w", err)
+		return fmt.Errorf("no port is available on 127.0.0.1: %w", err)
 	}
 	server := provider.NewServer(ctx)
 	context.AfterFunc(ctx, func() {
