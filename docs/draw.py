@@ -161,7 +161,7 @@ def program(y: float) -> tuple[list[str], float, float]:
                     drawn.append(arrow([(start, leaves), (turn, leaves), (turn, arrival), (end, arrival)]))
                     drawn.append(text(start + 6, leaves - 4, ", ".join(outputs), 9, fill=SOFT))
     height = tops[-1] + heights[-1] + GAP - y
-    note = "__main__.py; settings, credentials and the release go into each, arrows are outputs"
+    note = "infra/program.py; settings, credentials and the release go into each, arrows are outputs"
     return [*band(y, height, "The program", note), *drawn], height, left[len(levels) - 1] + width / 2
 
 

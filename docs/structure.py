@@ -62,7 +62,7 @@ def calls(path: str, function: str) -> dict[str, str]:
 
 
 def components() -> list[Component]:
-    """The components that `__main__.py` makes, in its order."""
+    """The components that `infra/program.py` makes, in its order."""
     homes: dict[str, str] = {}
     makers: dict[str, str] = {}
     for path in sorted((ROOT / "infra").rglob("*.py")):
@@ -79,7 +79,7 @@ def components() -> list[Component]:
         }
     return [
         Component(name=name, module=homes[name], makes=tuple(_resources(homes[name])), needs=needs)
-        for name, needs in _flow(parsed("__main__.py"), makers).items()
+        for name, needs in _flow(parsed("infra/program.py"), makers).items()
     ]
 
 

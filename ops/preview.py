@@ -68,5 +68,5 @@ def recorded(stack: str, pods: run.Pods, console: Console) -> tuple[Recorder, Gr
         run.preview(session)
         summary.print_changes(console, session)
         policies.print_violations(console, recorder.violations())
-        graph: Graph = session.program.names["release"].graph
+        graph = session.program.graph
     return recorder, graph

@@ -196,6 +196,8 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             f"in files of this checkout, type `pulumi cancel --stack {run.stack.name}` first."
         ) from None
     except automation.CommandError as error:
+        if run.program.failure is not None:
+            raise run.program.failure from None
         raise UserError("\n".join(run.tracker.errors) or _reason(str(error))) from None
 
 
