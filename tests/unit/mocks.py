@@ -1,6 +1,7 @@
 """A Pulumi engine for tests that records what a program registers, options included."""
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ ACCOUNT = "123456789012"
 ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/ABCD"
 OIDC_PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
 KUBECONFIG = json.dumps({"apiVersion": "v1", "kind": "Config"})
+
+# As the SDK's own runners do: a run that fails leaves the tasks of all resources that waited, and each would be logged.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 _COMPUTED: dict[str, dict[str, Any]] = {
     "eks:index:Cluster": {
