@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra import preflight, settings
+from infra import extensions, preflight, settings
+from infra.extensions import Extensions
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
@@ -14,17 +15,19 @@ from infra.settings import ClusterSettings, KubeflowSettings, Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """`kubeconfig` is the content for an existing cluster that is given by one."""
+    """`kubeconfig` is the content for an existing cluster that is given by one; `extensions` may be empty."""
 
     settings: Settings
     caller: Caller
     kubeconfig: str | None
     release: LoadedRelease
+    extensions: Extensions
 
 
 def read(root: Path) -> Inputs:
     """Reads and checks everything, relative paths from `root`; UserError says what a person must fix."""
     stack = settings.read()
+    extended = extensions.load(root)
     if stack.emulated:
         preflight.check_emulator(os.environ)
     caller = preflight.check_aws(stack.region)
@@ -53,7 +56,7 @@ def read(root: Path) -> Inputs:
             nodes=stack.nodes.desired,
             release=f"Kubeflow {release.source.name}",
         )
-    return Inputs(settings=stack, caller=caller, kubeconfig=kubeconfig, release=release)
+    return Inputs(settings=stack, caller=caller, kubeconfig=kubeconfig, release=release, extensions=extended)
 
 
 def _components(kubeflow: KubeflowSettings) -> list[Path]:

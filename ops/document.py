@@ -108,7 +108,7 @@ def up(
     session: Session, outputs: Mapping[str, OutputValue], planned: Preview | None, violations: "Iterable[Violation]"
 ) -> Document:
     """What `up` did, and the preview that it began with, where it did."""
-    kinds = Counter(node.id.kind for node in session.graph.nodes if node.gate is None)
+    kinds = Counter(node.id.kind for node in session.program.graph.nodes if node.gate is None)
     asked = session.ground.asked()
     return {
         **_head("up", session.stack.name),
@@ -122,7 +122,7 @@ def up(
         "recorded": dict(session.ground.recorded()),
         "kubeflow": {
             "objects": sum(kinds.values()),
-            "levels": len(session.graph.levels),
+            "levels": len(session.program.graph.levels),
             "kinds": dict(kinds.most_common()),
         },
         "requests": None

@@ -101,7 +101,7 @@ def look(session: Session, settings: Settings) -> Preview:
         violations=tuple(recorder.violations()),
         costs=costs,
         note=note,
-        parts=parts(session.graph),
+        parts=parts(session.program.graph),
     )
 
 

@@ -1,29 +1,34 @@
-"""The Pulumi program, `__main__.py`, as the Automation API runs it: in this process, as it stands."""
+"""The Pulumi program, infra/program.py, as the Automation API runs it: in this process."""
 
 import asyncio
 import importlib
-import runpy
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import TYPE_CHECKING
 
+import pulumi
+
+from infra.errors import UserError
 from ops import sdk
 from ops.project import PROJECT_ROOT
 
+if TYPE_CHECKING:  # what needs no program does without its imports
+    from infra.inputs import Inputs
+    from infra.kubeflow.graph import Graph
+
 # What the program imports, and what it makes the SDKs import at first use.
 _IMPORTS = (
-    "infra.inputs",
-    "infra.aws.cluster",
-    "infra.kubeflow.install",
+    "infra.program",
     "pulumi_aws.cloudwatch",
     "pulumi_aws.s3",
 )
 
 
 class Program:
-    """Runs `__main__.py` when the engine asks for it, and keeps its global names for the summary."""
+    """Runs the program when the engine asks for it, and keeps what it started from for the summary."""
 
     def __init__(self) -> None:
-        self.names: dict[str, Any] = {}
+        self.given: Inputs | None = None
+        self._refused: UserError | None = None
         self._preloading: Future[None] | None = None
 
     async def __call__(self) -> None:
@@ -33,7 +38,12 @@ class Program:
         if self._preloading is not None:
             # The SDKs' modules that load at first use are half there for a second thread that uses them meanwhile.
             wait([self._preloading])
-        self.run()
+        try:
+            self.run()
+        except pulumi.RunError as error:
+            self._refused = UserError(str(error))
+            await sdk.refuse_registrations(error)
+            raise
         # Once the registrations have begun, the SDK waits for each in turn. Before, it would find none to wait for and
         # look through all outputs whenever one of them is ready: half of its time, and more with each object.
         await asyncio.sleep(0)
@@ -49,13 +59,25 @@ class Program:
 
     def run(self) -> None:
         """Registers all resources."""
-        self.names = runpy.run_path(str(PROJECT_ROOT / "__main__.py"), run_name="__main__")
+        from infra import program
+
+        self.given = program.run(PROJECT_ROOT)
+
+    @property
+    def graph(self) -> "Graph":
+        """What is installed, in its order, once the program has run."""
+        assert self.given is not None
+        return self.given.release.graph
+
+    @property
+    def failure(self) -> UserError | None:
+        """What the program or a team's extension of it refused to go on with: the engine tells it at more length."""
+        return self._refused or (self.given.extensions.failure if self.given else None)
 
     def expected(self) -> dict[str, int]:
         """How many resources each stage will have, as far as the program knows by now."""
-        loaded = self.names.get("release")
         # One more than the objects: the component that holds them.
-        return {} if loaded is None else {"kubeflow": len(loaded.graph.nodes) + 1}
+        return {} if self.given is None else {"kubeflow": len(self.graph.nodes) + 1}
 
 
 def import_sdks() -> None:

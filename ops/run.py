@@ -17,7 +17,6 @@ from rich.console import Console
 
 import tools
 from infra.errors import UserError
-from infra.kubeflow.graph import Graph
 from ops import audit, interrupted
 from ops.backend import Backend, backend
 from ops.engine import pulumi_root
@@ -65,12 +64,6 @@ class Session:
     ground: Ground
     seconds: dict[str, float] = field(default_factory=dict)
     settled: bool = False
-
-    @property
-    def graph(self) -> Graph:
-        """The graph of what the program installs; known once the program has run."""
-        graph: Graph = self.program.names["release"].graph
-        return graph
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -230,6 +223,8 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             f"in files of this checkout, type `pulumi cancel --stack {run.stack.name}` first."
         ) from None
     except automation.CommandError as error:
+        if run.program.failure is not None:
+            raise run.program.failure from None
         raise UserError("\n".join(run.tracker.errors) or _reason(str(error))) from None
 
 

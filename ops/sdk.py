@@ -8,13 +8,14 @@ What each saves is CPU time of the program's process as it registers the 675 obj
 answers at once, the median of five runs: 2.2 s as the SDK is, 1.3 s with all of them.
 """
 
+import asyncio
 import inspect
 from functools import wraps
 from importlib.metadata import version
 from typing import Any, cast
 
 import pulumi
-from pulumi.runtime import resource, rpc
+from pulumi.runtime import resource, rpc, settings
 from pulumi.runtime.proto import source_pb2
 
 
@@ -69,6 +70,24 @@ def send_known_objects_whole(known: type[pulumi.Resource]) -> None:
         return await original(value, deps, property_key, resource_obj, *rest, **options)
 
     rpc.serialize_property = cast("Any", serialized)
+
+
+async def refuse_registrations(error: pulumi.RunError) -> None:
+    """Has whatever a program registered before it failed fail too; the stack itself is no resource of anybody's.
+
+    Nothing is sent before the program returns control to the event loop, and then the SDK (`run_pulumi_func`) would
+    send what there is before it reports the failure. Saves no time, but a person half a stack.
+    """
+    monitor: Any = settings.get_monitor()
+    register = monitor.RegisterResource
+
+    def refuse(request: Any) -> Any:
+        if request.type == "pulumi:pulumi:Stack":
+            return register(request)
+        raise error
+
+    monitor.RegisterResource = refuse
+    await asyncio.gather(*settings._get_rpc_manager().rpcs, return_exceptions=True)
 
 
 def _unsaid(msg: str, resource: Any = None, stream_id: Any = None, ephemeral: Any = None) -> None:

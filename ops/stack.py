@@ -1,7 +1,7 @@
 """A stack on the engine: its environment, its outputs.
 
-The engine is driven through Pulumi's Automation API with `__main__.py` as an inline program, so the command line tool
-alone is enough; the same program runs under plain `pulumi up` where the Python language host is installed.
+The engine is driven through Pulumi's Automation API with `infra/program.py` as an inline program, so the command line
+tool alone is enough; the same program runs under plain `pulumi up` where the Python language host is installed.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def environment(stack: str) -> dict[str, str]:
 def select(
     stack: str, *, program: Program, engine_root: Path, env: Mapping[str, str], create: bool
 ) -> automation.Stack:
-    """The stack, ready to run `__main__.py`; with `create` it is made when it does not exist.
+    """The stack, ready to run the program; with `create` it is made when it does not exist.
 
     Raises UserError for a stack without a settings file, or one that was never made.
     """

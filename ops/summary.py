@@ -25,7 +25,7 @@ SHOWN_KINDS = 12
 def print_up(console: Console, run: Session, outputs: dict[str, OutputValue]) -> None:
     """The summary of `up`: objects by kind, levels, time by stage, stand-ins, outputs."""
     print_changes(console, run)
-    graph = run.graph
+    graph = run.program.graph
     kinds = Counter(node.id.kind for node in graph.nodes if node.gate is None)
     shown = kinds.most_common(SHOWN_KINDS)
     rest = sum(kinds.values()) - sum(count for _, count in shown)

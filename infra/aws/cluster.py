@@ -14,6 +14,7 @@ from pulumi_aws import iam as aws_iam
 from infra import versions
 from infra.aws import cidr, iam
 from infra.aws.identity import CLUSTER_ADMIN_POLICY, IssuerArgs, cluster_access_policy, irsa_role
+from infra.settings import ClusterSettings, NodeSettings
 
 LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
@@ -45,21 +46,13 @@ class ClusterAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """An EKS cluster with one managed node group; the disk in GiB."""
+    """An EKS cluster with one managed node group, in subnets of a VPC."""
 
-    cluster_name: str
-    version: str
+    cluster: ClusterSettings
+    nodes: NodeSettings
     region: str
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
-    public_access_cidrs: tuple[str, ...]
-    log_retention_days: int
-    administrators: tuple[str, ...]
-    instance_type: str
-    nodes_min: int
-    nodes_desired: int
-    nodes_max: int
-    disk_gib: int
     tags: Mapping[str, str]
 
 
@@ -80,9 +73,6 @@ class Cluster(pulumi.ComponentResource):
     """EKS with its add-ons, nodes, and a default encrypted storage class."""
 
     name: pulumi.Output[str]
-    kubeconfig: pulumi.Output[str]
-    oidc_provider_arn: pulumi.Output[str]
-    oidc_issuer: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
     access: ClusterAccess
     ready: pulumi.Resource
@@ -93,15 +83,13 @@ class Cluster(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._tags = dict(args.tags)
-        self._addons = versions.KUBERNETES[args.version].addons
+        self._addons = versions.KUBERNETES[args.cluster.version].addons
         self._eks = self._control_plane()
         # Known once the control plane is there, which the plain name would not say.
-        self.name = self._eks.oidc_issuer.apply(lambda _: args.cluster_name)
-        self.oidc_provider_arn = self._eks.oidc_provider_arn
-        self.oidc_issuer = self._eks.oidc_issuer
+        self.name = self._eks.oidc_issuer.apply(lambda _: args.cluster.name)
         self.security_group_id = self._eks.cluster_security_group_id
-        self.kubeconfig = pulumi.Output.secret(self._eks.kubeconfig_json)
-        issuer = IssuerArgs(provider_arn=self.oidc_provider_arn, issuer=self.oidc_issuer)
+        kubeconfig = pulumi.Output.secret(self._eks.kubeconfig_json)
+        issuer = IssuerArgs(provider_arn=self._eks.oidc_provider_arn, issuer=self._eks.oidc_issuer)
 
         nodes = self._nodes()
         # CoreDNS and the volume driver become active only on a node; inside eks.Cluster CoreDNS would wait in vain.
@@ -109,59 +97,59 @@ class Cluster(pulumi.ComponentResource):
         volumes = self._volume_driver(nodes, issuer)
         provider = kubernetes_provider(
             f"{name}-kubernetes",
-            cluster=args.cluster_name,
-            kubeconfig=self.kubeconfig,
+            cluster=args.cluster.name,
+            kubeconfig=kubeconfig,
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[nodes])),
         )
         self.ready = default_storage_class(
             f"{name}-gp3", pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[volumes])
         )
-        self.access = ClusterAccess(kubeconfig=self.kubeconfig, issuer=issuer, provider=provider)
+        self.access = ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)
         self.register_outputs(
             {
                 "name": self.name,
-                "kubeconfig": self.kubeconfig,
-                "oidc_provider_arn": self.oidc_provider_arn,
-                "oidc_issuer": self.oidc_issuer,
+                "kubeconfig": kubeconfig,
+                "oidc_provider_arn": issuer.provider_arn,
+                "oidc_issuer": issuer.issuer,
                 "security_group_id": self.security_group_id,
             }
         )
 
     def _control_plane(self) -> pulumi_eks.Cluster:
-        name, args = self._name, self._args
+        name, args, cluster = self._name, self._args, self._args.cluster
         key = kms.Key(
             f"{name}-secrets",
-            description=f"Kubernetes Secrets of {args.cluster_name}",
+            description=f"Kubernetes Secrets of {cluster.name}",
             enable_key_rotation=True,
             deletion_window_in_days=7,
             tags=self._tags,
             opts=self._child,
         )
-        kms.Alias(f"{name}-secrets", name=f"alias/{args.cluster_name}-secrets", target_key_id=key.id, opts=self._child)
+        kms.Alias(f"{name}-secrets", name=f"alias/{cluster.name}-secrets", target_key_id=key.id, opts=self._child)
         # Made by EKS itself the group would keep its logs for ever.
         logs = cloudwatch.LogGroup(
             f"{name}-control-plane",
-            name=f"/aws/eks/{args.cluster_name}/cluster",
-            retention_in_days=args.log_retention_days,
+            name=f"/aws/eks/{cluster.name}/cluster",
+            retention_in_days=cluster.log_retention_days,
             tags=self._tags,
             opts=self._child,
         )
         return _ControlPlane(
             f"{name}-eks",
-            name=args.cluster_name,
-            version=args.version,
+            name=cluster.name,
+            version=cluster.version,
             vpc_id=args.vpc_id,
             private_subnet_ids=args.private_subnet_ids[: cidr.CONTROL_PLANE_ZONES],
             kubernetes_service_ip_address_range=str(cidr.SERVICE_CIDR),
             authentication_mode=pulumi_eks.AuthenticationMode.API,
-            access_entries={access_entry_name(arn): self._access_entry(arn) for arn in args.administrators},
+            access_entries={access_entry_name(arn): self._access_entry(arn) for arn in cluster.administrators},
             create_oidc_provider=True,
             skip_default_node_group=True,
             # The group that EKS makes joins control plane and nodes on every port, so that all webhooks are reached.
             skip_default_security_groups=True,
             endpoint_private_access=True,
-            endpoint_public_access=bool(args.public_access_cidrs),
-            public_access_cidrs=list(args.public_access_cidrs) or None,
+            endpoint_public_access=bool(cluster.public_access_cidrs),
+            public_access_cidrs=list(cluster.public_access_cidrs) or None,
             enabled_cluster_log_types=LOG_TYPES,
             encryption_config_key_arn=key.arn,
             # EXTENDED, the default, costs six times as much once standard support ends.
@@ -188,10 +176,10 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _nodes(self) -> pulumi_eks.ManagedNodeGroup:
-        name, args = self._name, self._args
+        name, args, cluster, nodes = self._name, self._args, self._args.cluster, self._args.nodes
         role = aws_iam.Role(
             iam.fitting(f"{name}-node", iam.LONGEST_ROLE),
-            description=f"Nodes of {args.cluster_name}",
+            description=f"Nodes of {cluster.name}",
             assume_role_policy=iam.to_json(iam.service_trust_policy("ec2.amazonaws.com")),
             tags=self._tags,
             opts=self._child,
@@ -210,13 +198,13 @@ class Cluster(pulumi.ComponentResource):
             f"{name}-nodes",
             cluster=self._eks,
             # Subnets, disk and instance type are fixed for a group's life: with a new name the next one is there first.
-            node_group_name_prefix=f"{args.cluster_name[:NODE_GROUP_PREFIX]}-",
+            node_group_name_prefix=f"{cluster.name[:NODE_GROUP_PREFIX]}-",
             node_role_arn=role.arn,
-            instance_types=[args.instance_type],
+            instance_types=[nodes.instance_type],
             ami_type="AL2023_x86_64_STANDARD",
-            version=args.version,
+            version=cluster.version,
             scaling_config=eks.NodeGroupScalingConfigArgs(
-                min_size=args.nodes_min, desired_size=args.nodes_desired, max_size=args.nodes_max
+                min_size=nodes.min, desired_size=nodes.desired, max_size=nodes.max
             ),
             launch_template=eks.NodeGroupLaunchTemplateArgs(
                 id=template.id, version=template.latest_version.apply(lambda version: str(int(version)))
@@ -229,7 +217,7 @@ class Cluster(pulumi.ComponentResource):
 
     def _launch_template(self) -> ec2.LaunchTemplate:
         """What a node group cannot say itself: an encrypted disk, and metadata that pods cannot reach."""
-        named = {**self._tags, "Name": f"{self._args.cluster_name}-node"}
+        named = {**self._tags, "Name": f"{self._args.cluster.name}-node"}
         return ec2.LaunchTemplate(
             f"{self._name}-node",
             update_default_version=True,
@@ -237,7 +225,7 @@ class Cluster(pulumi.ComponentResource):
                 ec2.LaunchTemplateBlockDeviceMappingArgs(
                     device_name="/dev/xvda",
                     ebs=ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
-                        volume_size=self._args.disk_gib,
+                        volume_size=self._args.nodes.disk_gib,
                         volume_type="gp3",
                         encrypted="true",
                         delete_on_termination="true",
@@ -299,12 +287,10 @@ class Cluster(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingClusterArgs:
-    """Where a cluster is: a kubeconfig's content and a context in it, or another stack that exports one."""
+    """Where a cluster is: the settings name a context or another stack; `kubeconfig` is a file's content."""
 
+    cluster: ClusterSettings
     kubeconfig: str | None
-    context: str | None
-    stack: str | None
-    oidc_provider_arn: str | None
 
 
 def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> ClusterAccess:
@@ -314,15 +300,15 @@ def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.Resource
     """
     kubeconfig = pulumi.Output.secret(args.kubeconfig) if args.kubeconfig else None
     provider_arn: pulumi.Output[str] | None = None
-    if args.stack:
-        reference = pulumi.StackReference(args.stack)
+    if args.cluster.stack:
+        reference = pulumi.StackReference(args.cluster.stack)
         kubeconfig = pulumi.Output.secret(reference.require_output("kubeconfig"))
         provider_arn = reference.require_output("oidc_provider_arn")
-    if args.oidc_provider_arn:
-        provider_arn = pulumi.Output.from_input(args.oidc_provider_arn)
+    if args.cluster.oidc_provider_arn:
+        provider_arn = pulumi.Output.from_input(args.cluster.oidc_provider_arn)
     issuer = IssuerArgs(provider_arn=provider_arn, issuer=provider_arn.apply(iam.oidc_issuer)) if provider_arn else None
     provider = kubernetes_provider(
-        f"{name}-kubernetes", cluster=name, kubeconfig=kubeconfig, context=args.context, opts=opts
+        f"{name}-kubernetes", cluster=name, kubeconfig=kubeconfig, context=args.cluster.context, opts=opts
     )
     return ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)
 

@@ -9,15 +9,14 @@ import pulumi
 from pulumi_aws import ec2
 
 from infra.aws import cidr
+from infra.settings import NetworkSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
     """What the network is made of; `cluster_name` is for the tags that load balancers look for."""
 
-    cidr: IPv4Network
-    zones: tuple[str, ...]
-    nat: Literal["single", "per-zone"]
+    network: NetworkSettings
     region: str
     cluster_name: str
     tags: Mapping[str, str]
@@ -40,7 +39,7 @@ class Network(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._vpc = ec2.Vpc(
             f"{name}-vpc",
-            cidr_block=str(args.cidr),
+            cidr_block=str(args.network.cidr),
             # EKS nodes find the private API endpoint by name.
             enable_dns_hostnames=True,
             enable_dns_support=True,
@@ -51,7 +50,7 @@ class Network(pulumi.ComponentResource):
         ec2.DefaultSecurityGroup(
             f"{name}-default", vpc_id=self._vpc.id, tags=self._tags("default-closed"), opts=self._child
         )
-        plans = cidr.plan(args.cidr, args.zones)
+        plans = cidr.plan(args.network.cidr, args.network.zones)
         public = {plan.zone: self._subnet("public", plan.zone, plan.public) for plan in plans}
         private = {plan.zone: self._subnet("private", plan.zone, plan.private) for plan in plans}
 
@@ -64,7 +63,7 @@ class Network(pulumi.ComponentResource):
         tables = {zone: self._route_table(f"private-{zone}") for zone in private}
         private_routes = {
             zone: self._default_route(
-                f"private-{zone}", table, nat_gateway_id=nats[zone if zone in nats else args.zones[0]].id
+                f"private-{zone}", table, nat_gateway_id=nats[zone if zone in nats else args.network.zones[0]].id
             )
             for zone, table in tables.items()
         }
@@ -115,7 +114,8 @@ class Network(pulumi.ComponentResource):
         )
 
     def _nat_gateways(self, public: dict[str, ec2.Subnet], route: ec2.Route) -> dict[str, ec2.NatGateway]:
-        zones = self._args.zones if self._args.nat == "per-zone" else self._args.zones[:1]
+        network = self._args.network
+        zones = network.zones if network.nat == "per-zone" else network.zones[:1]
         # A NAT gateway that starts before its subnet has a way out fails for good.
         child = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[route]))
         gateways = {}

@@ -4,6 +4,7 @@ import pulumi
 import pulumi_random as random
 
 from infra.kubeflow.credentials import GENERATED, SALT_SEED, Credentials, CredentialSpec, fingerprint, password_hash
+from infra.settings import DashboardSettings
 
 
 class GeneratedCredentials(pulumi.ComponentResource):
@@ -11,16 +12,16 @@ class GeneratedCredentials(pulumi.ComponentResource):
 
     credentials: Credentials
 
-    def __init__(self, name: str, email: str, password: str, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: DashboardSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Credentials", name, None, opts)
         self._name = name
         seed = self._random(SALT_SEED)
-        hashed = seed.apply(lambda text: password_hash(password, text))
+        hashed = seed.apply(lambda text: password_hash(args.password.reveal(), text))
         self.credentials = Credentials(
-            email=email,
+            email=args.user,
             password_hash=hashed,
             # Says only that something changed, and stands in a pod template that people shall be able to read.
-            login_fingerprint=pulumi.Output.unsecret(hashed.apply(lambda text: fingerprint(email, text))),
+            login_fingerprint=pulumi.Output.unsecret(hashed.apply(lambda text: fingerprint(args.user, text))),
             **{spec.name: self._random(spec) for spec in GENERATED},
         )
         self.register_outputs({})

@@ -121,11 +121,11 @@ def _network(raw: RawSettings, region: str, nodes: NodeSettings) -> NetworkSetti
     if raw.sound("networkZones"):
         _check_zones(raw, zones, region)
     if raw.sound("networkCidr", "networkZones", "nodesMax"):
-        has, needs = cidr.pod_addresses(block, zones), nodes.maximum * cidr.ADDRESSES_PER_NODE
+        has, needs = cidr.pod_addresses(block, zones), nodes.max * cidr.ADDRESSES_PER_NODE
         if has < needs:
             raw.problem(
                 "networkCidr",
-                f"{block} is too small: its private subnets hold {has} addresses, and {nodes.maximum} nodes (nodesMax) "
+                f"{block} is too small: its private subnets hold {has} addresses, and {nodes.max} nodes (nodesMax) "
                 f"take up to {needs}; choose a larger block, more zones or fewer nodes.",
             )
     nat = cast("Literal['single', 'per-zone']", raw.text("networkNat", ("single", "per-zone")))
@@ -241,15 +241,15 @@ def _public_cidrs(raw: RawSettings) -> tuple[str, ...]:
 def _nodes(raw: RawSettings) -> NodeSettings:
     nodes = NodeSettings(
         instance_type=_required(raw, "nodesInstanceType", _INSTANCE_TYPE, "an EC2 instance type"),
-        minimum=raw.integer("nodesMin", 1, 450),
+        min=raw.integer("nodesMin", 1, 450),
         desired=raw.integer("nodesDesired", 1, 450),
-        maximum=raw.integer("nodesMax", 1, 450),
+        max=raw.integer("nodesMax", 1, 450),
         disk_gib=raw.integer("nodesDiskGiB", 20, 16384),
     )
-    if raw.sound("nodesMin", "nodesDesired", "nodesMax") and not nodes.minimum <= nodes.desired <= nodes.maximum:
+    if raw.sound("nodesMin", "nodesDesired", "nodesMax") and not nodes.min <= nodes.desired <= nodes.max:
         raw.problem(
             "nodesDesired",
-            f"{nodes.desired} is not between nodesMin {nodes.minimum} and nodesMax {nodes.maximum}; "
+            f"{nodes.desired} is not between nodesMin {nodes.min} and nodesMax {nodes.max}; "
             "set them so that min <= desired <= max.",
         )
     return nodes

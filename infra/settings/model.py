@@ -62,9 +62,9 @@ class NodeSettings:
     """The managed node group; the disk in GiB."""
 
     instance_type: str
-    minimum: int
+    min: int
     desired: int
-    maximum: int
+    max: int
     disk_gib: int
 
 

@@ -99,7 +99,7 @@ def check_quotas(settings: Settings) -> Iterator[Finding]:
         ("ec2", code),
         used=_running_vcpus(ec2, settings, code),
         wanted=each * settings.nodes.desired,
-        at_most=each * settings.nodes.maximum,
+        at_most=each * settings.nodes.max,
     )
 
 

@@ -1,19 +1,25 @@
 """A Pulumi engine for tests that records what a program registers, options included."""
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import pulumi
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
 ACCOUNT = "123456789012"
 ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/ABCD"
 OIDC_PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
 KUBECONFIG = json.dumps({"apiVersion": "v1", "kind": "Config"})
+
+# As the SDK's own runners do: a run that fails leaves the tasks of all resources that waited, and each would be logged.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 _COMPUTED: dict[str, dict[str, Any]] = {
     "eks:index:Cluster": {
@@ -49,9 +55,10 @@ class Resource:
 
 @dataclass
 class Recording:
-    """What a program did: its resources in order, and the value it returned with every output awaited."""
+    """What a program did: its resources in order, what it exports, and the value it returned, outputs awaited."""
 
     resources: list[Resource] = field(default_factory=list)
+    exports: dict[str, Any] = field(default_factory=dict)
     result: Any = None
 
     def all(self, kind: str) -> list[Resource]:
@@ -77,6 +84,7 @@ class _Monitor(MockMonitor):
     def __init__(self, recording: Recording) -> None:
         super().__init__(_State())
         self._recording = recording
+        self.transforms: list[pulumi.ResourceTransform] = []
 
     def GetDeploymentInfo(self, request: Any) -> Any:  # noqa: N802
         # A component given to another is its URN here: the SDK would look up a reference on a loop that nobody runs.
@@ -85,6 +93,9 @@ class _Monitor(MockMonitor):
         return info
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802
+        # The stack itself is there before a program can register a transform.
+        for transform in self.transforms if request.type != "pulumi:pulumi:Stack" else ():
+            _apply(transform, request)
         response = super().RegisterResource(request)  # type: ignore[no-untyped-call]
         if request.type != "pulumi:pulumi:Stack":
             inputs = rpc.deserialize_properties(request.object)
@@ -104,17 +115,42 @@ class _Monitor(MockMonitor):
         return response
 
 
+def _apply(transform: pulumi.ResourceTransform, request: Any) -> None:
+    """What the engine does with a transform of the stack; of the options only `protect` is looked at."""
+    _ensure_event_loop()  # type: ignore[no-untyped-call]
+    args = pulumi.ResourceTransformArgs(
+        request.custom,
+        request.type,
+        request.name,
+        rpc.deserialize_properties(request.object),
+        pulumi.ResourceOptions(protect=request.protect),
+    )
+    result = _sync_await(transform(args))  # type: ignore[arg-type]
+    if result is not None:
+        request.object.CopyFrom(_sync_await(rpc.serialize_properties(result.props, {})))
+        request.protect = bool(result.opts.protect)
+
+
 def record(program: Callable[[], Any], *, stack: str = "dev") -> Recording:
     """Run a program to its end and return what it registered; outputs inside its result become plain values."""
     recording = Recording()
-    pulumi.runtime.set_mocks(_State(), project="kubeflow", stack=stack, monitor=_Monitor(recording))
+    monitor = _Monitor(recording)
+    pulumi.runtime.set_mocks(_State(), project="kubeflow", stack=stack, monitor=monitor)
 
-    def keep(value: Any) -> None:
-        recording.result = value
+    exports: dict[str, Any] = {}
+
+    def keep(known: dict[str, Any]) -> None:
+        recording.result, recording.exports = known["result"], known["exports"]
 
     @pulumi.runtime.test  # type: ignore[untyped-decorator]
     def run() -> pulumi.Output[None]:
-        return pulumi.Output.from_input(program()).apply(keep)
+        result = program()
+        return pulumi.Output.from_input({"result": result, "exports": exports}).apply(keep)
 
-    run()
+    # A stack's transforms are called by the engine, and there is none.
+    with (
+        patch.object(pulumi.runtime, "register_resource_transform", monitor.transforms.append),
+        patch.object(pulumi, "export", exports.__setitem__),
+    ):
+        run()
     return recording

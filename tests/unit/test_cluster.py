@@ -19,29 +19,21 @@ def cluster(**changes: Any) -> Recording:
         made = Cluster(
             "c",
             ClusterArgs(
-                cluster_name=found.cluster.name,
-                version=found.cluster.version,
+                cluster=found.cluster,
+                nodes=found.nodes,
                 region=found.region,
                 vpc_id="vpc-1",
                 private_subnet_ids=["a", "b", "c", "d"],
-                public_access_cidrs=found.cluster.public_access_cidrs,
-                log_retention_days=found.cluster.log_retention_days,
-                administrators=found.cluster.administrators,
-                instance_type=found.nodes.instance_type,
-                nodes_min=found.nodes.minimum,
-                nodes_desired=found.nodes.desired,
-                nodes_max=found.nodes.maximum,
-                disk_gib=found.nodes.disk_gib,
                 tags=found.resource_tags,
             ),
             pulumi.ResourceOptions(protect=found.protect),
         )
         return {
             "name": made.name,
-            "kubeconfig": made.kubeconfig,
-            "kubeconfig is secret": made.kubeconfig.is_secret(),
-            "provider": made.oidc_provider_arn,
-            "issuer": made.oidc_issuer,
+            "kubeconfig": made.access.kubeconfig,
+            "kubeconfig is secret": made.access.kubeconfig.is_secret() if made.access.kubeconfig else None,
+            "provider": made.access.issuer.provider_arn if made.access.issuer else None,
+            "issuer": made.access.issuer.issuer if made.access.issuer else None,
             "group": made.security_group_id,
         }
 
@@ -226,11 +218,11 @@ def test_everything_is_the_cluster_s_child_tagged_and_protected(made: Recording)
             assert resource.inputs["tags"]["team"] == "ml", resource.name
 
 
-def existing(**given: Any) -> Recording:
-    nothing = {"kubeconfig": None, "context": None, "stack": None, "oidc_provider_arn": None}
+def existing(kubeconfig: str | None = None, **changes: str) -> Recording:
+    cluster = settings(clusterMode="existing", **changes).cluster
 
     def program() -> dict[str, Any]:
-        access: ClusterAccess = existing_cluster("mine", ExistingClusterArgs(**(nothing | given)))
+        access: ClusterAccess = existing_cluster("mine", ExistingClusterArgs(cluster=cluster, kubeconfig=kubeconfig))
         return {
             "kubeconfig": access.kubeconfig,
             "secret": access.kubeconfig.is_secret() if access.kubeconfig else None,
@@ -241,7 +233,7 @@ def existing(**given: Any) -> Recording:
 
 
 def test_an_existing_cluster_makes_nothing_in_aws() -> None:
-    found = existing(kubeconfig=KUBECONFIG, context="eks")
+    found = existing(KUBECONFIG, clusterContext="eks")
     (only,) = found.resources
     assert (only.type, only.inputs["context"], only.inputs["kubeconfig"]) == (
         "pulumi:providers:kubernetes",
@@ -252,12 +244,12 @@ def test_an_existing_cluster_makes_nothing_in_aws() -> None:
 
 
 def test_an_existing_cluster_may_be_kubectl_s_own() -> None:
-    found = existing(context="eks", oidc_provider_arn=OIDC_PROVIDER)
+    found = existing(clusterContext="eks", clusterOidcProviderArn=OIDC_PROVIDER)
     assert "kubeconfig" not in found.one("kubernetes").inputs
     assert found.result == {"kubeconfig": None, "secret": None, "issuer": ISSUER}
 
 
 def test_an_existing_cluster_may_be_another_stack_s() -> None:
-    found = existing(stack="organization/clusters/shared")
+    found = existing(clusterStack="organization/clusters/shared")
     assert found.one("kubernetes").inputs["kubeconfig"] == KUBECONFIG
     assert found.result == {"kubeconfig": KUBECONFIG, "secret": True, "issuer": ISSUER}

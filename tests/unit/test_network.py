@@ -17,9 +17,7 @@ def network(**changes: Any) -> Recording:
         made = Network(
             "net",
             NetworkArgs(
-                cidr=found.network.cidr,
-                zones=found.network.zones,
-                nat=found.network.nat,
+                network=found.network,
                 region=found.region,
                 cluster_name=found.cluster.name,
                 tags=found.resource_tags,

@@ -11,6 +11,7 @@ from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.graph import Graph, ObjectId, build
 from infra.kubeflow.install import TIMEOUTS, KubeflowArgs, annotated, install
 from infra.kubeflow.load import LoadedRelease, load
+from infra.settings import DashboardSettings, Secret
 from ops.project import PROJECT_ROOT
 from tests.unit.mocks import Recording, record
 
@@ -114,7 +115,7 @@ def test_a_rollout_gets_longer_than_images_take() -> None:
     assert TIMEOUTS.create == "20m"
 
 
-# The sample with generated credentials, as __main__.py puts the two together.
+# The sample with generated credentials, as infra/program.py puts the two together.
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +132,7 @@ def release() -> LoadedRelease:
 @pytest.fixture(scope="module")
 def whole(release: LoadedRelease) -> Recording:
     def program() -> None:
-        login = GeneratedCredentials("dev", "ada@example.com", PASSWORD)
+        login = GeneratedCredentials("dev", DashboardSettings(user="ada@example.com", password=Secret(PASSWORD)))
         provider = pulumi.ProviderResource("kubernetes", "cluster", {})
         replacements = release.filled(login.credentials, None)
         install("kubeflow", KubeflowArgs(graph=release.graph, replacements=replacements, provider=provider, needs=[]))

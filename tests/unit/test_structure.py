@@ -16,6 +16,7 @@ ALLOWED = {
     "localcloud": {"infra", "tools"},
     "policy": {"infra"},
     "manifests": set[str](),
+    "examples": {"infra"},
     "pipelines": {"infra", "ops", "tools"},
     "ops": {"infra", "tools", "state", "policy"},
 }

@@ -117,7 +117,7 @@ config:
 def test_a_size_takes_the_place_of_devs_nodes(folder: Path) -> None:
     path, _ = new_stack.create("dev-blue", folder=folder, owner="alice", size=Size("m5.large", 4))
     nodes = loaded(path, "dev-blue").nodes
-    assert (nodes.instance_type, nodes.minimum, nodes.desired, nodes.maximum) == ("m5.large", 4, 4, 6)
+    assert (nodes.instance_type, nodes.min, nodes.desired, nodes.max) == ("m5.large", 4, 4, 6)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,21 @@
+"""The components of a stack, as they stand once the program has made them."""
+
+from dataclasses import dataclass
+
+from infra.aws.cluster import Cluster, ClusterAccess
+from infra.aws.identity import Identity
+from infra.aws.network import Network
+from infra.aws.registry import Registry
+from infra.aws.storage import Storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Components:
+    """Without `network` and `cluster` the stack uses a cluster that exists; `access` is there either way."""
+
+    network: Network | None
+    cluster: Cluster | None
+    access: ClusterAccess
+    registry: Registry
+    storage: Storage
+    identity: Identity

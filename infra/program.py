@@ -1,0 +1,161 @@
+"""The program, top to bottom: network, cluster, registry, storage, identity, Kubeflow, outputs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pulumi
+
+from infra import inputs
+from infra.aws import iam
+from infra.aws.cluster import Cluster, ClusterArgs, ExistingClusterArgs, existing_cluster
+from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
+from infra.aws.network import Network, NetworkArgs
+from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.storage import Storage, StorageArgs
+from infra.components import Components
+from infra.errors import UserError
+from infra.inputs import Inputs
+from infra.kubeflow.generated import GeneratedCredentials
+from infra.kubeflow.install import KubeflowArgs, install
+from infra.kubeflow.s3 import ArtifactStore
+from infra.settings import Settings
+
+DASHBOARD = "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80, then http://localhost:8080"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What the stack exports, by these names; None for what a stack on an existing cluster does not have."""
+
+    cluster_name: str
+    kubeconfig: pulumi.Output[str] | None
+    oidc_provider_arn: pulumi.Input[str] | None
+    vpc_id: pulumi.Output[str] | None
+    bucket: pulumi.Output[str]
+    repository_url: pulumi.Output[str]
+    region: str
+    dashboard_user: str
+    dashboard_password: pulumi.Output[str]
+    kubeflow_release: str
+    dashboard: str = DASHBOARD
+
+    def export(self) -> None:
+        for field in fields(self):
+            pulumi.export(field.name, getattr(self, field.name))
+
+
+def run(root: Path) -> Inputs:
+    """Reads the inputs, runs the program and exports its outputs; `root` is the folder of Pulumi.yaml.
+
+    Bad input becomes a RunError, of which the engine shows one sentence and no traceback.
+    """
+    try:
+        given = inputs.read(root)
+        program(given).export()
+    except UserError as error:
+        raise pulumi.RunError(str(error)) from None
+    return given
+
+
+def program(given: Inputs) -> Outputs:
+    """Registers every resource of the stack."""
+    stack, release, tags = given.settings, given.release, given.settings.resource_tags
+    pulumi.info(release.source.note)
+    given.extensions.register()
+    kept = pulumi.ResourceOptions(protect=stack.protect)
+
+    network = cluster = None
+    if stack.cluster.mode == "create":
+        network = Network(
+            stack.name,
+            NetworkArgs(network=stack.network, region=stack.region, cluster_name=stack.cluster.name, tags=tags),
+            kept,
+        )
+        cluster = Cluster(
+            stack.name,
+            ClusterArgs(
+                cluster=stack.cluster,
+                nodes=stack.nodes,
+                region=stack.region,
+                vpc_id=network.vpc_id,
+                private_subnet_ids=network.private_subnet_ids,
+                tags=tags,
+            ),
+            kept,
+        )
+        access = cluster.access
+    else:
+        access = existing_cluster(stack.name, ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig))
+
+    on_destroy = stack.storage.on_destroy
+    registry = Registry(
+        stack.name, RegistryArgs(repository=stack.registry.repository, on_destroy=on_destroy, tags=tags), kept
+    )
+    storage = Storage(stack.name, StorageArgs(on_destroy=on_destroy, tags=tags), kept)
+    identity = Identity(
+        stack.name,
+        IdentityArgs(
+            region=stack.region,
+            account=given.caller.account,
+            administrator=_administrator(given, cluster.name) if cluster else None,
+            issuer=access.issuer,
+            runners=runners(stack.kubeflow.profile_namespaces),
+            bucket_arn=storage.bucket_arn,
+            repository_arn=registry.repository_arn,
+            tags=tags,
+        ),
+    )
+    login = GeneratedCredentials(stack.name, stack.dashboard)
+    artifacts = _artifacts(stack, storage.bucket, identity.runner_role_arns)
+    install(
+        stack.name,
+        KubeflowArgs(
+            graph=release.graph,
+            replacements=release.filled(login.credentials, artifacts),
+            provider=access.provider,
+            needs=[cluster.ready] if cluster else [],
+        ),
+    )
+    given.extensions.add(
+        stack,
+        Components(
+            network=network, cluster=cluster, access=access, registry=registry, storage=storage, identity=identity
+        ),
+    )
+    return Outputs(
+        cluster_name=stack.cluster.name,
+        kubeconfig=access.kubeconfig,
+        oidc_provider_arn=access.issuer.provider_arn if access.issuer else None,
+        vpc_id=network.vpc_id if network else None,
+        bucket=storage.bucket,
+        repository_url=registry.repository_url,
+        region=stack.region,
+        dashboard_user=stack.dashboard.user,
+        dashboard_password=stack.dashboard.password.output(),
+        kubeflow_release=release.source.name,
+    )
+
+
+def _administrator(given: Inputs, cluster_name: pulumi.Output[str]) -> AdministratorArgs:
+    """The role that administers the stack's own cluster, for everybody whom the account lets take it."""
+    stack = given.settings
+    return AdministratorArgs(
+        role_name=f"{stack.cluster.administrator_role}-{stack.stack}",
+        cluster_name=cluster_name,
+        principals=(iam.account_root(stack.region, given.caller.account),),
+    )
+
+
+def _artifacts(
+    stack: Settings, bucket: pulumi.Output[str], runner_role_arns: Mapping[str, pulumi.Output[str]]
+) -> ArtifactStore | None:
+    """The stack's bucket as the place for artifacts, or None where they stay in the release's own object store."""
+    if stack.kubeflow.artifacts != "s3":
+        return None
+    return ArtifactStore(
+        bucket=bucket,
+        region=stack.region,
+        platform_role=runner_role_arns["kubeflow/ml-pipeline"],
+        profile_role=runner_role_arns[f"{stack.kubeflow.profile_namespaces[0]}/default-editor"],
+    )

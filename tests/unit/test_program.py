@@ -1,0 +1,169 @@
+"""The program in all its branches, on a recording engine: what it makes, for whom, and what it exports."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from infra import extensions
+from infra.program import program, run
+from tests.unit.inputs import OBJECTS, inputs
+from tests.unit.mocks import ISSUER, KUBECONFIG, OIDC_PROVIDER, Recording, record
+
+COMPONENTS = {"Network", "Cluster", "Registry", "Storage", "Identity", "Credentials", "Kubeflow"}
+OUTPUTS = {
+    "cluster_name",
+    "kubeconfig",
+    "oidc_provider_arn",
+    "vpc_id",
+    "bucket",
+    "repository_url",
+    "region",
+    "dashboard_user",
+    "dashboard_password",
+    "kubeflow_release",
+    "dashboard",
+}
+EXISTING = {"clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
+SHARED = {"clusterMode": "existing", "clusterStack": "organization/clusters/shared"}
+
+
+def made(stack: str = "dev", **changes: Any) -> Recording:
+    return record(lambda: program(inputs(stack, **changes)).export(), stack=stack)
+
+
+def components(found: Recording) -> set[str]:
+    return {one.type.rpartition(":")[2] for one in found.resources if one.type.startswith("kubeflow:infra:")}
+
+
+def roles(found: Recording) -> set[str]:
+    return {one.name for one in found.all("Role")}
+
+
+def test_a_new_cluster_comes_with_all_components() -> None:
+    found = made()
+    assert components(found) == COMPONENTS
+    assert found.one("ManagedNodeGroup").inputs["subnetIds"] == [
+        f"kubeflow-dev-private-us-west-2{zone}-id" for zone in "abcd"
+    ]
+    # The first objects wait until the cluster can run pods and hold volumes.
+    assert "kubeflow-dev-gp3" in found.one("Namespace").depends_on
+    assert found.one("Namespace").provider == "kubeflow-dev-kubernetes"
+
+
+def test_a_new_cluster_has_an_administrator_role_of_its_own() -> None:
+    found = made(clusterAdministratorRole="admins")
+    role = found.one("Role", "kubeflow-dev-administrator").inputs
+    assert role["name"] == "admins-dev"
+    trust = json.loads(role["assumeRolePolicy"])["Statement"][0]
+    assert trust["Principal"] == {"AWS": ["arn:aws:iam::123456789012:root"]}
+    assert found.one("AccessEntry").inputs["clusterName"] == "kubeflow-dev"
+
+
+def test_what_a_new_cluster_s_stack_exports() -> None:
+    assert made().exports == {
+        "cluster_name": "kubeflow-dev",
+        "kubeconfig": KUBECONFIG,
+        "oidc_provider_arn": OIDC_PROVIDER,
+        "vpc_id": "kubeflow-dev-vpc-id",
+        "bucket": "bucket-1234567",
+        "repository_url": "123456789012.dkr.ecr.us-west-2.amazonaws.com/images",
+        "region": "us-west-2",
+        "dashboard_user": "user@example.com",
+        "dashboard_password": "correct horse battery",
+        "kubeflow_release": "26.03",
+        "dashboard": "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80, then http://localhost:8080",
+    }
+
+
+def test_the_password_and_the_kubeconfig_are_exported_as_secrets() -> None:
+    def secrets() -> dict[str, Any]:
+        outputs = program(inputs())
+        assert outputs.kubeconfig is not None
+        return {"password": outputs.dashboard_password.is_secret(), "kubeconfig": outputs.kubeconfig.is_secret()}
+
+    assert record(secrets).result == {"password": True, "kubeconfig": True}
+
+
+@pytest.mark.parametrize("where", [EXISTING, SHARED], ids=["kubeconfig", "stack"])
+def test_on_an_existing_cluster_no_network_no_cluster_and_no_administrator(where: dict[str, str]) -> None:
+    found = made(**where)
+    assert components(found) == COMPONENTS - {"Network", "Cluster"}
+    assert not found.all("AccessEntry")
+    assert "kubeflow-dev-administrator" not in roles(found)
+    assert found.one("kubernetes").inputs["kubeconfig"] == KUBECONFIG
+    assert found.one("Namespace").depends_on == set()
+    assert set(found.exports) == OUTPUTS
+    assert (found.exports["kubeconfig"], found.exports["vpc_id"]) == (KUBECONFIG, None)
+
+
+def test_without_an_oidc_provider_no_service_account_gets_a_role() -> None:
+    found = made(**EXISTING)
+    assert roles(found) == set()
+    assert found.exports["oidc_provider_arn"] is None
+
+
+@pytest.mark.parametrize(
+    "where", [{**EXISTING, "clusterOidcProviderArn": OIDC_PROVIDER}, SHARED], ids=["setting", "stack"]
+)
+def test_an_oidc_provider_gives_every_runner_a_role(where: dict[str, str]) -> None:
+    found = made(**where, kubeflowProfileNamespaces=["team-a", "team-b"])
+    assert roles(found) >= {"kubeflow-dev-team-a-default-editor", "kubeflow-dev-team-b-default-editor"}
+    trust = json.loads(found.one("Role", "kubeflow-dev-team-a-default-editor").inputs["assumeRolePolicy"])
+    assert trust["Statement"][0]["Principal"] == {"Federated": OIDC_PROVIDER}
+    assert f"{ISSUER}:sub" in trust["Statement"][0]["Condition"]["StringEquals"]
+    assert found.exports["oidc_provider_arn"] == OIDC_PROVIDER
+
+
+def test_artifacts_stay_with_the_release_or_go_to_the_bucket() -> None:
+    stay, go = made(), made(kubeflowArtifacts="s3")
+    name = "kubeflow/pipeline-install-config"
+    assert stay.one("ConfigMap", name).inputs["data"] == {"appVersion": "2.16.0"}
+    data = go.one("ConfigMap", name).inputs["data"]
+    assert (data["bucketName"], data["objectStoreRegion"]) == ("bucket-1234567", "us-west-2")
+    account = go.one("ServiceAccount", "kubeflow/ml-pipeline").inputs["metadata"]
+    assert account["annotations"]["eks.amazonaws.com/role-arn"].endswith(":kubeflow-dev-kubeflow-ml-pipeline")
+    assert go.one("ConfigMap", "kubeflow/untouched").inputs == stay.one("ConfigMap", "kubeflow/untouched").inputs
+
+
+def test_every_object_of_the_release_is_sent() -> None:
+    sent = {one.name for one in made().resources if one.type.startswith("kubernetes:core/v1:")}
+    wanted = [(one["metadata"].get("namespace"), one["metadata"]["name"]) for one in OBJECTS]
+    assert sent == {"/".join(filter(None, parts)) for parts in wanted}
+
+
+def test_protection_covers_what_holds_data_or_takes_long() -> None:
+    protected, open_ = made(protect=True), made()
+    covered = {one.type.rpartition(":")[2] for one in protected.resources if one.protect}
+    assert covered >= {"Network", "Vpc", "Cluster", "Bucket", "Repository"}
+    assert covered.isdisjoint({"Kubeflow", "Namespace", "Identity", "RandomPassword"})
+    assert not [one.name for one in open_.resources if one.protect]
+
+
+@pytest.mark.parametrize(("on_destroy", "kept"), [("keep", True), ("empty", False)])
+def test_bucket_and_repository_outlive_the_stack_or_go_with_it(on_destroy: str, kept: bool) -> None:
+    found = made(storageOnDestroy=on_destroy)
+    bucket, repository = found.one("Bucket"), found.one("Repository")
+    assert (bucket.retain_on_delete, repository.retain_on_delete) == (kept, kept)
+    assert (bucket.inputs["forceDestroy"], repository.inputs["forceDelete"]) == (not kept, not kept)
+
+
+def test_names_and_tags_tell_two_stacks_of_one_account_apart() -> None:
+    blue = made("dev-blue", tags={"team": "ml"})
+    assert blue.exports["cluster_name"] == "kubeflow-dev-blue"
+    tags = blue.one("Bucket").inputs["tags"]
+    assert tags == {"team": "ml", "pulumi:project": "kubeflow", "pulumi:stack": "dev-blue"}
+
+
+def test_bad_input_ends_the_run_with_its_sentence_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / extensions.FILE).write_text("def chnge(args): pass\n")
+    monkeypatch.setattr("infra.settings.read", lambda: inputs().settings)
+
+    def fails() -> None:
+        with pytest.raises(pulumi.RunError, match=r"^extensions\.py has no function .*") as caught:
+            run(tmp_path)
+        assert caught.value.__suppress_context__
+
+    assert record(fails).resources == []
