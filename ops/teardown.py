@@ -29,7 +29,7 @@ def check_settings(stack: str) -> None:
     if configured(stack, "protect") == "true":
         raise UserError(
             f"The stack {stack} is protected: nothing was destroyed; set `protect: false` in Pulumi.{stack}.yaml and "
-            f"run `make up STACK={stack}` first, if it is really to go."
+            f"run `make up STACK={stack}` first, if you really want to destroy it."
         )
 
 
@@ -43,7 +43,8 @@ def check_state(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         raise UserError(
             f"The state of {stack} protects {', '.join(names[:_NAMED])}{more}: nothing was destroyed; run "
-            f"`make up STACK={stack}` with `protect: false` in Pulumi.{stack}.yaml first, if it is really to go."
+            f"`make up STACK={stack}` with `protect: false` in Pulumi.{stack}.yaml first, if you really want to destroy "
+            "it."
         )
 
 
@@ -85,8 +86,8 @@ def drain_cluster(session: Session, console: Console, state: list[Resource]) -> 
             )
     except OSError as error:
         console.print(
-            f"The cluster does not answer ({error}), so what it made in AWS may outlive it: "
-            f"`make leftovers STACK={stack}` tells.",
+            f"The cluster does not answer ({error}), so what it created in AWS may outlive it: "
+            f"`make leftovers STACK={stack}` lists it.",
             highlight=False,
             markup=False,
             soft_wrap=True,

@@ -17,7 +17,7 @@ def confirm(stack: str, *, yes: bool) -> None:
     ask.for_name(
         stack,
         notice=f"This takes down all of {stack}: {cluster}, and the volumes and databases in it.",
-        nobody=f"Nobody answered, and nothing was destroyed; say YES=1 to destroy {stack} unasked.",
+        nobody=f"Nobody answered, and nothing was destroyed; YES=1 destroys {stack} without asking.",
         refused="nothing was destroyed.",
     )
 

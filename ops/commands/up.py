@@ -19,7 +19,7 @@ def confirm(planned: Preview, *, yes: bool) -> None:
     ask.for_name(
         stack,
         notice=f"This changes {stack} as shown above.",
-        nobody=f"Nobody answered, and nothing was changed; say YES=1 to bring {stack} up unasked.",
+        nobody=f"Nobody answered, and nothing was changed; YES=1 brings {stack} up without asking.",
         refused="nothing was changed.",
     )
 

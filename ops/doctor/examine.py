@@ -24,10 +24,10 @@ def examine(stack: str) -> list[Finding]:
     try:
         found = stack_settings(stack, today=today)
     except SettingsError as error:
-        findings += [broken("settings", problem, f"mend it in Pulumi.{stack}.yaml") for problem in error.problems]
+        findings += [broken("settings", problem, f"fix it in Pulumi.{stack}.yaml") for problem in error.problems]
         found = None
     if local:
-        findings.append(ok("AWS", "not asked: this stack runs on stand-ins on this machine"))
+        findings.append(ok("AWS", "not checked: this stack runs on stand-ins on this machine"))
     else:
         findings += check_account(config.get("aws:region", ""), config, found.settings if found else None)
     if found is not None:

@@ -53,7 +53,7 @@ def test_nobody_answers_and_nothing_is_made(checkout: Checkout) -> None:
     assert "\nPlanned: " in done.stdout
     assert " to create, 0 unchanged" in done.stdout
     assert "Cost: 8" in done.stdout
-    assert f"say YES=1 to bring {STACK} up unasked." in done.stderr
+    assert f"YES=1 brings {STACK} up without asking." in done.stderr
     assert "Traceback" not in done.stderr
     assert world(checkout) == before
 

@@ -89,7 +89,7 @@ def take_down(engine: Engine) -> list[dict[str, Any]]:
     console = Console(quiet=True)
     session = Session(
         stack=cast("Any", engine),
-        program=cast("Any", SimpleNamespace(names={})),
+        program=cast("Any", SimpleNamespace(failure=None)),
         tracker=Tracker(console=console),
         ground=Ground(),
     )
