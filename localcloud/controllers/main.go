@@ -29,10 +29,16 @@ type settings struct {
 func main() {
 	var given settings
 	flag.StringVar(&given.kubeconfig, "kubeconfig", "", "`FILE` that leads to the API server, as an administrator")
-	flag.StringVar(&given.egressSocket, "egress-socket", "", "`PATH` of the Unix socket that the API server's egress selector names")
+	flag.StringVar(
+		&given.egressSocket, "egress-socket", "",
+		"`PATH` of the Unix socket that the API server's egress selector names",
+	)
 	flag.StringVar(&given.caCertificate, "ca-cert", "", "`FILE` with the local authority's certificate, PEM")
 	flag.StringVar(&given.caKey, "ca-key", "", "`FILE` with the local authority's key, PEM")
-	flag.StringVar(&given.pods, "pods", "instant", "instant, or realistic: pods wait for what they mount, then start in 20 to 60 s")
+	flag.StringVar(
+		&given.pods, "pods", "instant",
+		"instant, or realistic: pods wait for what they mount, then start in 20 to 60 s",
+	)
 	flag.Int64Var(&given.seed, "seed", 0, "of the start-up times of realistic pods")
 	flag.StringVar(&given.log, "log", "", "`FILE` for the log")
 	flag.StringVar(&given.calls, "calls", "", "`FILE` for the record of calls to webhooks, a line of JSON each")

@@ -38,9 +38,13 @@ func TestAReviewIsAllowedInTheVersionThatAsked(t *testing.T) {
 }
 
 func TestObjectsAreConvertedByTheirVersion(t *testing.T) {
-	reply := respond(http.MethodPost, "/convert", []byte(`{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview",
+	reply := respond(
+		http.MethodPost,
+		"/convert",
+		[]byte(`{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview",
 		"request":{"uid":"8","desiredAPIVersion":"team.dev/v2","objects":[
-			{"apiVersion":"team.dev/v1","kind":"Job","spec":{"size":3}},{"apiVersion":"team.dev/v1","kind":"Job"}]}}`))
+			{"apiVersion":"team.dev/v1","kind":"Job","spec":{"size":3}},{"apiVersion":"team.dev/v1","kind":"Job"}]}}`),
+	)
 	response := body(t, reply)["response"].(map[string]any)
 	want := []any{
 		map[string]any{"apiVersion": "team.dev/v2", "kind": "Job", "spec": map[string]any{"size": 3.0}},
@@ -54,7 +58,8 @@ func TestObjectsAreConvertedByTheirVersion(t *testing.T) {
 
 func TestAnAggregatedGroupIsServedEmpty(t *testing.T) {
 	reply := respond(http.MethodGet, "/apis/metrics.k8s.io/v1beta1", nil)
-	if got := body(t, reply); reply.status != http.StatusOK || got["groupVersion"] != "metrics.k8s.io/v1beta1" || len(got["resources"].([]any)) != 0 {
+	if got := body(t, reply); reply.status != http.StatusOK || got["groupVersion"] != "metrics.k8s.io/v1beta1" ||
+		len(got["resources"].([]any)) != 0 {
 		t.Errorf("%d %v", reply.status, got)
 	}
 	if reply := respond(http.MethodGet, "/apis/metrics.k8s.io/v1beta1/nodes", nil); reply.status != http.StatusNotFound {

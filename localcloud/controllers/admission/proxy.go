@@ -193,8 +193,11 @@ func (p *Proxy) add(call Call) {
 
 func (p *Proxy) deny(conn net.Conn, status int, reason string) {
 	defer func() { _ = conn.Close() }()
-	_, _ = fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
-		status, http.StatusText(status), len(reason), reason)
+	_, _ = fmt.Fprintf(
+		conn,
+		"HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+		status, http.StatusText(status), len(reason), reason,
+	)
 }
 
 // pass joins the connection to an address on loopback.

@@ -58,7 +58,8 @@ func start(t *testing.T) plane {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- admission.NewProxy(made.directory, made.authority, record, slog.New(slog.DiscardHandler)).Serve(ctx, listener)
+		proxy := admission.NewProxy(made.directory, made.authority, record, slog.New(slog.DiscardHandler))
+		ended <- proxy.Serve(ctx, listener)
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -156,7 +157,8 @@ func TestAForeignBundleFailsInTLS(t *testing.T) {
 	p := start(t)
 	p.directory.ready.Store(true)
 	client := p.client(t, authoritytest.New(t).Bundle())
-	if _, err := client.Post("https://hook.team.svc:443/", "application/json", strings.NewReader(askedReview)); err == nil {
+	_, err := client.Post("https://hook.team.svc:443/", "application/json", strings.NewReader(askedReview))
+	if err == nil {
 		t.Fatal("trusted an authority that the caller does not know")
 	}
 	// The caller gives up before the proxy has heard of it.

@@ -25,7 +25,11 @@ type knativeHook struct {
 	secret string                                       // where it keeps its certificate, rendered empty
 }
 
-func createdOrUpdated(scope admissionregistrationv1.ScopeType, group, version string, resources ...string) []admissionregistrationv1.RuleWithOperations {
+func createdOrUpdated(
+	scope admissionregistrationv1.ScopeType,
+	group, version string,
+	resources ...string,
+) []admissionregistrationv1.RuleWithOperations {
 	return []admissionregistrationv1.RuleWithOperations{{
 		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
 		Rule: admissionregistrationv1.Rule{
@@ -149,7 +153,9 @@ func own(object *metav1.ObjectMeta, namespace *corev1.Namespace) bool {
 	if metav1.IsControlledBy(object, namespace) {
 		return false
 	}
-	object.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(namespace, corev1.SchemeGroupVersion.WithKind("Namespace"))}
+	object.OwnerReferences = []metav1.OwnerReference{
+		*metav1.NewControllerRef(namespace, corev1.SchemeGroupVersion.WithKind("Namespace")),
+	}
 	return true
 }
 
@@ -181,7 +187,9 @@ func (c *Cluster) fillSecret(ctx context.Context, service admission.Service, sec
 	}
 	secret := cached.DeepCopy()
 	secret.Data = map[string][]byte{keys[0]: pair.Certificate, keys[1]: pair.Key, keys[2]: c.Authority.Bundle()}
-	_, err = c.client.CoreV1().Secrets(secret.Namespace).Update(ctx, secret, metav1.UpdateOptions{FieldManager: service.Name})
+	_, err = c.client.CoreV1().
+		Secrets(secret.Namespace).
+		Update(ctx, secret, metav1.UpdateOptions{FieldManager: service.Name})
 	return c.replace(cached, err)
 }
 
@@ -228,7 +236,8 @@ func (c *Cluster) syncRoots(ctx context.Context) error {
 		if namespace.Status.Phase != corev1.NamespaceActive || namespace.DeletionTimestamp != nil {
 			return nil
 		}
-		if _, err := c.informers.Core().V1().ConfigMaps().Lister().ConfigMaps(namespace.Name).Get(istioRootName); !apierrors.IsNotFound(err) {
+		known := c.informers.Core().V1().ConfigMaps().Lister().ConfigMaps(namespace.Name)
+		if _, err := known.Get(istioRootName); !apierrors.IsNotFound(err) {
 			return err
 		}
 		_, err := c.client.CoreV1().ConfigMaps(namespace.Name).Create(ctx, &corev1.ConfigMap{

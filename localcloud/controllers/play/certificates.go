@@ -87,14 +87,18 @@ func (c *Cluster) syncCertificates(ctx context.Context) error {
 			return nil
 		}
 		if err := c.syncCertificate(ctx, resource, object); err != nil {
-			return fmt.Errorf("Certificate %s: %w", name(object), err)
+			return fmt.Errorf("issuing the Certificate %s: %w", name(object), err)
 		}
 		return nil
 	})
 }
 
 // syncCertificate writes the Secret of a Certificate whose issuer is ready, and the Certificate's status.
-func (c *Cluster) syncCertificate(ctx context.Context, resource schema.GroupVersionResource, object *unstructured.Unstructured) error {
+func (c *Cluster) syncCertificate(
+	ctx context.Context,
+	resource schema.GroupVersionResource,
+	object *unstructured.Unstructured,
+) error {
 	spec, err := readCertificate(object)
 	if err != nil {
 		return err
@@ -174,7 +178,11 @@ func (c *Cluster) issuerReady(namespace string, spec certificateSpec) bool {
 
 // issue writes the Secret, by server-side apply as cert-manager does; the Secret has no owner, so
 // it outlives its Certificate, as cert-manager's do unless told otherwise.
-func (c *Cluster) issue(ctx context.Context, object *unstructured.Unstructured, spec certificateSpec) (*validity, error) {
+func (c *Cluster) issue(
+	ctx context.Context,
+	object *unstructured.Unstructured,
+	spec certificateSpec,
+) (*validity, error) {
 	pair, err := c.Authority.Issue(spec.request())
 	if err != nil {
 		return nil, err
@@ -195,9 +203,14 @@ func (c *Cluster) issue(ctx context.Context, object *unstructured.Unstructured, 
 		labels[key] = value
 	}
 	secret := &corev1.Secret{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: spec.SecretName, Annotations: annotations, Labels: labels},
-		Type:       corev1.SecretTypeTLS,
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   object.GetNamespace(),
+			Name:        spec.SecretName,
+			Annotations: annotations,
+			Labels:      labels,
+		},
+		Type: corev1.SecretTypeTLS,
 		Data: map[string][]byte{
 			corev1.TLSCertKey: pair.Certificate, corev1.TLSPrivateKeyKey: pair.Key, "ca.crt": c.Authority.Bundle(),
 		},

@@ -29,8 +29,16 @@ import (
 )
 
 var (
-	crdResource        = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
-	apiServiceResource = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
+	crdResource = schema.GroupVersionResource{
+		Group:    "apiextensions.k8s.io",
+		Version:  "v1",
+		Resource: "customresourcedefinitions",
+	}
+	apiServiceResource = schema.GroupVersionResource{
+		Group:    "apiregistration.k8s.io",
+		Version:  "v1",
+		Resource: "apiservices",
+	}
 )
 
 // Options are what the parts need to know of the run.
@@ -83,16 +91,20 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		Options: options, config: config, client: client, dynamic: dynamicClient, injected: map[string]injection{}, told: map[types.UID]string{},
+		Options: options, config: config, client: client, dynamic: dynamicClient,
+		injected: map[string]injection{}, told: map[types.UID]string{},
 		informers: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(slim)),
-		metadata:  metadatainformer.NewSharedInformerFactoryWithOptions(metadataClient, 0, metadatainformer.WithTransform(slim)),
+		metadata: metadatainformer.NewSharedInformerFactoryWithOptions(
+			metadataClient, 0, metadatainformer.WithTransform(slim),
+		),
 	}
 	if err := c.index(); err != nil {
 		return nil, err
 	}
 	c.kinds = newKinds(c)
 	parts := []func() error{
-		c.playKinds, c.playIssuers, c.playCertificates, c.playInjector, c.playBackends, c.playRoots, c.playVolumes, c.playProfiles,
+		c.playKinds, c.playIssuers, c.playCertificates, c.playInjector,
+		c.playBackends, c.playRoots, c.playVolumes, c.playProfiles,
 	}
 	if options.Realistic {
 		parts = append(parts, c.playMounts)

@@ -11,10 +11,18 @@ import (
 // unstructuredClient gives a dynamic client the methods of a typed one.
 type unstructuredClient struct{ client dynamic.ResourceInterface }
 
-func (u unstructuredClient) Get(ctx context.Context, name string, options metav1.GetOptions) (*unstructured.Unstructured, error) {
+func (u unstructuredClient) Get(
+	ctx context.Context,
+	name string,
+	options metav1.GetOptions,
+) (*unstructured.Unstructured, error) {
 	return u.client.Get(ctx, name, options)
 }
 
-func (u unstructuredClient) Create(ctx context.Context, object *unstructured.Unstructured, options metav1.CreateOptions) (*unstructured.Unstructured, error) {
+func (u unstructuredClient) Create(
+	ctx context.Context,
+	object *unstructured.Unstructured,
+	options metav1.CreateOptions,
+) (*unstructured.Unstructured, error) {
 	return u.client.Create(ctx, object, options)
 }

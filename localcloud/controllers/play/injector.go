@@ -29,7 +29,8 @@ const (
 const injectorManager = "cainjector"
 
 func asksForInjection(annotations map[string]string) bool {
-	return annotations[injectFromCertificate] != "" || annotations[injectFromSecret] != "" || annotations[injectFromAPIServer] == "true"
+	return annotations[injectFromCertificate] != "" || annotations[injectFromSecret] != "" ||
+		annotations[injectFromAPIServer] == "true"
 }
 
 func (c *Cluster) playInjector() error {
@@ -193,7 +194,8 @@ func (c *Cluster) writeWebhookAuthority(ctx context.Context, webhook *appsv1.Dep
 			}
 		}
 	}
-	if existing := c.secret(webhook.Namespace, secretName); existing != nil && bytes.Equal(existing.Data["ca.crt"], c.Authority.Bundle()) {
+	if existing := c.secret(webhook.Namespace, secretName); existing != nil &&
+		bytes.Equal(existing.Data["ca.crt"], c.Authority.Bundle()) {
 		return nil
 	}
 	pair, err := c.Authority.Issue(authority.Request{CommonName: "cert-manager-webhook-ca", CA: true})
@@ -204,7 +206,11 @@ func (c *Cluster) writeWebhookAuthority(ctx context.Context, webhook *appsv1.Dep
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: webhook.Namespace, Name: secretName,
 			Annotations: map[string]string{directInjectionAnnotation: "true"}},
-		Data: map[string][]byte{"ca.crt": c.Authority.Bundle(), corev1.TLSCertKey: pair.Certificate, corev1.TLSPrivateKeyKey: pair.Key},
+		Data: map[string][]byte{
+			"ca.crt":                c.Authority.Bundle(),
+			corev1.TLSCertKey:       pair.Certificate,
+			corev1.TLSPrivateKeyKey: pair.Key,
+		},
 	}, certManagerWebhook)
 	if err != nil {
 		return fmt.Errorf("the authority of %s: %w", name(webhook), err)

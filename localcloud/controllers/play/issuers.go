@@ -55,7 +55,10 @@ func (c *Cluster) syncIssuers(ctx context.Context) error {
 // issuerState judges an issuer as cert-manager would: a self-signed one is ready, one with an
 // authority of its own needs that authority's Secret (in the controller's namespace, for a
 // ClusterIssuer), and one that would ask a server outside cannot be played.
-func (c *Cluster) issuerState(issuer *unstructured.Unstructured, controllerNamespace string) (status, reason, message string) {
+func (c *Cluster) issuerState(
+	issuer *unstructured.Unstructured,
+	controllerNamespace string,
+) (status, reason, message string) {
 	spec, _, _ := unstructured.NestedMap(issuer.Object, "spec")
 	if _, ok := spec["selfSigned"]; ok {
 		return "True", "IsReady", "Self-signed issuer is ready"

@@ -123,7 +123,9 @@ func (k *kinds) begin(ctx context.Context, crd string) error {
 		return nil
 	}
 	ctx, stop := context.WithCancel(ctx)
-	informer := dynamicinformer.NewFilteredDynamicInformer(k.cluster.dynamic, resource, metav1.NamespaceAll, 0, cache.Indexers{}, nil).Informer()
+	informer := dynamicinformer.NewFilteredDynamicInformer(
+		k.cluster.dynamic, resource, metav1.NamespaceAll, 0, cache.Indexers{}, nil,
+	).Informer()
 	if err := informer.SetTransform(slim); err != nil {
 		stop()
 		return err

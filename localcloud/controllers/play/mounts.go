@@ -126,7 +126,13 @@ func delay(seed int64, namespace, workload string) time.Duration {
 
 func (c *Cluster) playMounts() error {
 	core := c.informers.Core().V1()
-	_, err := c.play("mounts", c.syncMounts, core.Pods().Informer(), core.Secrets().Informer(), core.ConfigMaps().Informer())
+	_, err := c.play(
+		"mounts",
+		c.syncMounts,
+		core.Pods().Informer(),
+		core.Secrets().Informer(),
+		core.ConfigMaps().Informer(),
+	)
 	return err
 }
 
@@ -140,7 +146,10 @@ func (c *Cluster) syncMounts(ctx context.Context) error {
 		if pod.Spec.NodeName == "" || pod.DeletionTimestamp != nil || pod.Annotations[mountsReady] != "" {
 			return nil
 		}
-		lacking := missing(needs(&pod.Spec), func(kind, name string) ([]string, bool) { return c.keysOf(pod.Namespace, kind, name) })
+		lacking := missing(
+			needs(&pod.Spec),
+			func(kind, name string) ([]string, bool) { return c.keysOf(pod.Namespace, kind, name) },
+		)
 		if len(lacking) > 0 {
 			return c.tell(ctx, pod, "waits for "+strings.Join(lacking, ", "))
 		}
@@ -153,7 +162,9 @@ func (c *Cluster) syncMounts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.client.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "kubelet"})
+		_, err = c.client.CoreV1().
+			Pods(pod.Namespace).
+			Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "kubelet"})
 		if apierrors.IsNotFound(err) {
 			return nil
 		}

@@ -22,9 +22,17 @@ func podSpec() *corev1.PodSpec {
 	secret := func(name string) corev1.LocalObjectReference { return corev1.LocalObjectReference{Name: name} }
 	return &corev1.PodSpec{
 		Volumes: []corev1.Volume{
-			{VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "tls", Items: []corev1.KeyToPath{{Key: "tls.crt"}}}}},
+			{
+				VolumeSource: corev1.VolumeSource{
+					Secret: &corev1.SecretVolumeSource{SecretName: "tls", Items: []corev1.KeyToPath{{Key: "tls.crt"}}},
+				},
+			},
 			{VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "maybe", Optional: &yes}}},
-			{VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: secret("settings")}}},
+			{
+				VolumeSource: corev1.VolumeSource{
+					ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: secret("settings")},
+				},
+			},
 			{VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}},
 			{VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{Sources: []corev1.VolumeProjection{
 				{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{}},
@@ -32,13 +40,25 @@ func podSpec() *corev1.PodSpec {
 				{Secret: &corev1.SecretProjection{LocalObjectReference: secret("token")}},
 			}}}},
 		},
-		InitContainers: []corev1.Container{{EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: secret("login")}}}}},
+		InitContainers: []corev1.Container{
+			{EnvFrom: []corev1.EnvFromSource{{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: secret("login")}}}},
+		},
 		Containers: []corev1.Container{{
-			EnvFrom: []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: secret("flags"), Optional: &yes}}},
+			EnvFrom: []corev1.EnvFromSource{
+				{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: secret("flags"), Optional: &yes}},
+			},
 			Env: []corev1.EnvVar{
 				{Name: "PLAIN", Value: "1"},
-				{ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: secret("login"), Key: "password"}}},
-				{ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: secret("settings"), Key: "mode"}}},
+				{
+					ValueFrom: &corev1.EnvVarSource{
+						SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: secret("login"), Key: "password"},
+					},
+				},
+				{
+					ValueFrom: &corev1.EnvVarSource{
+						ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: secret("settings"), Key: "mode"},
+					},
+				},
 			},
 		}},
 	}
@@ -47,7 +67,15 @@ func podSpec() *corev1.PodSpec {
 func TestAPodNeedsAllItNamesAndDoesNotCallOptional(t *testing.T) {
 	nothing := func(string, string) ([]string, bool) { return nil, false }
 	got := missing(needs(podSpec()), nothing)
-	want := []string{"Secret tls (tls.crt)", "ConfigMap settings", "ConfigMap root", "Secret token", "Secret login", "Secret login (password)", "ConfigMap settings (mode)"}
+	want := []string{
+		"Secret tls (tls.crt)",
+		"ConfigMap settings",
+		"ConfigMap root",
+		"Secret token",
+		"Secret login",
+		"Secret login (password)",
+		"ConfigMap settings (mode)",
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("needs %q\nwant  %q", got, want)
 	}
@@ -55,7 +83,8 @@ func TestAPodNeedsAllItNamesAndDoesNotCallOptional(t *testing.T) {
 
 func TestAKeyThatIsNotThereHoldsThePodToo(t *testing.T) {
 	there := map[string][]string{
-		"Secret/tls": {"tls.crt"}, "ConfigMap/settings": {"other"}, "ConfigMap/root": nil, "Secret/token": nil, "Secret/login": {"password"},
+		"Secret/tls": {"tls.crt"}, "Secret/token": nil, "Secret/login": {"password"},
+		"ConfigMap/settings": {"other"}, "ConfigMap/root": nil,
 	}
 	keysOf := func(kind, name string) ([]string, bool) { keys, ok := there[kind+"/"+name]; return keys, ok }
 	if got := missing(needs(podSpec()), keysOf); !reflect.DeepEqual(got, []string{"ConfigMap settings (mode)"}) {
@@ -104,14 +133,17 @@ func TestPodsOfADeploymentShareItsName(t *testing.T) {
 
 func TestKnativeCompletesItsWebhookOnce(t *testing.T) {
 	webhook := admissionregistrationv1.ValidatingWebhook{
-		Name:         "config.webhook.serving.knative.dev",
-		ClientConfig: admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{Namespace: "knative-serving", Name: "webhook"}},
+		Name: "config.webhook.serving.knative.dev",
+		ClientConfig: admissionregistrationv1.WebhookClientConfig{
+			Service: &admissionregistrationv1.ServiceReference{Namespace: "knative-serving", Name: "webhook"},
+		},
 	}
 	h := hook{webhook.Name, &webhook.ClientConfig, &webhook.Rules, &webhook.NamespaceSelector}
 	if !h.complete(knativeHooks[webhook.Name]) {
 		t.Fatal("an empty webhook was left empty")
 	}
-	if len(webhook.Rules) != 1 || webhook.Rules[0].Resources[0] != "configmaps/*" || *webhook.ClientConfig.Service.Path != "/config-validation" ||
+	if len(webhook.Rules) != 1 || webhook.Rules[0].Resources[0] != "configmaps/*" ||
+		*webhook.ClientConfig.Service.Path != "/config-validation" ||
 		webhook.NamespaceSelector.MatchExpressions[0].Key != knativeExclude {
 		t.Errorf("completed to %+v", webhook)
 	}
@@ -124,7 +156,8 @@ func TestRenderedRulesOfKnativeStay(t *testing.T) {
 	rendered := createdOrUpdated(admissionregistrationv1.AllScopes, "serving.knative.dev", "*", "services")
 	webhook := admissionregistrationv1.MutatingWebhook{Name: "webhook.serving.knative.dev", Rules: rendered,
 		ClientConfig: admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{}}}
-	hook{webhook.Name, &webhook.ClientConfig, &webhook.Rules, &webhook.NamespaceSelector}.complete(knativeHooks[webhook.Name])
+	filled := hook{webhook.Name, &webhook.ClientConfig, &webhook.Rules, &webhook.NamespaceSelector}
+	filled.complete(knativeHooks[webhook.Name])
 	if !reflect.DeepEqual(webhook.Rules, rendered) {
 		t.Errorf("rules became %+v", webhook.Rules)
 	}
@@ -174,7 +207,8 @@ func TestASecretIsIssuedAnewWhenItIsForSomethingElse(t *testing.T) {
 }
 
 func TestOnlyAnAuthorityIsInjected(t *testing.T) {
-	if usable(&corev1.Secret{Data: map[string][]byte{"ca.crt": []byte("junk")}}) != nil || usable(&corev1.Secret{}) != nil {
+	if usable(&corev1.Secret{Data: map[string][]byte{"ca.crt": []byte("junk")}}) != nil ||
+		usable(&corev1.Secret{}) != nil {
 		t.Error("junk would be injected")
 	}
 	ca := authoritytest.New(t)
@@ -199,7 +233,8 @@ func TestACertificateReadsItsSpec(t *testing.T) {
 		t.Fatal(err)
 	}
 	request := spec.request()
-	if spec.SecretName != "tls" || spec.IssuerRef.Kind != "Issuer" || request.Lifetime != 2*time.Hour || !request.CA || request.IPs[0].String() != "10.0.0.1" {
+	if spec.SecretName != "tls" || spec.IssuerRef.Kind != "Issuer" || request.Lifetime != 2*time.Hour || !request.CA ||
+		request.IPs[0].String() != "10.0.0.1" {
 		t.Errorf("read as %+v", spec)
 	}
 	if _, err := authority.Parse(nil); err == nil {
@@ -224,7 +259,8 @@ func TestAConditionMovesItsTimeOnlyWithItsStatus(t *testing.T) {
 	if setCondition(object, "Ready", "False", "Waiting", "not yet") {
 		t.Error("the same condition counted as a change")
 	}
-	if !setCondition(object, "Ready", "True", "Ready", "") || conditionStatus(object, "Ready") != "True" || moment() == "2020-01-01T00:00:00Z" {
+	if !setCondition(object, "Ready", "True", "Ready", "") || conditionStatus(object, "Ready") != "True" ||
+		moment() == "2020-01-01T00:00:00Z" {
 		t.Error("the status did not move")
 	}
 }
@@ -241,7 +277,8 @@ func TestTheStoredVersionOfAnEstablishedCRDIsWatched(t *testing.T) {
 		t.Error("Established without saying so")
 	}
 	setCondition(crd, "Established", "True", "", "")
-	if resource, established := servedResource(crd); !established || resource.String() != "kubeflow.org/v1beta1, Resource=profiles" {
+	if resource, established := servedResource(crd); !established ||
+		resource.String() != "kubeflow.org/v1beta1, Resource=profiles" {
 		t.Errorf("watches %s (%t)", resource, established)
 	}
 }
@@ -250,17 +287,24 @@ func TestAVolumeIsForItsClaimInItsZone(t *testing.T) {
 	claim := &corev1.PersistentVolumeClaim{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kubeflow", Name: "mysql", UID: "7"},
 		Spec: corev1.PersistentVolumeClaimSpec{AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce},
-			Resources: corev1.VolumeResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("20Gi")}}},
+			Resources: corev1.VolumeResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("20Gi")},
+			}},
 	}
 	retain := corev1.PersistentVolumeReclaimRetain
-	volume := volumeFor(claim, &storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "gp3"}, ReclaimPolicy: &retain}, "us-west-2b")
+	volume := volumeFor(
+		claim,
+		&storagev1.StorageClass{ObjectMeta: metav1.ObjectMeta{Name: "gp3"}, ReclaimPolicy: &retain},
+		"us-west-2b",
+	)
 	if volume.Name != "pvc-7" || volume.Spec.ClaimRef.UID != "7" || volume.Spec.Capacity.Storage().String() != "20Gi" ||
 		volume.Spec.PersistentVolumeReclaimPolicy != retain || volume.Spec.StorageClassName != "gp3" ||
 		volume.Spec.NodeAffinity.Required.NodeSelectorTerms[0].MatchExpressions[0].Values[0] != "us-west-2b" {
 		t.Errorf("made %+v", volume)
 	}
 	volume = volumeFor(claim, &storagev1.StorageClass{}, "")
-	if volume.Spec.NodeAffinity != nil || volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete {
+	if volume.Spec.NodeAffinity != nil ||
+		volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete {
 		t.Errorf("without zone and policy made %+v", volume.Spec)
 	}
 }
@@ -270,12 +314,17 @@ func TestAProfilesNamespaceTakesLabelsAndDropsEmptyOnes(t *testing.T) {
 		"metadata": map[string]any{"name": "ann", "uid": "3"}}}
 	spec := profileSpec{}
 	spec.Owner.Name = "ann@example.com"
-	namespace := profileNamespace(profile, spec, map[string]string{"istio-injection": "", "pipelines.kubeflow.org/enabled": "true"})
+	namespace := profileNamespace(
+		profile,
+		spec,
+		map[string]string{"istio-injection": "", "pipelines.kubeflow.org/enabled": "true"},
+	)
 	if want := map[string]string{"pipelines.kubeflow.org/enabled": "true"}; !reflect.DeepEqual(namespace.Labels, want) {
 		t.Errorf("labels %v", namespace.Labels)
 	}
 	owner := namespace.OwnerReferences[0]
-	if namespace.Name != "ann" || namespace.Annotations["owner"] != "ann@example.com" || owner.Kind != "Profile" || owner.UID != "3" || !*owner.Controller {
+	if namespace.Name != "ann" || namespace.Annotations["owner"] != "ann@example.com" || owner.Kind != "Profile" ||
+		owner.UID != "3" || !*owner.Controller {
 		t.Errorf("made %+v", namespace.ObjectMeta)
 	}
 }

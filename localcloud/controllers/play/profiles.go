@@ -62,7 +62,7 @@ func (c *Cluster) syncProfiles(ctx context.Context) error {
 	resource, objects := c.kinds.list(profiles)
 	return each(objects, func(profile *unstructured.Unstructured) error {
 		if err := c.syncProfile(ctx, controller, resource, profile); err != nil {
-			return fmt.Errorf("Profile %s: %w", profile.GetName(), err)
+			return fmt.Errorf("playing the Profile %s: %w", profile.GetName(), err)
 		}
 		return nil
 	})
@@ -70,7 +70,12 @@ func (c *Cluster) syncProfiles(ctx context.Context) error {
 
 // syncProfile makes the namespace of a Profile and what is in it, and lets go of a deleted one: the
 // namespace then goes by garbage collection, for the Profile owns it.
-func (c *Cluster) syncProfile(ctx context.Context, controller *appsv1.Deployment, resource schema.GroupVersionResource, profile *unstructured.Unstructured) error {
+func (c *Cluster) syncProfile(
+	ctx context.Context,
+	controller *appsv1.Deployment,
+	resource schema.GroupVersionResource,
+	profile *unstructured.Unstructured,
+) error {
 	finalizers := profile.GetFinalizers()
 	held := slices.Contains(finalizers, profileFinalizer)
 	if profile.GetDeletionTimestamp() != nil {
@@ -122,7 +127,12 @@ func (c *Cluster) syncProfile(ctx context.Context, controller *appsv1.Deployment
 }
 
 // failProfile reports a namespace that is somebody else's. The real controller reports nothing when all is well.
-func (c *Cluster) failProfile(ctx context.Context, resource schema.GroupVersionResource, profile *unstructured.Unstructured, spec profileSpec) error {
+func (c *Cluster) failProfile(
+	ctx context.Context,
+	resource schema.GroupVersionResource,
+	profile *unstructured.Unstructured,
+	spec profileSpec,
+) error {
 	message := "namespace already exist, but not owned by profile creator " + spec.Owner.Name
 	if conditionStatus(profile, "Failed") == "True" {
 		return nil
@@ -141,7 +151,9 @@ func (c *Cluster) namespaceLabels(ctx context.Context, controller *appsv1.Deploy
 		if volume.ConfigMap == nil {
 			continue
 		}
-		configMap, err := c.client.CoreV1().ConfigMaps(controller.Namespace).Get(ctx, volume.ConfigMap.Name, metav1.GetOptions{})
+		configMap, err := c.client.CoreV1().
+			ConfigMaps(controller.Namespace).
+			Get(ctx, volume.ConfigMap.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			continue
 		}
@@ -209,11 +221,25 @@ func (c *Cluster) fillNamespace(ctx context.Context, profile *unstructured.Unstr
 	if !c.kinds.exists("authorizationpolicies.security.istio.io") {
 		return nil
 	}
-	policies := schema.GroupVersionResource{Group: "security.istio.io", Version: "v1beta1", Resource: "authorizationpolicies"}
-	return ensure(ctx, unstructuredClient{c.dynamic.Resource(policies).Namespace(namespace)}, accessPolicy(profile, spec, admin))
+	policies := schema.GroupVersionResource{
+		Group:    "security.istio.io",
+		Version:  "v1beta1",
+		Resource: "authorizationpolicies",
+	}
+	return ensure(
+		ctx,
+		unstructuredClient{c.dynamic.Resource(policies).Namespace(namespace)},
+		accessPolicy(profile, spec, admin),
+	)
 }
 
-func (c *Cluster) bind(ctx context.Context, profile *unstructured.Unstructured, binding, role string, subject rbacv1.Subject, annotations map[string]string) error {
+func (c *Cluster) bind(
+	ctx context.Context,
+	profile *unstructured.Unstructured,
+	binding, role string,
+	subject rbacv1.Subject,
+	annotations map[string]string,
+) error {
 	return ensure(ctx, c.client.RbacV1().RoleBindings(profile.GetName()), &rbacv1.RoleBinding{
 		ObjectMeta: metav1.ObjectMeta{Name: binding, OwnerReferences: ownedBy(profile), Annotations: annotations},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
@@ -222,7 +248,11 @@ func (c *Cluster) bind(ctx context.Context, profile *unstructured.Unstructured, 
 }
 
 // accessPolicy lets in the owner, the namespace's own workloads and Knative's probes.
-func accessPolicy(profile *unstructured.Unstructured, spec profileSpec, annotations map[string]string) *unstructured.Unstructured {
+func accessPolicy(
+	profile *unstructured.Unstructured,
+	spec profileSpec,
+	annotations map[string]string,
+) *unstructured.Unstructured {
 	policy := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "security.istio.io/v1beta1",
 		"kind":       "AuthorizationPolicy",

@@ -21,8 +21,13 @@ const (
 
 func (c *Cluster) playVolumes() error {
 	core := c.informers.Core().V1()
-	_, err := c.play("volumes", c.syncVolumes, core.PersistentVolumeClaims().Informer(), core.PersistentVolumes().Informer(),
-		c.informers.Storage().V1().StorageClasses().Informer())
+	_, err := c.play(
+		"volumes",
+		c.syncVolumes,
+		core.PersistentVolumeClaims().Informer(),
+		core.PersistentVolumes().Informer(),
+		c.informers.Storage().V1().StorageClasses().Informer(),
+	)
 	return err
 }
 
@@ -35,7 +40,8 @@ func (c *Cluster) syncVolumes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := each(claims, func(claim *corev1.PersistentVolumeClaim) error { return c.provision(ctx, claim) }); err != nil {
+	err = each(claims, func(claim *corev1.PersistentVolumeClaim) error { return c.provision(ctx, claim) })
+	if err != nil {
 		return err
 	}
 	return each(volumes, func(volume *corev1.PersistentVolume) error { return c.reclaim(ctx, volume) })
@@ -65,7 +71,9 @@ func (c *Cluster) provision(ctx context.Context, claim *corev1.PersistentVolumeC
 	if err != nil {
 		return err
 	}
-	_, err = c.client.CoreV1().PersistentVolumes().Create(ctx, volumeFor(claim, class, zone), metav1.CreateOptions{FieldManager: ebsDriver})
+	_, err = c.client.CoreV1().
+		PersistentVolumes().
+		Create(ctx, volumeFor(claim, class, zone), metav1.CreateOptions{FieldManager: ebsDriver})
 	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}
@@ -90,7 +98,11 @@ func (c *Cluster) zone(ctx context.Context, node string) (string, error) {
 func volumeName(claim *corev1.PersistentVolumeClaim) string { return "pvc-" + string(claim.UID) }
 
 // volumeFor is the volume for a claim; like an EBS volume it stays in the zone it was made in.
-func volumeFor(claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClass, zone string) *corev1.PersistentVolume {
+func volumeFor(
+	claim *corev1.PersistentVolumeClaim,
+	class *storagev1.StorageClass,
+	zone string,
+) *corev1.PersistentVolume {
 	reclaim := corev1.PersistentVolumeReclaimDelete
 	if class.ReclaimPolicy != nil {
 		reclaim = *class.ReclaimPolicy
@@ -98,7 +110,9 @@ func volumeFor(claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClas
 	volume := &corev1.PersistentVolume{
 		ObjectMeta: metav1.ObjectMeta{Name: volumeName(claim), Annotations: map[string]string{provisionedBy: ebsDriver}},
 		Spec: corev1.PersistentVolumeSpec{
-			Capacity:                      corev1.ResourceList{corev1.ResourceStorage: claim.Spec.Resources.Requests[corev1.ResourceStorage]},
+			Capacity: corev1.ResourceList{
+				corev1.ResourceStorage: claim.Spec.Resources.Requests[corev1.ResourceStorage],
+			},
 			AccessModes:                   claim.Spec.AccessModes,
 			VolumeMode:                    claim.Spec.VolumeMode,
 			StorageClassName:              class.Name,
@@ -126,7 +140,8 @@ func volumeFor(claim *corev1.PersistentVolumeClaim, class *storagev1.StorageClas
 // reclaim removes a volume whose claim is gone, if its class said so.
 func (c *Cluster) reclaim(ctx context.Context, volume *corev1.PersistentVolume) error {
 	if volume.Annotations[provisionedBy] != ebsDriver || volume.DeletionTimestamp != nil ||
-		volume.Status.Phase != corev1.VolumeReleased || volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete {
+		volume.Status.Phase != corev1.VolumeReleased ||
+		volume.Spec.PersistentVolumeReclaimPolicy != corev1.PersistentVolumeReclaimDelete {
 		return nil
 	}
 	err := c.client.CoreV1().PersistentVolumes().Delete(ctx, volume.Name, metav1.DeleteOptions{
