@@ -221,8 +221,8 @@ def _keep(run: Session, operations: Sequence[Operation]) -> str:
             "look for these by hand before the next run."
         )
     return (
-        f"A provider's process ended while it worked on {len(operations)} things; "
-        "the same command looks at them first, and goes on from there."
+        f"A provider's process ended before it answered ({len(operations)} of its operations are in doubt); "
+        "the same command looks at these first, and goes on from there."
     )
 
 
