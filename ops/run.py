@@ -4,7 +4,7 @@ import os
 import re
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,11 +13,12 @@ from typing import Any, Literal
 import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation
+from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
 import tools
 from infra.errors import UserError
-from ops import audit, interrupted
+from ops import audit, interrupted, unanswered
 from ops.backend import Backend, backend
 from ops.engine import pulumi_root
 from ops.identify import Account, field_managers, identify
@@ -27,6 +28,7 @@ from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
 from ops.settings import read_config
 from ops.stack import select
+from ops.unanswered import Operation, Unanswered
 from state import serving
 
 Pods = Literal["instant", "realistic"]
@@ -64,6 +66,12 @@ class Session:
     ground: Ground
     seconds: dict[str, float] = field(default_factory=dict)
     settled: bool = False
+    unanswered: Unanswered = field(default_factory=Unanswered)
+
+    def hear(self, event: EngineEvent) -> None:
+        """One event of the engine."""
+        self.tracker(event)
+        self.unanswered(event)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -123,10 +131,10 @@ def up(run: Session) -> dict[str, automation.OutputValue]:
     settle(run, until_gone=True)
     with run.timed("engine"), run.tracker.showing():
         run.program.preload()
-        result = _engine(
+        result = _change(
             run,
             lambda: run.stack.up(
-                parallel=PARALLEL, on_event=run.tracker, suppress_progress=True, refresh=run.ground.forgot
+                parallel=PARALLEL, on_event=run.hear, suppress_progress=True, refresh=run.ground.forgot
             ),
         )
     return dict(result.outputs)
@@ -157,9 +165,9 @@ def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, 
     options: dict[str, Any] = {"run_program": True, "program": program} if first else {}
     settle(run, until_gone=False)
     with run.timed("engine"), run.tracker.showing():
-        _engine(
+        _change(
             run,
-            lambda: run.stack.destroy(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True, **options),
+            lambda: run.stack.destroy(parallel=PARALLEL, on_event=run.hear, suppress_progress=True, **options),
         )
     # Running that program registers the stack itself, which is deleted like the rest.
     run.tracker.changes.pop("same", None)
@@ -176,14 +184,13 @@ def settle(run: Session, *, until_gone: bool) -> None:
     def look() -> None:
         interrupted.settle(
             run.stack,
-            identify=lambda resource, taken: identify(resource, Account(region, taken)),
+            identify=_identify(run),
             # What is deleted next may be anybody's.
             managers=_managers if until_gone else lambda *_: {},
             report=lambda line: run.tracker.console.print(line, highlight=False),
             until_gone=until_gone,
         )
 
-    region = read_config(run.stack.name)[0]["aws:region"]
     with run.timed("look at what was interrupted"):
         try:
             _engine(run, look)
@@ -212,6 +219,37 @@ def _managers(deployment: interrupted.Deployment, objects: Collection[interrupte
         ) from None
 
 
+def _identify(run: Session) -> interrupted.Identify:
+    region = read_config(run.stack.name)[0]["aws:region"]
+    return lambda resource, taken: identify(resource, Account(region, taken))
+
+
+def _change(run: Session, call: Callable[[], Any]) -> Any:
+    """Runs an operation that changes things; what a provider died under is kept for the next run to look at."""
+    try:
+        return _engine(run, call)
+    finally:
+        if operations := run.unanswered.operations:
+            run.tracker.console.print(_keep(run, operations), highlight=False, markup=False, soft_wrap=True)
+
+
+def _keep(run: Session, operations: Sequence[Operation]) -> str:
+    """Keeps operations that nobody answered, and says so."""
+    try:
+        unanswered.keep(run.stack, operations, _identify(run))
+    except (automation.CommandError, BotoCoreError, ClientError) as error:
+        names = ", ".join(str(one["resource"]["urn"]).rsplit("::", 1)[-1] for one in operations)
+        reason = _reason(str(error)) if isinstance(error, automation.CommandError) else str(error)
+        return (
+            f"A provider's process ended while it worked on {names}, and the state could not be told ({reason}): "
+            "look for these by hand before the next run."
+        )
+    return (
+        f"A provider's process ended before it answered ({len(operations)} of its operations are in doubt); "
+        "the same command looks at these first, and goes on from there."
+    )
+
+
 def _engine(run: Session, call: Callable[[], Any]) -> Any:
     """Runs one operation; the engine's failure becomes the errors that it told, without a traceback."""
     try:
@@ -230,6 +268,8 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
 
 def _reason(output: str) -> str:
     """Why the engine failed, from its output: its own words where it says any."""
+    # The journal's own sentences come with the number of an HTTP answer.
+    output = re.sub(r"\[\d{3}\] ", "", output)
     # What it lists below a line of its own is indented.
     told = [one.strip() for one in re.findall(r"error: (.*(?:\n[ \t]+\S.*)*)", output)]
     ended = re.search(r"^ code: -(\d+)$", output, re.MULTILINE)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -116,6 +117,14 @@ def cut(checkout: Checkout, command: str, victim: Victim, delay: float) -> bool:
     return bool(engines)
 
 
+def not_in_state(checkout: Checkout, empty: set[str]) -> set[str]:
+    """What there is in the account of which the state knows nothing: made twice, or forgotten."""
+    ids = {one.get("id") for one in checkout.resources().values()}
+    # A VPC comes with a route table of its own, and a cluster with a security group.
+    made = {one for one in cloud(checkout) - empty if not one.startswith(("security group", "route table"))}
+    return {one for one in made if one.rsplit(" ", 1)[1] not in ids}
+
+
 def forget_creates(checkout: Checkout) -> set[str]:
     """Writes a state in which every create had its effect but nobody heard of it; returns the URNs."""
     state = json.loads(checkout.state_file.read_text())
@@ -168,10 +177,7 @@ def test_an_up_that_is_killed_again_and_again_comes_up_in_the_end(checkout: Chec
     checkout.must("up")
     assert not unavailable(checkout.cluster())
     assert changes(checkout.must("preview")).keys() == {"unchanged"}
-    ids = {one.get("id") for one in checkout.resources().values()}
-    # A VPC comes with a route table of its own, and a cluster with a security group.
-    made = {one for one in cloud(checkout) - empty if not one.startswith(("security group", "route table"))}
-    assert {one for one in made if one.rsplit(" ", 1)[1] not in ids} == set()
+    assert not_in_state(checkout, empty) == set()
 
 
 def test_what_was_made_by_a_run_that_was_killed_before_it_knew_is_taken_over(
@@ -186,6 +192,24 @@ def test_what_was_made_by_a_run_that_was_killed_before_it_knew_is_taken_over(
     again = {before[urn]["type"] for urn in forgotten if after[urn].get("id") != before[urn]["id"]}
     assert {one for one in again if not one.startswith(MADE_AGAIN)} == set()
     assert changes(checkout.must("preview")).keys() == {"unchanged"}
+
+
+def test_a_state_that_is_lost_after_a_kill_is_refused_and_recovered(checkout: Checkout, empty: set[str]) -> None:
+    checkout.must("destroy")
+    assert cut(checkout, "up", "program", LONGEST / 2)
+    checkout.state_file.write_text("")
+    before = world(checkout)
+    for command in ("up", "preview", "destroy"):
+        refused = checkout.ops(command)
+        assert refused.returncode == 1
+        assert re.match(
+            r"error: .*local\.json cannot be read \(it is empty\)\..*`make recover STACK=local`", refused.stderr
+        )
+    assert world(checkout) == before
+    assert "steps of the interrupted run" in checkout.must("recover")
+    checkout.must("up")
+    assert changes(checkout.must("preview")).keys() == {"unchanged"}
+    assert not_in_state(checkout, empty) == set()
 
 
 def test_nothing_is_left_after_all_that(checkout: Checkout, empty: set[str]) -> None:

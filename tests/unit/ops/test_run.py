@@ -22,6 +22,7 @@ LISTED = """
             " code: -9\n stderr: \n",
             "The engine was killed by signal 9: run the same command again, and it continues from there.",
         ),
+        (" code: 255\n stderr: error: [500] x.json was changed\n", "x.json was changed"),
         ("  it said something else \n", "it said something else"),
     ],
 )
