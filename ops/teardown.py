@@ -43,8 +43,8 @@ def check_state(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         raise UserError(
             f"The state of {stack} protects {', '.join(names[:_NAMED])}{more}: nothing was destroyed; run "
-            f"`make up STACK={stack}` with `protect: false` in Pulumi.{stack}.yaml first, if you really want to destroy "
-            "it."
+            f"`make up STACK={stack}` with `protect: false` in Pulumi.{stack}.yaml first, if you really want to "
+            "destroy it."
         )
 
 

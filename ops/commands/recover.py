@@ -4,7 +4,8 @@ import click
 
 from infra.errors import UserError
 from ops.backend import backend
-from ops.project import LOCAL_STACK, project_name
+from ops.options import stack_option
+from ops.project import project_name
 from state import serving
 
 
@@ -30,7 +31,7 @@ def described(done: serving.Recovery, stack: str) -> list[str]:
 
 
 @click.command("recover")
-@click.option("--stack", default=LOCAL_STACK, show_default=True, help="The stack's name.")
+@stack_option
 def command(stack: str) -> None:
     """Bring back the state of a stack whose files are damaged; keep those aside."""
     chosen = backend(stack)

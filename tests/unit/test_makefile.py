@@ -52,7 +52,14 @@ def test_every_variable_is_read_somewhere_and_none_is_pasted_into_a_script() -> 
     assert {name for _, name in USES} == set(GIVEN) - {"PYTHON"}
     assert '"$$PYTHON"' in setup
     for recipe in (*TARGETS.values(), setup):
-        assert not set(re.findall(r"(?<!\$)\$[({](\w+)", recipe)) - {"VENV", "PY", "RUN", "GO_MODULES"}
+        assert not set(re.findall(r"(?<!\$)\$[({](\w+)", recipe)) - {
+            "VENV",
+            "PY",
+            "RUN",
+            "CURDIR",
+            "GO_CHECKED",
+            "GO_MODULES",
+        }
 
 
 @pytest.mark.parametrize("source", ["command line", "environment"])
