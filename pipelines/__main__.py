@@ -12,6 +12,7 @@ from typing import Any
 import click
 import yaml
 from rich.console import Console
+from rich.markup import escape
 
 from infra.errors import UserError
 from ops.project import local_dir
@@ -55,9 +56,11 @@ def list_pipelines() -> None:
     console = Console()
     for name, definition in catalog.PIPELINES.items():
         spec = catalog.compile_spec(definition, Execution(image=image.reference(None)))
-        console.print(f"[bold]{name}[/]  {definition.summary}", soft_wrap=True, highlight=False)
+        console.print(f"[bold]{name}[/]  {escape(definition.summary)}", soft_wrap=True, highlight=False)
         console.print(f"    steps       {' > '.join(steps(spec))}", soft_wrap=True, highlight=False)
-        console.print(f"    parameters  {', '.join(parameters.describe(spec))}", soft_wrap=True, highlight=False)
+        console.print(
+            f"    parameters  {', '.join(parameters.describe(spec))}", soft_wrap=True, markup=False, highlight=False
+        )
 
 
 @cli.command("compile")
@@ -81,7 +84,7 @@ def compile_pipeline(
         file.write_text(yaml.safe_dump(spec, sort_keys=True))
     except OSError as error:
         raise UserError(f"{str(file)!r} cannot be written: {error.strerror}.") from None
-    Console().print(f"{file}: {len(steps(spec))} steps", soft_wrap=True, highlight=False)
+    Console().print(f"{file}: {len(steps(spec))} steps", soft_wrap=True, markup=False, highlight=False)
 
 
 @cli.command()
@@ -121,7 +124,8 @@ def run(
         spec, arguments = _prepare(definition, given, chosen, api.namespace, image_name, gpus)
         started = api.submit(spec, arguments)
         console.print(
-            f"[bold]{started.name}[/] in {api.namespace or 'the one namespace'}, run {started.id}", soft_wrap=True
+            f"[bold]{escape(started.name)}[/] in {api.namespace or 'the one namespace'}, run {started.id}",
+            soft_wrap=True,
         )
         ended = watch(api, started, lambda step: show.step(console, step), lambda: time.sleep(context.poll_seconds))
         _end(console, ended)
@@ -158,7 +162,7 @@ def schedule(
         console.print(
             f"{definition.name} runs at [bold]{fields}[/], schedule {identifier}", soft_wrap=True, highlight=False
         )
-        console.print(api.link("recurringrun", identifier), soft_wrap=True, highlight=False)
+        console.print(api.link("recurringrun", identifier), soft_wrap=True, markup=False, highlight=False)
 
 
 @cli.command()
@@ -194,9 +198,9 @@ def build_image(context: stack.Context, stack_name: str) -> None:
     console = Console()
     with stack.environment(chosen):
         pushed = image.build_and_push(
-            chosen.repository, lambda text: console.print(text, soft_wrap=True, highlight=False)
+            chosen.repository, lambda text: console.print(text, soft_wrap=True, markup=False, highlight=False)
         )
-    console.print(pushed, soft_wrap=True, highlight=False)
+    console.print(pushed, soft_wrap=True, markup=False, highlight=False)
 
 
 @cli.command()
@@ -220,7 +224,7 @@ def demo(context: stack.Context, stack_name: str) -> None:
         prediction=result.values["prediction"],
         to=picture,
     )
-    console.print(f"  plot        {picture}", soft_wrap=True, highlight=False)
+    console.print(f"  plot        {picture}", soft_wrap=True, markup=False, highlight=False)
 
 
 def _read(name: str | None, context: stack.Context) -> stack.Stack | None:

@@ -35,7 +35,7 @@ def outcome(console: Console, result: Outcome, arguments: Mapping[str, object], 
 
 def link(console: Console, run: Run) -> None:
     """Where to look at a run, and how to get there when the dashboard is not open to the Internet."""
-    console.print(run.link, soft_wrap=True)
+    console.print(run.link, soft_wrap=True, markup=False)
     if run.link.startswith(FORWARDED):
         console.print(f"(while this runs: {FORWARD_COMMAND})", soft_wrap=True)
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from infra.errors import UserError
 from infra.settings import Settings
+from ops import console as terminal
 from ops import document, prices
 from ops.cost import Change, Line, bill, difference, money, total
 from ops.options import format_option, stack_option
@@ -30,10 +31,10 @@ def command(stack: str, changes: tuple[str, ...], form: str) -> None:
     if form == "json":
         click.echo(document.text(document.cost(stack, now.region, found, wanted, differing)))
         return
-    console = Console()
+    console = terminal.console()
     print_estimate(console, now, found.lines)
     if found.note:
-        console.print(found.note, highlight=False, markup=False)
+        console.print(found.note)
     if wanted:
         print_difference(console, ", ".join(changes), differing)
 
@@ -62,7 +63,7 @@ def print_difference(console: Console, title: str, changes: Sequence[Change]) ->
     """The lines that change, as a table."""
     console.print()
     if not changes:
-        console.print(f"{title}: no difference", highlight=False)
+        console.print(f"{title}: no difference")
         return
     table = _table(f"{title}: difference in US dollars a month, on demand")
     for column in ("now", "then", "difference"):

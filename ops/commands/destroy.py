@@ -1,9 +1,9 @@
 """`make destroy`: ask, then drain the cluster and take the stack down in reverse order."""
 
 import click
-from rich.console import Console
 
 from ops import ask, run, summary, teardown
+from ops import console as terminal
 from ops.levels import levels_of, timed
 from ops.options import answer_option, stack_option
 from ops.project import is_local
@@ -29,7 +29,7 @@ def command(stack: str, yes: bool) -> None:
     """Take the stack down, in reverse order."""
     teardown.check_settings(stack)
     confirm(stack, yes=yes)
-    console = Console()
+    console = terminal.console()
     with run.session(stack, console=console, pods="instant", create=False) as session:
         state = teardown.destroy(session, console)
         summary.print_changes(console, session)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from ops import console as terminal
 from ops import document
 from ops.doctor.examine import examine
 from ops.doctor.finding import Finding
@@ -22,11 +23,11 @@ def show(console: Console, stack: str, findings: Sequence[Finding]) -> None:
     for column in ("", "check", "found", "what to do"):
         table.add_column(column, overflow="fold")
     for finding in findings:
-        colour = _COLOURS[finding.state]
-        table.add_row(f"[{colour}]{finding.state}[/]", finding.check, escape(finding.found), escape(finding.advice))
+        state = Text(finding.state, style=_COLOURS[finding.state])
+        table.add_row(state, finding.check, finding.found, finding.advice)
     console.print(table)
     counts = Counter(finding.state for finding in findings)
-    console.print(f"{counts['broken']} broken, {counts['warning']} warnings, {counts['ok']} ok", highlight=False)
+    console.print(f"{counts['broken']} broken, {counts['warning']} warnings, {counts['ok']} ok")
 
 
 @click.command("doctor")
@@ -39,6 +40,6 @@ def command(context: click.Context, stack: str, form: str) -> None:
     if form == "json":
         click.echo(document.text(document.doctor(stack, findings)))
     else:
-        show(Console(), stack, findings)
+        show(terminal.console(), stack, findings)
     if any(finding.state == "broken" for finding in findings):
         context.exit(1)

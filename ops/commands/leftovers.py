@@ -2,7 +2,6 @@
 
 import functools
 import os
-import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.errors import UserError
+from ops import console as terminal
 from ops import document
 from ops.leftovers import Client, Leftover, Owner, delete, find
 from ops.options import answer_option, format_option, stack_option
@@ -39,7 +39,7 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     client: Client = functools.cache(session.client)
     left = find(client, owner, known=known)
     region, lives = config["aws:region"], bool(known)
-    console = Console(file=sys.stdout if form == "text" else sys.stderr)
+    console = terminal.console(json=form != "text")
     show(console, left, stack=stack, region=region, lives=lives)
     deleting = remove and bool(left)
     if deleting and lives:
@@ -50,7 +50,7 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
         confirm(stack, len(left))
     failed = delete(client, left) if deleting else []
     if deleting:
-        console.print(f"deleted {len(left) - len(failed)} of {len(left)}", highlight=False)
+        console.print(f"deleted {len(left) - len(failed)} of {len(left)}")
     if form == "json":
         told = document.leftovers(stack, region, left, lives=lives, deleted=deleting, failed=failed)
         click.echo(document.text(told))
@@ -72,7 +72,7 @@ def confirm(stack: str, count: int) -> None:
 def show(console: Console, left: Sequence[Leftover], *, stack: str, region: str, lives: bool) -> None:
     """What is left as a table with its price; of a stack that lives it is in use, not left."""
     if not left:
-        console.print(f"{stack}: nothing is left in {region}.", highlight=False)
+        console.print(f"{stack}: nothing is left in {region}.")
         return
     title = f"{stack}: {'created by its cluster, and in use' if lives else 'left'} in {region}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)

@@ -1,12 +1,10 @@
 """`make preview`: what `up` would change, as tables for a person, Markdown for a pull request or JSON for programs."""
 
-import sys
-
 import click
-from rich.console import Console
 
 from infra.errors import UserError
 from ops import comment, document, policies, preview, run, summary
+from ops import console as terminal
 from ops.options import format_option, stack_option
 
 
@@ -16,7 +14,7 @@ from ops.options import format_option, stack_option
 @format_option("text", "markdown", "json")
 def command(stack: str, pods: run.Pods, form: str) -> None:
     """Show what `up` would change; exits with 1 when a mandatory policy rule would stop it."""
-    console = Console(file=sys.stdout if form == "text" else sys.stderr)
+    console = terminal.console(json=form != "text")
     try:
         found, session = preview.copied(stack, pods, console)
     except UserError as error:

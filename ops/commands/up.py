@@ -1,11 +1,9 @@
 """`make up`: show what would change and ask, bring the stack up, and say what was made."""
 
-import sys
-
 import click
-from rich.console import Console
 
 from ops import ask, document, policies, run, summary
+from ops import console as terminal
 from ops.bring_up import bring_up
 from ops.options import answer_option, format_option, stack_option
 from ops.preview import Preview
@@ -37,7 +35,7 @@ def confirm(planned: Preview, *, yes: bool) -> None:
 @format_option("text", "json")
 def command(stack: str, pods: run.Pods, yes: bool, form: str) -> None:
     """Bring the stack up: on any but `local`, show what would change and ask for its name first."""
-    console = Console(file=sys.stdout if form == "text" else sys.stderr)
+    console = terminal.console(json=form != "text")
     with run.session(stack, console=console, pods=pods, create=True) as session:
         brought = bring_up(
             session,

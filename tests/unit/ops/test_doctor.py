@@ -202,7 +202,7 @@ def test_a_stack_that_is_not_there_is_one_sentence() -> None:
 
 
 def test_what_is_shown_cannot_be_taken_for_colours() -> None:
-    console = Console(file=io.StringIO(), width=120)
+    console = Console(file=io.StringIO(), width=120, markup=False)
     doctor.show(console, "dev", [broken("x", "the block [red]", "write [0]")])
     assert isinstance(console.file, io.StringIO)
     assert "the block [red]" in console.file.getvalue()
