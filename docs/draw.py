@@ -217,7 +217,7 @@ def ground(y: float) -> tuple[list[str], float]:
         "The stack local": [
             f"Providers: {packages}; localcloud/ serves what cannot be had, and eks always",
             f"Cluster: {plane}",
-            "AWS: moto, and a record of what it lacks",
+            "AWS: MiniStack, and a record of what it lacks",
             "State: files of the checkout, with a journal",
         ],
     }

@@ -48,7 +48,11 @@ def print_changes(console: Console, run: Session) -> None:
         console.print(f"Ran on a stand-in, not on the official plugin: {names}", highlight=False, soft_wrap=True)
     if recorded := run.ground.recorded():
         kinds = ", ".join(f"{count} {kind}" for kind, count in recorded.items())
-        console.print(f"Checked and recorded, since moto has no such thing: {kinds}", highlight=False, soft_wrap=True)
+        console.print(
+            f"Checked and recorded, not judged, as the AWS emulator lacks it: {kinds}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def print_levels(console: Console, levels: Sequence[Level]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from zlib import crc32
 
 from infra.errors import UserError
-from localcloud.aws.eks_record import unpinned_addon
+from localcloud.aws.eks_parts import unpinned_addon
 from localcloud.aws.names import lower, properties, tag_map
 from localcloud.aws.session import Session
 from localcloud.providers.resources import Function

@@ -11,7 +11,7 @@ from ops.project import LOCAL_STACK, PROJECT_ROOT, local_root
 
 @click.command("down")
 def command() -> None:
-    """Stop the local control plane and moto, and forget what they and the local stack's state held."""
+    """Stop the local control plane and the AWS emulator, and forget what they and the local stack's state held."""
     laptop.stop(local_root())
     workspace = automation.LocalWorkspace(
         work_dir=str(PROJECT_ROOT),
@@ -20,4 +20,4 @@ def command() -> None:
     )
     if any(stack.name.rpartition("/")[2] == LOCAL_STACK for stack in workspace.list_stacks()):
         workspace.remove_stack(LOCAL_STACK, force=True, preserve_config=True)
-    click.echo("The local control plane, moto and the local stack's state are gone.")
+    click.echo("The local control plane, the AWS emulator and the local stack's state are gone.")
