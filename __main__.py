@@ -14,7 +14,7 @@ from infra.aws.storage import Storage, StorageArgs
 from infra.errors import UserError
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
-from infra.kubeflow.s3 import ArtifactStore
+from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 
 try:
     given = inputs.read(Path(__file__).resolve().parent)
@@ -99,7 +99,7 @@ artifacts = (
     ArtifactStore(
         bucket=storage.bucket,
         region=stack.region,
-        platform_role=identity.runner_role_arns["kubeflow/ml-pipeline"],
+        platform_roles={name: identity.runner_role_arns[f"kubeflow/{name}"] for name in PLATFORM_ACCOUNTS},
         profile_role=identity.runner_role_arns[f"{stack.kubeflow.profile_namespaces[0]}/default-editor"],
     )
     if stack.kubeflow.artifacts == "s3"
