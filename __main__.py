@@ -122,6 +122,7 @@ pulumi.export("oidc_provider_arn", access.issuer.provider_arn if access.issuer e
 pulumi.export("vpc_id", network.vpc_id if network else None)
 pulumi.export("bucket", storage.bucket)
 pulumi.export("repository_url", registry.repository_url)
+pulumi.export("runner_role_arns", identity.runner_role_arns)
 pulumi.export("region", stack.region)
 pulumi.export("dashboard_user", stack.dashboard.user)
 pulumi.export("dashboard_password", stack.dashboard.password.output())

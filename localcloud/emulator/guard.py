@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 from ministack.core import iam_evaluator
 
@@ -20,11 +20,15 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-_SCHEME = b"x-forwarded-proto"
+_SCHEME, _LENGTH = b"x-forwarded-proto", b"content-length"
 _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
 # IAM's users and roles have such keys; MiniStack's several names for root do not look like them.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=((?:AKIA|ASIA)[0-9A-F]{16})/")
 _WEB_IDENTITY = "AssumeRoleWithWebIdentity"
+
+
+class RefusedError(Exception):
+    """A request that goes no further, and why."""
 
 
 class Guard:
@@ -43,42 +47,50 @@ class Guard:
         body = await _body(receive)
         if body is None:
             return
-        refused = self.refusal(scope, body)
-        if refused is None:
-            # What never leaves the machine counts as encrypted, as policies ask for, unless a caller says otherwise.
-            headers = scope["headers"]
-            if not any(name.lower() == _SCHEME for name, _ in headers):
-                headers = [*headers, (_SCHEME, b"https")]
-            await self._application({**scope, "headers": headers}, _replay(body, receive), _without_origins(send))
-        else:
-            await _refuse(send, refused)
+        try:
+            admitted = self.admit(scope, body)
+        except RefusedError as refused:
+            await _refuse(send, str(refused))
+            return
+        headers = [one for one in scope["headers"] if one[0].lower() != _LENGTH]
+        # What never leaves the machine counts as encrypted, as policies ask for, unless a caller says otherwise.
+        if not any(name.lower() == _SCHEME for name, _ in headers):
+            headers.append((_SCHEME, b"https"))
+        headers.append((_LENGTH, str(len(admitted)).encode()))
+        await self._application({**scope, "headers": headers}, _replay(admitted, receive), _without_origins(send))
 
-    def refusal(self, scope: Message, body: bytes) -> str | None:
-        """Why a request goes no further, or None."""
+    def admit(self, scope: Message, body: bytes) -> bytes:
+        """The body of a request that MiniStack may see; raises RefusedError for any other request."""
         headers: list[tuple[str, str]] = [
             (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
         ]
         given = dict(headers)
         if len({name for name, _ in headers if name in _ONCE}) < sum(name in _ONCE for name, _ in headers):
-            return "a header that says who asks is there twice"
+            raise RefusedError("a header that says who asks is there twice")
         if not _HOST.fullmatch(given.get("host", "")):
-            return "the emulator goes by no name but its loopback address"
+            raise RefusedError("the emulator goes by no name but its loopback address")
         if "origin" in given or given.get("sec-fetch-site", "none") != "none":
-            return "web pages have no business here"
+            raise RefusedError("web pages have no business here")
         if scope["path"].startswith("/_"):
-            return "this path is the emulator's own"
+            raise RefusedError("this path is the emulator's own")
         if scope["path"] == "/" and _asks_for_web_identity(scope, given, body):
-            return self._token_refusal(body)
-        return _signature_refusal(scope, given, body)
+            return self._with_known_token(body)
+        _check_signature(scope, given, body)
+        return body
 
-    def _token_refusal(self, body: bytes) -> str | None:
-        """Why a web identity is refused, or None: AWS wants no signature there, but the issuer's on the token."""
+    def _with_known_token(self, body: bytes) -> bytes:
+        """The form that asks for a web identity: AWS wants no signature there, but the issuer's on the token."""
         if not self._token_key.is_file():
-            return "no API server runs here whose tokens could be trusted"
-        given = parse_qs(body.decode("utf-8", "replace")).get("WebIdentityToken", [])
-        if len(given) != 1:
-            return "a web identity is one token in the form of a POST"
-        return tokens.problem(given[0], self._token_key.read_bytes())
+            raise RefusedError("no API server runs here whose tokens could be trusted")
+        form = parse_qs(body.decode("utf-8", "replace"))
+        if len(form.get("WebIdentityToken", [])) != 1:
+            raise RefusedError("a web identity is one token in the form of a POST")
+        try:
+            claims = tokens.read(form["WebIdentityToken"][0], self._token_key.read_bytes())
+            form["WebIdentityToken"] = [tokens.with_one_audience(claims)]
+        except tokens.BadTokenError as bad:
+            raise RefusedError(str(bad)) from None
+        return urlencode(form, doseq=True).encode()
 
 
 _ONCE = frozenset({"host", "authorization", "x-amz-target", "x-amz-security-token", "x-amz-date"})
@@ -92,17 +104,18 @@ def _asks_for_web_identity(scope: Message, headers: dict[str, str], body: bytes)
     return any(_WEB_IDENTITY in parse_qs(text).get("Action", []) for text in texts)
 
 
-def _signature_refusal(scope: Message, headers: dict[str, str], body: bytes) -> str | None:
-    """Why the signature is no good, or None; MiniStack itself asks only where it knows the action."""
+def _check_signature(scope: Message, headers: dict[str, str], body: bytes) -> None:
+    """Raises RefusedError for a bad signature; MiniStack itself asks only where it knows the action."""
     found = _SIGNED.match(headers.get("authorization", ""))
     if not found or b"X-Amz-" in scope["query_string"]:
-        return "the request is not signed by a user or role of this account"
+        raise RefusedError("the request is not signed by a user or role of this account")
     query = parse_qs(scope["query_string"].decode("utf-8"), keep_blank_values=True)
     raw_path = scope["raw_path"].decode("latin-1")
     iam_evaluator.pin_signed_request(scope["method"], raw_path, query, scope["headers"])
     iam_evaluator.pin_signed_body(body)
     failure = iam_evaluator.check_credentials(found[1])
-    return None if failure is None else str(failure.message)
+    if failure is not None:
+        raise RefusedError(str(failure.message))
 
 
 async def _body(receive: Receive) -> bytes | None:
