@@ -47,7 +47,8 @@ class Laptop:
 
     environment: what the engine needs to find everything.
     stand_ins: the packages that the official plugin does not serve in this run.
-    forgot: the emulator, which keeps AWS in memory, was started for this run: what the state knows may be gone.
+    forgot: the emulator, which keeps AWS in memory, was started since the state was last refreshed: what that knows of
+    may be gone.
     """
 
     plane: plane.Plane
@@ -62,7 +63,6 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
     home = _pulumi_home(root)
     started = plane.start(root, pods=pods, report=lambda event: report(str(event)))
     report(f"control plane: {started.server}, pods start {pods}")
-    forgot = emulator.status(root) is None
     endpoint = emulator.start(root)
     report(f"AWS emulator: {endpoint}")
     environment = {**client_environment(root), **_OFFLINE, "PULUMI_HOME": str(home)}
@@ -71,7 +71,9 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
     )
     with _serving(stand_ins, {**os.environ, **environment}, root / ".local" / "logs") as ports:
         environment["PULUMI_DEBUG_PROVIDERS"] = ",".join(f"{package}:{port}" for package, port in ports.items())
-        yield Laptop(plane=started, environment=environment, stand_ins=stand_ins, forgot=forgot)
+        yield Laptop(
+            plane=started, environment=environment, stand_ins=stand_ins, forgot=emulator.forgotten(root).exists()
+        )
 
 
 def client_environment(root: Path) -> dict[str, str]:
@@ -87,6 +89,11 @@ def client_environment(root: Path) -> dict[str, str]:
 def recorded(root: Path) -> dict[str, int]:
     """What the emulator lacks and the aws stand-in recorded in its place: the number of things by kind."""
     return recorded_kinds(emulator.record(root))
+
+
+def refreshed(root: Path) -> None:
+    """The state knows again what the emulator holds."""
+    emulator.forgotten(root).unlink(missing_ok=True)
 
 
 def stop(root: Path) -> None:

@@ -40,14 +40,15 @@ GARBAGE_COLLECTION = "400"
 class Ground:
     """What a stack stands on: an environment, and how much of it is not the real thing.
 
-    `forgot` says that the cloud may have lost what the state knows of; `recorded` counts, by kind, what is only on
-    record because nothing here serves it. `asked` reports on the requests since the start, where a log of
-    them is at hand.
+    `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is called; `recorded` counts,
+    by kind, what is only on record because nothing here serves it. `asked` reports on the requests since the start,
+    where a log of them is at hand.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     stand_ins: tuple[str, ...] = ()
     forgot: bool = False
+    refreshed: Callable[[], None] = lambda: None
     recorded: Callable[[], Mapping[str, int]] = dict
     asked: Callable[[], audit.Report | None] = lambda: None
 
@@ -124,6 +125,7 @@ def up(run: Session) -> dict[str, automation.OutputValue]:
                 parallel=PARALLEL, on_event=run.tracker, suppress_progress=True, refresh=run.ground.forgot
             ),
         )
+    run.ground.refreshed()
     return dict(result.outputs)
 
 
@@ -131,7 +133,12 @@ def preview(run: Session) -> dict[str, int]:
     """What `up` would change, as counts by operation."""
     with run.timed("engine"), run.tracker.showing():
         run.program.preload()
-        _engine(run, lambda: run.stack.preview(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
+        _engine(
+            run,
+            lambda: run.stack.preview(
+                parallel=PARALLEL, on_event=run.tracker, suppress_progress=True, refresh=run.ground.forgot
+            ),
+        )
     return run.tracker.changes
 
 
@@ -139,7 +146,13 @@ def destroy(run: Session) -> dict[str, int]:
     """Takes the stack's resources down in reverse order; returns the counts by operation."""
     _settle(run, until_gone=False)
     with run.timed("engine"), run.tracker.showing():
-        _engine(run, lambda: run.stack.destroy(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
+        _engine(
+            run,
+            lambda: run.stack.destroy(
+                parallel=PARALLEL, on_event=run.tracker, suppress_progress=True, refresh=run.ground.forgot
+            ),
+        )
+    run.ground.refreshed()
     return run.tracker.changes
 
 
@@ -239,6 +252,7 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
             environment=started.environment,
             stand_ins=started.stand_ins,
             forgot=started.forgot,
+            refreshed=lambda: laptop.refreshed(local_root()),
             recorded=lambda: laptop.recorded(local_root()),
             asked=asked,
         )

@@ -18,7 +18,7 @@ from localcloud.aws.record import Record
 from localcloud.providers.kinds import Call
 from localcloud.providers.values import Properties
 
-_NOT_FOUND = re.compile(r"NotFound|NoSuch|ResourceNotFoundException|DoesNotExist")
+_NOT_FOUND = re.compile(r"NotFound|NoSuch|ResourceNotFoundException|DoesNotExist|^404$")  # HEAD has no body to say more
 # Throttling is answered with waits: botocore's standard mode backs off exponentially.
 CLIENT = Config(
     retries={"mode": "standard", "max_attempts": 5},

@@ -48,10 +48,11 @@ def start(root: Path) -> str:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     record(root).unlink(missing_ok=True)
     state(root).unlink(missing_ok=True)
+    forgotten(root).touch()
     log = home / "emulator.log"
     keys = Layout(root).certificates / "service-accounts.pub"
     command = [sys.executable, "-u", "-m", "localcloud.emulator", str(state(root)), str(keys)]
-    pid = processes.spawn(command, log, _environment(home))
+    pid = processes.spawn(command, log, server_environment(home))
     started = processes.identity(pid)
     deadline = time.monotonic() + START_SECONDS
     while started and processes.alive(pid, started) and time.monotonic() < deadline:
@@ -65,12 +66,13 @@ def start(root: Path) -> str:
 
 
 def stop(root: Path) -> bool:
-    """End the server of this root and forget the record; returns whether it ran."""
+    """End the server of this root and forget what was about it; returns whether it ran."""
     running = status(root)
     if running:
         processes.end([(running.pid, running.started)], END_SECONDS)
     state(root).unlink(missing_ok=True)
     record(root).unlink(missing_ok=True)
+    forgotten(root).unlink(missing_ok=True)
     return running is not None
 
 
@@ -109,6 +111,11 @@ def state(root: Path) -> Path:
     return _home(root) / "emulator.json"
 
 
+def forgotten(root: Path) -> Path:
+    """A file that is there from the start of a server until somebody who knows has looked at what it holds."""
+    return _home(root) / "forgotten"
+
+
 def write(path: Path, server: Server) -> None:
     """Put the state file in place, whole from its first moment on and never readable by others."""
     draft = path.with_suffix(".draft")
@@ -122,7 +129,7 @@ def _home(root: Path) -> Path:
     return root.resolve() / ".local" / "emulator"
 
 
-def _environment(home: Path) -> dict[str, str]:
+def server_environment(home: Path) -> dict[str, str]:
     """All that the server knows: nothing of the person's, no way to Docker, no listener but the one."""
     return {
         "PYTHONPATH": str(_PROJECT_ROOT),
