@@ -46,7 +46,7 @@ preview: $(VENV)/.installed
 destroy: $(VENV)/.installed
 	@$(RUN) destroy --stack="$$STACK" --yes="$$YES"
 
-## make down                                               stop the local control plane and moto, and forget them
+## make down                                               stop the local control plane and its AWS, and forget them
 down: $(VENV)/.installed
 	@$(RUN) down
 

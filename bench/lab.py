@@ -1,4 +1,4 @@
-"""A laptop for one experiment: a control plane, moto and state of its own, gone afterwards."""
+"""A laptop for one experiment: a control plane, AWS emulator and state of its own, gone afterwards."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from bench import timeline
 from bench.processes import watching
 from infra.errors import UserError
 from infra.kubeflow.graph import Graph, ObjectId
-from localcloud import laptop, moto, plane
+from localcloud import emulator, laptop, plane
 from localcloud.plane import Plane, Pods
 from localcloud.plane.layout import Layout, read_state
 from ops import audit
@@ -71,7 +71,7 @@ class Lab:
             return audit.report(log, calls, since=datetime.fromtimestamp(since, UTC))
 
     def _servers(self) -> set[int]:
-        running = moto.status(self.root)
+        running = emulator.status(self.root)
         planes = read_state(Layout(self.root)).processes.values()
         return {record.pid for record in planes} | ({running.pid} if running else set())
 

@@ -18,7 +18,7 @@ PARTS = (
     ("pulumi-resource-kubernetes", "provider kubernetes"),
     ("localcloud.providers", "other stand-ins"),
     ("/journal", "journal"),
-    ("moto.server", "moto"),
+    ("localcloud.emulator", "AWS emulator"),
     ("/kube-apiserver", "kube-apiserver"),
     ("/kube-controller-manager", "kube-controller-manager"),
     ("/kube-scheduler", "kube-scheduler"),

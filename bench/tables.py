@@ -20,7 +20,7 @@ _ROUND_WORDS = {
     "retry_loop": "retry loop",
 }
 _PART_WORDS = {
-    "start": "before the first object of the chain: program, AWS on moto",
+    "start": "before the first object of the chain: program, AWS",
     "hand_over": "between an object that is ready and the next being sent: engine, program, journal",
     "create": "the API server's answers",
     "wait": "until an object is ready",

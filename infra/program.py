@@ -18,7 +18,7 @@ from infra.errors import UserError
 from infra.inputs import Inputs
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
-from infra.kubeflow.s3 import ArtifactStore
+from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
 
 DASHBOARD = "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80, then http://localhost:8080"
@@ -34,6 +34,7 @@ class Outputs:
     vpc_id: pulumi.Output[str] | None
     bucket: pulumi.Output[str]
     repository_url: pulumi.Output[str]
+    runner_role_arns: Mapping[str, pulumi.Output[str]]
     region: str
     dashboard_user: str
     dashboard_password: pulumi.Output[str]
@@ -130,6 +131,7 @@ def program(given: Inputs) -> Outputs:
         vpc_id=network.vpc_id if network else None,
         bucket=storage.bucket,
         repository_url=registry.repository_url,
+        runner_role_arns=identity.runner_role_arns,
         region=stack.region,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output(),
@@ -156,6 +158,6 @@ def _artifacts(
     return ArtifactStore(
         bucket=bucket,
         region=stack.region,
-        platform_role=runner_role_arns["kubeflow/ml-pipeline"],
+        platform_roles={name: runner_role_arns[f"kubeflow/{name}"] for name in PLATFORM_ACCOUNTS},
         profile_role=runner_role_arns[f"{stack.kubeflow.profile_namespaces[0]}/default-editor"],
     )

@@ -1,6 +1,6 @@
-"""The laptop in one piece: tools, control plane, moto and the stand-in providers, as `make up` needs them.
+"""The laptop in one piece: tools, control plane, AWS emulator and the stand-in providers, as `make up` needs them.
 
-The control plane and moto outlive a run (`make down` ends them); the stand-ins live as long as the run.
+The control plane and the emulator outlive a run (`make down` ends them); the stand-ins live as long as the run.
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import Literal
 
 import tools
 from infra.errors import UserError
-from localcloud import moto, plane
+from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
 from tools.leash import leash
 
@@ -47,7 +47,8 @@ class Laptop:
 
     environment: what the engine needs to find everything.
     stand_ins: the packages that the official plugin does not serve in this run.
-    forgot: moto, which keeps AWS in memory, was started for this run: what the state knows may be gone.
+    forgot: the emulator, which keeps AWS in memory, was started since the state was last refreshed: what that knows of
+    may be gone.
     """
 
     plane: plane.Plane
@@ -62,38 +63,43 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
     home = _pulumi_home(root)
     started = plane.start(root, pods=pods, report=lambda event: report(str(event)))
     report(f"control plane: {started.server}, pods start {pods}")
-    forgot = moto.status(root) is None
-    endpoint = moto.start(root)
-    report(f"moto: {endpoint}")
+    endpoint = emulator.start(root)
+    report(f"AWS emulator: {endpoint}")
     environment = {**client_environment(root), **_OFFLINE, "PULUMI_HOME": str(home)}
     stand_ins = tuple(
         package for package in PACKAGES if package in ALWAYS_PLAYED or not _official_plugin(package, home)
     )
     with _serving(stand_ins, {**os.environ, **environment}, root / ".local" / "logs") as ports:
         environment["PULUMI_DEBUG_PROVIDERS"] = ",".join(f"{package}:{port}" for package, port in ports.items())
-        yield Laptop(plane=started, environment=environment, stand_ins=stand_ins, forgot=forgot)
+        yield Laptop(
+            plane=started, environment=environment, stand_ins=stand_ins, forgot=emulator.forgotten(root).exists()
+        )
 
 
 def client_environment(root: Path) -> dict[str, str]:
-    """How clients reach the running laptop: moto with pretend credentials, the record beside it, the cluster."""
+    """How clients reach the running laptop: the emulator and its access key, the record beside it, the cluster."""
     return {
-        "AWS_ENDPOINT_URL": moto.endpoint(root),
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
+        **emulator.environment(root),
         "LOCALCLOUD_KUBECONFIG": str(plane.kubeconfig(root)),
-        "LOCALCLOUD_AWS_RECORD": str(moto.record(root)),
+        "LOCALCLOUD_AWS_RECORD": str(emulator.record(root)),
+        "LOCALCLOUD_ISSUER": plane.issuer(root),
     }
 
 
 def recorded(root: Path) -> dict[str, int]:
-    """What moto lacks and the aws stand-in recorded in its place: the number of things by kind."""
-    return recorded_kinds(moto.record(root))
+    """What the emulator lacks and the aws stand-in recorded in its place: the number of things by kind."""
+    return recorded_kinds(emulator.record(root))
+
+
+def refreshed(root: Path) -> None:
+    """The state knows again what the emulator holds."""
+    emulator.forgotten(root).unlink(missing_ok=True)
 
 
 def stop(root: Path) -> None:
-    """Ends the control plane and moto, and forgets what they held."""
+    """Ends the control plane and the emulator, and forgets what they held."""
     plane.stop(root, wipe=True)
-    moto.stop(root)
+    emulator.stop(root)
 
 
 def _pulumi_home(root: Path) -> Path:

@@ -44,14 +44,15 @@ GARBAGE_COLLECTION = "400"
 class Ground:
     """What a stack stands on: an environment, and how much of it is not the real thing.
 
-    `forgot` says that the cloud may have lost what the state knows of; `recorded` counts, by kind, what is only on
-    record because nothing here serves it. `asked` reports on the requests since the start, where a log of
-    them is at hand.
+    `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is called; `recorded` counts,
+    by kind, what is only on record because nothing here serves it. `asked` reports on the requests since the start,
+    where a log of them is at hand.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     stand_ins: tuple[str, ...] = ()
     forgot: bool = False
+    refreshed: Callable[[], None] = lambda: None
     recorded: Callable[[], Mapping[str, int]] = dict
     asked: Callable[[], audit.Report | None] = lambda: None
 
@@ -137,6 +138,7 @@ def up(run: Session) -> dict[str, automation.OutputValue]:
                 parallel=PARALLEL, on_event=run.hear, suppress_progress=True, refresh=run.ground.forgot
             ),
         )
+    run.ground.refreshed()
     return dict(result.outputs)
 
 
@@ -144,7 +146,12 @@ def preview(run: Session) -> dict[str, int]:
     """What `up` would change, as counts by operation."""
     with run.timed("engine"), run.tracker.showing():
         run.program.preload()
-        _engine(run, lambda: run.stack.preview(parallel=PARALLEL, on_event=run.tracker, suppress_progress=True))
+        _engine(
+            run,
+            lambda: run.stack.preview(
+                parallel=PARALLEL, on_event=run.tracker, suppress_progress=True, refresh=run.ground.forgot
+            ),
+        )
     return run.tracker.changes
 
 
@@ -167,11 +174,18 @@ def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, 
     with run.timed("engine"), run.tracker.showing():
         _change(
             run,
-            lambda: run.stack.destroy(parallel=PARALLEL, on_event=run.hear, suppress_progress=True, **options),
+            lambda: run.stack.destroy(
+                parallel=PARALLEL,
+                on_event=run.hear,
+                suppress_progress=True,
+                refresh=run.ground.forgot,
+                **options,
+            ),
         )
     # Running that program registers the stack itself, which is deleted like the rest.
     run.tracker.changes.pop("same", None)
     run.seconds["engine"] -= run.seconds.get("drain", 0)
+    run.ground.refreshed()
     return run.tracker.changes
 
 
@@ -308,6 +322,7 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
             environment=started.environment,
             stand_ins=started.stand_ins,
             forgot=started.forgot,
+            refreshed=lambda: laptop.refreshed(local_root()),
             recorded=lambda: laptop.recorded(local_root()),
             asked=asked,
         )

@@ -53,7 +53,11 @@ def print_changes(console: Console, run: Session) -> None:
         console.print(f"Ran on a stand-in, not on the official plugin: {names}", highlight=False, soft_wrap=True)
     if recorded := run.ground.recorded():
         kinds = ", ".join(f"{count} {kind}" for kind, count in recorded.items())
-        console.print(f"Checked and recorded, since moto does not support it: {kinds}", highlight=False, soft_wrap=True)
+        console.print(
+            f"Checked and recorded, not judged, since the AWS emulator does not support it: {kinds}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def print_planned(console: Console, found: Preview) -> None:

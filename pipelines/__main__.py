@@ -266,7 +266,7 @@ def _run_here(
     console: Console, definition: Definition, given: parameters.Arguments, chosen: stack.Stack | None
 ) -> local.Outcome:
     folder = local_dir() / "pipelines" / f"{definition.name}-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
-    with stack.environment(chosen) if chosen else contextlib.nullcontext():
+    with stack.environment_of_steps(chosen) if chosen else contextlib.nullcontext():
         if chosen:
             arguments = inputs.in_bucket(definition, given, stack.require_bucket(chosen))
         else:

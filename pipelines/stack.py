@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,11 +44,14 @@ class Stack:
     user: str | None
     password: str | None
     kubeconfig: str | None
+    region: str | None
+    roles: Mapping[str, str]
+    """The ARNs of the roles of service accounts, by NAMESPACE/ACCOUNT."""
 
 
 def read(name: str, context: Context) -> Stack:
-    """The stack of a name, from its outputs `bucket`, `repository_url`, `dashboard_user`, `dashboard_password` and
-    `kubeconfig`."""
+    """The stack of a name, from its outputs `bucket`, `repository_url`, `dashboard_user`, `dashboard_password`,
+    `kubeconfig`, `region` and `runner_role_arns`."""
     outputs = context.outputs(name)
     return Stack(
         name=name,
@@ -58,14 +61,43 @@ def read(name: str, context: Context) -> Stack:
         user=outputs.get("dashboard_user"),
         password=outputs.get("dashboard_password"),
         kubeconfig=outputs.get("kubeconfig"),
+        region=outputs.get("region"),
+        roles=outputs.get("runner_role_arns") or {},
     )
 
 
 @contextlib.contextmanager
 def environment(stack: Stack) -> Iterator[None]:
     """The environment of the stack's AWS clients, for this process and those that it starts while the block lasts."""
+    with _environ(stack.environment):
+        yield
+
+
+@contextlib.contextmanager
+def environment_of_steps(stack: Stack) -> Iterator[None]:
+    """The same for steps that run on this machine: the laptop's may do what pods of the profile may, and no more."""
+    from ops.project import is_local
+    from pipelines import role
+
+    if not is_local(stack.name) or not stack.kubeconfig:
+        with environment(stack):
+            yield
+        return
+    runner = role.runner_of(stack.roles)
+    placed = {**stack.environment, "AWS_REGION": str(stack.region), "AWS_DEFAULT_REGION": str(stack.region)}
+    with (
+        role.taken(placed, kubeconfig=stack.kubeconfig, role=stack.roles[runner], runner=runner) as given,
+        _environ(given, without=role.PERSONS),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _environ(given: Mapping[str, str], without: Iterable[str] = ()) -> Iterator[None]:
     before = dict(os.environ)
-    os.environ.update(stack.environment)
+    for name in without:
+        os.environ.pop(name, None)
+    os.environ.update(given)
     try:
         yield
     finally:

@@ -89,20 +89,23 @@ def describe_cluster_policy(region: str, account: str, cluster: str) -> Document
     return document({"Effect": "Allow", "Action": ["eks:DescribeCluster"], "Resource": arn})
 
 
-def bucket_policy(bucket_arn: str, prefixes: Sequence[str], *, write: bool) -> Document:
-    """Objects under some prefixes (`private/team/`), or all with the prefix ``, to read or also to write and delete."""
-    actions = ["s3:GetObject"]
-    if write:
-        # The two multipart actions let an upload that broke off be taken up again, or cleared away.
-        actions += ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+def bucket_policy(bucket_arn: str, prefixes: Sequence[str]) -> Document:
+    """Objects under some prefixes (`private/team/`), or all with the prefix ``, to read, write and delete."""
+    # The two multipart actions let an upload that broke off be taken up again, or cleared away.
+    actions = [
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+    ]
+    listing: Document = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": bucket_arn}
+    if "" not in prefixes:
+        # A request that names no prefix, such as HeadBucket, has no such key, and then not even `*` fits.
+        listing["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
     return document(
         {"Effect": "Allow", "Action": ["s3:GetBucketLocation"], "Resource": bucket_arn},
-        {
-            "Effect": "Allow",
-            "Action": ["s3:ListBucket"],
-            "Resource": bucket_arn,
-            "Condition": {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}},
-        },
+        listing,
         {"Effect": "Allow", "Action": actions, "Resource": [f"{bucket_arn}/{prefix}*" for prefix in prefixes]},
     )
 

@@ -14,34 +14,32 @@ CLUSTER_ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
-    """A service account that touches artifacts: the prefixes it may use, and whether it writes or runs images too."""
+    """A service account that reads and writes artifacts, and the prefixes that it may use."""
 
     namespace: str
     service_account: str
     prefixes: tuple[str, ...]
-    runs: bool
 
 
 def runners(profile_namespaces: Sequence[str]) -> tuple[Runner, ...]:
     """The service accounts of Kubeflow Pipelines 2 in release 26.03.
 
-    In `kubeflow` the API server writes and the UI reads everybody's artifacts. In a profile, steps run as
-    `default-editor` and see the profile's own prefixes and the shared one: what the release's policy for SeaweedFS
-    (sync.py) gives them.
+    In `kubeflow` the API server reads and writes everybody's artifacts, and so do steps where there are no profiles. In
+    a profile, steps run as `default-editor` and see the profile's own prefixes and the shared one: what the release's
+    policy for SeaweedFS (sync.py) gives them. The UI of Pipelines has no role: it would show everybody everything, for
+    it does not ask who wants an artifact (frontend/server/handlers/artifacts.ts of Pipelines 2.16.0).
     """
     profiles = [
         Runner(
             namespace=namespace,
             service_account="default-editor",
             prefixes=(f"private-artifacts/{namespace}/", f"private/{namespace}/", "shared/"),
-            runs=True,
         )
         for namespace in profile_namespaces
     ]
     return (
-        Runner(namespace="kubeflow", service_account="ml-pipeline", prefixes=("",), runs=True),
-        Runner(namespace="kubeflow", service_account="ml-pipeline-ui", prefixes=("",), runs=False),
-        Runner(namespace="kubeflow", service_account="pipeline-runner", prefixes=("",), runs=True),
+        Runner(namespace="kubeflow", service_account="ml-pipeline", prefixes=("",)),
+        Runner(namespace="kubeflow", service_account="pipeline-runner", prefixes=("",)),
         *profiles,
     )
 
@@ -138,19 +136,18 @@ class Identity(pulumi.ComponentResource):
             f"{name}-bucket",
             role=role.name,
             policy=pulumi.Output.from_input(self._args.bucket_arn).apply(
-                lambda arn: iam.to_json(iam.bucket_policy(arn, runner.prefixes, write=runner.runs))
+                lambda arn: iam.to_json(iam.bucket_policy(arn, runner.prefixes))
             ),
             opts=self._child,
         )
-        if runner.runs:
-            aws_iam.RolePolicy(
-                f"{name}-images",
-                role=role.name,
-                policy=pulumi.Output.from_input(self._args.repository_arn).apply(
-                    lambda arn: iam.to_json(iam.repository_policy(arn))
-                ),
-                opts=self._child,
-            )
+        aws_iam.RolePolicy(
+            f"{name}-images",
+            role=role.name,
+            policy=pulumi.Output.from_input(self._args.repository_arn).apply(
+                lambda arn: iam.to_json(iam.repository_policy(arn))
+            ),
+            opts=self._child,
+        )
         return pulumi.Output.from_input(role.arn)
 
 

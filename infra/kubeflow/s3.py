@@ -6,7 +6,7 @@ Configuration" and the Profile controller's AwsIamForServiceAccount plugin.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from infra.kubeflow.objects import Manifest
 COMPONENT = Path("manifests", "s3")
 
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
-# Who reads and writes artifacts in the platform itself; in a profile it is `default-editor`.
-PLATFORM_ACCOUNTS = ("ml-pipeline", "ml-pipeline-ui")
+# Who reads and writes artifacts in the platform itself, each by a role of its own; in a profile it is `default-editor`.
+PLATFORM_ACCOUNTS = ("ml-pipeline", "pipeline-runner")
 
 # Pipelines 2.15 demands keys even where a role would do (kubeflow/pipelines issue 12508); older ones are not tried.
 _MINIMUM = (2, 16)
@@ -30,14 +30,14 @@ _ROOT = "s3://{bucket}/v2/artifacts"
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactStore:
-    """The bucket's name, its region, and the ARNs of the roles of the platform's and the profiles' service accounts.
+    """The bucket's name, its region, and the ARNs of the roles of PLATFORM_ACCOUNTS, by name, and of the profile's.
 
     The bucket and the roles may be text or whatever stands for text that is not known yet, such as a `pulumi.Output`.
     """
 
     bucket: Any
     region: str
-    platform_role: Any
+    platform_roles: Mapping[str, Any]
     profile_role: Any
 
     @property
@@ -87,7 +87,8 @@ def _fill(manifest: Manifest, store: ArtifactStore, join: Callable[..., Any]) ->
         return _with_data(manifest, {"artifactRepository": join(_repository(store), bucket=store.bucket)})
     if any(_is(manifest, "ServiceAccount", name) for name in PLATFORM_ACCOUNTS):
         metadata = manifest["metadata"]
-        annotations = {**(metadata.get("annotations") or {}), ROLE_ANNOTATION: store.platform_role}
+        role = store.platform_roles[metadata["name"]]
+        annotations = {**(metadata.get("annotations") or {}), ROLE_ANNOTATION: role}
         return {**manifest, "metadata": {**metadata, "annotations": annotations}}
     if manifest["kind"] == "Profile" and manifest["apiVersion"].startswith("kubeflow.org/"):
         # The stack writes the role's trust policy; the controller only annotates the profile's account.

@@ -1,1 +1,1 @@
-"""The `aws` package on moto: a table of types over boto3, and a record of what moto does not keep."""
+"""The `aws` package on the AWS emulator: a table of types over boto3, and a record of what that does not keep."""

@@ -1,10 +1,10 @@
-"""Cluster and NodeGroup on moto; what moto forgets of them is recorded beside it."""
+"""Cluster and NodeGroup on the emulator; what that forgets, and their updates, are recorded beside it."""
 
+import os
 from typing import Any
 
 from infra.errors import UserError
-from localcloud.aws.eks_common import api, record, retag, tagged, written
-from localcloud.aws.eks_record import ROWS
+from localcloud.aws.eks_common import api, record, retag, tags_of, written
 from localcloud.aws.names import lower_parameters
 from localcloud.aws.record import validate
 from localcloud.aws.session import client
@@ -14,14 +14,19 @@ from localcloud.providers.values import Properties
 SETTINGS = "EKS cluster settings"
 NODE_SETTINGS = "EKS node group settings"
 
-# What CreateCluster and CreateNodegroup take and moto 5 forgets.
+# The issuer of the tokens of the cluster that all kubeconfigs here lead to.
+ISSUER = "LOCALCLOUD_ISSUER"
+
+# MiniStack 1.5.33 has no UpdateClusterConfig, UpdateNodegroupConfig or UpdateNodegroupVersion, and forgets these of
+# CreateCluster and CreateNodegroup.
 _FORGOTTEN = (
     "accessConfig upgradePolicy deletionProtection bootstrapSelfManagedAddons zonalShiftConfig computeConfig "
     "storageConfig version"
 )
-_MADE_UP = names("remoteAccess releaseVersion version")
-# moto tags clusters only, and never moves nodes to another template.
-_FORGOTTEN_BY_NODES = "updateConfig nodeRepairConfig version releaseVersion launchTemplate tags"
+_FORGOTTEN_BY_NODES = "updateConfig nodeRepairConfig version releaseVersion launchTemplate scalingConfig labels taints"
+# What it makes up where nothing was given.
+_MADE_UP = names("remoteAccess releaseVersion version diskSize")
+_PATIENCE = {"Delay": 1, "MaxAttempts": 60}  # seconds, and how often
 
 
 def _cluster_parameters(inputs: Properties) -> dict[str, Any]:
@@ -53,6 +58,7 @@ def _create_cluster(call: Call) -> str:
     wanted = _cluster_parameters(call.inputs)
     validate(api(call), "CreateCluster", wanted)
     name = str(api(call).create_cluster(**wanted)["cluster"]["name"])
+    api(call).get_waiter("cluster_active").wait(name=name, WaiterConfig=_PATIENCE)
     vpc = ec2.describe_subnets(SubnetIds=wanted["resourcesVpcConfig"]["subnetIds"][:1])["Subnets"][0]["VpcId"]
     # EKS makes a security group of its own for the control plane and the nodes.
     group = ec2.create_security_group(
@@ -72,7 +78,7 @@ def _create_cluster(call: Call) -> str:
     )["GroupId"]
     kept = {**lower_parameters(call.inputs, _FORGOTTEN), "vpcId": vpc, "clusterSecurityGroupId": group}
     record(call).put(SETTINGS, name, kept)
-    call.log(f"moto keeps the EKS cluster {name}; its {', '.join(sorted(kept))} are recorded beside it")
+    call.log(f"the emulator keeps the EKS cluster {name}; its {', '.join(sorted(kept))} are recorded beside it")
     return name
 
 
@@ -81,10 +87,13 @@ def _setup_cluster(call: Call) -> None:
         return
     eks = api(call)
     wanted = _cluster_parameters(call.inputs)
+    changed: dict[str, Any] = {}
     if call.changed("vpcConfig"):
-        eks.update_cluster_config(name=call.id, resourcesVpcConfig=wanted["resourcesVpcConfig"])
+        changed["resourcesVpcConfig"] = wanted["resourcesVpcConfig"]
+        validate(eks, "UpdateClusterConfig", {"name": call.id, **changed})
     if call.changed("enabledClusterLogTypes"):
-        eks.update_cluster_config(name=call.id, logging=_logging(call.inputs.get("enabledClusterLogTypes", [])))
+        changed["logging"] = _logging(call.inputs.get("enabledClusterLogTypes", []))
+        validate(eks, "UpdateClusterConfig", {"name": call.id, "logging": changed["logging"]})
     if call.changed(*_FORGOTTEN.split()):
         changes = lower_parameters(
             call.inputs, "accessConfig upgradePolicy deletionProtection zonalShiftConfig computeConfig storageConfig"
@@ -92,19 +101,22 @@ def _setup_cluster(call: Call) -> None:
         access = changes.get("accessConfig", {})
         changes["accessConfig"] = {k: v for k, v in access.items() if k == "authenticationMode"}
         validate(eks, "UpdateClusterConfig", {"name": call.id, **changes})
-        kept = {**(record(call).get(SETTINGS, call.id) or {}), **lower_parameters(call.inputs, _FORGOTTEN)}
-        record(call).put(SETTINGS, call.id, kept)
+        changed |= lower_parameters(call.inputs, _FORGOTTEN)
+    if changed:
+        record(call).put(SETTINGS, call.id, {**(record(call).get(SETTINGS, call.id) or {}), **changed})
 
 
 def _read_cluster(call: Call) -> Properties | None:
     cluster = api(call).describe_cluster(name=call.id)["cluster"]
     kept = record(call).get(SETTINGS, call.id) or {}
+    cluster |= {name: kept[name] for name in ("logging",) if name in kept}
     config = {
         "endpointPrivateAccess": False,
         "endpointPublicAccess": True,
         "publicAccessCidrs": ["0.0.0.0/0"],
         "securityGroupIds": [],
         **cluster["resourcesVpcConfig"],
+        **kept.get("resourcesVpcConfig", {}),
         "vpcId": kept.get("vpcId"),
         "clusterSecurityGroupId": kept.get("clusterSecurityGroupId"),
     }
@@ -113,14 +125,19 @@ def _read_cluster(call: Call) -> Properties | None:
     return {
         **lower_parameters(cluster, "name arn endpoint roleArn version status platformVersion certificateAuthority"),
         **{name: kept[name] for name in _FORGOTTEN.split() if name in kept},
-        **tagged(cluster.get("tags")),
+        **tags_of(call, cluster["arn"]),
         "vpcConfig": config,
         "enabledClusterLogTypes": sorted(logged) if logged else None,
         "encryptionConfig": encryption,
         "kubernetesNetworkConfig": cluster["kubernetesNetworkConfig"],
-        "identities": [{"oidcs": [{"issuer": cluster["identity"]["oidc"]["issuer"]}]}],
+        "identities": [{"oidcs": [{"issuer": _issuer(cluster)}]}],
         "createdAt": written(cluster["createdAt"]),
     }
+
+
+def _issuer(cluster: Properties) -> str:
+    """Who signs the tokens: the local API server, or where none is, what the emulator says, over https as EKS does."""
+    return os.environ.get(ISSUER) or "https://" + str(cluster["identity"]["oidc"]["issuer"]).split("://")[1]
 
 
 def _delete_cluster(call: Call) -> None:
@@ -130,10 +147,7 @@ def _delete_cluster(call: Call) -> None:
     api(call).delete_cluster(name=call.id)
     if kept.get("clusterSecurityGroupId"):
         client(call, "ec2").delete_security_group(GroupId=kept["clusterSecurityGroupId"])
-    for kind in (SETTINGS, *(row.kind for row in ROWS)):
-        for key, item in record(call).all(kind).items():
-            if key == call.id or item.get("clusterName") == call.id:
-                record(call).remove(kind, key)
+    record(call).remove(SETTINGS, call.id)
 
 
 # -- node groups ---------------------------------------------------------------------------------------------------
@@ -172,11 +186,13 @@ def _setup_nodes(call: Call) -> None:
     if old_taints != new_taints:
         removed = [taint for taint in old_taints if taint not in new_taints]
         changes["taints"] = {"addOrUpdateTaints": new_taints, "removeTaints": removed}
+    group = {"clusterName": cluster, "nodegroupName": name}
     if changes:
-        api(call).update_nodegroup_config(clusterName=cluster, nodegroupName=name, **changes)
-    if call.changed(*_FORGOTTEN_BY_NODES.split()):
+        validate(api(call), "UpdateNodegroupConfig", {**group, **changes})
+    if call.changed("version", "releaseVersion", "launchTemplate"):
         wanted = lower_parameters(call.inputs, "version releaseVersion launchTemplate")
-        validate(api(call), "UpdateNodegroupVersion", {"clusterName": cluster, "nodegroupName": name, **wanted})
+        validate(api(call), "UpdateNodegroupVersion", {**group, **wanted})
+    if call.changed(*_FORGOTTEN_BY_NODES.split()):
         record(call).put(NODE_SETTINGS, call.id, lower_parameters(call.inputs, _FORGOTTEN_BY_NODES))
 
 
@@ -195,7 +211,6 @@ def _read_nodes(call: Call) -> Properties | None:
         nodeRole="nodeRoleArn",
         subnets="subnetIds",
     )
-    # moto makes up an SSH key and a release that nobody asked for.
     live = {key: value for key, value in live.items() if key not in _MADE_UP or key in call.inputs}
     live = {key: value for key, value in live.items() if value not in ({}, []) or key in call.inputs}
     resources = group.get("resources") or {}
@@ -203,9 +218,14 @@ def _read_nodes(call: Call) -> Properties | None:
     return {
         **live,
         **kept,
-        **tagged(kept.get("tags")),
+        **tags_of(call, group["nodegroupArn"]),
         "resources": [
-            {"autoscalingGroups": groups, "remoteAccessSecurityGroupId": resources.get("remoteAccessSecurityGroup", "")}
+            {
+                "autoscalingGroups": groups,
+                "remoteAccessSecurityGroupId": (
+                    resources.get("remoteAccessSecurityGroup", "") if "remoteAccess" in call.inputs else ""
+                ),
+            }
         ],
     }
 
@@ -241,7 +261,7 @@ KINDS = [
         setup=_setup_nodes,
         read=_read_nodes,
         delete=_delete_nodes,
-        retag=lambda call, removed, tags: None,  # recorded with the rest
+        retag=retag,
         replaces=names(
             "clusterName nodeGroupName nodeGroupNamePrefix nodeRoleArn subnetIds instanceTypes amiType capacityType "
             "diskSize remoteAccess launchTemplate.id launchTemplate.name"

@@ -15,18 +15,22 @@ def api(call: Call) -> Any:
 
 
 def record(call: Call) -> Record:
-    """The record of what moto lacks."""
+    """The record of what the emulator lacks."""
     kept: Record = call.session.record
     return kept
 
 
-def retag(call: Call, removed: list[str], tags: dict[str, str]) -> None:
-    """Make the tags those given, of what moto keeps."""
-    arn = call.state["arn"]
+def retag(call: Call, removed: list[str], tags: dict[str, str], *, arn: str = "arn") -> None:
+    """Make the tags those given; `arn` is the output with the resource's ARN."""
     if removed:
-        api(call).untag_resource(resourceArn=arn, tagKeys=removed)
+        api(call).untag_resource(resourceArn=call.state[arn], tagKeys=removed)
     if tags:
-        api(call).tag_resource(resourceArn=arn, tags=tags)
+        api(call).tag_resource(resourceArn=call.state[arn], tags=tags)
+
+
+def tags_of(call: Call, arn: str) -> Properties:
+    """The two tag outputs as they are now: descriptions keep the tags of the creation."""
+    return tagged(api(call).list_tags_for_resource(resourceArn=arn)["tags"])
 
 
 def tagged(tags: dict[str, str] | None) -> Properties:

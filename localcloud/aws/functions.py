@@ -1,6 +1,6 @@
 """The functions (data sources) of the aws stand-in: those that the eks component asks."""
 
-from localcloud.aws.eks_record import unpinned_addon
+from localcloud.aws.eks_parts import unpinned_addon
 from localcloud.aws.session import Session
 from localcloud.providers.resources import Function
 from localcloud.providers.values import Properties

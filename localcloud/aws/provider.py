@@ -17,7 +17,7 @@ from localcloud.providers.values import decode
 
 
 class AwsStandIn(TableStandIn):
-    """The table served on moto.
+    """The table served on the AWS emulator.
 
     The engine attaches every provider instance of a program (another region, other default tags) to this one
     server, each over a connection of its own: the connection tells which configuration a call means.

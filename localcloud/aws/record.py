@@ -1,4 +1,4 @@
-"""What moto does not keep, in a JSON file: checked against botocore's model of the service, then recorded."""
+"""What the AWS emulator does not keep, in a JSON file: checked against botocore's model of the service first."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from botocore.validate import ParamValidator
 from infra.errors import UserError
 
 VARIABLE = "LOCALCLOUD_AWS_RECORD"
-DEFAULT_PATH = Path(".local/moto/record.json")
+DEFAULT_PATH = Path(".local/emulator/record.json")
 
 Item = dict[str, Any]
 
@@ -63,12 +63,12 @@ class Record:
 
 
 def default_path() -> Path:
-    """Where the record is: LOCALCLOUD_AWS_RECORD, else in moto's state folder below the working directory."""
+    """Where the record is: LOCALCLOUD_AWS_RECORD, else in the emulator's state folder below the working directory."""
     return Path(os.environ.get(VARIABLE) or DEFAULT_PATH)
 
 
 def recorded_kinds(path: Path | None = None) -> dict[str, int]:
-    """How many items of each kind are recorded, not served by moto: for the summary of a run."""
+    """How many items of each kind are recorded, not served by the emulator: for the summary of a run."""
     record = Record(path)
     return {kind: len(items) for kind, items in sorted(record._load().items()) if items}
 

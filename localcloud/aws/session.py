@@ -18,7 +18,7 @@ from localcloud.aws.record import Record
 from localcloud.providers.kinds import Call
 from localcloud.providers.values import Properties
 
-_NOT_FOUND = re.compile(r"NotFound|NoSuch|ResourceNotFoundException|DoesNotExist")
+_NOT_FOUND = re.compile(r"NotFound|NoSuch|ResourceNotFoundException|DoesNotExist|^404$")  # HEAD has no body to say more
 # Throttling is answered with waits: botocore's standard mode backs off exponentially.
 CLIENT = Config(
     retries={"mode": "standard", "max_attempts": 5},
@@ -84,8 +84,8 @@ def endpoint() -> str:
     url = os.environ.get("AWS_ENDPOINT_URL", "")
     if urlparse(url).hostname not in ("127.0.0.1", "localhost", "::1"):
         raise UserError(
-            f"the local stand-in for aws talks to moto on this machine only, and AWS_ENDPOINT_URL is "
-            f"{url or 'not set'}; set it to moto's address, such as http://127.0.0.1:5000"
+            f"the local stand-in for aws talks to the AWS emulator on this machine only, and AWS_ENDPOINT_URL is "
+            f"{url or 'not set'}; set it to its address, such as http://127.0.0.1:5000"
         )
     return url
 
@@ -98,7 +98,10 @@ def sentence(error: Exception) -> str | None:
             f"{error.operation_name} failed with {details.get('Code')}: {str(details.get('Message', '')).rstrip('.')}"
         )
     if isinstance(error, ResponseParserError):
-        return "moto failed inside and gave an answer that cannot be read; its log, .local/moto/moto.log, says why"
+        return (
+            "the AWS emulator failed inside and gave an answer that cannot be read; its log, "
+            ".local/emulator/emulator.log, says why"
+        )
     if isinstance(error, BotoCoreError):
         return " ".join(str(error).split())
     return None

@@ -1,11 +1,11 @@
 """S3 buckets and their separate settings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from localcloud.aws import bucket_policy
 from localcloud.aws.names import lower, tag_list, tag_map, tagged, upper
 from localcloud.aws.session import client, region
 from localcloud.providers.kinds import Autoname, Call, Kind, names
@@ -82,9 +82,6 @@ def _or_nothing(ask: Callable[[], Any]) -> Any:
 def _delete_bucket(call: Call) -> None:
     s3 = _api(call)
     if call.inputs.get("forceDestroy"):
-        # moto fails on a delete marker in a bucket whose versioning is suspended, as it is by now.
-        if s3.get_bucket_versioning(Bucket=call.id).get("Status") == "Suspended":
-            s3.put_bucket_versioning(Bucket=call.id, VersioningConfiguration={"Status": "Enabled"})
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=call.id):
             found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
             keys = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
@@ -232,7 +229,15 @@ KINDS = [
         lambda s3, bucket: s3.delete_public_access_block(Bucket=bucket),
         defaults=dict.fromkeys(_BLOCKS, False),
     ),
-    bucket_policy.KIND,
+    replace(
+        _setting(
+            "aws:s3/bucketPolicy:BucketPolicy",
+            lambda s3, inputs: s3.put_bucket_policy(Bucket=inputs["bucket"], Policy=inputs["policy"]),
+            lambda s3, bucket, inputs: {"policy": s3.get_bucket_policy(Bucket=bucket)["Policy"]},
+            lambda s3, bucket: s3.delete_bucket_policy(Bucket=bucket),
+        ),
+        documents=names("policy"),
+    ),
     _setting(
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         _put_lifecycle,

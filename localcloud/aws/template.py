@@ -89,7 +89,7 @@ def _read(call: Call) -> Properties | None:
     template = one(ec2.describe_launch_templates(LaunchTemplateIds=[call.id]), "LaunchTemplates")
     if template is None:
         return None
-    # moto's description of a template keeps the tags of its creation.
+    # The description of a template keeps the tags of its creation.
     tags = ec2.describe_tags(Filters=filters({"resource-id": call.id}))["Tags"]
     version = str(template["LatestVersionNumber"])
     answer = one(
@@ -99,7 +99,7 @@ def _read(call: Call) -> Properties | None:
     specifications = [
         {"resourceType": item.get("ResourceType"), "tags": tag_map(item.get("Tags"))}
         for item in data.pop("TagSpecifications", [])
-        if item.get("ResourceType") != "launch-template"  # moto puts the template's own tags there
+        if item.get("ResourceType") != "launch-template"
     ]
     live = {
         name: str(value).lower() if name in _TEXT_BOOLEANS else _texts(value)

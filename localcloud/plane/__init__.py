@@ -12,7 +12,12 @@ from localcloud.plane.components import COMPONENTS
 from localcloud.plane.layout import Layout, Pods
 from localcloud.plane.lifecycle import Plane, Status, start, status, stop
 
-__all__ = ["COMPONENTS", "Plane", "Pods", "Status", "kubeconfig", "start", "status", "stop"]
+__all__ = ["COMPONENTS", "Plane", "Pods", "Status", "issuer", "kubeconfig", "start", "status", "stop"]
+
+
+def issuer(root: Path) -> str:
+    """The issuer of the plane's tokens for service accounts, an https URL."""
+    return Layout(root).issuer
 
 
 def kubeconfig(root: Path) -> Path:

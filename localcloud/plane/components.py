@@ -14,6 +14,8 @@ from localcloud.plane.layout import Layout, Pods
 from localcloud.plane.stages import stages
 
 # EKS's default range for Services.
+# The audience of a token that is asked for without one, as on EKS.
+API_AUDIENCE = "https://kubernetes.default.svc"
 SERVICE_RANGE = "172.20.0.0/16"
 PORTS = ("etcd", "etcd-peer", "kube-apiserver")
 # In the order of start; they end the other way round.
@@ -148,7 +150,8 @@ def _api_server(layout: Layout, program: Path, ports: dict[str, int]) -> Compone
             f"--client-ca-file={certificates / 'ca.crt'}",
             "--authorization-mode=RBAC",
             "--allow-privileged=true",
-            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-issuer={layout.issuer}",
+            f"--api-audiences={API_AUDIENCE}",
             f"--service-account-key-file={certificates / 'service-accounts.pub'}",
             f"--service-account-signing-key-file={certificates / 'service-accounts.key'}",
             f"--service-cluster-ip-range={SERVICE_RANGE}",

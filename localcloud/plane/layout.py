@@ -14,6 +14,8 @@ Pods = Literal["instant", "realistic"]
 
 # The address of a Unix socket has 108 bytes on Linux and 104 on macOS, with the closing zero.
 _LONGEST_SOCKET_PATH = 100
+# No such host: nothing fetches the keys, and IAM takes no name but one of https.
+ISSUER_HOST = "oidc.kubeflow.invalid"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class Layout:
     def certificates(self) -> Path:
         """Keys and certificates."""
         return self.home / "certificates"
+
+    @property
+    def issuer(self) -> str:
+        """Who says that a service account is who it claims to be: as with EKS, one of the cluster's own."""
+        return f"https://{ISSUER_HOST}/id/{hashlib.sha256(os.fsencode(self.home)).hexdigest()[:32].upper()}"
 
     @property
     def egress_socket(self) -> Path:

@@ -12,7 +12,7 @@ from state import serving
 
 @click.command("down")
 def command() -> None:
-    """Stop the local control plane and moto, and forget what they and the local stack's state held."""
+    """Stop the local control plane and the AWS emulator, and forget what they and the local stack's state held."""
     laptop.stop(local_root())
     workspace = automation.LocalWorkspace(
         work_dir=str(PROJECT_ROOT),
@@ -22,4 +22,4 @@ def command() -> None:
     if any(stack.name.rpartition("/")[2] == LOCAL_STACK for stack in workspace.list_stacks()):
         workspace.remove_stack(LOCAL_STACK, force=True, preserve_config=True)
     serving.forget(local_dir() / "state", project_name(), LOCAL_STACK)
-    click.echo("The local control plane, moto and the local stack's state are gone.")
+    click.echo("The local control plane, the AWS emulator and the local stack's state are gone.")

@@ -1,4 +1,4 @@
-"""What the local tests of the aws stand-ins share: moto with the three stand-ins before it, and stacks on them."""
+"""What the local tests of the aws stand-ins share: the AWS emulator, the stand-ins before it, and stacks on them."""
 
 import json
 import os
@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from pulumi import automation
 
 import tools
-from localcloud import moto
+from localcloud import emulator
+from tests.local.stack import REGION, aws_client
 
-REGION = "us-west-2"
 ROOT = Path(__file__).resolve().parents[2]
 KUBECONFIG = {
     "apiVersion": "v1",
@@ -26,25 +25,17 @@ KUBECONFIG = {
     "contexts": [{"name": "local", "context": {"cluster": "local", "user": "admin"}}],
     "current-context": "local",
 }
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
 
 @dataclass(frozen=True)
 class Cloud:
-    """A moto server with the three stand-ins before it."""
+    """An AWS emulator with the three stand-ins before it."""
 
     root: Path
-    endpoint: str
     environment: dict[str, str]
 
     def client(self, service: str, region: str = REGION) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            region_name=region,
-            endpoint_url=self.endpoint,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
+        return aws_client(service, self.environment, region)
 
     def stack(self, name: str, program: Callable[[], None]) -> automation.Stack:
         pulumi_cli = tools.ensure("pulumi")["pulumi"]
@@ -80,11 +71,10 @@ def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]
         kubeconfig = root / "kubeconfig"
         kubeconfig.write_text(json.dumps(KUBECONFIG))
     (root / "state").mkdir()
-    endpoint = moto.start(root)
+    emulator.start(root)
     shared = {
-        "AWS_ENDPOINT_URL": endpoint,
-        **CREDENTIALS,
-        "LOCALCLOUD_AWS_RECORD": str(moto.record(root)),
+        **emulator.environment(root),
+        "LOCALCLOUD_AWS_RECORD": str(emulator.record(root)),
         "LOCALCLOUD_KUBECONFIG": str(kubeconfig),
     }
     servers = {
@@ -105,12 +95,12 @@ def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]
             "PULUMI_CONFIG_PASSPHRASE": "x",
             "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
         }
-        yield Cloud(root, endpoint, environment)
+        yield Cloud(root, environment)
     finally:
         for server in servers.values():
             server.terminate()
         codes = {name: server.wait(timeout=30) for name, server in servers.items()}
-        moto.stop(root)
+        emulator.stop(root)
     assert codes == {"aws": 0, "eks": 0, "random": 0}
 
 

@@ -8,7 +8,7 @@ import pulumi_aws as aws
 import pulumi_eks
 import pulumi_random
 
-from tests.local.aws_cloud import REGION
+from tests.local.stack import REGION
 
 TRUST = json.dumps(
     {

@@ -16,7 +16,7 @@ import boto3
 import yaml
 
 import tools
-from localcloud import laptop, moto, plane
+from localcloud import emulator, laptop, plane
 from ops import audit
 from ops.backend import LOCAL_PASSPHRASE
 from ops.project import PROJECT_ROOT
@@ -114,13 +114,7 @@ class Checkout:
         return Cluster(plane.start(self.root))
 
     def aws(self, service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            region_name=REGION,
-            endpoint_url=moto.endpoint(self.root),
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
+        return aws_client(service, emulator.environment(self.root))
 
     def audit(self, since: datetime) -> audit.Report:
         """What was asked of the API server from then on."""
@@ -128,6 +122,18 @@ class Checkout:
         assert running is not None
         with running.audit_log.open() as log, running.webhook_calls.open() as calls:
             return audit.report(log, calls, since=since)
+
+
+def aws_client(service: str, environment: Mapping[str, str], region: str = REGION) -> Any:
+    """A client of the emulator with the credentials in an environment."""
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        region_name=region,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment.get("AWS_SESSION_TOKEN"),
+    )
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The aws, eks and random stand-ins under the real engine, with moto behind: what boto3 then finds in the cloud."""
+"""The aws, eks and random stand-ins under the real engine, on the AWS emulator: what boto3 then finds in the cloud."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,10 +9,11 @@ import pulumi_aws as aws
 import pytest
 from pulumi import automation
 
-from localcloud import moto
+from localcloud import emulator
 from localcloud.aws.record import recorded_kinds
-from tests.local.aws_cloud import KUBECONFIG, REGION, Cloud, changes, made_by_hand, planned, running_cloud
+from tests.local.aws_cloud import KUBECONFIG, Cloud, changes, made_by_hand, planned, running_cloud
 from tests.local.aws_programs import Settings, Size, cluster, platform
+from tests.local.stack import REGION
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +195,7 @@ def test_cluster_from_up_to_destroy(cloud: Cloud) -> None:
     assert all(out[name].secret for name in ("kubeconfig", "kubeconfig_json", "password"))
     assert not out["vpc"].secret
     assert not out["issuer"].value.startswith("https://")
-    assert found["identity"]["oidc"]["issuer"] == f"https://{out['issuer'].value}"
+    assert found["identity"]["oidc"]["issuer"].split("://")[1] == out["issuer"].value
     provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=out["provider"].value)
     assert provider["ClientIDList"] == ["sts.amazonaws.com"]
     rules = cloud.client("ec2").describe_security_group_rules(
@@ -203,19 +204,21 @@ def test_cluster_from_up_to_destroy(cloud: Cloud) -> None:
     ports = {(rule["FromPort"], rule["ToPort"]) for rule in rules if rule["IpProtocol"] == "tcp"}
     assert ports == {(1025, 65535), (443, 443)}
 
-    record = moto.record(cloud.root)
-    assert recorded_kinds(record) == {
-        "EKS access entries": 1,
-        "EKS access policy associations": 1,
-        "EKS add-ons": 3,
-        "EKS cluster settings": 1,
-        "EKS node group settings": 1,
-    }
+    record = emulator.record(cloud.root)
+    assert recorded_kinds(record) == {"EKS cluster settings": 1, "EKS node group settings": 1}
     written = json.loads(record.read_text())
     assert written["EKS cluster settings"]["kubeflow"]["upgradePolicy"] == {"supportType": "STANDARD"}
     assert written["EKS cluster settings"]["kubeflow"]["accessConfig"]["authenticationMode"] == "API"
-    values = json.loads(written["EKS add-ons"]["kubeflow:vpc-cni"]["configurationValues"])
-    assert values["env"]["ENABLE_PREFIX_DELEGATION"] == "true"
+    assert sorted(eks.list_addons(clusterName="kubeflow")["addons"]) == ["coredns", "kube-proxy", "vpc-cni"]
+    addon = eks.describe_addon(clusterName="kubeflow", addonName="vpc-cni")["addon"]
+    assert json.loads(addon["configurationValues"])["env"]["ENABLE_PREFIX_DELEGATION"] == "true"
+    [entry] = [one for one in eks.list_access_entries(clusterName="kubeflow")["accessEntries"] if ":role/" in one]
+    [policy] = eks.list_associated_access_policies(clusterName="kubeflow", principalArn=entry)[
+        "associatedAccessPolicies"
+    ]
+    assert policy["policyArn"].endswith("AmazonEKSClusterAdminPolicy")
+    [identity] = eks.list_pod_identity_associations(clusterName="kubeflow")["associations"]
+    assert identity["serviceAccount"] == "pipeline-runner"
 
     assert planned(stack.preview()) == {}
     assert changes(stack.refresh()) == {}
@@ -224,11 +227,10 @@ def test_cluster_from_up_to_destroy(cloud: Cloud) -> None:
     result = stack.up()
     assert changes(result) == {"update": 3}, "the cluster, the launch template and the node group"
     nodes = json.loads(record.read_text())["EKS node group settings"]["kubeflow:nodes"]
-    assert (nodes["launchTemplate"]["version"], nodes["tags"]) == ("2", {"team": "b"})
+    assert (nodes["launchTemplate"]["version"], nodes["scalingConfig"]["desiredSize"]) == ("2", 5)
+    assert eks.list_tags_for_resource(resourceArn=group["nodegroupArn"])["tags"] == {"team": "b"}
     assert planned(stack.preview()) == changes(stack.refresh()) == {}
     assert result.outputs["password"].value == password
-    group = eks.describe_nodegroup(clusterName="kubeflow", nodegroupName="nodes")["nodegroup"]
-    assert group["scalingConfig"]["desiredSize"] == 5
     stack.destroy()
     assert made_by_hand(eks, "list_clusters", "clusters") == []
     assert recorded_kinds(record) == {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localcloud import moto
+from localcloud import emulator
 from tests.local.stack import Checkout, checked_out, world
 
 CONFIG_MAP = """
@@ -93,7 +93,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 @pytest.fixture(scope="module")
 def before(checkout: Checkout) -> set[str]:
     """What the laptop holds before anything is tried."""
-    moto.start(checkout.root)
+    emulator.start(checkout.root)
     return world(checkout)
 
 
@@ -133,7 +133,7 @@ def test_up_says_what_is_wrong_and_makes_nothing(project: Checkout, before: set[
 
 def test_a_well_known_password_is_for_the_laptop_only(project: Checkout, before: set[str]) -> None:
     shutil.copy(project.root / "Pulumi.dev.yaml", project.root / "Pulumi.dev-blue.yaml")
-    given = {"DASHBOARD_PASSWORD": "12341234", **in_moto(project)}
+    given = {"DASHBOARD_PASSWORD": "12341234", **in_emulator(project)}
     known = replace(project, environment=given)
     known.must("password", "--stack", "dev-blue")
     assert "dashboardPassword" in refused(known, "up", "--stack", "dev-blue")
@@ -160,10 +160,6 @@ def test_nothing_was_made_by_all_that(checkout: Checkout, before: set[str]) -> N
     assert world(checkout) ^ before == set()
 
 
-def in_moto(checkout: Checkout) -> dict[str, str]:
+def in_emulator(checkout: Checkout) -> dict[str, str]:
     """An AWS account for a stack that is not the laptop's."""
-    return {
-        "AWS_ENDPOINT_URL": moto.endpoint(checkout.root),
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-    }
+    return emulator.environment(checkout.root)

@@ -13,7 +13,7 @@ from typing import Literal
 
 import pytest
 
-from localcloud import moto, plane
+from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
 from tests.local.cluster import until
 from tests.local.stack import Checkout, changes, checked_out, cloud, unavailable, world
@@ -45,7 +45,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 @pytest.fixture(scope="module")
 def empty(checkout: Checkout) -> set[str]:
     """What the laptop holds before a stack is made."""
-    moto.start(checkout.root)
+    emulator.start(checkout.root)
     return world(checkout)
 
 
@@ -59,8 +59,8 @@ def children(pid: int) -> dict[int, str]:
 
 
 def left_running(checkout: Checkout) -> list[str]:
-    """Processes of a checkout that are neither its control plane's nor its moto."""
-    server = moto.status(checkout.root)
+    """Processes of a checkout that are neither its control plane's nor its AWS emulator."""
+    server = emulator.status(checkout.root)
     kept = {*plane.status(checkout.root).pids.values(), server.pid if server else 0}
     found = []
     for entry in Path("/proc").iterdir():
@@ -169,7 +169,7 @@ def test_a_destroy_that_is_killed_again_and_again_leaves_nothing_in_the_end(
     checkout.must("destroy")
     assert world(checkout) ^ empty == set()
     assert checkout.resources() == {}
-    assert recorded_kinds(moto.record(checkout.root)) == {}
+    assert recorded_kinds(emulator.record(checkout.root)) == {}
 
 
 def test_an_up_that_is_killed_again_and_again_comes_up_in_the_end(checkout: Checkout, empty: set[str]) -> None:
@@ -216,4 +216,4 @@ def test_nothing_is_left_after_all_that(checkout: Checkout, empty: set[str]) -> 
     checkout.must("destroy")
     assert world(checkout) ^ empty == set()
     assert checkout.resources() == {}
-    assert recorded_kinds(moto.record(checkout.root)) == {}
+    assert recorded_kinds(emulator.record(checkout.root)) == {}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import moto
+from localcloud import emulator
 from localcloud.aws.record import recorded_kinds
 from tests.local.cluster import until
 from tests.local.stack import Checkout, changes, checked_out, unavailable, world
@@ -32,7 +32,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 @pytest.fixture(scope="module")
 def empty(checkout: Checkout) -> set[str]:
     """What the laptop holds before a stack is made."""
-    moto.start(checkout.root)
+    emulator.start(checkout.root)
     return world(checkout)
 
 
@@ -83,5 +83,5 @@ def test_a_run_whose_provider_died_comes_to_its_end_when_it_is_repeated(checkout
         checkout.must("destroy")
         assert world(checkout) ^ empty == set()
         assert checkout.resources() == {}
-        assert recorded_kinds(moto.record(checkout.root)) == {}
+        assert recorded_kinds(emulator.record(checkout.root)) == {}
     assert felt >= ROUNDS

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from localcloud import moto
+from localcloud import emulator
 from localcloud.aws.record import recorded_kinds
 from ops.audit import Report
 from tests.local.stack import Checkout, changes, checked_out, now, release, unavailable, world
@@ -23,7 +23,7 @@ class Run:
 
     def __init__(self, checkout: Checkout, pods: str) -> None:
         self.checkout, self.pods = checkout, pods
-        moto.start(checkout.root)
+        emulator.start(checkout.root)
         self.before = world(checkout)
         begun = now()
         self.said = checkout.must("up", "--pods", pods)
@@ -67,4 +67,4 @@ def test_destroy_leaves_nothing(run: Run) -> None:
     }
     assert world(run.checkout) ^ run.before <= LEFT_BY_ISTIO
     assert run.checkout.resources() == {}
-    assert recorded_kinds(moto.record(run.checkout.root)) == {}
+    assert recorded_kinds(emulator.record(run.checkout.root)) == {}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.timeline import AGENT, plural
-from localcloud import moto, plane
+from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
 from tests.local.stack import Checkout, changes, checked_out, now, unavailable, world
 
@@ -63,7 +63,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 @pytest.fixture(scope="module")
 def before(checkout: Checkout) -> set[str]:
     """What the laptop holds before the stack is made."""
-    moto.start(checkout.root)
+    emulator.start(checkout.root)
     return world(checkout)
 
 
@@ -124,9 +124,8 @@ def test_a_changed_setting_changes_just_what_it_should(checkout: Checkout, said:
         "kubernetes:apps/v1:Deployment::auth/dex",
         "kubernetes:kubeflow.org/v1:Profile::sample-user",
     }
-    (name,) = checkout.aws("eks").list_nodegroups(clusterName="kubeflow-local")["nodegroups"]
-    group = checkout.aws("eks").describe_nodegroup(clusterName="kubeflow-local", nodegroupName=name)["nodegroup"]
-    assert group["scalingConfig"]["desiredSize"] == 6
+    (group,) = [one for urn, one in after.items() if urn.endswith(":NodeGroup::kubeflow-local-nodes")]
+    assert group["outputs"]["scalingConfig"]["desiredSize"] == 6
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +157,6 @@ def test_destroy_says_how_long_each_level_took(gone: Gone) -> None:
 
 def test_destroy_leaves_nothing(checkout: Checkout, before: set[str], gone: Gone) -> None:
     assert world(checkout) ^ before == set()
-    assert recorded_kinds(moto.record(checkout.root)) == {}
+    assert recorded_kinds(emulator.record(checkout.root)) == {}
     assert checkout.resources() == {}
     assert not checkout.deployment().get("pending_operations")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pulumi
 import pytest
 import yaml
@@ -22,10 +21,10 @@ from ops import new_stack
 from ops.program import Program
 from ops.project import PROJECT_ROOT
 from ops.run import PARALLEL
-from tests.local.aws_cloud import REGION, Cloud, running_cloud
+from tests.local.aws_cloud import Cloud, running_cloud
 from tests.local.cluster import Cluster, config_map, deployment, namespace, until
 from tests.local.kubernetes_stack import running_engine
-from tests.local.stack import unavailable
+from tests.local.stack import REGION, aws_client, unavailable
 
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"
 SECRET = "nobody-may-read-this"
@@ -61,15 +60,8 @@ class Person:
         return Cluster(plane.start(self.root, pods="instant"))
 
     def aws(self, service: str) -> Any:
-        """A client of their moto."""
-        told = laptop.client_environment(self.root)
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            region_name=REGION,
-            endpoint_url=told["AWS_ENDPOINT_URL"],
-            aws_access_key_id=told["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=told["AWS_SECRET_ACCESS_KEY"],
-        )
+        """A client of their AWS."""
+        return aws_client(service, laptop.client_environment(self.root))
 
 
 @pytest.fixture(scope="module")
@@ -169,13 +161,9 @@ def test_a_destroy_drains_the_cluster_first_and_what_is_left_in_aws_is_found_and
     volume = ec2.create_volume(
         AvailabilityZone=f"{REGION}a", Size=10, TagSpecifications=[{"ResourceType": "volume", "Tags": tags}]
     )["VolumeId"]
-    elb = person.aws("elb")
-    elb.create_load_balancer(
-        LoadBalancerName="planted",
-        Listeners=[{"Protocol": "tcp", "LoadBalancerPort": 80, "InstancePort": 80}],
-        AvailabilityZones=[f"{REGION}a"],
-        Tags=tags,
-    )
+    elb = person.aws("elbv2")
+    [elsewhere, *_] = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+    elb.create_load_balancer(Name="planted", Type="network", Subnets=[elsewhere["SubnetId"]], Tags=tags)
     in_use = person.types("leftovers", "--delete", "--yes")
     assert "created by its cluster, and in use" in in_use.stdout
     assert in_use.returncode == 1
@@ -189,32 +177,15 @@ def test_a_destroy_drains_the_cluster_first_and_what_is_left_in_aws_is_found_and
     listed = person.does("leftovers")
     assert volume in listed
     assert "planted" in listed
-    assert "19.05" in listed, "18.25 + 0.80 USD a month"
+    assert "17.22" in listed, "16.42 + 0.80 USD a month"
     assert "deleted 2 of 2" in person.does("leftovers", "--delete", "--yes")
     assert "local: nothing is left in us-west-2." in person.does("leftovers")
-    assert elb.describe_load_balancers()["LoadBalancerDescriptions"] == []
+    assert elb.describe_load_balancers()["LoadBalancers"] == []
 
 
 def bound(cluster: Cluster, namespace: str, claim: str) -> bool:
     found = cluster.at("persistentvolumeclaim", claim, "-n", namespace)
     return bool(found["status"].get("phase") == "Bound")
-
-
-OWN_ISSUERS = """
-import sys
-
-if "moto.server" in sys.orig_argv:
-    from moto.eks.models import Cluster
-
-    make = Cluster.__init__
-
-    def make_with_own_issuer(self, *args, **kwargs):
-        make(self, *args, **kwargs)
-        self.identity["oidc"]["issuer"] += self.name
-
-    Cluster.__init__ = make_with_own_issuer
-"""
-"""A start-up file of Python's: EKS gives every cluster an issuer of its own, and moto one to all of a process."""
 
 
 @dataclass(frozen=True)
@@ -254,8 +225,6 @@ class Team:
 def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(PROJECT_ROOT / name, tmp_path)
-    (tmp_path / "sitecustomize.py").write_text(OWN_ISSUERS)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.delenv("KUBEFLOW_MANIFESTS", raising=False)
     # A StorageClass belongs to the cluster, and here two clusters are one.
     monkeypatch.setattr(

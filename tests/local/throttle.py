@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from localcloud import moto
+from localcloud import emulator
 
 EVERY = 4
 """Every such request is turned away; AWS's clients ask again."""
@@ -61,9 +61,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def throttled(root: Path) -> Iterator[Callable[[], int]]:
-    """Puts the throttle before the moto of `root` for the length of the block; yields how much it turned away."""
-    address = urlsplit(moto.start(root))
-    state = root / ".local" / "moto" / "moto.json"
+    """Puts the throttle before the emulator of `root` for the length of the block; yields how much it turned away."""
+    address = urlsplit(emulator.start(root))
+    state = emulator.state(root)
     known = state.read_text()
 
     class Handler(_Handler):

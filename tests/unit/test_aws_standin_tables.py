@@ -1,7 +1,5 @@
-"""The tables against the SDK and botocore, the record, the CNI's environment, and moto's state file."""
+"""The tables against the SDK and botocore, the record, and the CNI's environment."""
 
-import json
-import os
 import re
 from pathlib import Path
 from zlib import crc32
@@ -10,14 +8,12 @@ import boto3
 import pytest
 
 from infra.errors import UserError
-from localcloud import moto
 from localcloud.aws.functions import FUNCTIONS
 from localcloud.aws.record import Record, recorded_kinds, validate
 from localcloud.aws.routes import _route_id
 from localcloud.aws.table import KINDS as AWS
 from localcloud.eks.cni import configuration
 from localcloud.eks.inputs import check_cluster
-from localcloud.plane.processes import identity
 from localcloud.providers.kinds import Kind
 from localcloud.providers.schema import function_arguments, resource_schema
 from localcloud.random.provider import KINDS as RANDOM
@@ -62,13 +58,13 @@ def test_record_keeps_counts_and_forgets(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "record.json"
     record = Record(path)
     assert recorded_kinds(path) == {}
-    record.put("EKS add-ons", "c:a", {"x": 1})
-    record.put("EKS add-ons", "c:b", {"x": 2})
-    assert Record(path).get("EKS add-ons", "c:b") == {"x": 2}
-    assert recorded_kinds(path) == {"EKS add-ons": 2}
-    record.remove("EKS add-ons", "c:a")
-    record.remove("EKS add-ons", "never")
-    record.remove("EKS add-ons", "c:b")
+    record.put("EKS cluster settings", "c:a", {"x": 1})
+    record.put("EKS cluster settings", "c:b", {"x": 2})
+    assert Record(path).get("EKS cluster settings", "c:b") == {"x": 2}
+    assert recorded_kinds(path) == {"EKS cluster settings": 2}
+    record.remove("EKS cluster settings", "c:a")
+    record.remove("EKS cluster settings", "never")
+    record.remove("EKS cluster settings", "c:b")
     assert recorded_kinds(path) == {}
     path.write_text("{")
     with pytest.raises(UserError, match="is not JSON"):
@@ -131,20 +127,3 @@ def test_clusters_out_of_reach_are_refused(inputs: dict[str, object], words: str
     check_cluster(CLUSTER)
     with pytest.raises(UserError, match=words):
         check_cluster(CLUSTER | inputs)
-
-
-def test_moto_knows_stale_and_damaged_state(tmp_path: Path) -> None:
-    assert moto.status(tmp_path) is None
-    state = tmp_path / ".local" / "moto" / "moto.json"
-    state.parent.mkdir(parents=True)
-    own = {"pid": os.getpid(), "started": identity(os.getpid()), "endpoint": "http://127.0.0.1:1"}
-    state.write_text(json.dumps(own))
-    assert moto.endpoint(tmp_path) == "http://127.0.0.1:1"
-    state.write_text(json.dumps(own | {"started": "another boot:1"}))
-    assert moto.status(tmp_path) is None
-    assert moto.stop(tmp_path) is False  # this process, which only shares the pid, lives on
-    with pytest.raises(UserError, match="moto is not running"):
-        moto.endpoint(tmp_path)
-    state.write_text("{")
-    with pytest.raises(UserError, match="is damaged"):
-        moto.status(tmp_path)

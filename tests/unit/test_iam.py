@@ -14,8 +14,8 @@ BUCKET = "arn:aws:s3:::artifacts"
 REPOSITORY = "arn:aws:ecr:us-west-2:123456789012:repository/images"
 
 ALLOWING = [
-    iam.bucket_policy(BUCKET, ["shared/"], write=True),
-    iam.bucket_policy(BUCKET, [""], write=False),
+    iam.bucket_policy(BUCKET, ["shared/"]),
+    iam.bucket_policy(BUCKET, [""]),
     iam.repository_policy(REPOSITORY),
     iam.describe_cluster_policy("us-west-2", "123456789012", "kubeflow-dev"),
 ]
@@ -56,16 +56,17 @@ def test_only_the_registry_s_token_is_for_every_resource(policy: iam.Document) -
 
 
 def test_a_writer_stays_inside_its_prefixes() -> None:
-    location, listing, objects = statements(iam.bucket_policy(BUCKET, ["private/team/", "shared/"], write=True))
+    location, listing, objects = statements(iam.bucket_policy(BUCKET, ["private/team/", "shared/"]))
     assert (location["Action"], location["Resource"]) == (["s3:GetBucketLocation"], BUCKET)
     assert listing["Condition"] == {"StringLike": {"s3:prefix": ["private/team/*", "shared/*"]}}
     assert objects["Resource"] == [f"{BUCKET}/private/team/*", f"{BUCKET}/shared/*"]
     assert {"s3:GetObject", "s3:PutObject", "s3:DeleteObject"} < set(objects["Action"])
 
 
-def test_a_reader_only_reads() -> None:
-    *_, objects = statements(iam.bucket_policy(BUCKET, [""], write=False))
-    assert (objects["Action"], objects["Resource"]) == (["s3:GetObject"], [f"{BUCKET}/*"])
+def test_who_may_list_everything_may_do_so_without_naming_a_prefix() -> None:
+    _, listing, objects = statements(iam.bucket_policy(BUCKET, [""]))
+    assert listing == {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": BUCKET}
+    assert objects["Resource"] == [f"{BUCKET}/*"]
 
 
 def test_plain_http_is_denied_to_everybody() -> None:

@@ -75,7 +75,6 @@ def test_the_administrator_may_ask_for_a_kubeconfig_and_no_more(made: Recording)
 def test_each_runner_has_a_role_of_its_own(made: Recording) -> None:
     assert set(made.result["runners"]) == {
         "kubeflow/ml-pipeline",
-        "kubeflow/ml-pipeline-ui",
         "kubeflow/pipeline-runner",
         "team-a/default-editor",
     }
@@ -99,10 +98,7 @@ def test_a_profile_s_steps_see_their_own_artifacts_and_shared_ones(made: Recordi
     assert "s3:PutObject" in objects["Action"]
 
 
-def test_the_ui_reads_and_has_no_images(made: Recording) -> None:
-    *_, objects = policy(made, "id-kubeflow-ml-pipeline-ui-bucket")
-    assert objects["Action"] == ["s3:GetObject"]
-    assert not [item for item in made.all("RolePolicy") if item.name == "id-kubeflow-ml-pipeline-ui-images"]
+def test_steps_may_pull_the_images_of_the_stack_s_repository(made: Recording) -> None:
     _, pull = policy(made, "id-kubeflow-pipeline-runner-images")
     assert pull["Resource"] == REPOSITORY
 
@@ -114,7 +110,7 @@ def test_without_an_issuer_or_an_administrator_nothing_of_theirs_is_made() -> No
     found = identity(administrator=False)
     assert found.result["administrator"] is None
     assert not found.all("AccessEntry")
-    assert len(found.all("Role")) == 4
+    assert len(found.all("Role")) == 3
 
 
 def test_everything_is_the_identity_s_child(made: Recording) -> None:

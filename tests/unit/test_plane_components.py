@@ -7,7 +7,15 @@ import pytest
 import yaml
 
 from localcloud.plane import certificates
-from localcloud.plane.components import COMPONENTS, Component, audit_policy, components, egress_selector, kubeconfig
+from localcloud.plane.components import (
+    API_AUDIENCE,
+    COMPONENTS,
+    Component,
+    audit_policy,
+    components,
+    egress_selector,
+    kubeconfig,
+)
 from localcloud.plane.layout import Layout, Pods
 from localcloud.plane.stages import ALLOCATABLE, MOUNTS_READY, START_DELAY, nodes, stages
 
@@ -43,7 +51,7 @@ def test_the_order_of_start(layout: Layout) -> None:
 def test_everything_is_on_loopback(layout: Layout) -> None:
     for part in made(layout).values():
         text = " ".join(part.command) + "".join(content for _, content in part.files)
-        addresses = set(re.findall(r"https?://[^\s,:\"']+", text)) - {"https://kubernetes.default.svc"}
+        addresses = set(re.findall(r"https?://[^\s,:\"']+", text)) - {API_AUDIENCE, layout.issuer}
         assert addresses <= {"http://127.0.0.1", "https://127.0.0.1"}, part.name
         assert not re.search(r"--(bind-address|listen-\S+)=(?!\S*127\.0\.0\.1)", text), part.name
 

@@ -19,7 +19,7 @@ from infra.errors import UserError
 from infra.kubeflow.credentials import GENERATED, Credentials, assert_none_left, replace
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.render import render
-from infra.kubeflow.s3 import COMPONENT, ROLE_ANNOTATION, ArtifactStore, use_bucket
+from infra.kubeflow.s3 import COMPONENT, PLATFORM_ACCOUNTS, ROLE_ANNOTATION, ArtifactStore, use_bucket
 
 ROOT = Path(__file__).parents[3]
 RELEASE = ROOT.parent / "shared" / "kubeflow" / "26.03"
@@ -27,7 +27,7 @@ RELEASE = ROOT.parent / "shared" / "kubeflow" / "26.03"
 STORE = ArtifactStore(
     bucket="the-bucket",
     region="eu-west-1",
-    platform_role="arn:aws:iam::123456789012:role/platform",
+    platform_roles={name: f"arn:aws:iam::123456789012:role/{name}" for name in PLATFORM_ACCOUNTS},
     profile_role="arn:aws:iam::123456789012:role/profile",
 )
 KEYS = {"secretKeyRef": {"name": "mlpipeline-minio-artifact", "key": "accesskey"}}
@@ -59,6 +59,7 @@ def pipelines(version: str = "2.16.0") -> list[Manifest]:
         named("v1", "PersistentVolumeClaim", "seaweedfs-pvc", spec={}),
         named("v1", "ServiceAccount", "ml-pipeline"),
         named("v1", "ServiceAccount", "ml-pipeline-ui"),
+        named("v1", "ServiceAccount", "pipeline-runner"),
         named("v1", "ServiceAccount", "argo"),
         deployment("seaweedfs", "seaweedfs", [{"name": "KEY", "valueFrom": KEYS}]),
         deployment(
@@ -147,10 +148,11 @@ def test_the_api_server_and_the_ui_ask_the_bucket_with_their_role(rendered: list
     interface = environment(objects, "ml-pipeline-ui")
     assert interface["AWS_REGION"] == "eu-west-1"
     assert "MINIO_ACCESS_KEY" not in interface
-    for name in ("ml-pipeline", "ml-pipeline-ui"):
+    for name in ("ml-pipeline", "pipeline-runner"):
         annotations = get(objects, "ServiceAccount", name)["metadata"]["annotations"]
-        assert annotations[ROLE_ANNOTATION] == STORE.platform_role
-    assert not get(objects, "ServiceAccount", "argo")["metadata"].get("annotations")
+        assert annotations[ROLE_ANNOTATION] == f"arn:aws:iam::123456789012:role/{name}"
+    for name in ("argo", "ml-pipeline-ui"):
+        assert not get(objects, "ServiceAccount", name)["metadata"].get("annotations")
 
 
 def test_runs_of_every_profile_sign_in_with_the_profile_s_role(rendered: list[Manifest]) -> None:
@@ -199,7 +201,9 @@ def test_values_that_are_not_known_yet_are_passed_on(rendered: list[Manifest]) -
         joined.append((text.format(**dict.fromkeys(values, "BUCKET")), values["bucket"]))
         return "later"
 
-    store = ArtifactStore(bucket=bucket, region="eu-west-1", platform_role=role, profile_role=role)
+    store = ArtifactStore(
+        bucket=bucket, region="eu-west-1", platform_roles=dict.fromkeys(PLATFORM_ACCOUNTS, role), profile_role=role
+    )
     objects = use_bucket(rendered, store, join=join)
     assert get(objects, "ConfigMap", "pipeline-install-config")["data"]["bucketName"] is bucket
     assert get(objects, "ConfigMap", "kfp-launcher")["data"]["defaultPipelineRoot"] == "later"

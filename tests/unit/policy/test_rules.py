@@ -80,7 +80,7 @@ ALLOWED: list[tuple[str, str, dict[str, Any]]] = [
         "aws:ec2/securityGroupRule:SecurityGroupRule",
         {"type": "egress", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]},
     ),
-    ("iam-wildcards", POLICY, {"policy": iam.to_json(iam.bucket_policy("arn:b", ["shared/"], write=True))}),
+    ("iam-wildcards", POLICY, {"policy": iam.to_json(iam.bucket_policy("arn:b", ["shared/"]))}),
     ("iam-wildcards", POLICY, {"policy": iam.to_json(iam.repository_policy("arn:r"))}),
     ("iam-wildcards", POLICY, {"policy": UNKNOWN}),
     (

@@ -1,0 +1,250 @@
+"""Every role of the program, taken with a token of the real API server: what it may on AWS, and nothing beside it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pulumi
+import pulumi_aws as aws
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from infra.aws import iam
+from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, IssuerArgs, irsa_role, runners
+from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.storage import Storage, StorageArgs
+from localcloud import emulator, plane
+from pipelines import role as pipelines_role
+from pipelines.__main__ import main
+from pipelines.stack import Context
+from tests.local import permissions
+from tests.local.aws_cloud import running_cloud
+from tests.local.cluster import Cluster, namespace
+from tests.local.permissions import OTHERS, OWN, Places
+from tests.local.stack import REGION, aws_client
+
+ROOT = iam.account_root(REGION, emulator.ACCOUNT)
+AUDIENCE = pipelines_role.AUDIENCE
+EBS = "kube-system/ebs-csi-controller-sa"
+
+# What the pods of each account do. The API server of Pipelines 2.16 keeps packages and looks at the bucket; the driver,
+# the launcher and Argo's executor read, write and list where their run's artifacts are; the executor pulls images.
+OBJECTS = ("list", "get", "put", "delete", "parts", "abort")
+IMAGES = {"registry's token", "images", "image", "layers", "layer"}
+EVERYTHING = {f"{ask} {prefix}" for ask in OBJECTS for prefix in (*OWN, *OTHERS)}
+MAY = {
+    "kubeflow/ml-pipeline": EVERYTHING | IMAGES | {"head_bucket", "list_objects_v2", "get_bucket_location"},
+    "kubeflow/pipeline-runner": EVERYTHING | IMAGES | {"head_bucket", "list_objects_v2", "get_bucket_location"},
+    "team/default-editor": {f"{ask} {prefix}" for ask in OBJECTS for prefix in OWN} | IMAGES | {"get_bucket_location"},
+    EBS: set[str](),
+}
+ACCOUNTS = [*MAY, "kubeflow/ml-pipeline-ui", "kubeflow/default", "team/default", "other/default-editor"]
+
+
+@dataclass(frozen=True)
+class World:
+    """The account and the cluster, the ARNs of the roles by service account, and what there is to ask for."""
+
+    environment: dict[str, str]
+    cluster: Cluster
+    roles: dict[str, str]
+    places: Places
+
+    def token(self, account: str, audience: str = AUDIENCE) -> str:
+        """A token that the API server signs."""
+        place, _, name = account.partition("/")
+        done = self.cluster.run("create", "token", name, "-n", place, "--audience", audience)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def take(self, role: str, token: str) -> dict[str, str]:
+        """The environment of whoever takes a role with a token, as a pod does; ClientError when it may not."""
+        sts: Any = boto3.client(
+            "sts",
+            region_name=REGION,
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            config=Config(signature_version=UNSIGNED),
+        )
+        got = sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName="pod", WebIdentityToken=token)
+        return session(self.environment, got["Credentials"])
+
+    def may_take(self, role: str, token: str) -> bool:
+        """Whether the token takes the role."""
+        try:
+            self.take(role, token)
+        except ClientError as error:
+            if "AccessDenied" not in str(error):
+                raise
+            return False
+        return True
+
+
+def session(environment: Mapping[str, str], credentials: Mapping[str, str]) -> dict[str, str]:
+    names = {"AWS_ACCESS_KEY_ID": "AccessKeyId", "AWS_SECRET_ACCESS_KEY": "SecretAccessKey"}
+    taken = {name: credentials[key] for name, key in {**names, "AWS_SESSION_TOKEN": "SessionToken"}.items()}
+    return {**environment, **taken}
+
+
+def program(issuer_url: str) -> None:
+    """The program's own components for identities, with the bucket and the repository that they are about."""
+    provider = aws.iam.OpenIdConnectProvider("issuer", url=issuer_url, client_id_lists=[AUDIENCE])
+    issuer = IssuerArgs(provider_arn=provider.arn, issuer=issuer_url.removeprefix("https://"))
+    storage = Storage("s", StorageArgs(on_destroy="empty", tags={}))
+    registry = Registry("s", RegistryArgs(repository=None, on_destroy="empty", tags={}))
+    identity = Identity(
+        "s",
+        IdentityArgs(
+            region=REGION,
+            account=emulator.ACCOUNT,
+            administrator=AdministratorArgs(role_name="administrator", cluster_name="there", principals=(ROOT,)),
+            issuer=issuer,
+            runners=runners(["team"]),
+            bucket_arn=storage.bucket_arn,
+            repository_arn=registry.repository_arn,
+            tags={},
+        ),
+    )
+    place, account = EBS.split("/")
+    volumes = irsa_role("s-ebs-csi", issuer, place, account, {}, pulumi.ResourceOptions())
+    aws.iam.RolePolicyAttachment(
+        "ebs", role=volumes.name, policy_arn=iam.managed_policy(REGION, "service-role/AmazonEBSCSIDriverPolicy")
+    )
+    pulumi.export("bucket", storage.bucket)
+    pulumi.export("repository", registry.repository_url.apply(lambda url: url.rpartition("/")[2]))
+    pulumi.export("roles", {**identity.runner_role_arns, EBS: volumes.arn})
+    pulumi.export("administrator", identity.administrator_role_arn)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    root: Path = tmp_path_factory.mktemp("identities")
+    try:
+        cluster = Cluster(plane.start(root))
+        for account in ACCOUNTS:
+            place, _, name = account.partition("/")
+            about = {"name": name, "namespace": place}
+            cluster.apply(namespace(place), {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": about})
+        with running_cloud(root, plane.kubeconfig(root)) as cloud:
+            trust = iam.to_json(iam.service_trust_policy("eks.amazonaws.com"))
+            role = cloud.client("iam").create_role(RoleName="clusters", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+            for name in ("there", "there-2"):
+                cloud.client("eks").create_cluster(name=name, roleArn=role, resourcesVpcConfig={})
+            stack = cloud.stack("identities", lambda: program(plane.issuer(root)))
+            out = {name: output.value for name, output in stack.up().outputs.items()}
+            places = Places(
+                bucket=out["bucket"],
+                other_bucket=f"{out['bucket']}-2",
+                repository=out["repository"],
+                other_repository=f"{out['repository']}-2",
+                role=out["administrator"],
+                cluster="there",
+            )
+            furnish(cloud.environment, places)
+            yield World(cloud.environment, cluster, out["roles"], places)
+    finally:
+        plane.stop(root, wipe=True)
+
+
+def furnish(environment: Mapping[str, str], places: Places) -> None:
+    """Another bucket and repository, and an object under each prefix of both buckets."""
+    s3 = aws_client("s3", environment)
+    s3.create_bucket(Bucket=places.other_bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    aws_client("ecr", environment).create_repository(repositoryName=places.other_repository)
+    for bucket in (places.bucket, places.other_bucket):
+        for prefix in (*OWN, *OTHERS):
+            s3.put_object(Bucket=bucket, Key=f"{prefix}there", Body=b"x")
+
+
+def test_every_account_with_a_role_is_known_here(world: World) -> None:
+    assert world.roles.keys() == MAY.keys()
+
+
+@pytest.mark.parametrize("account", MAY)
+def test_a_role_is_for_its_account_alone(world: World, account: str) -> None:
+    takers = {one for one in ACCOUNTS if world.may_take(world.roles[account], world.token(one))}
+    assert takers == {account}
+    assert not world.may_take(world.roles[account], world.token(account, audience="https://kubernetes.default.svc"))
+
+
+@pytest.mark.parametrize("account", MAY)
+def test_an_account_may_do_what_its_pods_do_and_nothing_else(world: World, account: str) -> None:
+    taken = world.take(world.roles[account], world.token(account))
+    assert permissions.allowed(taken, world.places) == MAY[account]
+
+
+def test_an_administrator_may_ask_for_the_cluster_and_nothing_else(world: World) -> None:
+    sts = aws_client("sts", world.environment)
+    given = sts.assume_role(RoleArn=world.places.role, RoleSessionName="somebody")["Credentials"]
+    assert permissions.allowed(session(world.environment, given), world.places) == {"cluster"}
+
+
+# ml-pipeline's policies are pipeline-runner's.
+@pytest.mark.parametrize("account", ["kubeflow/pipeline-runner", "team/default-editor"])
+def test_every_change_of_a_policy_is_noticed(world: World, account: str) -> None:
+    roles = aws_client("iam", world.environment)
+    name = world.roles[account].rpartition("/")[2]
+    taken = world.take(world.roles[account], world.token(account))
+    unnoticed, count = [], 0
+    for policy in roles.list_role_policies(RoleName=name)["PolicyNames"]:
+        about = {"RoleName": name, "PolicyName": policy}
+        document = roles.get_role_policy(**about)["PolicyDocument"]
+        for label, changed in permissions.changes(document):
+            count += 1
+            if changed["Statement"]:
+                roles.put_role_policy(**about, PolicyDocument=json.dumps(changed))
+            else:
+                roles.delete_role_policy(**about)
+            if permissions.allowed(taken, world.places) == MAY[account]:
+                unnoticed.append(label)
+        roles.put_role_policy(**about, PolicyDocument=json.dumps(document))
+    assert unnoticed == []
+    assert count > 20
+
+
+def test_every_change_of_who_may_take_a_role_is_noticed(world: World) -> None:
+    roles, account = aws_client("iam", world.environment), "team/default-editor"
+    role = world.roles[account]
+    name = role.rpartition("/")[2]
+    tokens = [world.token(one) for one in ACCOUNTS] + [world.token(account, "https://kubernetes.default.svc")]
+    before = [world.may_take(role, token) for token in tokens]
+    document = roles.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    [statement] = document["Statement"]
+    (subject, audience) = sorted(statement["Condition"]["StringEquals"].items(), reverse=True)
+    assert (subject[0][-4:], audience[0][-4:]) == (":sub", ":aud")
+    changed = [
+        {"StringEquals": dict([subject])},
+        {"StringEquals": dict([audience])},
+        {"StringEquals": {**statement["Condition"]["StringEquals"], subject[0]: "system:serviceaccount:team:default"}},
+        {"StringEquals": dict([audience]), "StringLike": {subject[0]: "system:serviceaccount:team:*"}},
+        {"StringEquals": dict([audience]), "StringLike": {subject[0]: "system:serviceaccount:*:default-editor"}},
+    ]
+    unnoticed = []
+    for condition in changed:
+        trust = {**document, "Statement": [{**statement, "Condition": condition}]}
+        roles.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+        if [world.may_take(role, token) for token in tokens] == before:
+            unnoticed.append(condition)
+    roles.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    assert unnoticed == []
+
+
+def test_the_demo_s_steps_are_the_profile_s_runner(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", str(tmp_path))
+    outputs = {
+        "bucket": world.places.bucket,
+        "kubeconfig": world.cluster.plane.kubeconfig.read_text(),
+        "region": REGION,
+        "runner_role_arns": world.roles,
+    }
+    strangers = {**world.environment, "AWS_ACCESS_KEY_ID": "AKIA0123456789ABCDEF"}
+    context = Context(outputs=lambda _: outputs, environment=lambda _: strangers)
+    assert main(["demo", "--stack", "local"], context) == 0
+    listed = aws_client("s3", world.environment).list_objects_v2(Bucket=world.places.bucket, Prefix="shared/models/")
+    assert [one["Key"] for one in listed["Contents"]] == ["shared/models/salary.joblib"]

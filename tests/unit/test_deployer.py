@@ -1,0 +1,47 @@
+"""The policy for whoever deploys: the file is what the module generates, and is as narrow as IAM lets it be."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.aws import deployer
+
+FILE = Path(__file__).resolve().parents[2] / "docs" / "iam-policy.json"
+
+
+def test_the_file_is_what_the_module_generates() -> None:
+    assert json.loads(FILE.read_text()) == deployer.policy(), "python -m infra.aws.deployer > docs/iam-policy.json"
+
+
+def test_it_fits_into_one_managed_policy() -> None:
+    assert len(re.sub(r"\s", "", json.dumps(deployer.policy()))) <= 6144
+
+
+def test_only_reads_are_named_whole() -> None:
+    wild = {action for action in deployer.actions(deployer.TYPES) if "*" in action}
+    assert wild == {"ec2:Describe*", "eks:Describe*", "eks:List*", "s3:GetBucket*"}
+
+
+def test_nothing_reads_what_a_stack_keeps_or_hands_out_what_it_has() -> None:
+    named = set(deployer.actions(deployer.TYPES))
+    for action in (
+        "s3:GetObject",
+        "kms:Decrypt",
+        "iam:PassRole",
+        "iam:CreateUser",
+        "iam:CreateAccessKey",
+        "sts:AssumeRole",
+    ):
+        assert action not in named
+    passing = next(one for one in deployer.policy()["Statement"] if one["Action"] == ["iam:PassRole"])
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com", "eks.amazonaws.com"]}}
+
+
+def test_fewer_types_need_fewer_actions() -> None:
+    few = deployer.actions(["aws:s3/bucket:Bucket"])
+    assert "s3:CreateBucket" in few
+    assert not [action for action in few if action.startswith(("eks:", "iam:"))]
+    with pytest.raises(KeyError):
+        deployer.actions(["aws:rds/instance:Instance"])
