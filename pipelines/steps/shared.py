@@ -23,7 +23,8 @@ def s3_client() -> Any:
     from botocore.config import Config
 
     config = Config(connect_timeout=5, read_timeout=60, retries={"mode": "standard", "total_max_attempts": 4})
-    return boto3.client("s3", config=config)
+    # A session of its own: boto3's shared one keeps the credentials of whoever asked first.
+    return boto3.Session().client("s3", config=config)
 
 
 def explain_s3(error: Exception, uri: str, action: str) -> ValueError:

@@ -19,9 +19,9 @@ from tests.local.stack import REGION, Checkout, checked_out, world
 
 STARTED_S = 60
 
-# Listed, and requested by nothing here: by the official provider alone, for changes the sample does not bring (of
-# tags, settings and versions), for rules and instances, or by commands when they find something. Of these, EKS's updates
-# and service quotas are not even served. MiniStack judges no iam:PassRole.
+# Listed, and asked for by nothing here: by the official provider alone, for changes that the sample does not bring (of
+# tags, settings and versions), for rules and instances, or by commands when they find something. Of these, EKS's
+# updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "ec2": (
         "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateLaunchTemplateVersion DeleteNetworkInterface "

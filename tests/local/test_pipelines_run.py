@@ -1,15 +1,14 @@
-"""Pipelines run for real on this machine: every step in a process of its own, on an S3 that is moto's over HTTP."""
+"""Pipelines run for real on this machine: every step in a process of its own, on the S3 of the AWS emulator."""
 
 import io
 import json
+import uuid
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
-import httpx
 import joblib  # type: ignore[import-untyped]
 import numpy as np
 import pandas as pd
@@ -19,9 +18,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 from sklearn.model_selection import train_test_split
 
+from localcloud import emulator
 from pipelines.__main__ import main
 from pipelines.stack import Context
-from tests.unit.pipelines import moto_server
+from tests.local.stack import aws_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -34,9 +34,9 @@ MODEL_KEY = "shared/models/salary.joblib"
 
 @dataclass(frozen=True)
 class Cloud:
-    """An S3 that answers on this machine, and a stack whose outputs name its bucket."""
+    """An account on this machine, its S3, and a stack whose outputs name its bucket."""
 
-    url: str
+    account: dict[str, str]
     s3: "S3Client"
     context: Context
 
@@ -49,14 +49,30 @@ class Cloud:
         return self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
 
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of AWS's clients, which names no region."""
+    root = tmp_path_factory.mktemp("account")
+    emulator.start(root)
+    try:
+        yield emulator.environment(root)
+    finally:
+        emulator.stop(root)
+
+
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
+def cloud(account: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cloud]:
     monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", str(tmp_path))
-    with moto_server.serve() as environment:
-        s3 = moto_server.s3(environment)
-        s3.create_bucket(Bucket=BUCKET)
-        context = Context(outputs=lambda stack: {"bucket": BUCKET}, environment=lambda stack: environment)
-        yield Cloud(environment["AWS_ENDPOINT_URL"], s3, context)
+    environment = dict(account)
+    s3 = aws_client("s3", account, "us-east-1")
+    s3.create_bucket(Bucket=BUCKET)
+    context = Context(outputs=lambda stack: {"bucket": BUCKET}, environment=lambda stack: environment)
+    made = Cloud(account, s3, context)
+    yield made
+    left = made.keys()
+    for key in left:
+        s3.delete_object(Bucket=BUCKET, Key=key)
+    s3.delete_bucket(Bucket=BUCKET)
 
 
 def _golden(table: pd.DataFrame, months: float) -> tuple[float, dict[str, float]]:
@@ -217,7 +233,6 @@ def test_a_failure_after_training_leaves_the_model_of_before(
         f"error: Step 'publish' of pipeline 'salary' failed: S3 refuses s3:PutObject on s3://{BUCKET}/{MODEL_KEY} "
         "(AccessDenied); grant it to the role that this step runs as.\n"
     )
-    _stop_asking(cloud)
     assert cloud.read(MODEL_KEY) == b"the model of before"
 
 
@@ -226,7 +241,6 @@ def test_no_permission_to_read(cloud: Cloud, capsys: pytest.CaptureFixture[str])
     _allow(cloud, ["s3:PutObject"])
     assert _salary(cloud, "own/data.csv") == 1
     assert "S3 refuses s3:GetObject on s3://ada-artifacts/own/data.csv (AccessDenied)" in capsys.readouterr().err
-    _stop_asking(cloud)
     assert cloud.keys() == {"own/data.csv"}
 
 
@@ -237,33 +251,20 @@ def test_no_permission_to_put_the_sample(cloud: Cloud, capsys: pytest.CaptureFix
         "error: The sample for 'dataset' cannot be put in its place: S3 refuses s3:PutObject on "
         f"s3://{BUCKET}/shared/datasets/salaries.csv"
     )
-    _stop_asking(cloud)
     assert cloud.keys() == set()
 
 
 def _allow(cloud: Cloud, actions: list[str]) -> None:
-    """From here on the stack's credentials are a user's that may do only this in the bucket, and moto checks them."""
-    iam = boto3.client(
-        "iam",
-        endpoint_url=cloud.url,
-        aws_access_key_id="testing",
-        aws_secret_access_key="testing",
-        region_name="us-west-2",
-    )
-    iam.create_user(UserName="runner")
+    """From here on the stack's credentials are a user's that may do only this in the bucket."""
+    iam, name = aws_client("iam", cloud.account), f"runner-{uuid.uuid4().hex}"
+    iam.create_user(UserName=name)
     statement = {"Effect": "Allow", "Action": actions, "Resource": f"arn:aws:s3:::{BUCKET}/*"}
     document = {"Version": "2012-10-17", "Statement": [statement]}
-    iam.put_user_policy(UserName="runner", PolicyName="s3", PolicyDocument=json.dumps(document))
-    key = iam.create_access_key(UserName="runner")["AccessKey"]
+    iam.put_user_policy(UserName=name, PolicyName="s3", PolicyDocument=json.dumps(document))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
     environment = cloud.context.environment("dev")
     assert isinstance(environment, dict)
     environment |= {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-    httpx.post(f"{cloud.url}/moto-api/reset-auth", content="0").raise_for_status()
-
-
-def _stop_asking(cloud: Cloud) -> None:
-    """Let moto take any credentials again, as it does unless told otherwise."""
-    httpx.post(f"{cloud.url}/moto-api/reset-auth", content="inf").raise_for_status()
 
 
 def test_a_zip_without_a_csv(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
