@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 PY   := $(VENV)/bin/python
 RUN  := $(PY) -m ops
-GO_MODULES := state/journal localcloud/controllers localcloud/kubernetes
+GO_MODULES := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
 .PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan tools test test-unit lint bench

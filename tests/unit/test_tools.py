@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -274,6 +275,15 @@ esac""",
     before = tools.ensure()
     (tool.folder / "main.go").write_text("package main // changed\n")
     assert tools.ensure() != before
+
+
+def test_the_kubernetes_plugin_is_the_other_half_of_its_sdk() -> None:
+    tool = catalog.TOOLS["pulumi-resource-kubernetes"]
+    assert isinstance(tool, ReleasedTool)
+    assert tool.version == version("pulumi-kubernetes")
+    assert (
+        f"github.com/pulumi/pulumi-kubernetes/provider/v4 v{tool.built_version}" in (tool.folder / "go.mod").read_text()
+    )
 
 
 def test_the_command_prints_an_error_without_a_traceback() -> None:
