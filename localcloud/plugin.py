@@ -1,5 +1,7 @@
 """The official Kubernetes plugin in the laptop's own Pulumi home, where the engine looks for plugins."""
 
+import os
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,6 +20,17 @@ MISMATCH = "resource plugin kubernetes is expected to have version"
 """How the engine's warning begins when a build from the Go module, which is older than the SDK, tells its version."""
 
 
+# An engine that is killed leaves the plugin running, with all that it was asked for: it looks for its engine every five
+# minutes (provider.Main of pulumi/pkg 3.215). Its input is a pipe that ends with the engine.
+_SCRIPT = """#!/bin/sh
+{program} "$@" < /dev/null &
+exec > /dev/null 2>&1
+cat
+kill $!
+wait
+"""
+
+
 def install(home: Path) -> str:
     """Puts the plugin into the home's folder of plugins, under the SDK's version; its own version and its origin.
 
@@ -27,11 +40,12 @@ def install(home: Path) -> str:
     plugins = home / "plugins"
     if plugins.is_symlink():
         plugins.unlink()
-    # The engine takes folders only, not links to folders.
     folder = plugins / f"resource-kubernetes-v{version(SDK)}"
     folder.mkdir(parents=True, exist_ok=True)
-    program = folder / TOOL
-    if not program.is_symlink() or program.readlink() != found.path:
-        program.unlink(missing_ok=True)
-        program.symlink_to(found.path)
+    script, text = folder / TOOL, _SCRIPT.format(program=shlex.quote(str(found.path)))
+    if not script.exists() or script.read_text() != text:
+        new = folder / f".{os.getpid()}"
+        new.write_text(text)
+        new.chmod(0o755)
+        new.replace(script)
     return found.origin
