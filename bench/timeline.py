@@ -10,7 +10,8 @@ from infra.kubeflow.graph import Graph, ObjectId, takes_time
 from infra.kubeflow.install import resource_name, token
 from infra.kubeflow.objects import Manifest
 
-AGENT = "pulumi-resource-kubernetes"
+AGENT = "pulumi-kubernetes"
+"""How the plugin names itself to the API server (provider/pkg/version/version.go of pulumi-kubernetes 4.32)."""
 
 _Key = tuple[str, str, str, str]
 
