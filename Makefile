@@ -14,7 +14,7 @@ export $(GIVEN)
 override VENV := .venv
 override PY := $(VENV)/bin/python
 override RUN := $(PY) -m ops
-override GO_MODULES := state/journal localcloud/controllers localcloud/kubernetes
+override GO_MODULES := state/journal localcloud/controllers
 # Those whose lines are held to 120 characters, and that staticcheck reads.
 override GO_CHECKED := state/journal localcloud/controllers
 

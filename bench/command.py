@@ -55,6 +55,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
         before, started = time.process_time(), time.time()
         OPERATIONS[operation](session)
         ended, after = time.time(), time.process_time()
+    epoch = ended - time.monotonic()
     _tell(
         started=started,
         ended=ended,
@@ -63,6 +64,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
         changes=session.tracker.changes,
         written=json.loads(written[0]) if written else {"writes": 0, "bytes": 0},
         state_bytes=state_file().stat().st_size,
+        done={urn.rpartition("$")[2]: span.ended + epoch for urn, span in session.tracker.spans.items()},
         stages={name: round(stage.seconds, 2) for name, stage in session.tracker.stages.items()},
     )
 

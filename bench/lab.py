@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,10 +60,10 @@ class Lab:
         result: dict[str, Any] = json.loads(told.splitlines()[-1])
         return {**result, "cpu_s": usage.cpu_s(), "peak_mb": usage.peak_mb()}
 
-    def spans(self, graph: Graph, since: float) -> dict[ObjectId, timeline.Span]:
+    def spans(self, graph: Graph, done: Mapping[str, float], since: float) -> dict[ObjectId, timeline.Span]:
         """When each object of the graph was sent and ready, in what began after `since` (seconds since the epoch)."""
         with self.plane.audit_log.open() as log:
-            return timeline.spans(log, graph, since=since)
+            return timeline.spans(log, graph, done, since=since)
 
     def refused(self, since: float) -> audit.Report:
         """What the API server and the webhooks refused since then."""

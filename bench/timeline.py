@@ -4,13 +4,14 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from http import HTTPStatus
 
-from infra.kubeflow.graph import Graph, ObjectId
+from infra.kubeflow.graph import Graph, ObjectId, takes_time
+from infra.kubeflow.install import resource_name, token
 from infra.kubeflow.objects import Manifest
 
-AGENT = "pulumi-resource-kubernetes"
+AGENT = "pulumi-kubernetes"
+"""How the plugin names itself to the API server (provider/pkg/version/version.go of pulumi-kubernetes 4.32)."""
 
 _Key = tuple[str, str, str, str]
 
@@ -40,13 +41,13 @@ class Parts:
     end: float
 
 
-def spans(audit: Iterable[str], graph: Graph, *, since: float = 0.0) -> dict[ObjectId, Span]:
+def spans(audit: Iterable[str], graph: Graph, done: Mapping[str, float], *, since: float = 0.0) -> dict[ObjectId, Span]:
     """The spans of the graph's nodes, from audit.k8s.io/v1 Events as lines; nodes that were never sent are left out.
 
-    A node is sent by its first create (a gate by its first apply), and ready when the last watch on it alone ends.
+    A node is sent by the first request that makes it (a gate by the first that changes its object). One that is waited
+    for is ready when the engine was done with it: `done` has seconds since the epoch by TYPE::NAME, a URN's last parts.
     """
-    sent: dict[tuple[str, _Key], tuple[float, float]] = {}
-    watched: dict[_Key, float] = {}
+    sent: dict[tuple[bool, _Key], tuple[float, float]] = {}
     for line in audit:
         if AGENT not in line:
             continue
@@ -54,26 +55,20 @@ def spans(audit: Iterable[str], graph: Graph, *, since: float = 0.0) -> dict[Obj
         received = _seconds(event["requestReceivedTimestamp"])
         if received < since or not str(event.get("userAgent", "")).startswith(AGENT):
             continue
-        about, verb, ended = event.get("objectRef", {}), event["verb"], _seconds(event["stageTimestamp"])
-        key = (
-            about.get("apiGroup", ""),
-            about.get("resource", ""),
-            about.get("namespace", ""),
-            about.get("name") or _watched_name(event["requestURI"]),
-        )
-        if verb in ("create", "patch"):
-            sent.setdefault((verb, key), (received, ended))
-        elif verb == "watch":
-            watched[key] = max(watched.get(key, 0.0), ended)
+        about = event.get("objectRef", {})
+        if event["verb"] in ("create", "patch") and "name" in about:
+            key = (about.get("apiGroup", ""), about["resource"], about.get("namespace", ""), about["name"])
+            made = event["responseStatus"]["code"] == HTTPStatus.CREATED
+            sent.setdefault((made, key), (received, _seconds(event["stageTimestamp"])))
     plurals = _plurals(node.manifest for node in graph.nodes if node.gate is None)
     found = {}
     for node in graph.nodes:
         group, kind = node.id.group, node.id.kind if node.gate is None else node.gate.kind
         key = (group, plurals.get((group, kind)) or plural(kind), node.id.namespace, node.id.name)
-        times = sent.get(("create" if node.gate is None else "patch", key))
+        times = sent.get((node.gate is None, key))
         if times is not None:
-            waits = node.gate is not None or ("create", key) in sent
-            found[node.id] = Span(*times, max(times[1], watched.get(key, 0.0) if waits else 0.0))
+            ready = done.get(f"{token(node.id)}::{resource_name(node.id)}", 0.0) if takes_time(node) else 0.0
+            found[node.id] = Span(*times, max(times[1], ready))
     return found
 
 
@@ -131,11 +126,6 @@ def plural(kind: str) -> str:
 def _plurals(objects: Iterable[Manifest]) -> dict[tuple[str, str], str]:
     specs = (manifest["spec"] for manifest in objects if manifest["kind"] == "CustomResourceDefinition")
     return {(spec["group"], spec["names"]["kind"]): spec["names"]["plural"] for spec in specs if "names" in spec}
-
-
-def _watched_name(uri: str) -> str:
-    selector: Any = parse_qs(urlsplit(uri).query).get("fieldSelector", [""])[0]
-    return str(selector.removeprefix("metadata.name=")) if selector.startswith("metadata.name=") else ""
 
 
 def _seconds(text: str) -> float:

@@ -4,6 +4,7 @@ Most ids follow from the inputs, in which the engine has already chosen the name
 its tags. Whether it exists is another question, which reading it answers.
 """
 
+import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -103,10 +104,11 @@ def field_managers(resources: Iterable[Mapping[str, Any]], cluster: Cluster) -> 
         metadata = inputs["metadata"]
         live = cluster.get(inputs["apiVersion"], inputs["kind"], metadata.get("namespace") or "", metadata["name"])
         entries = ((live or {}).get("metadata") or {}).get("managedFields") or ()
-        # What makes an object counts as an update of it; a patch that was laid over it since is applied.
-        makers = [one for one in entries if str(one["manager"]).startswith(_MANAGERS) and one["operation"] == "Update"]
-        if makers:
-            found[str(resource["urn"])] = str(makers[0]["manager"])
+        appliers = [one for one in entries if str(one["manager"]).startswith(_MANAGERS) and one["operation"] == "Apply"]
+        if appliers:
+            # A gate's patch that was laid over it since owns an annotation or two.
+            maker = max(appliers, key=lambda one: len(json.dumps(one.get("fieldsV1"))))
+            found[str(resource["urn"])] = str(maker["manager"])
     return found
 
 

@@ -65,10 +65,12 @@ class Tracker:
     """Takes the engine's events and shows them; keeps what the summary needs.
 
     expected: tells how many resources a stage will have, where that is known beforehand.
+    left_out: beginnings of the engine's diagnostics that are not shown.
     """
 
     console: Console
     expected: Callable[[], Mapping[str, int]] = dict
+    left_out: tuple[str, ...] = ()
     stages: dict[str, Stage] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
@@ -137,5 +139,5 @@ class Tracker:
             # The engine repeats a program's own message with a word of introduction.
             if not any(told.endswith(known) for known in self.errors):
                 self.errors.append(told)
-        elif event.severity != "debug":
+        elif event.severity != "debug" and not text.startswith(self.left_out):
             self.console.print(told, highlight=False, markup=False, soft_wrap=True)

@@ -44,13 +44,17 @@ GARBAGE_COLLECTION = "400"
 class Ground:
     """What a stack stands on: an environment, and how much of it is not the real thing.
 
-    `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is called; `recorded` counts,
-    by kind, what is only on record because nothing here serves it. `asked` reports on the requests since the start,
-    where a log of them is at hand.
+    `stand_ins` are packages that no official plugin serves; `plugin` says which code of the official Kubernetes plugin
+    serves, where that need not be the SDK's other half. `left_out` are beginnings of what the engine tells and the
+    summary tells better. `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is
+    called; `recorded` counts, by kind, what is only on record because nothing here serves it. `asked` reports on the
+    requests since the start, where a log of them is at hand.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
     stand_ins: tuple[str, ...] = ()
+    plugin: str | None = None
+    left_out: tuple[str, ...] = ()
     forgot: bool = False
     refreshed: Callable[[], None] = lambda: None
     recorded: Callable[[], Mapping[str, int]] = dict
@@ -123,6 +127,7 @@ def session(
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
         stack = select(name, program=program, engine_root=pulumi_root(), env=env, create=create)
+        tracker.left_out = ground.left_out
         seconds = {"start what it runs on": time.monotonic() - begun}
         yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
 
@@ -310,7 +315,7 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
     if not is_local(name):
         yield Ground()
         return
-    from localcloud import laptop  # nothing else needs it
+    from localcloud import laptop, plugin  # nothing else needs them
 
     def asked() -> audit.Report:
         with started.plane.audit_log.open() as requests, started.plane.webhook_calls.open() as calls:
@@ -320,7 +325,9 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
         yield Ground(
             environment=started.environment,
-            stand_ins=started.stand_ins,
+            stand_ins=laptop.STAND_INS,
+            plugin=started.plugin,
+            left_out=(plugin.MISMATCH,),
             forgot=started.forgot,
             refreshed=lambda: laptop.refreshed(local_root()),
             recorded=lambda: laptop.recorded(local_root()),

@@ -48,6 +48,10 @@ def print_changes(console: Console, run: Session) -> None:
         f"{count} to {op}" if op != "same" else f"{count} unchanged" for op, count in run.tracker.changes.items()
     )
     console.print(f"Changes: {changes or 'none'}", highlight=False)
+    if run.ground.plugin:
+        console.print(
+            f"Ran on the official plugin for kubernetes: {run.ground.plugin}", highlight=False, soft_wrap=True
+        )
     if run.ground.stand_ins:
         names = ", ".join(run.ground.stand_ins)
         console.print(f"Ran on a stand-in, not on the official plugin: {names}", highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ __all__ = ["Found", "bring", "ensure", "find"]
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """Where a tool is, and where it comes from, in words."""
+    """Where a tool is, and where it comes from, in words: for a released one the version comes first."""
 
     name: str
     path: Path
@@ -93,8 +93,14 @@ def _bring(tool: Tool, steps: _Steps, offline: set[str]) -> Found:
                 steps.end(slot.origin)
             else:
                 steps.end("fetched by another run")
-    version_text = f"{tool.version}, " if isinstance(tool, ReleasedTool) else ""
-    return Found(name=tool.name, path=slot.program, origin=version_text + slot.origin)
+    return Found(name=tool.name, path=slot.program, origin=", ".join([*_version(tool, slot.origin), slot.origin]))
+
+
+def _version(tool: Tool, origin: str) -> list[str]:
+    """The version of a released tool that came here in this way."""
+    if not isinstance(tool, ReleasedTool):
+        return []
+    return [tool.built_version if tool.built_version and origin.startswith("built") else tool.version]
 
 
 def _make(tool: Tool, program: Path, steps: _Steps, offline: set[str]) -> str:
@@ -114,6 +120,6 @@ def _make(tool: Tool, program: Path, steps: _Steps, offline: set[str]) -> str:
             steps.note(f"{error}; building from Go modules instead")
         else:
             return f"downloaded from {tool.download.url}"
-    what = tool.package if isinstance(tool, ReleasedTool) else f"{tool.folder.name}/"
+    what = tool.package if isinstance(tool, ReleasedTool) and tool.package != "." else f"{tool.folder.name}/"
     steps.start(f"building {what}")
     return build(tool, program)

@@ -1,5 +1,6 @@
 """Building a tool from its Go module."""
 
+import json
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from infra.errors import UserError
-from tools.catalog import ReleasedTool, Tool
+from tools.catalog import Embedded, ReleasedTool, Tool
 
 _OLDEST_GO = (1, 25)
 _ADVICE = "install it from https://go.dev/dl, or by `apt install golang-go` or `brew install go` if that is new enough"
@@ -24,8 +25,30 @@ def build(tool: Tool, program: Path) -> str:
     compile.
     """
     go = find_go(tool.name)
+    command = [go, *arguments(tool, program)]
+    embedded = tool.embedded if isinstance(tool, ReleasedTool) else None
+    if embedded is not None:
+        # Go embeds only what lies beside the source: here the compiler is shown the module's files as if they did.
+        overlay = program.with_name("overlay.json")
+        overlay.write_text(json.dumps({"Replace": _beside(tool, embedded, go)}))
+        command.insert(2, f"-overlay={overlay}")
+    _go(tool, command)
+    if not isinstance(tool, ReleasedTool):
+        return f"built from {tool.folder.name}/"
+    return f"built from {embedded.module if embedded else tool.package}"
+
+
+def _beside(tool: Tool, embedded: Embedded, go: str) -> dict[str, str]:
+    """For each embedded file the path beside the source, and the one in the module."""
+    _go(tool, [go, "mod", "download", embedded.module])
+    module = Path(_go(tool, [go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", embedded.module]).strip())
+    return {str(tool.folder.resolve() / file): str(module / embedded.folder / file) for file in embedded.files}
+
+
+def _go(tool: Tool, command: list[str]) -> str:
+    """Runs Go in the tool's folder; what it prints. UserError when it fails."""
     done = subprocess.run(
-        [go, *arguments(tool, program)],
+        command,
         cwd=tool.folder,
         env=environment(),
         capture_output=True,
@@ -35,7 +58,7 @@ def build(tool: Tool, program: Path) -> str:
     )
     if done.returncode != 0:
         raise UserError(explain(tool.name, done.stderr))
-    return f"built from {tool.package}" if isinstance(tool, ReleasedTool) else f"built from {tool.folder.name}/"
+    return done.stdout
 
 
 def find_go(wanted_for: str) -> str:
@@ -55,7 +78,8 @@ def arguments(tool: Tool, program: Path) -> list[str]:
     """What `go` is told, in the tool's folder, to write the program."""
     flags = ["-s", "-w"]
     if isinstance(tool, ReleasedTool):
-        values = [(variable, f"v{tool.version}") for variable in tool.stamps] + list(tool.constants)
+        version = tool.built_version or tool.version
+        values = [(variable, f"v{version}") for variable in tool.stamps] + list(tool.constants)
         flags += [f"-X={variable}={value}" for variable, value in values]
     return ["build", "-mod=readonly", "-trimpath", f"-ldflags={' '.join(flags)}", "-o", str(program), tool.package]
 

@@ -48,7 +48,7 @@ def key(tool: Tool) -> str:
     system = "-".join(go_platform())
     if isinstance(tool, SourceTool):
         return f"{digest(tool.folder, sources(tool.folder))}-{system}"
-    files = [tool.folder / "go.mod", tool.folder / "go.sum"]
+    files = [path for path in sources(tool.folder) if path.suffix in {".go", ".mod", ".sum"}]
     pins = digest(tool.folder, files, tool.package, *tool.stamps, *itertools.chain(*tool.constants))
     return f"{tool.version}-{pins}-{system}"
 

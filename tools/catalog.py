@@ -15,6 +15,9 @@ KUBERNETES = "1.35.4"
 KUSTOMIZE = "5.8.1"
 KWOK = "0.7.0"
 PULUMI = "3.259.0"
+PULUMI_KUBERNETES = "4.34.2"
+PULUMI_KUBERNETES_MODULE = "4.0.0-20260115033456-f47bc2d6f199"
+"""The one version of `github.com/pulumi/pulumi-kubernetes/provider/v4` that the Go module proxy serves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +31,21 @@ class Download:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Embedded:
+    """Files that a main package of ours embeds, and that lie in a folder of a Go module."""
+
+    module: str
+    folder: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReleasedTool:
     """A program of somebody else's, at a pinned version.
 
     A copy on PATH is taken when its version is in `accepts`. Otherwise the pinned version is downloaded, or built from
-    `package` with the go.mod and go.sum of the folder `tools/<module>`.
+    `package` with the go.mod and go.sum of the folder `tools/<module>`. Where the pinned version is not served as a Go
+    module, `built_version` is what a build is of.
     """
 
     name: str
@@ -45,6 +58,8 @@ class ReleasedTool:
     constants: tuple[tuple[str, str], ...] = ()
     version_arguments: tuple[str, ...] = ("--version",)
     download: Download | None = None
+    built_version: str | None = None
+    embedded: Embedded | None = None
 
     @property
     def folder(self) -> Path:
@@ -136,7 +151,35 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
             ),
         ),
         SourceTool(name="journal", folder=PROJECT / "state" / "journal"),
-        SourceTool(name="pulumi-resource-kubernetes", folder=PROJECT / "localcloud" / "kubernetes"),
+        ReleasedTool(
+            name="pulumi-resource-kubernetes",
+            version=PULUMI_KUBERNETES,
+            # It is the SDK's other half, and does not tell its version on the command line.
+            accepts=SpecifierSet(f"=={PULUMI_KUBERNETES}"),
+            module="pulumi-kubernetes",
+            package=".",
+            stamps=("github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version",),
+            # The layout of .goreleaser.yml in pulumi-kubernetes; the list of sums has GoReleaser's default name.
+            download=Download(
+                url=_github(
+                    "pulumi/pulumi-kubernetes",
+                    f"v{PULUMI_KUBERNETES}",
+                    f"pulumi-resource-kubernetes-v{PULUMI_KUBERNETES}-{system}-{architecture}.tar.gz",
+                ),
+                checksums=_github(
+                    "pulumi/pulumi-kubernetes",
+                    f"v{PULUMI_KUBERNETES}",
+                    f"pulumi-kubernetes_{PULUMI_KUBERNETES}_checksums.txt",
+                ),
+                member="pulumi-resource-kubernetes",
+            ),
+            built_version=PULUMI_KUBERNETES_MODULE,
+            embedded=Embedded(
+                module="github.com/pulumi/pulumi-kubernetes/provider/v4",
+                folder="cmd/pulumi-resource-kubernetes",
+                files=("schema.json", "terraform-mapping.json"),
+            ),
+        ),
         SourceTool(name="controllers", folder=PROJECT / "localcloud" / "controllers"),
         ReleasedTool(
             name="etcd",

@@ -332,6 +332,11 @@ def kubernetes_provider(
         kubeconfig=kubeconfig,
         context=context,
         enable_server_side_apply=True,
+        # Made by apply, not by POST: of what a POST made, a preview merges the old list entries with the new ones, and
+        # fails where the API server takes only one of them (await.go of 4.29, `fixCSAFieldManagers` is left out).
+        upsert_existing_objects=True,
+        # istiod and Knative write into what a release renders, and people use kubectl: what we send is ours.
+        enable_patch_force=True,
         enable_config_map_mutable=True,
         enable_secret_mutable=True,
         kube_client_settings=kubernetes.KubeClientSettingsArgs(qps=CLIENT_QPS, burst=CLIENT_BURST),

@@ -81,8 +81,9 @@ def _slim(manifest: Manifest, cluster_scoped: Collection[tuple[str, str]]) -> Ma
         result.pop("status", None)
         if kind == "Secret":
             result = {key: value for key, value in result.items() if key not in ("data", "stringData") or value}
-        if kind == "ClusterRole" and result.get("aggregationRule"):
-            # Whatever is written there is overwritten, and whoever has written it is refused when he writes it again.
+        if kind in ("ClusterRole", "Role") and (result.get("aggregationRule") or not result.get("rules")):
+            # Whatever is written into an aggregated role is overwritten, and whoever has written it is refused when he
+            # writes it again. An empty list is stored as null, which every preview would want to change back.
             result.pop("rules", None)
     elif group == "apiextensions.k8s.io":
         result.pop("status", None)

@@ -1,10 +1,9 @@
-"""What the local tests of the kubernetes stand-in share: the real engine, the stand-in, and stacks of plain objects."""
+"""What local tests of the official plugin share: the real engine, the program's own provider, stacks of objects."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,83 +11,76 @@ import pulumi
 from pulumi import automation
 
 import tools
+from infra.aws.cluster import kubernetes_provider
+from infra.kubeflow.graph import build
+from infra.kubeflow.install import KubeflowArgs, install
+from infra.kubeflow.slim import slim
+from localcloud import plugin
 
 Manifest = dict[str, Any]
-Declare = Callable[[pulumi.ResourceOptions], None]
+Declare = Callable[[pulumi.ProviderResource], None]
 
 
-class KubernetesObject(pulumi.CustomResource):
-    """One object, registered as pulumi-kubernetes does; a patch is named after its kind with Patch behind it."""
+def platform(*manifests: Manifest) -> Declare:
+    """A program that installs these objects as it does a release: slimmed, in the graph's order."""
 
-    metadata: pulumi.Output[dict[str, Any]]
+    def declare(provider: pulumi.ProviderResource) -> None:
+        install("kubeflow", KubeflowArgs(graph=build(slim(manifests)), replacements={}, provider=provider, needs=[]))
 
-    def __init__(
-        self, name: str, manifest: Manifest, opts: pulumi.ResourceOptions | None = None, *, patch: bool = False
-    ) -> None:
-        version = manifest["apiVersion"]
-        group = version if "/" in version else f"core/{version}"
-        kind = manifest["kind"] + ("Patch" if patch else "")
-        # What the program may read of the result is declared as an input that may be missing.
-        super().__init__(f"kubernetes:{group}:{kind}", name, {"metadata": None, **manifest}, opts)
+    return declare
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A real engine whose package kubernetes is the stand-in."""
+    """A real engine whose package kubernetes is the official plugin."""
 
     root: Path
     environment: Mapping[str, str]
-    stacks: list[automation.Stack] = field(default_factory=list)
 
-    def stack(self, name: str, declare: Declare, **settings: Any) -> automation.Stack:
-        """A stack of what is declared with the options given, on a provider with these settings."""
+    def stack(self, name: str, declare: Declare, kubeconfig: str) -> automation.Stack:
+        """A stack of what is declared on the program's own provider, for the cluster of a kubeconfig."""
         folder = self.root / "workspaces" / name
         folder.mkdir(parents=True, exist_ok=True)
-        stack = automation.create_or_select_stack(
+        return automation.create_or_select_stack(
             stack_name=name,
-            project_name="standin",
-            program=program(declare, settings),
+            project_name="objects",
+            program=program(declare, kubeconfig),
             opts=automation.LocalWorkspaceOptions(
                 work_dir=str(folder), env_vars=dict(self.environment), pulumi_home=str(self.root / "pulumi")
             ),
         )
-        self.stacks.append(stack)
-        return stack
+
+    def state(self, stack: automation.Stack) -> str:
+        """The stack's state as it is in the file."""
+        return (self.root / "state" / ".pulumi" / "stacks" / "objects" / f"{stack.name}.json").read_text()
 
 
-def program(declare: Declare, settings: Mapping[str, Any]) -> Callable[[], None]:
-    """A program that declares objects on a provider with these settings."""
+def program(declare: Declare, kubeconfig: str) -> Callable[[], None]:
+    """A program that declares objects on the cluster of a kubeconfig."""
 
     def run() -> None:
-        provider = pulumi.ProviderResource("kubernetes", "cluster", dict(settings))
-        declare(pulumi.ResourceOptions(provider=provider))
+        declare(kubernetes_provider("cluster", cluster="tested", kubeconfig=pulumi.Output.secret(kubeconfig)))
 
     return run
 
 
 @contextmanager
 def running_engine(root: Path) -> Iterator[Engine]:
-    """The engine for the length of the block; the stand-in must end cleanly."""
-    found = tools.ensure("pulumi", "pulumi-resource-kubernetes")
+    """The engine for the length of the block."""
+    found = tools.ensure("pulumi")
     os.environ["PATH"] = f"{found['pulumi'].parent}{os.pathsep}{os.environ['PATH']}"
     (root / "state").mkdir()
-    server = subprocess.Popen([found["pulumi-resource-kubernetes"]], stdout=subprocess.PIPE, text=True)
-    try:
-        assert server.stdout is not None
-        port = int(server.stdout.readline())
-        yield Engine(
-            root,
-            {
-                "PULUMI_DEBUG_PROVIDERS": f"kubernetes:{port}",
-                "PULUMI_CONFIG_PASSPHRASE": "x",
-                "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
-                "PULUMI_SKIP_UPDATE_CHECK": "true",
-            },
-        )
-    finally:
-        server.terminate()
-        code = server.wait(timeout=30)
-    assert code == 0
+    plugin.install(root / "pulumi")
+    yield Engine(
+        root,
+        {
+            "PULUMI_CONFIG_PASSPHRASE": "x",
+            "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            **plugin.FORCE,
+        },
+    )
 
 
 def changes(result: Any) -> dict[str, int]:

@@ -16,14 +16,13 @@ import yaml
 from pulumi import automation
 
 import infra.aws.cluster
-from localcloud import laptop, plane
+from localcloud import laptop, plane, plugin
 from ops import new_stack
 from ops.program import Program
 from ops.project import PROJECT_ROOT
 from ops.run import PARALLEL
 from tests.local.aws_cloud import Cloud, running_cloud
 from tests.local.cluster import Cluster, config_map, deployment, namespace, until
-from tests.local.kubernetes_stack import running_engine
 from tests.local.stack import REGION, aws_client, unavailable
 
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"
@@ -234,13 +233,11 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     )
     with ExitStack() as stack:
         (tmp_path / "cloud").mkdir()
-        (tmp_path / "engine").mkdir()
+        plugin.install(tmp_path / "home")
         stack.callback(plane.stop, tmp_path, wipe=True)
         started = plane.start(tmp_path)
         cloud = stack.enter_context(running_cloud(tmp_path / "cloud", started.kubeconfig))
-        engine = stack.enter_context(running_engine(tmp_path / "engine"))
-        providers = f"{cloud.environment['PULUMI_DEBUG_PROVIDERS']},{engine.environment['PULUMI_DEBUG_PROVIDERS']}"
-        cloud.environment["PULUMI_DEBUG_PROVIDERS"] = providers
+        cloud.environment.update(plugin.FORCE)
         for name, value in cloud.environment.items():
             monkeypatch.setenv(name, value)
         yield Team(tmp_path, cloud, Cluster(started))

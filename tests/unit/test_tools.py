@@ -1,10 +1,13 @@
 """Bringing tools, as a caller sees it: where from, how often, what is said. A script plays Go."""
 
+import json
 import multiprocessing
 import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 import tools
 from infra.errors import UserError
 from tools import build, catalog
-from tools.catalog import Download, ReleasedTool, SourceTool, Tool
+from tools.catalog import Download, Embedded, ReleasedTool, SourceTool, Tool
 from tools.progress import Event
 
 UNREACHABLE = "http://127.0.0.1:1/tool"
@@ -245,6 +248,42 @@ def test_a_program_of_this_kind_is_really_built(tmp_path: Path, monkeypatch: pyt
     offer(monkeypatch, SourceTool(name="hello", folder=folder))
     program = tools.ensure("hello")["hello"]
     assert subprocess.run([program], capture_output=True, text=True, check=True).stderr == "hello\n"
+
+
+def test_a_module_of_another_version_says_so_and_lends_the_files_that_it_embeds(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = Embedded(module="example.com/lent", folder="cmd/tool", files=("schema.json",))
+    tool = replace(released(tmp_path, "tool"), built_version="2.0.0-20260115", embedded=embedded, package=".")
+    (tool.folder / "main.go").write_text("package main\n")
+    offer(monkeypatch, tool)
+    calls = fake_go(
+        path,
+        then=f"""
+case "$*" in
+"mod download example.com/lent") exit ;;
+list*) echo {tmp_path}/module; exit ;;
+*-overlay=*) cat "${{2#-overlay=}}" > {tmp_path}/overlay.json ;;
+esac""",
+    )
+    [found] = tools.find("tool")
+    assert found.origin == "2.0.0-20260115, built from example.com/lent"
+    assert "-X=example.com/version.Version=v2.0.0-20260115" in calls.read_text()
+    assert json.loads((tmp_path / "overlay.json").read_text()) == {
+        "Replace": {str(tool.folder / "schema.json"): f"{tmp_path}/module/cmd/tool/schema.json"}
+    }
+    before = tools.ensure()
+    (tool.folder / "main.go").write_text("package main // changed\n")
+    assert tools.ensure() != before
+
+
+def test_the_kubernetes_plugin_is_the_other_half_of_its_sdk() -> None:
+    tool = catalog.TOOLS["pulumi-resource-kubernetes"]
+    assert isinstance(tool, ReleasedTool)
+    assert tool.version == version("pulumi-kubernetes")
+    assert (
+        f"github.com/pulumi/pulumi-kubernetes/provider/v4 v{tool.built_version}" in (tool.folder / "go.mod").read_text()
+    )
 
 
 def test_the_command_prints_an_error_without_a_traceback() -> None:

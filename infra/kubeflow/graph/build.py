@@ -8,10 +8,10 @@ from typing import Any
 
 from infra.kubeflow.graph.edges import Dropped, Edge, Gate, Need, Strength, Unresolved, Warned
 from infra.kubeflow.graph.ids import Names, ObjectId
-from infra.kubeflow.graph.index import Platform
+from infra.kubeflow.graph.index import CRD, Platform
 from infra.kubeflow.graph.rules import RULES, Facts, Rule
 from infra.kubeflow.graph.solve import Solution, solve
-from infra.kubeflow.graph.waits import PATCH_FORCE, Wait, Waits
+from infra.kubeflow.graph.waits import PATCH_FORCE, Wait, Waits, check_waits
 from infra.kubeflow.objects import Manifest
 
 
@@ -21,7 +21,7 @@ class Node:
 
     `needs` are the direct needs after reduction: everything else that it needs, they need. A gate (`gate` is the object
     that it stands before) is to be sent as the `…Patch` resource of that object's kind; its manifest holds no more than
-    the object's name and the annotation that makes the provider wait.
+    what identifies the object and the annotation that makes the provider wait.
     """
 
     id: ObjectId
@@ -164,9 +164,11 @@ def build(
     needs the second. The answer does not depend on the order of `objects`.
 
     UserError names the object for whatever the API server would refuse in any order: an object twice, a malformed
-    webhook, an unknown selector operator, a definition that serves nothing, a declared need of nothing, a circle.
+    webhook, an unknown selector operator, a definition that serves nothing, a declared need of nothing, a circle. So
+    for a wait of its own that the provider could not read.
     """
     facts = Facts(Platform(objects, overrides))
+    check_waits(facts.platform.objects)
     found = _Findings(facts, rules)
     gates = {gate_id(target): gate for target, gate in found.gates.items()}
     edges = sorted(found.edges())
@@ -176,7 +178,7 @@ def build(
     for id_ in solution.order:
         gate = gates.get(id_)
         wait = waits.of_gate(gate) if gate else waits.of(id_)
-        manifest = _patch(gate.target, wait) if gate else facts.platform.objects[id_]
+        manifest = _patch(gate.target, wait, facts.platform.objects) if gate else facts.platform.objects[id_]
         target = gate.target if gate else None
         nodes.append(Node(id_, manifest, solution.levels[id_], solution.needs[id_], wait, target))
     return Graph(
@@ -194,10 +196,16 @@ def gate_id(target: ObjectId) -> ObjectId:
     return target._replace(kind=f"{target.kind}Patch")
 
 
-def _patch(target: ObjectId, wait: Wait) -> Manifest:
+def _patch(target: ObjectId, wait: Wait, objects: Mapping[ObjectId, Manifest]) -> Manifest:
     # Forced: the object itself may say in the same annotation what its own resource waits for.
     metadata = {"name": target.name, "annotations": {**wait.annotations, PATCH_FORCE: "true"}}
-    return {"apiVersion": target.api_version, "kind": target.kind, "metadata": metadata}
+    patch = {"apiVersion": target.api_version, "kind": target.kind, "metadata": metadata}
+    if (target.group, target.kind) == CRD:
+        # The provider notes each definition that passes it by its group and kind, and refuses one without: a patch,
+        # too (provider/pkg/clients/cache.go of pulumi-kubernetes 4.32).
+        spec = objects[target]["spec"]
+        patch["spec"] = {"group": spec["group"], "names": {"kind": spec["names"]["kind"]}}
+    return patch
 
 
 class _Findings:

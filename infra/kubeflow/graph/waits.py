@@ -12,14 +12,18 @@ Profile: its controller adds `profile-finalizer` as its last step, when namespac
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from infra.errors import UserError
 from infra.kubeflow.graph.edges import Gate
+from infra.kubeflow.graph.expressions import fault
 from infra.kubeflow.graph.ids import ObjectId
 from infra.kubeflow.graph.index import CRD, mapping
 from infra.kubeflow.graph.pods import references
 from infra.kubeflow.graph.rules.certificates import is_injected
 from infra.kubeflow.graph.rules.facts import CERT_MANAGER_GROUP, Facts
+from infra.kubeflow.objects import Manifest
 
 WAIT_FOR = "pulumi.com/waitFor"
 SKIP_AWAIT = "pulumi.com/skipAwait"
@@ -57,6 +61,14 @@ _BY_KIND = {
     ("", "Service"): SKIP,
 }
 _PROFILE = Wait(("jsonpath={.metadata.finalizers[0]}=profile-finalizer",))
+
+
+def check_waits(objects: Mapping[ObjectId, Manifest]) -> None:
+    """UserError for a manifest whose own `pulumi.com/waitFor` the provider could not read."""
+    for id_, manifest in objects.items():
+        value = mapping(mapping(manifest.get("metadata")).get("annotations")).get(WAIT_FOR)
+        if isinstance(value, str) and (why := fault(value)):
+            raise UserError(f"The annotation {WAIT_FOR} of {id_.title} is {value!r}, which {why}.")
 
 
 class Waits:

@@ -19,8 +19,6 @@ def at(seconds: float) -> float:
 
 def event(verb: str, resource: str, name: str, *, begun: float, ended: float, **more: Any) -> str:
     about = {"resource": resource, "name": name, "namespace": more.get("place", ""), "apiGroup": more.get("group", "")}
-    if verb == "watch":
-        about.pop("name")
 
     def stamp(seconds: float) -> str:
         return (BEGUN + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -29,7 +27,7 @@ def event(verb: str, resource: str, name: str, *, begun: float, ended: float, **
         {
             "verb": verb,
             "objectRef": {key: value for key, value in about.items() if value},
-            "requestURI": f"/x?fieldSelector=metadata.name%3D{name}&watch=true",
+            "responseStatus": {"code": more.get("code", 201)},
             "userAgent": more.get("agent", AGENT),
             "requestReceivedTimestamp": stamp(begun),
             "stageTimestamp": stamp(ended),
@@ -44,17 +42,18 @@ def graph() -> Graph:
     )
 
 
-def found(graph: Graph, *lines: str, since: float = 0.0) -> dict[str, Span]:
-    return {str(id_): span for id_, span in spans(lines, graph, since=since).items()}
+def found(graph: Graph, *lines: str, since: float = 0.0, **done: float) -> dict[str, Span]:
+    kept = {f"kubernetes:apps/v1:Deployment::team/{name}": at(seconds) for name, seconds in done.items()}
+    return {str(id_): span for id_, span in spans(lines, graph, kept, since=since).items()}
 
 
-def test_an_object_is_ready_when_the_watch_on_it_ends(graph: Graph) -> None:
+def test_an_object_is_ready_when_the_engine_is_done_with_it(graph: Graph) -> None:
     seen = found(
         graph,
-        event("create", "namespaces", "team", begun=0, ended=1),
-        event("create", "deployments", "app", begun=2, ended=3, place="team", group="apps"),
-        event("watch", "deployments", "app", begun=3, ended=9, place="team", group="apps"),
-        event("create", "customresourcedefinitions", "foxs.x.io", begun=1, ended=4, group="apiextensions.k8s.io"),
+        event("patch", "namespaces", "team", begun=0, ended=1),
+        event("patch", "deployments", "app", begun=2, ended=3, place="team", group="apps"),
+        event("patch", "customresourcedefinitions", "foxs.x.io", begun=1, ended=4, group="apiextensions.k8s.io"),
+        app=9,
     )
     assert seen["v1/Namespace//team"] == Span(at(0), at(1), at(1))
     assert seen["apps/v1/Deployment/team/app"] == Span(at(2), at(3), at(9))
@@ -64,9 +63,9 @@ def test_an_object_is_ready_when_the_watch_on_it_ends(graph: Graph) -> None:
 
 def test_what_others_sent_and_what_came_before_the_run_is_not_counted(graph: Graph) -> None:
     lines = [
-        event("create", "namespaces", "team", begun=0, ended=1, agent="kubectl/v1.35"),
-        event("create", "namespaces", "team", begun=5, ended=6),
-        event("create", "configmaps", "settings", begun=7, ended=8, place="team"),
+        event("patch", "namespaces", "team", begun=0, ended=1, agent="kubectl/v1.35"),
+        event("patch", "namespaces", "team", begun=5, ended=6),
+        event("patch", "configmaps", "settings", begun=7, ended=8, place="team"),
     ]
     assert found(graph, *lines)["v1/Namespace//team"].sent == at(5)
     assert list(found(graph, *lines, since=at(6.5))) == ["v1/ConfigMap/team/settings"]
@@ -77,7 +76,7 @@ def test_custom_resources_are_found_by_their_definitions_plural() -> None:
     odd["spec"]["names"]["plural"] = "oxen"
     graph = build([odd, manifest("x.io/v1", "Ox", "one", "default")])
     assert "x.io/v1/Ox/default/one" in found(
-        graph, event("create", "oxen", "one", begun=0, ended=1, place="default", group="x.io")
+        graph, event("patch", "oxen", "one", begun=0, ended=1, place="default", group="x.io")
     )
 
 

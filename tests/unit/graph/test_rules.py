@@ -328,6 +328,8 @@ def test_a_definition_never_needs_what_converts_it() -> None:
     )
     (gate,) = [node for node in graph.nodes if node.gate]
     assert gate.id.title == "CustomResourceDefinitionPatch things.example.com"
+    # The provider refuses a definition that does not say what it defines, a patch of one, too.
+    assert gate.manifest["spec"] == {"group": "example.com", "names": {"kind": "Thing"}}
     assert ("Thing a/other", gate.id.title) in edges_of(graph)
     assert ("Thing a/stored", gate.id.title) not in edges_of(graph)
     assert graph.find("CustomResourceDefinition/things.example.com").level == 0

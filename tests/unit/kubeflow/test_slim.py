@@ -119,7 +119,15 @@ def test_an_aggregated_role_claims_no_rules() -> None:
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "edit"}}
     selected = {"clusterRoleSelectors": [{"matchLabels": {"part": "yes"}}]}
     assert only({**role, "aggregationRule": selected, "rules": []}) == {**role, "aggregationRule": selected}
-    assert only({**role, "rules": []}) == {**role, "rules": []}
+
+
+@pytest.mark.parametrize("kind", ["Role", "ClusterRole"])
+def test_a_role_that_allows_nothing_claims_no_rules(kind: str) -> None:
+    """The API server stores the empty list as null, which is a difference for ever."""
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": "edit"}}
+    assert only({**role, "rules": []}) == role
+    assert only({**role, "rules": None}) == role
+    assert only({**role, "rules": [{"verbs": ["get"]}]})["rules"] == [{"verbs": ["get"]}]
 
 
 def test_a_secret_that_a_controller_fills_claims_no_data() -> None:

@@ -11,7 +11,7 @@ def event(verb: str, code: int, **changes: Any) -> str:
     plain = {
         "verb": verb,
         "user": {"username": "admin"},
-        "userAgent": "pulumi-resource-kubernetes",
+        "userAgent": "pulumi-kubernetes/4.34.2",
         "requestURI": "/api/v1/namespaces/apps/configmaps?fieldManager=x",
         "objectRef": {"resource": "configmaps", "namespace": "apps", "name": "settings"},
         "responseStatus": {"code": code},

@@ -106,12 +106,20 @@ def test_objects_of_an_interrupted_create_keep_their_field_manager() -> None:
 class Managed:
     """A cluster in which a controller has written to an object that a provider made and another one patched."""
 
-    MANAGERS = (("controller", "Update"), ("pulumi-kubernetes-patch", "Apply"), ("pulumi-kubernetes-1b", "Update"))
+    MANAGERS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("controller", "Update", {"f:status": {"f:conditions": {}, "f:observedGeneration": {}}}),
+        ("pulumi-kubernetes-patch", "Apply", {"f:metadata": {"f:annotations": {"f:pulumi.com/waitFor": {}}}}),
+        ("pulumi-kubernetes-1b", "Apply", {"f:data": {"f:a": {}, "f:b": {}}, "f:metadata": {"f:labels": {"f:c": {}}}}),
+        ("pulumi-kubernetes-1b", "Update", {"f:data": {"f:a": {}, "f:b": {}}, "f:immutable": {}, "f:metadata": {}}),
+    )
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
         if (api_version, kind, namespace, name) != ("v1", "ConfigMap", "apps", "there"):
             return None
-        fields = [{"manager": manager, "operation": operation} for manager, operation in self.MANAGERS]
+        fields = [
+            {"manager": manager, "operation": operation, "fieldsV1": owned}
+            for manager, operation, owned in self.MANAGERS
+        ]
         return {"metadata": {"managedFields": fields}}
 
 
