@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from infra.errors import UserError
-from localcloud.aws.eks_common import api, retag, tagged, tags_of, written
+from localcloud.aws.eks_common import api, retag, tags_of, written
 from localcloud.aws.names import lower_parameters
 from localcloud.aws.record import validate
 from localcloud.providers.kinds import Call, Kind, names
@@ -145,38 +145,6 @@ def _read_association(call: Call) -> Properties | None:
     }
 
 
-# -- pod identities ------------------------------------------------------------------------------------------------
-
-_POD_IDENTITY = "clusterName namespace serviceAccount roleArn disableSessionTags targetRoleArn policy"
-
-
-def _create_pod_identity(call: Call) -> str:
-    wanted = lower_parameters(call.inputs, f"{_POD_IDENTITY} tags")
-    made = _ask(call, "CreatePodIdentityAssociation", "create_pod_identity_association", wanted)
-    return f"{wanted['clusterName']},{made['association']['associationId']}"
-
-
-def _setup_pod_identity(call: Call) -> None:
-    if call.old and call.changed("roleArn", "disableSessionTags", "targetRoleArn", "policy"):
-        changes = lower_parameters(call.inputs, "roleArn disableSessionTags targetRoleArn policy")
-        wanted = {**_pod_identity_key(call), **changes}
-        _ask(call, "UpdatePodIdentityAssociation", "update_pod_identity_association", wanted)
-
-
-def _read_pod_identity(call: Call) -> Properties | None:
-    found = api(call).describe_pod_identity_association(**_pod_identity_key(call))["association"]
-    # The emulator tags them at their creation, and lists no tags of theirs.
-    return {
-        **lower_parameters(found, f"{_POD_IDENTITY} associationArn associationId externalId"),
-        **tagged(found.get("tags")),
-    }
-
-
-def _pod_identity_key(call: Call) -> dict[str, str]:
-    cluster, _, association = call.id.partition(",")
-    return {"clusterName": cluster, "associationId": association}
-
-
 KINDS = [
     Kind(
         token="aws:eks/addon:Addon",
@@ -209,14 +177,5 @@ KINDS = [
         read=_read_association,
         delete=lambda call: api(call).disassociate_access_policy(**_association_key(call)),
         replaces=names("accessScope clusterName policyArn principalArn"),
-    ),
-    Kind(
-        token="aws:eks/podIdentityAssociation:PodIdentityAssociation",
-        create=_create_pod_identity,
-        setup=_setup_pod_identity,
-        read=_read_pod_identity,
-        delete=lambda call: api(call).delete_pod_identity_association(**_pod_identity_key(call)),
-        retag=partial(retag, arn="associationArn"),
-        replaces=names("clusterName namespace serviceAccount"),
     ),
 ]

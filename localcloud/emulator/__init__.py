@@ -93,7 +93,7 @@ def environment(root: Path) -> dict[str, str]:
     """How AWS clients reach the running server; raises UserError when none runs."""
     running = status(root)
     if running is None:
-        raise UserError("The AWS emulator does not run; start it with `make up`")
+        raise UserError("The AWS emulator is not running; start it with `make up`")
     return {
         "AWS_ENDPOINT_URL": running.endpoint,
         "AWS_ACCESS_KEY_ID": running.access_key,

@@ -122,7 +122,7 @@ def test_an_up_says_what_was_made_and_no_secret(before: Preview | None, asked: a
         tracker=SimpleNamespace(changes={"create": 2}, stages={"stack": SimpleNamespace(done={"a"}, seconds=1.26)}),
         seconds={"engine": 3.14},
         ground=SimpleNamespace(stand_ins=("aws",), recorded=lambda: Counter({"EKS add-ons": 4}), asked=lambda: asked),
-        graph=build([namespace]),
+        program=SimpleNamespace(graph=build([namespace])),
     )
     outputs = {"bucket": OutputValue("b", False), "kubeconfig": OutputValue("hush", True)}
     told = valid("up", document.up(cast("Any", session), outputs, before, [VIOLATION]))

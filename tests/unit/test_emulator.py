@@ -45,7 +45,7 @@ def test_stale_and_damaged_state_is_known(tmp_path: Path) -> None:
     state.write_text(json.dumps(json.loads(state.read_text()) | {"started": "another boot:1"}))
     assert emulator.status(tmp_path) is None
     assert emulator.stop(tmp_path) is False  # this process, which only shares the pid, lives on
-    with pytest.raises(UserError, match="does not run; start it with `make up`"):
+    with pytest.raises(UserError, match="is not running; start it with `make up`"):
         emulator.environment(tmp_path)
     state.write_text("{")
     with pytest.raises(UserError, match="is damaged"):

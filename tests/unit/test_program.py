@@ -20,6 +20,7 @@ OUTPUTS = {
     "vpc_id",
     "bucket",
     "repository_url",
+    "runner_role_arns",
     "region",
     "dashboard_user",
     "dashboard_password",
@@ -70,6 +71,10 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "vpc_id": "kubeflow-dev-vpc-id",
         "bucket": "bucket-1234567",
         "repository_url": "123456789012.dkr.ecr.us-west-2.amazonaws.com/images",
+        "runner_role_arns": {
+            name: f"arn:aws:mock:us-west-2:123456789012:kubeflow-dev-{name.replace('/', '-')}"
+            for name in ("kubeflow/ml-pipeline", "kubeflow/pipeline-runner", "kubeflow-user-example-com/default-editor")
+        },
         "region": "us-west-2",
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",
