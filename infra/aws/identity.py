@@ -26,8 +26,8 @@ def runners(profile_namespaces: Sequence[str]) -> tuple[Runner, ...]:
 
     In `kubeflow` the API server reads and writes everybody's artifacts, and so do steps where there are no profiles. In
     a profile, steps run as `default-editor` and see the profile's own prefixes and the shared one: what the release's
-    policy for SeaweedFS (sync.py) gives them. The UI of Pipelines has no role: it would show everybody everything, for
-    it does not ask who wants an artifact (frontend/server/handlers/artifacts.ts of Pipelines 2.16.0).
+    policy for SeaweedFS (sync.py) gives them. The UI of Pipelines has no role: with one for the whole bucket, the
+    namespace in a request would be all that keeps profiles apart (kubeflow/pipelines issue 9889).
     """
     profiles = [
         Runner(
