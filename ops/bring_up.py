@@ -36,7 +36,7 @@ def bring_up(session: Session, *, show: Callable[[Preview], None], agree: Callab
     much time again.
     """
     if is_local(session.stack.name):
-        recorder = Recorder(console=session.tracker.console, expected=session.program.expected, judge=policies.load())
+        recorder = Recorder.after(session.tracker, policies.load())
         session.tracker = recorder
         return Brought(outputs=run.up(session), preview=None, violations=recorder.violations())
     console = session.tracker.console
@@ -48,5 +48,5 @@ def bring_up(session: Session, *, show: Callable[[Preview], None], agree: Callab
     show(planned)
     policies.refuse(planned.violations)
     agree(planned)
-    session.tracker = Tracker(console=console, expected=session.program.expected)
+    session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
     return Brought(outputs=run.up(session), preview=planned, violations=list(planned.violations))

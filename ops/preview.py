@@ -85,7 +85,7 @@ def look(session: Session, settings: Settings) -> Preview:
     The session's tracker is a `Recorder` afterwards. UserError when the engine fails, or the policy rules cannot be
     loaded.
     """
-    recorder = Recorder(console=session.tracker.console, expected=session.program.expected, judge=policies.load())
+    recorder = Recorder.after(session.tracker, policies.load())
     session.tracker = recorder
     run.preview(session)
     steps = tuple(recorder.steps.values())

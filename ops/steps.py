@@ -71,6 +71,11 @@ class Recorder(Tracker):
     steps: dict[str, Step] = field(default_factory=dict)
     analyzed: "list[Violation]" = field(default_factory=list)
 
+    @classmethod
+    def after(cls, tracker: Tracker, judge: Judge) -> "Recorder":
+        """One for the same command's next run of the engine."""
+        return cls(console=tracker.console, expected=tracker.expected, left_out=tracker.left_out, judge=judge)
+
     def violations(self) -> "list[Violation]":
         """Every broken rule, told once."""
         found = self.judge.violations() if self.judge else []

@@ -7,7 +7,9 @@ import pytest
 from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
+from ops.policies import Judge
 from ops.progress import Tracker, stage_of
+from ops.steps import Recorder
 
 URN = "urn:pulumi:local::kubeflow::"
 VPC = f"{URN}kubeflow:infra:Network$aws:ec2/vpc:Vpc::network-vpc"
@@ -81,3 +83,8 @@ def test_what_the_program_says_is_shown_at_once(tracker: Tracker, output: io.Str
 def test_the_summary_event_gives_the_changes(tracker: Tracker) -> None:
     tracker(event("summaryEvent", maybeCorrupt=False, durationSeconds=1, resourceChanges={"create": 3, "same": 1}))
     assert tracker.changes == {"create": 3, "same": 1}
+
+
+def test_what_is_not_shown_stays_so_in_the_commands_next_run() -> None:
+    tracker = Tracker(console=Console(file=io.StringIO()), left_out=("resource plugin",))
+    assert Recorder.after(tracker, Judge(rules=[])).left_out == ("resource plugin",)
