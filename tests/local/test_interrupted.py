@@ -23,6 +23,8 @@ Victim = Literal["engine", "program", "kube-apiserver"]
 
 # Seconds after the run has begun its first step, at most; on the sample a whole one takes 10 to 20.
 LONGEST = 6.0
+OUTAGE = 3.0
+"""Seconds until somebody starts an API server again that was killed."""
 SEED = 7
 VICTIMS: tuple[Victim, ...] = ("engine", "program", "kube-apiserver")
 TIMES = 10
@@ -108,7 +110,10 @@ def cut(checkout: Checkout, command: str, victim: Victim, delay: float) -> bool:
                 os.kill(pid, signal.SIGKILL)
         case "kube-apiserver":
             checkout.cluster().kill("kube-apiserver")
-    out, err = run.communicate(timeout=120)
+            # The plugin waits for what it sent until the server is back, for minutes if need be.
+            time.sleep(OUTAGE)
+            checkout.cluster()
+    out, err = run.communicate(timeout=300)
     assert "Traceback" not in out + err
     if run.returncode == 1:
         assert err.startswith("error: "), err

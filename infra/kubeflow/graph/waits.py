@@ -60,6 +60,7 @@ _BY_KIND = {
     (CERT_MANAGER_GROUP, "ClusterIssuer"): Wait(("condition=Ready",)),
     ("", "Service"): SKIP,
 }
+_PATCHED = f"jsonpath={{.metadata.annotations['{PATCH_FORCE}']}}=true"
 _PROFILE = Wait(("jsonpath={.metadata.finalizers[0]}=profile-finalizer",))
 
 
@@ -100,10 +101,14 @@ class Waits:
         return _BY_KIND.get((id_.group, id_.kind), DEFAULT)
 
     def of_gate(self, gate: Gate) -> Wait:
-        """The wait that the gate in front of an object carries: its caBundle."""
+        """The wait that the gate in front of an object carries: its caBundle, and the gate's own annotation.
+
+        The provider looks at the object as its watch saw it last, which may be before the patch: it would keep that in
+        the state, and the next preview would miss the annotations.
+        """
         if gate.target in self._facts.webhooks.of:
-            return Wait(tuple(self._bundles(gate.target)))
-        return Wait(("jsonpath={.spec.conversion.webhook.clientConfig.caBundle}",))
+            return Wait((*self._bundles(gate.target), _PATCHED))
+        return Wait(("jsonpath={.spec.conversion.webhook.clientConfig.caBundle}", _PATCHED))
 
     def _authorities(self, id_: ObjectId) -> Wait:
         """The wait for caBundles that somebody here will fill.

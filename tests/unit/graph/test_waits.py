@@ -117,7 +117,13 @@ def test_a_gate_is_a_patch_that_holds_the_wait_and_nothing_else() -> None:
         "metadata": {
             "name": "own",
             "annotations": {
-                "pulumi.com/waitFor": "jsonpath={.webhooks[0].clientConfig.caBundle}",
+                # The second one is true only of an object that has been patched.
+                "pulumi.com/waitFor": json.dumps(
+                    [
+                        "jsonpath={.webhooks[0].clientConfig.caBundle}",
+                        "jsonpath={.metadata.annotations['pulumi.com/patchForce']}=true",
+                    ]
+                ),
                 "pulumi.com/patchForce": "true",
             },
         },
