@@ -42,6 +42,16 @@ def configure(checkout: Checkout, **settings: Any) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
+@pytest.fixture
+def standing(checkout: Checkout) -> None:
+    """The stack is up, also where the test that brings it up was not run before."""
+    if (
+        not state(checkout).exists()
+        or "resources" not in json.loads(state(checkout).read_text())["checkpoint"]["latest"]
+    ):
+        checkout.must("up", "--stack", STACK, "--yes")
+
+
 def state(checkout: Checkout) -> Path:
     return checkout.state / ".pulumi" / "stacks" / "kubeflow" / f"{STACK}.json"
 
@@ -80,6 +90,7 @@ def test_a_yes_brings_it_up_and_the_summary_is_a_document_alone_on_standard_outp
     assert "correct horse" not in done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("standing")
 def test_with_nothing_to_change_nobody_is_asked_and_every_form_counts_the_same(checkout: Checkout) -> None:
     again = checkout.must("up", "--stack", STACK)
     planned = again.partition("Planned: ")[2].splitlines()[0]
@@ -93,6 +104,7 @@ def test_with_nothing_to_change_nobody_is_asked_and_every_form_counts_the_same(c
     assert markdown.startswith(f"## Preview of `{STACK}`: no changes, {made['unchanged']} unchanged")
 
 
+@pytest.mark.usefixtures("standing")
 def test_what_is_lost_is_named_with_its_data_and_left_where_nobody_agrees(checkout: Checkout) -> None:
     before = world(checkout)
     configure(checkout, registryRepository="another")
@@ -106,7 +118,7 @@ def test_what_is_lost_is_named_with_its_data_and_left_where_nobody_agrees(checko
 
 
 @pytest.fixture
-def protected(checkout: Checkout) -> Iterator[None]:
+def protected(checkout: Checkout, standing: None) -> Iterator[None]:
     """The state protects the bucket, and the settings do not: as after an edit, or in another checkout."""
     at_rest = state(checkout).read_bytes()
     content = json.loads(at_rest)
@@ -127,6 +139,7 @@ def test_a_destroy_of_what_the_state_protects_touches_nothing(checkout: Checkout
     assert workloads_stopped(checkout) == []
 
 
+@pytest.mark.usefixtures("standing")
 def test_a_destroy_while_another_run_holds_the_stack_touches_nothing(checkout: Checkout) -> None:
     before = world(checkout)
     claim = os.open(state(checkout).with_suffix(".lock"), os.O_CREAT | os.O_RDWR)
@@ -141,6 +154,7 @@ def test_a_destroy_while_another_run_holds_the_stack_touches_nothing(checkout: C
     assert workloads_stopped(checkout) == []
 
 
+@pytest.mark.usefixtures("standing")
 def test_a_destroy_that_is_agreed_to_drains_and_leaves_nothing(checkout: Checkout) -> None:
     assert [one for one in objects(checkout.cluster()) if "/PersistentVolumeClaim/" in one]
     output = checkout.must("destroy", "--stack", STACK, "--yes=true")

@@ -51,6 +51,12 @@ def empty(checkout: Checkout) -> set[str]:
     return world(checkout)
 
 
+def standing(checkout: Checkout) -> None:
+    """Brings the stack up where the tests before have not: each of these runs alone, too."""
+    if not checkout.state_file.exists() or not checkout.resources():
+        checkout.must("up")
+
+
 def children(pid: int) -> dict[int, str]:
     """The command lines of a process's children, by pid."""
     listed = subprocess.run(
@@ -188,6 +194,7 @@ def test_an_up_that_is_killed_again_and_again_comes_up_in_the_end(checkout: Chec
 def test_what_was_made_by_a_run_that_was_killed_before_it_knew_is_taken_over(
     checkout: Checkout, empty: set[str]
 ) -> None:
+    standing(checkout)
     before, there = checkout.resources(), world(checkout)
     forgotten = forget_creates(checkout)
     output = checkout.must("up")
@@ -200,6 +207,7 @@ def test_what_was_made_by_a_run_that_was_killed_before_it_knew_is_taken_over(
 
 
 def test_a_state_that_is_lost_after_a_kill_is_refused_and_recovered(checkout: Checkout, empty: set[str]) -> None:
+    standing(checkout)
     checkout.must("destroy")
     assert cut(checkout, "up", "program", LONGEST / 2)
     checkout.state_file.write_text("")
@@ -218,6 +226,7 @@ def test_a_state_that_is_lost_after_a_kill_is_refused_and_recovered(checkout: Ch
 
 
 def test_nothing_is_left_after_all_that(checkout: Checkout, empty: set[str]) -> None:
+    standing(checkout)
     checkout.must("destroy")
     assert world(checkout) ^ empty == set()
     assert checkout.resources() == {}
