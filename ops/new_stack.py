@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 import tools
-from infra.aws import cidr
+from infra.aws import cidr, iam
 from infra.errors import UserError
 from infra.kubeflow.capacity import requirements
 from infra.kubeflow.load import load
@@ -21,8 +21,7 @@ from ops.project import PROJECT_ROOT, TEMPLATE_STACK, defaults, project_name, re
 from ops.settings import stack_settings
 from ops.sizes import Size, smallest
 
-LONGEST_NAME = 40
-"""The administrator role's name ends with the stack's, and IAM allows 64 characters."""
+LONGEST_NAME = iam.longest_stack_name(project_name())
 
 _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
 

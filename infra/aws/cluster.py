@@ -142,7 +142,7 @@ class Cluster(pulumi.ComponentResource):
             private_subnet_ids=args.private_subnet_ids[: cidr.CONTROL_PLANE_ZONES],
             kubernetes_service_ip_address_range=str(cidr.SERVICE_CIDR),
             authentication_mode=pulumi_eks.AuthenticationMode.API,
-            access_entries={access_entry_name(arn): self._access_entry(arn) for arn in cluster.administrators},
+            access_entries={iam.access_entry_name(arn): self._access_entry(arn) for arn in cluster.administrators},
             create_oidc_provider=True,
             skip_default_node_group=True,
             # The group that EKS makes joins control plane and nodes on every port, so that all webhooks are reached.
@@ -364,8 +364,3 @@ def default_storage_class(name: str, opts: pulumi.ResourceOptions) -> pulumi.Cus
         },
         opts,
     )
-
-
-def access_entry_name(arn: str) -> str:
-    """A name for the access entry of a user or role: `role-team-ops` for `arn:aws:iam::123456789012:role/team/ops`."""
-    return arn.rpartition(":")[2].replace("/", "-")

@@ -11,6 +11,20 @@ Document = dict[str, Any]
 LONGEST_ROLE, LONGEST_BUCKET = 64 - 8, 63 - 8
 
 
+def longest_stack_name(project: str) -> int:
+    """How long a stack's name may be: pulumi-eks (4.4, cluster.ts) names its role after it, and shortens nothing.
+
+    >>> longest_stack_name("kubeflow")
+    30
+    """
+    return LONGEST_ROLE - len(f"{project}--eks-eksRole-role")
+
+
+def access_entry_name(arn: str) -> str:
+    """A name for the access entry of a user or role: `role-team-ops` for `arn:aws:iam::123456789012:role/team/ops`."""
+    return arn.rpartition(":")[2].replace("/", "-")
+
+
 def partition(region: str) -> str:
     """The part of AWS that a region belongs to, as it stands in ARNs."""
     if region.startswith("cn-"):

@@ -1,13 +1,14 @@
 """From raw strings to Settings: every rule that needs no network."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date
 from ipaddress import IPv4Network
 from typing import Literal, cast
 
 from infra import versions
-from infra.aws import cidr
+from infra.aws import cidr, iam
 from infra.errors import UserError
 from infra.settings.model import (
     ClusterSettings,
@@ -40,6 +41,10 @@ _REPOSITORY = re.compile(r"(?=.{2,256}$)[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([.
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+", re.ASCII)
 _OIDC_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:oidc-provider/\S+")
+# What every service of AWS takes in a tag (Tagging AWS resources, "Tag naming limits and requirements").
+_TAG = re.compile(r"[\w .:/=+@-]*")
+# AWS allows 50; a subnet gets five more than it is told here.
+_TAGS = 45
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _EMAIL = re.compile(r"[^@\s]+@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
@@ -107,6 +112,13 @@ def _tags(raw: RawSettings) -> dict[str, str]:
                 f"{name!r} cannot be used; a name has up to 128 characters and does not start with aws:, pulumi: or "
                 "kubernetes.io/, and a value has up to 256.",
             )
+        elif not (_TAG.fullmatch(name) and _TAG.fullmatch(value)):
+            raw.problem(
+                "tags",
+                f"{name!r}: {value!r} has a character that AWS refuses; use letters, digits, spaces or _.:/=+-@ only.",
+            )
+    if len(tags) > _TAGS:
+        raw.problem("tags", f"has {len(tags)} tags, and AWS takes 50 with those that are added here; keep {_TAGS}.")
     return tags
 
 
@@ -169,6 +181,8 @@ def _cluster(
     content = given["clusterKubeconfig"]
     if "\n" in content or content.startswith("{"):
         _check_encrypted(raw, project, stack, "clusterKubeconfig", secret_keys)
+    if mode == "create":
+        _check_stack_name(raw, project, stack)
     administrators = raw.texts("clusterAdministrators")
     for arn in administrators:
         if not _PRINCIPAL.fullmatch(arn):
@@ -176,6 +190,10 @@ def _cluster(
                 "clusterAdministrators",
                 f"{arn!r} is not a user or role; write an ARN like arn:aws:iam::123456789012:role/name.",
             )
+    names = Counter(iam.access_entry_name(arn) for arn in administrators)
+    for name in (name for name, count in names.items() if count > 1):
+        same = " and ".join(arn for arn in administrators if iam.access_entry_name(arn) == name)
+        raw.problem("clusterAdministrators", f"{same} would share the access entry {name}; keep one of them.")
     retention = raw.text("clusterLogRetentionDays", _RETENTION_DAYS)
     return ClusterSettings(
         mode=mode,
@@ -190,6 +208,15 @@ def _cluster(
         administrators=administrators,
         administrator_role=_administrator_role(raw, stack),
     )
+
+
+def _check_stack_name(raw: RawSettings, project: str, stack: str) -> None:
+    longest = iam.longest_stack_name(project)
+    if len(stack) > longest:
+        raw.problems.append(
+            f"The stack's name {stack!r} has {len(stack)} characters, and the role that is named after it would be too "
+            f"long for IAM; use at most {longest}."
+        )
 
 
 def _cluster_name(raw: RawSettings, default: str) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.aws import iam
-from infra.aws.cluster import access_entry_name
+from infra.aws.iam import access_entry_name
 from infra.aws.identity import cluster_access_policy
 from tests.unit.mocks import ISSUER, OIDC_PROVIDER
 

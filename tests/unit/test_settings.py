@@ -64,6 +64,12 @@ def test_values_of_every_kind_are_read() -> None:
         ({"zzz": "1"}, "zzz is not a setting of this project; known are clusterAdministratorRole, "),
         ({"protect": "yes"}, "protect 'yes' is not one of true, false."),
         ({"tags": {"aws:team": "ml"}}, "tags 'aws:team' cannot be used; "),
+        ({"tags": {"dept": "R&D"}}, "tags 'dept': 'R&D' has a character that AWS refuses; "),
+        ({"tags": {f"t{number}": "x" for number in range(46)}}, "tags has 46 tags, and AWS takes 50 "),
+        (
+            {"clusterAdministrators": [f"arn:aws:iam::123456789012:role/{name}" for name in ("a/b", "a-b")]},
+            "clusterAdministrators arn:aws:iam::123456789012:role/a/b and arn:aws:iam::123456789012:role/a-b would ",
+        ),
         ({"tags": "{"}, "tags '{' is not a map of texts."),
         ({"tags": {"a": ["b"]}}, "tags has a value for 'a' that is not a text."),
         ({"networkCidr": "10.0.0.0/24"}, "networkCidr 10.0.0.0/24 is too small, since every pod takes an address"),
@@ -184,6 +190,15 @@ def test_settings_of_others_are_known_or_refused(key: str, sentence: str) -> Non
 def test_the_account_may_be_named_and_the_engine_told() -> None:
     config = {**raw(dashboardPassword=PASSWORD), "aws:allowedAccountIds": '["1"]', "pulumi:tags": "{}"}
     assert load("kubeflow", "dev", config, today=TODAY, secret_keys=["kubeflow:dashboardPassword"])
+
+
+def test_a_stack_s_name_leaves_room_for_the_longest_role_that_is_named_after_it() -> None:
+    config, secret = raw(dashboardPassword=PASSWORD), ["kubeflow:dashboardPassword"]
+    assert load("kubeflow", "d" * 30, config, today=TODAY, secret_keys=secret)
+    with pytest.raises(SettingsError, match=r"has 31 characters, and the role .* use at most 30"):
+        load("kubeflow", "d" * 31, config, today=TODAY, secret_keys=secret)
+    existing = {**config, "kubeflow:clusterMode": "existing", "kubeflow:clusterContext": "theirs"}
+    assert load("kubeflow", "d" * 31, existing, today=TODAY, secret_keys=secret)
 
 
 def test_what_runs_on_a_laptop_depends_on_no_support_that_ends() -> None:

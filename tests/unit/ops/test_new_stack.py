@@ -132,7 +132,7 @@ def test_a_size_takes_the_place_of_devs_nodes(folder: Path) -> None:
         ("", "lower-case letters, digits and single dashes, a letter first."),
         ("ü", "a letter first."),
         ("../../etc/x", "write etc-x."),
-        ("d" * 41, "has 41 characters; use at most 40."),
+        ("d" * 31, "has 31 characters; use at most 30."),
         ("dev", "There is a stack 'dev' already (Pulumi.dev.yaml)"),
         ("local", "There is a stack 'local' already"),
     ],
