@@ -57,7 +57,9 @@ def spans(audit: Iterable[str], graph: Graph, done: Mapping[str, float], *, sinc
             continue
         about = event.get("objectRef", {})
         if event["verb"] in ("create", "patch") and "name" in about:
-            key = (about.get("apiGroup", ""), about["resource"], about.get("namespace", ""), about["name"])
+            # An event about a Namespace that is there or to be applied says that it lies in itself.
+            place = about.get("namespace", "") if about["resource"] != "namespaces" else ""
+            key = (about.get("apiGroup", ""), about["resource"], place, about["name"])
             made = event["responseStatus"]["code"] == HTTPStatus.CREATED
             sent.setdefault((made, key), (received, _seconds(event["stageTimestamp"])))
     plurals = _plurals(node.manifest for node in graph.nodes if node.gate is None)

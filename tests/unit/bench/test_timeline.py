@@ -50,7 +50,7 @@ def found(graph: Graph, *lines: str, since: float = 0.0, **done: float) -> dict[
 def test_an_object_is_ready_when_the_engine_is_done_with_it(graph: Graph) -> None:
     seen = found(
         graph,
-        event("patch", "namespaces", "team", begun=0, ended=1),
+        event("patch", "namespaces", "team", begun=0, ended=1, place="team"),
         event("patch", "deployments", "app", begun=2, ended=3, place="team", group="apps"),
         event("patch", "customresourcedefinitions", "foxs.x.io", begun=1, ended=4, group="apiextensions.k8s.io"),
         app=9,
