@@ -17,6 +17,7 @@ import yaml
 from pulumi import automation
 
 import infra.aws.cluster
+import tools
 from localcloud import laptop, plane, plugin
 from ops import new_stack
 from ops.program import Program
@@ -255,6 +256,7 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
         shutil.copy(PROJECT_ROOT / name, tmp_path)
     (tmp_path / "sitecustomize.py").write_text(OWN_ISSUERS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("PATH", str(tools.ensure("pulumi")["pulumi"].parent), prepend=os.pathsep)
     monkeypatch.delenv("KUBEFLOW_MANIFESTS", raising=False)
     # A StorageClass belongs to the cluster, and here two clusters are one.
     monkeypatch.setattr(
