@@ -123,7 +123,10 @@ def cut(checkout: Checkout, command: str, victim: Victim, delay: float) -> bool:
     assert "Traceback" not in out + err
     if run.returncode == 1:
         assert err.startswith("error: "), err
-    until(lambda: not left_running(checkout), "what the run had started ends")
+    deadline = time.monotonic() + 60
+    while (left := left_running(checkout)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert left == [], f"after the {victim} was killed in {command}"
     checkout.resources()
     return bool(engines)
 

@@ -16,6 +16,7 @@ import yaml
 from pulumi import automation
 
 import infra.aws.cluster
+import tools
 from localcloud import laptop, plane, plugin
 from ops import new_stack
 from ops.program import Program
@@ -224,6 +225,9 @@ class Team:
 def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(PROJECT_ROOT / name, tmp_path)
+    monkeypatch.setenv("PATH", str(tools.ensure("pulumi")["pulumi"].parent), prepend=os.pathsep)
+    # There state in files is refused.
+    monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("KUBEFLOW_MANIFESTS", raising=False)
     # A StorageClass belongs to the cluster, and here two clusters are one.
     monkeypatch.setattr(

@@ -1,6 +1,7 @@
 """The plugin in the laptop's Pulumi home: found by the engine, and gone with it however it ends."""
 
 import os
+import signal
 import subprocess
 import time
 from importlib.metadata import version
@@ -34,7 +35,8 @@ def test_it_is_where_the_engine_looks_and_tells_what_it_is(tmp_path: Path, progr
     assert list((tmp_path / "of the person").iterdir()) == [], "the person's own plugins stay as they are"
 
 
-def test_it_ends_with_the_engine(tmp_path: Path, program: Path) -> None:
+@pytest.mark.parametrize("killed", [True, False])
+def test_it_ends_with_the_engine(tmp_path: Path, program: Path, killed: bool) -> None:
     plugin.install(tmp_path / "home")
     running = subprocess.Popen(
         [program, "127.0.0.1:1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -46,8 +48,10 @@ def test_it_ends_with_the_engine(tmp_path: Path, program: Path) -> None:
         time.sleep(0.01)
     pid = int((tmp_path / "pid").read_text())
     assert _lives(pid)
-    # As the system does when the engine is killed.
-    running.stdin.close()
+    if killed:
+        running.stdin.close()
+    else:
+        os.killpg(running.pid, signal.SIGINT)
     running.wait(timeout=10)
     assert not _lives(pid)
 
