@@ -75,7 +75,7 @@ def load(
         stack=stack,
         region=region,
         emulated=emulated,
-        tags=_tags(raw),
+        tags=_tags(raw, closed=f"{project}:tags" in secret_keys),
         protect=raw.boolean("protect"),
         network=_network(raw, region, nodes),
         cluster=cluster,
@@ -102,7 +102,8 @@ def _region(raw: RawSettings, config: Mapping[str, str]) -> str:
     return region
 
 
-def _tags(raw: RawSettings) -> dict[str, str]:
+def _tags(raw: RawSettings, *, closed: bool) -> dict[str, str]:
+    """The tags; what is encrypted may be `closed` to whoever asks, so its characters are left to AWS."""
     tags = raw.mapping("tags")
     for name, value in tags.items():
         reserved = name.lower().startswith(("aws:", "pulumi:", "kubernetes.io/"))
@@ -112,7 +113,7 @@ def _tags(raw: RawSettings) -> dict[str, str]:
                 f"{name!r} cannot be used; a name has up to 128 characters and does not start with aws:, pulumi: or "
                 "kubernetes.io/, and a value has up to 256.",
             )
-        elif not (_TAG.fullmatch(name) and _TAG.fullmatch(value)):
+        elif not closed and not (_TAG.fullmatch(name) and _TAG.fullmatch(value)):
             raw.problem(
                 "tags",
                 f"{name!r}: {value!r} has a character that AWS refuses; use letters, digits, spaces or _.:/=+-@ only.",

@@ -135,8 +135,8 @@ def test_a_well_known_password_is_for_the_laptop_only(project: Checkout, before:
     shutil.copy(project.root / "Pulumi.dev.yaml", project.root / "Pulumi.dev-blue.yaml")
     given = {"DASHBOARD_PASSWORD": "12341234", **in_emulator(project)}
     known = replace(project, environment=given)
-    known.must("password", "--stack", "dev-blue")
-    assert "dashboardPassword" in refused(known, "up", "--stack", "dev-blue")
+    assert "12341234 is public" in refused(known, "password", "--stack", "dev-blue")
+    assert "dashboardPassword is not set" in refused(known, "up", "--stack", "dev-blue")
     (project.root / "Pulumi.dev-blue.yaml").unlink()
 
 
