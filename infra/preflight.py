@@ -36,7 +36,7 @@ def check_emulator(env: Mapping[str, str]) -> None:
         )
 
 
-def check_aws(region: str, profile: str | None = None) -> Caller:
+def check_aws(region: str) -> Caller:
     """Ask AWS who is calling; UserError when there are no credentials, they are refused, or AWS does not answer."""
     # boto3 takes 0.3 s to import, and only this function needs it.
     import boto3
@@ -45,7 +45,7 @@ def check_aws(region: str, profile: str | None = None) -> Caller:
 
     config = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS, retries={"max_attempts": 2})
     try:
-        client = boto3.Session(profile_name=profile, region_name=region).client("sts", config=config)
+        client = boto3.Session(region_name=region).client("sts", config=config)
         identity = client.get_caller_identity()
     except (NoCredentialsError, ProfileNotFound) as error:
         raise UserError(f"There are no AWS credentials ({_first_line(error)}); run `aws configure`.") from None

@@ -21,7 +21,7 @@ Pods = Literal["instant", "realistic"]
 Report = Callable[[str], None]
 
 PACKAGES = {
-    "kubernetes": "pulumi-kubernetes",
+    "kubernetes": plugin.SDK,
     "aws": "pulumi-aws",
     "random": "pulumi-random",
     "eks": "pulumi-eks",

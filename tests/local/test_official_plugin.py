@@ -8,29 +8,15 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pulumi import automation
 
-from localcloud import plane
 from ops.identify import field_managers
 from tests.local.cluster import Cluster, bundles, crd, deployment, namespace, service, until, webhook
-from tests.local.kubernetes_stack import Declare, Engine, Manifest, changes, platform, program, running_engine
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    root = tmp_path_factory.mktemp("plane")
-    yield Cluster(plane.start(root))
-    plane.stop(root, wipe=True)
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with running_engine(tmp_path_factory.mktemp("engine")) as running:
-        yield running
+from tests.local.kubernetes_stack import Declare, Engine, Manifest, changes, platform, program
 
 
 class Play:

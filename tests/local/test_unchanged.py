@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 from pulumi import automation
 
-from localcloud import plane
 from tests.local.cluster import Cluster, crd, namespace
-from tests.local.kubernetes_stack import Engine, Manifest, changes, platform, running_engine
+from tests.local.kubernetes_stack import Engine, Manifest, changes, platform
 
 RBAC = "rbac.authorization.k8s.io/v1"
 
@@ -118,19 +117,6 @@ ODD = {
         "odd.test/v1", "Odd", "kept", spec={"limit": None, "list": [], "map": {}, "text": "", "number": 1.0}
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    root = tmp_path_factory.mktemp("plane")
-    yield Cluster(plane.start(root))
-    plane.stop(root, wipe=True)
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    with running_engine(tmp_path_factory.mktemp("engine")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

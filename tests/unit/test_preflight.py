@@ -164,11 +164,12 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("credentials")
-def test_no_credentials_is_one_sentence() -> None:
+def test_no_credentials_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"^There are no AWS credentials \(.*\); run `aws configure`\.$"):
         check_aws("us-west-2")
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(UserError, match=r"^There are no AWS credentials \(.*nobody.*\); run `aws configure`\.$"):
-        check_aws("us-west-2", profile="nobody")
+        check_aws("us-west-2")
 
 
 @pytest.mark.usefixtures("credentials")

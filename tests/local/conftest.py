@@ -1,0 +1,22 @@
+"""What tests of the Kubernetes plugin share: a control plane and an engine of a module's own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from localcloud import plane
+from tests.local.cluster import Cluster
+from tests.local.kubernetes_stack import Engine, running_engine
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    root = tmp_path_factory.mktemp("plane")
+    yield Cluster(plane.start(root))
+    plane.stop(root, wipe=True)
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    with running_engine(tmp_path_factory.mktemp("engine")) as running:
+        yield running
