@@ -19,7 +19,7 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview destroy down demo image stack password doctor cost leftovers plan recover tools test test-unit lint bench
+.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover tools test test-unit lint bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -37,6 +37,10 @@ $(VENV)/.installed: requirements.txt
 ## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [FORMAT=text|json]   bring the stack up
 up: $(VENV)/.installed
 	@$(RUN) up --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --format="$$FORMAT"
+
+## make adopt     STACK=dev [YES=1] [FORMAT=text|json]      bring it up over what is in the cluster, and take that over
+adopt: $(VENV)/.installed
+	@$(RUN) adopt --stack="$$STACK" --yes="$$YES" --format="$$FORMAT"
 
 ## make preview   [STACK=local] [FORMAT=text|markdown|json]   show what `up` would change
 preview: $(VENV)/.installed

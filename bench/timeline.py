@@ -67,9 +67,9 @@ def spans(audit: Iterable[str], graph: Graph, done: Mapping[str, float], *, sinc
     for node in graph.nodes:
         group, kind = node.id.group, node.id.kind if node.gate is None else node.gate.kind
         key = (group, plurals.get((group, kind)) or plural(kind), node.id.namespace, node.id.name)
-        times = sent.get((node.gate is None, key))
+        times = sent.get((node.gate is None and not node.made_by, key))
         if times is not None:
-            ready = done.get(f"{token(node.id)}::{resource_name(node.id)}", 0.0) if takes_time(node) else 0.0
+            ready = done.get(f"{token(node)}::{resource_name(node.id)}", 0.0) if takes_time(node) else 0.0
             found[node.id] = Span(*times, max(times[1], ready))
     return found
 

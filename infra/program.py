@@ -1,6 +1,6 @@
 """The program, top to bottom: network, cluster, registry, storage, identity, Kubeflow, outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -46,13 +46,16 @@ class Outputs:
             pulumi.export(field.name, getattr(self, field.name))
 
 
-def run(root: Path) -> Inputs:
+def run(root: Path, before: Callable[[Inputs], None] = lambda _: None) -> Inputs:
     """Reads the inputs, runs the program and exports its outputs; `root` is the folder of Pulumi.yaml.
+
+    `before` sees the inputs before the first resource is registered, and may refuse them with a UserError.
 
     Bad input becomes a RunError, of which the engine shows one sentence and no traceback.
     """
     try:
         given = inputs.read(root)
+        before(given)
         program(given).export()
     except UserError as error:
         raise pulumi.RunError(str(error)) from None

@@ -1,15 +1,21 @@
 """What goes before an `up`: on any stack but the local one a preview, a refusal by policy, and a question."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from ops import policies, preview, run
+from infra.errors import UserError
+from infra.kubeflow.graph import Graph, ObjectId
+from ops import adopting, policies, preview, run
+from ops.cluster import ClusterApi
+from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
+from ops.reaching import existing, reached
 from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
@@ -27,26 +33,81 @@ class Brought:
     violations: "list[Violation]"
 
 
-def bring_up(session: Session, *, show: Callable[[Preview], None], agree: Callable[[Preview], None]) -> Brought:
+def bring_up(
+    session: Session,
+    *,
+    show: Callable[[Preview], None],
+    agree: Callable[[Preview], None],
+    adopt: bool = False,
+) -> Brought:
     """Brings a stack up; returns what came of it.
 
     The preview goes to `show`, and then to `agree`, which raises UserError unless somebody agrees to it; nothing is
-    touched then, nor where a mandatory policy rule is broken, which is a UserError, too. The local stack has nothing
-    that could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would add half as
-    much time again.
+    touched then, nor where a mandatory policy rule is broken, which is a UserError, too. So are objects that are in the
+    cluster already, unless they are to be adopted. The local stack has nothing that could be lost: it goes ahead, and
+    the rules are applied to what it has made. A preview first would add half as much time again.
     """
+    # What a killed run has left belongs in the state before anybody compares with it.
+    run.settle(session, until_gone=True)
     if is_local(session.stack.name):
         recorder = Recorder.after(session.tracker, policies.load())
         session.tracker = recorder
-        return Brought(outputs=run.up(session), preview=None, violations=recorder.violations())
+        found: list[Existing] = []
+
+        def before(graph: Graph) -> None:
+            found.extend(_looked(session, missing(graph, held(session.resources))))
+            _settled(session, found, adopt=adopt)
+
+        session.program.before = before
+        outputs = run.up(session)
+        _released(session, found)
+        return Brought(outputs=outputs, preview=None, violations=recorder.violations())
     console = session.tracker.console
     settings = stack_settings(session.stack.name).settings
-    # What a killed run has left belongs in the state before anybody compares with it.
-    run.settle(session, until_gone=True)
     planned = preview.look(session, settings)
     session.seconds["preview"] = session.seconds.pop("engine")
     show(planned)
     policies.refuse(planned.violations)
+    if planned.unseen:
+        raise UserError(planned.unseen)
+    _settled(session, planned.existing, adopt=adopt)
     agree(planned)
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
-    return Brought(outputs=run.up(session), preview=planned, violations=list(planned.violations))
+    outputs = run.up(session)
+    _released(session, planned.existing)
+    return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
+
+
+def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
+    try:
+        return existing(session, wanted)
+    except OSError as error:
+        raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
+
+
+def _settled(session: Session, found: Sequence[Existing], *, adopt: bool) -> None:
+    """UserError where what is there already is not to be adopted, or cannot be."""
+    if not adopt:
+        refuse(found, session.stack.name)
+    elif found:
+        with _answering(session) as api:
+            adopting.check(found, session.program.graph, api)
+
+
+def _released(session: Session, found: Sequence[Existing]) -> None:
+    if not found:
+        return
+    with session.timed("take over from kubectl"), _answering(session) as api:
+        adopting.release(
+            found, session.program.graph, api, lambda line: session.tracker.console.print(line, highlight=False)
+        )
+
+
+@contextmanager
+def _answering(session: Session) -> Iterator[ClusterApi]:
+    try:
+        with reached(session) as api:
+            assert api is not None, "somebody has just seen objects in it"
+            yield api
+    except OSError as error:
+        raise UserError(f"The cluster no longer answers ({error}): run the same command again.") from None

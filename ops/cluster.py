@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from infra.errors import UserError
 from infra.kubeflow.objects import Manifest
 
 _TIMEOUT_S = 30
+_LOOKER = "kubeflow-on-pulumi"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class ClusterApi:
@@ -25,6 +28,17 @@ class ClusterApi:
 
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
+
+    def metadata(self, api_version: str, kind: str) -> list[Manifest]:
+        """The metadata of all objects of a kind; none of a kind that is not served.
+
+        The server leaves the rest out: a release's definitions alone have megabytes.
+        """
+        resource = self._resource(api_version, kind)
+        if resource is None:
+            return []
+        answer = self._ask(resource.get, header_params={"Accept": _METADATA})
+        return [] if answer is None else list(answer.to_dict()["items"])
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""
@@ -44,6 +58,34 @@ class ClusterApi:
     def delete(self, manifest: Manifest) -> None:
         """Delete an object and, in the background, what it owns."""
         self._on(manifest, "delete", body={"propagationPolicy": "Background"})
+
+    def dry_run(self, manifest: Manifest) -> None:
+        """Let the server judge an apply that changes nothing; UserError with what it refuses."""
+        self._apply(manifest, manager=_LOOKER, dry_run="All")
+
+    def release(self, manifest: Manifest, manager: str) -> None:
+        """Take from a field manager all that it owns of an object: what nobody else owns goes.
+
+        What it wrote by other means than apply becomes an apply of its own, of which nothing is then left (Kubernetes'
+        "Server-Side Apply", "Transferring ownership").
+        """
+        metadata = manifest["metadata"]
+        live = self.get(manifest["apiVersion"], manifest["kind"], metadata.get("namespace") or "", metadata["name"])
+        entries = (live or {}).get("metadata", {}).get("managedFields") or ()
+        owned = [index for index, one in enumerate(entries) if one["manager"] == manager and not one.get("subresource")]
+        if live is None or not owned:
+            return
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
+        marks = [
+            {"op": "replace", "path": f"/metadata/managedFields/{index}/operation", "value": "Apply"} for index in owned
+        ]
+        self._on(manifest, "patch", body=[version, *marks], content_type="application/json-patch+json")
+        names = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
+        bare = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": names}
+        self._apply(bare, manager=manager)
+
+    def _apply(self, manifest: Manifest, *, manager: str, **arguments: Any) -> None:
+        self._on(manifest, "server_side_apply", body=manifest, field_manager=manager, force_conflicts=True, **arguments)
 
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""
@@ -99,17 +141,26 @@ def connected(access: Access) -> Iterator[ClusterApi]:
     """A cluster, for the length of the block. Raises OSError when it does not answer."""
     # It warns of every retry, and the caller says what comes of them.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            if access.kubeconfig is None:
-                api = config.new_client_from_config(context=access.context)
-            else:
-                api = config.new_client_from_config_dict(
-                    yaml.safe_load(access.kubeconfig), context=access.context, temp_file_path=folder
-                )
-            # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
-            yield ClusterApi(dynamic.DynamicClient(api, cache_file=str(Path(folder) / "offers.json")))
-        except HTTPError as error:
-            raise OSError(str(error)) from None
-        except (config.ConfigException, client.ApiException) as error:
-            raise OSError(str(error)) from None
+    folder = _folder().name
+    try:
+        if access.kubeconfig is None:
+            api = config.new_client_from_config(context=access.context)
+        else:
+            api = config.new_client_from_config_dict(
+                yaml.safe_load(access.kubeconfig), context=access.context, temp_file_path=folder
+            )
+        # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
+        yield ClusterApi(dynamic.DynamicClient(api, cache_file=str(Path(tempfile.mkdtemp(dir=folder)) / "offers.json")))
+    except HTTPError as error:
+        raise OSError(str(error)) from None
+    except (config.ConfigException, client.ApiException) as error:
+        raise OSError(str(error)) from None
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Where this process keeps certificates and keys of kubeconfigs; it goes with the process.
+
+    The client writes each of them once and remembers where, so the folder outlives a connection.
+    """
+    return tempfile.TemporaryDirectory()

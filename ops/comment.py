@@ -73,18 +73,21 @@ def markdown(
     costs: Sequence[CostLine] | None = None,
     no_costs: str = "",
     violations: "Sequence[Violation] | None" = None,
+    existing: Sequence[str] = (),
 ) -> str:
     """The comment: counts, what is replaced or deleted, cost, policies, AWS, Kubernetes by component.
 
     `components` names the part of the platform of a Kubernetes object, by its type and name in the engine. `costs` and
-    `violations` are None where nobody looked; `no_costs` says why there is no price, or what it leaves
-    out. The text has at most `LONGEST` characters, and no value of anything secret.
+    `violations` are None where nobody looked; `no_costs` says why there is no price, or what it leaves out. `existing`
+    tells what would be made and is in the cluster already. The text has at most `LONGEST` characters, and no value of
+    anything secret.
     """
     ordered = sorted(steps, key=lambda step: (get_args(Change).index(step.change), step.type, step.name))
     for rows in _ROWS:
         parts = [
             _counts(stack, ordered),
             _dangerous(ordered, rows),
+            _existing(existing, rows),
             _cost(costs, no_costs),
             _policies(violations, rows),
             _others(ordered, rows),
@@ -121,6 +124,13 @@ def _dangerous_row(step: Step) -> tuple[str, ...]:
     if step.was_protected:
         why = f"it is protected, so `up` will refuse; {why}".rstrip("; ")
     return f"**{step.change}**", _code(step.name), _code(step.type), why
+
+
+def _existing(existing: Sequence[str], rows: int) -> str:
+    if not existing:
+        return ""
+    table = _table(("Object",), existing, rows, lambda one: (_plain(one),))
+    return f"### In the cluster already, so `up` will refuse\n\n{table}"
 
 
 def _cost(costs: Sequence[CostLine] | None, why_not: str) -> str:

@@ -152,6 +152,7 @@ def _preview(found: Preview) -> Document:
         "changes": [_step(step) for step in found.changed],
         "cost": None if found.costs is None else _costs(found.costs),
         "note": found.note,
+        "existing": [{"id": str(one.id), "owner": one.owner, "beingDeleted": one.going} for one in found.existing],
         "violations": _violations(found.violations),
     }
 

@@ -43,8 +43,8 @@ def settle(
     managers: Managers,
     report: Callable[[str], None],
     until_gone: bool,
-) -> None:
-    """Makes the state say what a killed run has left; does nothing after a run that ended by itself.
+) -> list[Resource]:
+    """Makes the state say what a killed run has left, and returns its resources; only that after a run that ended.
 
     `until_gone` waits for what that run was deleting: `up` creates it again, `destroy` deletes it again. It may be
     killed, too: the state then still says what was not looked at. UserError when something does not go.
@@ -52,7 +52,7 @@ def settle(
     exported = stack.export_stack()
     before = exported.deployment or {}
     if not unsettled(before):
-        return
+        return _resources(before)
     noted, urns = note(before, identify)
     noted = owned(noted, managers(noted, unowned(noted, urns)))
     report(f"The last run was interrupted; looking at {len(unsettled(before))} things that it had under way.")
@@ -66,13 +66,14 @@ def settle(
         if not going or not until_gone:
             marked = unready(after, urns)
             stack.import_stack(automation.Deployment(version=exported.version, deployment=marked))
-            return
+            return _resources(marked)
         if time.monotonic() > deadline:
             raise UserError(
                 f"{', '.join(sorted(going)[:3])} of the interrupted run was not deleted in {PATIENCE_S:.0f} s; "
                 "see what holds it (its finalizers), and run the same command again."
             )
         time.sleep(_POLL_S)
+    return _resources(noted)
 
 
 def unsettled(deployment: Deployment) -> set[str]:
@@ -150,6 +151,10 @@ def terminating(deployment: Deployment, urns: Collection[str]) -> set[str]:
         for one in deployment.get("resources") or ()
         if one["urn"] in urns and _in_kubernetes(one) and _metadata(one).get("deletionTimestamp")
     }
+
+
+def _resources(deployment: Deployment) -> list[Resource]:
+    return list(deployment.get("resources") or ())
 
 
 def _in_kubernetes(resource: Resource) -> bool:

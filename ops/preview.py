@@ -15,6 +15,8 @@ from infra.settings import Settings
 from ops import policies, run
 from ops.comment import CostLine
 from ops.cost import bill, estimate
+from ops.existing import Existing, made_by
+from ops.reaching import existing
 from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Change, Recorder, Step
@@ -46,6 +48,7 @@ _DATA = {
 class Preview:
     """A preview of one stack, a step for each resource.
 
+    `existing` are the objects that would be made and are in the cluster already; `unseen` says why nobody could look.
     `costs` is None where no price is known; `note` says why, or what the price leaves out. `parts` names the component
     of an object, by its type and name in the engine.
     """
@@ -56,6 +59,8 @@ class Preview:
     costs: tuple[CostLine, ...] | None
     note: str
     parts: Mapping[tuple[str, str], str]
+    existing: tuple[Existing, ...] = ()
+    unseen: str = ""
 
     @property
     def counts(self) -> Counter[Change]:
@@ -95,13 +100,22 @@ def look(session: Session, settings: Settings) -> Preview:
         costs, note = tuple(cost_lines(settings, steps, volumes_gib=after.volumes_gib)), after.note
     except UserError as error:
         note = str(error)
+    graph = session.program.graph
+    found: list[Existing] = []
+    unseen = ""
+    try:
+        found = existing(session, made_by(graph, steps))
+    except OSError as error:
+        unseen = f"The cluster does not answer ({error}), so nobody looked at what is there already."
     return Preview(
         stack=session.stack.name,
         steps=steps,
         violations=tuple(recorder.violations()),
         costs=costs,
         note=note,
-        parts=parts(session.program.graph),
+        parts=parts(graph),
+        existing=tuple(found),
+        unseen=unseen,
     )
 
 
@@ -152,4 +166,5 @@ def cost_lines(settings: Settings, steps: Iterable[Step], *, volumes_gib: int) -
 
 def parts(graph: Graph) -> dict[tuple[str, str], str]:
     """The component of every object, by its type and name in the engine."""
-    return {(token(id_), resource_name(id_)): component for id_, component in components(graph).items()}
+    found = components(graph)
+    return {(token(node), resource_name(node.id)): found[node.id] for node in graph.nodes}

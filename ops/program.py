@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ class Program:
         self.given: Inputs | None = None
         self._refused: UserError | None = None
         self._preloading: Future[None] | None = None
+        self.before: Callable[[Graph], None] = lambda _: None
+        """Looks at what will be installed before a resource is registered; what it raises, the program refuses."""
 
     async def __call__(self) -> None:
         from infra.kubeflow.install import Known  # only here, so that what needs no program does without its imports
@@ -61,7 +64,11 @@ class Program:
         """Registers all resources."""
         from infra import program
 
-        self.given = program.run(PROJECT_ROOT)
+        def before(given: "Inputs") -> None:
+            self.given = given
+            self.before(given.release.graph)
+
+        self.given = program.run(PROJECT_ROOT, before)
 
     @property
     def graph(self) -> "Graph":

@@ -44,6 +44,7 @@ GARBAGE_COLLECTION = "400"
 class Ground:
     """What a stack stands on: an environment, and how much of it is not the real thing.
 
+    `kubeconfig` is that of a cluster that is there from the start, where its content is at hand.
     `stand_ins` are packages that no official plugin serves; `plugin` says which code of the official Kubernetes plugin
     serves, where that need not be the SDK's other half. `left_out` are beginnings of what the engine tells and the
     summary tells better. `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is
@@ -52,6 +53,7 @@ class Ground:
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
+    kubeconfig: str | None = None
     stand_ins: tuple[str, ...] = ()
     plugin: str | None = None
     left_out: tuple[str, ...] = ()
@@ -63,7 +65,10 @@ class Ground:
 
 @dataclass
 class Session:
-    """One command's work on one stack: the engine's handle and what the summary tells."""
+    """One command's work on one stack: the engine's handle and what the summary tells.
+
+    `resources` are the state's, secrets opened, from when it was settled.
+    """
 
     stack: automation.Stack
     program: Program
@@ -71,6 +76,7 @@ class Session:
     ground: Ground
     seconds: dict[str, float] = field(default_factory=dict)
     settled: bool = False
+    resources: Sequence[Mapping[str, Any]] = ()
     unanswered: Unanswered = field(default_factory=Unanswered)
 
     def hear(self, event: EngineEvent) -> None:
@@ -201,7 +207,7 @@ def settle(run: Session, *, until_gone: bool) -> None:
     run.settled = True
 
     def look() -> None:
-        interrupted.settle(
+        run.resources = interrupted.settle(
             run.stack,
             identify=_identify(run),
             # What is deleted next may be anybody's.
@@ -325,6 +331,7 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
         yield Ground(
             environment=started.environment,
+            kubeconfig=started.plane.kubeconfig.read_text(encoding="utf-8"),
             stand_ins=laptop.STAND_INS,
             plugin=started.plugin,
             left_out=(plugin.MISMATCH,),

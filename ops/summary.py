@@ -95,6 +95,11 @@ def print_preview(console: Console, found: Preview) -> None:
     if found.note:
         told = found.note if found.costs is not None else f"Cost: not known: {found.note}"
         console.print(told, highlight=False, markup=False)
+    if found.existing:
+        there = [(one.id.title, one.whose) for one in found.existing]
+        _table(console, "In the cluster already", ("object", "whose"), there)
+    if found.unseen:
+        console.print(found.unseen, highlight=False, markup=False, soft_wrap=True)
     policies.print_violations(console, found.violations)
 
 

@@ -1,12 +1,13 @@
 """The graph as resources of the engine: one resource an object, sent once, after what it needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pulumi
 
 from infra.kubeflow.graph import Graph, Node, ObjectId, takes_time
+from infra.kubeflow.identity import Identities
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.urgency import by_urgency
 
@@ -75,13 +76,14 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     constructor of our own would have the SDK record its 20 callers with each object, a quarter of the state.
     """
     component = Kubeflow(name, opts)
+    identities = Identities(args.graph)
     objects: dict[ObjectId, pulumi.Resource] = {}
     for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
         needs = [objects[need] for need in node.needs] or [*args.needs]
         manifest = args.replacements.get(node.id, node.manifest)
         objects[node.id] = (Known if manifest is node.manifest else _Sent)(
-            token(node.id),
+            token(node),
             resource_name(node.id),
             annotated(manifest, annotations_of(node)),
             pulumi.ResourceOptions(
@@ -89,20 +91,21 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                 provider=args.provider,
                 depends_on=needs,
                 custom_timeouts=TIMEOUTS if _takes_time(node) else None,
+                aliases=[
+                    pulumi.Alias(type_=token(replace(node, id=node.id._replace(api_version=other))))
+                    for other in identities.others(node.id)
+                ],
             ),
         )
     component.register_outputs({})
     return component
 
 
-def token(object_id: ObjectId) -> str:
-    """The type that pulumi-kubernetes gives to a kind; a gate's is the kind's `…Patch`.
-
-    >>> token(ObjectId("v1", "Secret", "auth", "dex")), token(ObjectId("apps/v1", "Deployment", "auth", "dex"))
-    ('kubernetes:core/v1:Secret', 'kubernetes:apps/v1:Deployment')
-    """
-    version = object_id.api_version if object_id.group else f"core/{object_id.api_version}"
-    return f"kubernetes:{version}:{object_id.kind}"
+def token(node: Node) -> str:
+    """The type that pulumi-kubernetes gives to a node's kind; for what is laid over an object, the kind's `…Patch`."""
+    id_ = node.id
+    version = id_.api_version if id_.group else f"core/{id_.api_version}"
+    return f"kubernetes:{version}:{id_.kind}{'Patch' if node.made_by else ''}"
 
 
 def resource_name(object_id: ObjectId) -> str:

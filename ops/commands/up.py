@@ -35,12 +35,18 @@ def confirm(planned: Preview, *, yes: bool) -> None:
 @format_option("text", "json")
 def command(stack: str, pods: run.Pods, yes: bool, form: str) -> None:
     """Bring the stack up: on any but `local`, show what would change and ask for its name first."""
+    bring(stack, pods=pods, yes=yes, form=form, adopt=False)
+
+
+def bring(stack: str, *, pods: run.Pods, yes: bool, form: str, adopt: bool) -> None:
+    """Bring a stack up; with `adopt` what is in its cluster already becomes the stack's own."""
     console = terminal.console(json=form != "text")
     with run.session(stack, console=console, pods=pods, create=True) as session:
         brought = bring_up(
             session,
             show=lambda planned: summary.print_planned(console, planned),
             agree=lambda planned: confirm(planned, yes=yes),
+            adopt=adopt,
         )
         summary.print_up(console, session, brought.outputs)
         if form == "json":

@@ -323,3 +323,22 @@ def test_a_cluster_that_cannot_be_reached(play: Play) -> None:
     said = refused(stack.up)
     assert "cluster is unreachable" in said
     assert "https://127.0.0.1:1" in said
+
+
+def test_a_moved_version_is_the_same_object(play: Play) -> None:
+    group = f"{play.namespace}.example.com"
+    definition = crd(group, "Gear", versions=("v1", "v1beta1"))
+    gear = {"apiVersion": f"{group}/v1beta1", "kind": "Gear", "metadata": {"name": "a", "namespace": play.namespace}}
+    before = {**gear, "spec": {"size": 1}}
+    stack = play.stack(definition, before)
+    stack.up()
+    uid = play.at(f"gears.{group}", "a")["metadata"]["uid"]
+
+    play.change(stack, definition, {**before, "apiVersion": f"{group}/v1", "spec": {"size": 2}})
+    assert changes(stack.preview()) == {"update": 1}
+    assert changes(stack.up()) == {"update": 1}
+    live = play.at(f"gears.{group}", "a")
+    assert (live["metadata"]["uid"], live["spec"]) == (uid, {"size": 2}), "neither made again nor deleted"
+    assert changes(stack.preview()) == {}
+    stack.destroy()
+    assert play.get("configmap", "settings") is None

@@ -9,6 +9,7 @@ from typing import Any
 from infra.kubeflow.graph.edges import Dropped, Edge, Gate, Need, Strength, Unresolved, Warned
 from infra.kubeflow.graph.ids import Names, ObjectId
 from infra.kubeflow.graph.index import CRD, Platform
+from infra.kubeflow.graph.made import made_elsewhere
 from infra.kubeflow.graph.rules import RULES, Facts, Rule
 from infra.kubeflow.graph.solve import Solution, solve
 from infra.kubeflow.graph.waits import PATCH_FORCE, Wait, Waits, check_waits
@@ -21,7 +22,8 @@ class Node:
 
     `needs` are the direct needs after reduction: everything else that it needs, they need. A gate (`gate` is the object
     that it stands before) is to be sent as the `…Patch` resource of that object's kind; its manifest holds no more than
-    what identifies the object and the annotation that makes the provider wait.
+    what identifies the object and the annotation that makes the provider wait. What somebody else makes (`made_by` says
+    who) is sent as a `…Patch`, too, with all of its manifest.
     """
 
     id: ObjectId
@@ -30,6 +32,7 @@ class Node:
     needs: tuple[ObjectId, ...]
     wait: Wait
     gate: ObjectId | None = None
+    made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,13 +177,15 @@ def build(
     edges = sorted(found.edges())
     solution = _solved([*facts.platform.objects, *gates], edges, gates)
     waits = Waits(facts, frozenset(edge.target for edge in solution.kept), found.early)
+    makers = made_elsewhere(facts.platform)
     nodes = []
     for id_ in solution.order:
         gate = gates.get(id_)
         wait = waits.of_gate(gate) if gate else waits.of(id_)
         manifest = _patch(gate.target, wait, facts.platform.objects) if gate else facts.platform.objects[id_]
         target = gate.target if gate else None
-        nodes.append(Node(id_, manifest, solution.levels[id_], solution.needs[id_], wait, target))
+        maker = makers.get(id_, "")
+        nodes.append(Node(id_, manifest, solution.levels[id_], solution.needs[id_], wait, target, maker))
     return Graph(
         nodes=tuple(nodes),
         edges=solution.kept,

@@ -136,7 +136,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: str, *arguments: str, plan
     class Agreed(Exception):  # noqa: N818
         pass
 
-    def play(session: object, *, show: object, agree: Callable[[Preview], None]) -> None:
+    def play(session: object, *, show: object, agree: Callable[[Preview], None], adopt: bool) -> None:
+        assert not adopt
         agree(plan or planned(CREATED))
         raise Agreed
 

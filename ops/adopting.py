@@ -1,0 +1,60 @@
+"""Taking over what is in a cluster already: what the server would refuse, and what kubectl leaves in the objects."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from infra.errors import UserError
+from infra.kubeflow.graph import Graph
+from infra.kubeflow.objects import Manifest
+from ops.existing import Existing
+
+KUBECTL = ("kubectl-client-side-apply", "kubectl", "before-first-apply")
+"""The field managers of `kubectl apply`, without and with `--server-side`, and that of what it found at its first."""
+
+_NAMED = 5
+"""Refusals that an error tells."""
+
+
+class Api(Protocol):
+    """What this needs of a cluster."""
+
+    def dry_run(self, manifest: Manifest) -> None: ...
+
+    def release(self, manifest: Manifest, manager: str) -> None: ...
+
+
+def check(found: Iterable[Existing], graph: Graph, api: Api) -> None:
+    """UserError naming what cannot be taken over: it is being deleted, or the server refuses to change it.
+
+    It is asked to apply each manifest without doing so, and so it tells of fields that never change.
+    """
+    refused = []
+    for one in found:
+        if one.going:
+            refused.append(f"{one.id.title} is being deleted")
+            continue
+        try:
+            api.dry_run(graph.node(one.id).manifest)
+        except UserError as error:
+            refused.append(f"{one.id.title}: {error}")
+    if refused:
+        more = f"\n  … and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+        lines = "\n  ".join(refused[:_NAMED])
+        raise UserError(
+            "Nothing was taken over, for some of it cannot be; delete these, or leave them out of what you install:"
+            f"\n  {lines}{more}"
+        )
+
+
+def release(found: Iterable[Existing], graph: Graph, api: Api, report: Callable[[str], None]) -> None:
+    """Takes from kubectl what it owns of the objects that were taken over, once the stack's own apply owns its part.
+
+    What only kubectl had set goes, as it would if kubectl applied the stack's manifest.
+    """
+    taken = list(found)
+    for one in taken:
+        for manager in KUBECTL:
+            api.release(graph.node(one.id).manifest, manager)
+    if taken:
+        objects = "object that was" if len(taken) == 1 else "objects that were"
+        report(f"Took over {len(taken)} {objects} there.")

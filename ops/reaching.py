@@ -1,0 +1,49 @@
+"""What a run finds in its cluster before it makes anything there."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pulumi import automation
+
+from infra.kubeflow.graph import ObjectId
+from ops.cluster import Access, ClusterApi, access_of, connected
+from ops.existing import Existing, look
+from ops.run import Session
+
+
+def existing(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
+    """Those of the objects that are in the stack's cluster; OSError when it does not answer."""
+    if not wanted:
+        return []
+    with reached(session) as api:
+        return look(wanted, api) if api else []
+
+
+@contextmanager
+def reached(session: Session) -> Iterator[ClusterApi | None]:
+    """The stack's cluster, for the length of the block; None where the stack has yet to make it."""
+    access = _access(session)
+    if access is None:
+        yield None
+        return
+    with connected(access) as api:
+        yield api
+
+
+def _access(session: Session) -> Access | None:
+    resources = session.resources or (session.stack.export_stack().deployment or {}).get("resources") or ()
+    if access := access_of(resources):
+        return access
+    if session.ground.kubeconfig:
+        return Access(kubeconfig=session.ground.kubeconfig, context=None)
+    given = session.program.given
+    if given is None or given.settings.cluster.mode == "create":
+        return None
+    cluster = given.settings.cluster
+    if cluster.stack is None:
+        return Access(kubeconfig=given.kubeconfig, context=cluster.context)
+    try:
+        outputs = session.stack.workspace.stack_outputs(cluster.stack)
+    except automation.CommandError as error:
+        raise OSError(f"the outputs of {cluster.stack} cannot be read: {error}") from None
+    return Access(kubeconfig=str(outputs["kubeconfig"].value), context=None) if "kubeconfig" in outputs else None

@@ -1,0 +1,157 @@
+"""What is in a cluster before the stack: refused by name, taken over when asked, patched where it is the cluster's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.kubeflow.graph import build
+from tests.local.cluster import Cluster, Manifest, crd, deployment, namespace
+from tests.local.stack import Checkout, changes, checked_out, cloud, objects
+
+SPACE = "apps"
+DEFINITION = crd("example.com", "Thing")
+CONFIG: Manifest = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "settings", "namespace": SPACE},
+    "data": {"a": "ours"},
+}
+WEB = deployment(SPACE, "web")
+ACCOUNT: Manifest = {
+    "apiVersion": "v1",
+    "kind": "ServiceAccount",
+    "metadata": {"name": "default", "namespace": SPACE, "labels": {"ours": "1"}},
+    "imagePullSecrets": [{"name": "pull"}],
+}
+PULL: Manifest = {
+    "apiVersion": "v1",
+    "kind": "Secret",
+    "metadata": {"name": "pull", "namespace": SPACE},
+    "stringData": {"a": "b"},
+}
+
+
+def theirs(manifest: Manifest, **spec: Any) -> Manifest:
+    """An object as somebody else wrote it."""
+    return {**manifest, **spec}
+
+
+def written(folder: Path, *manifests: Manifest) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "kustomization.yaml").write_text("resources: [all.yaml]\n")
+    (folder / "all.yaml").write_text(yaml.safe_dump_all(manifests))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout whose cluster somebody has used before: by `kubectl apply`, both ways of it."""
+    root = tmp_path_factory.mktemp("existing")
+    platform = written(root / "platform", namespace(SPACE), DEFINITION, CONFIG, WEB, ACCOUNT, PULL)
+    with checked_out(root, platform) as made:
+        cluster = made.cluster()
+        client_side(cluster, namespace(SPACE), theirs(CONFIG, data={"a": "theirs", "b": "theirs"}))
+        container = {"name": "main", "image": "none", "env": [{"name": "THEIRS", "value": "1"}]}
+        live = deployment(SPACE, "web")
+        live["spec"]["template"]["spec"]["containers"] = [container]
+        client_side(cluster, live)
+        cluster.apply(DEFINITION, theirs(CONFIG, metadata={"name": "left-alone", "namespace": SPACE}))
+        yield made
+
+
+def client_side(cluster: Cluster, *manifests: Manifest) -> None:
+    for manifest in manifests:
+        done = cluster.run("apply", "-f", "-", given=yaml.safe_dump(manifest))
+        assert done.returncode == 0, done.stderr
+
+
+def in_space(cluster: Cluster, kind: str, name: str) -> Manifest:
+    return cluster.at(kind, name, "-n", SPACE)
+
+
+def test_what_is_there_is_named_with_whose_it_is_and_nothing_is_touched(checkout: Checkout) -> None:
+    before = objects(checkout.cluster())
+    done = checkout.ops("up")
+    assert done.returncode == 1, done.stdout
+    assert "Traceback" not in done.stderr
+    assert "there are 4 objects already that local would make" in done.stderr, done.stderr
+    assert f"ConfigMap {SPACE}/settings (kubectl-client-side-apply)" in done.stderr
+    assert "CustomResourceDefinition things.example.com (kubectl)" in done.stderr
+    assert "ServiceAccount" not in done.stderr, "each namespace has that"
+    assert objects(checkout.cluster()) == before
+    assert not [one for one in cloud(checkout) if one.startswith(("bucket", "role", "cluster"))]
+    assert "settings (kubectl-client-side-apply)" in checkout.must("preview", "--format=markdown")
+
+
+def test_what_the_server_would_refuse_is_told_before_anything_is_taken_over(checkout: Checkout) -> None:
+    cluster = checkout.cluster()
+    cluster.delete("deployment", "web", "-n", SPACE)
+    other = deployment(SPACE, "web")
+    for labels in (other["spec"]["selector"]["matchLabels"], other["spec"]["template"]["metadata"]["labels"]):
+        labels["app"] = "other"
+    client_side(cluster, other)
+    done = checkout.ops("adopt")
+    assert done.returncode == 1, done.stdout
+    assert f"Deployment {SPACE}/web: The cluster refuses: " in done.stderr
+    assert "immutable" in done.stderr
+    assert in_space(cluster, "configmap", "settings")["data"]["a"] == "theirs"
+    cluster.delete("deployment", "web", "-n", SPACE)
+    live = deployment(SPACE, "web")
+    live["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "THEIRS", "value": "1"}]
+    client_side(cluster, live)
+
+
+def test_taken_over_it_is_as_the_stack_says_and_no_object_was_made_again(checkout: Checkout) -> None:
+    cluster = checkout.cluster()
+    ids = {
+        one: in_space(cluster, *one)["metadata"]["uid"] for one in (("configmap", "settings"), ("deployment", "web"))
+    }
+    assert "Took over 4 objects" in checkout.must("adopt")
+    for one, uid in ids.items():
+        live = in_space(cluster, *one)
+        assert live["metadata"]["uid"] == uid
+        assert "last-applied" not in str(live["metadata"].get("annotations"))
+    assert in_space(cluster, "configmap", "settings")["data"] == {"a": "ours"}
+    (container,) = in_space(cluster, "deployment", "web")["spec"]["template"]["spec"]["containers"]
+    assert "env" not in container, "what only kubectl had set goes"
+    assert set(changes(checkout.must("preview"))) == {"unchanged"}
+    assert set(changes(checkout.must("up"))) == {"unchanged"}
+
+
+def test_what_every_cluster_has_is_changed_and_stays(checkout: Checkout) -> None:
+    cluster = checkout.cluster()
+    account = in_space(cluster, "serviceaccount", "default")
+    assert account["imagePullSecrets"] == [{"name": "pull"}]
+    assert any("ServiceAccountPatch" in urn for urn in checkout.resources())
+
+
+def test_a_destroy_takes_what_was_taken_over_and_leaves_the_rest(checkout: Checkout) -> None:
+    cluster = checkout.cluster()
+    cluster.apply(namespace("other"))
+    checkout.must("destroy")
+    left = objects(cluster)
+    assert not [one for one in left if f"/{SPACE}/" in one or "things" in one]
+    assert "v1/Namespace//other" in left
+
+
+def test_the_bootstrapped_roles_are_those_of_a_real_server(checkout: Checkout) -> None:
+    """The list in `infra.kubeflow.graph.made` against the cluster's own label."""
+    cluster = checkout.cluster()
+    for kind in ("clusterrole", "clusterrolebinding", "role", "rolebinding"):
+        listed = cluster.at(kind, "-A", "-l", "kubernetes.io/bootstrapping=rbac-defaults")["items"]
+        bare = [
+            {
+                "apiVersion": one["apiVersion"],
+                "kind": one["kind"],
+                "metadata": {key: one["metadata"][key] for key in ("name", "namespace") if key in one["metadata"]},
+                "rules": [],
+                "roleRef": {"kind": "ClusterRole", "name": "x", "apiGroup": "rbac.authorization.k8s.io"},
+            }
+            for one in listed
+        ]
+        assert bare
+        unknown = [str(node.id) for node in build(bare).nodes if not node.made_by]
+        assert not unknown, unknown

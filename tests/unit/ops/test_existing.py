@@ -1,0 +1,119 @@
+"""What a run would make and is there already: found by what the state does not have, told with whose it is."""
+
+from typing import Any
+
+import pytest
+
+from infra.errors import UserError
+from infra.kubeflow.graph import Graph, build, id_of
+from infra.kubeflow.install import resource_name, token
+from infra.kubeflow.objects import Manifest
+from ops import adopting
+from ops.existing import Existing, held, look, made_by, missing, refuse
+from ops.steps import Change, Step
+
+
+def config(name: str = "settings", namespace: str = "apps") -> Manifest:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
+
+
+SPACE: Manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apps"}}
+ACCOUNT: Manifest = {**config("default"), "kind": "ServiceAccount"}
+GRAPH = build([SPACE, config(), ACCOUNT])
+
+
+class Live:
+    """A cluster of these objects, which counts what it is asked."""
+
+    def __init__(self, *objects: Manifest) -> None:
+        self.objects, self.asked, self.released = objects, [], []  # type: ignore[var-annotated]
+        self.refuses = ""
+
+    def metadata(self, api_version: str, kind: str) -> list[Manifest]:
+        self.asked.append(kind)
+        return [one for one in self.objects if (one["apiVersion"], one["kind"]) == (api_version, kind)]
+
+    def dry_run(self, manifest: Manifest) -> None:
+        if self.refuses:
+            raise UserError(self.refuses)
+
+    def release(self, manifest: Manifest, manager: str) -> None:
+        self.released.append((manifest["metadata"]["name"], manager))
+
+
+def state(*manifests: Manifest, kind: str = "kubernetes:core/v1:ConfigMap") -> list[dict[str, Any]]:
+    return [{"type": kind, "inputs": one} for one in manifests]
+
+
+def test_what_the_state_has_and_what_every_cluster_has_is_not_looked_for() -> None:
+    assert [id_.name for id_ in missing(GRAPH, frozenset())] == ["apps", "settings"]
+    assert [id_.name for id_ in missing(GRAPH, held(state(config())))] == ["apps"]
+    patched = held(state(config(), kind="kubernetes:core/v1:ConfigMapPatch"))
+    assert [id_.name for id_ in missing(GRAPH, patched)] == ["apps", "settings"], "a patch holds nothing"
+
+
+def owned(manifest: Manifest, **managers: int) -> Manifest:
+    fields = [{"manager": name, "fieldsV1": {"f" * size: {}}} for name, size in managers.items()]
+    status = {"manager": "status", "subresource": "status", "fieldsV1": {"f" * 999: {}}}
+    return {**manifest, "metadata": {**manifest["metadata"], "managedFields": [*fields, status]}}
+
+
+def test_each_is_told_with_who_wrote_most_of_it_and_one_question_a_kind() -> None:
+    wanted = [id_of(config(name)) for name in ("a", "b", "c")]
+    live = Live(owned(config("a"), kubectl=9, helm=90), config("c"), config("b", "elsewhere"))
+    found = look(wanted, live)
+    assert [str(one) for one in found] == ["ConfigMap apps/a (helm)", "ConfigMap apps/c (of nobody known)"]
+    assert live.asked == ["ConfigMap"]
+
+
+def test_an_object_without_a_namespace_is_looked_for_in_default() -> None:
+    bare: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    assert look([id_of(bare)], Live(config("a", "default")))
+    assert not look([id_of(bare)], Live(config("a", "apps")))
+    assert look([id_of(SPACE)], Live(SPACE)), "and one of the whole cluster is in no namespace"
+
+
+def step(manifest: Manifest, change: Change, graph: Graph = GRAPH) -> Step:
+    node = graph.node(id_of(manifest))
+    urn = f"urn:pulumi:dev::kubeflow::a${token(node)}::{resource_name(node.id)}"
+    return Step(urn=urn, type=token(node), change=change, old=manifest if change == "delete" else {})
+
+
+def test_of_a_preview_those_count_that_it_makes() -> None:
+    steps = [step(SPACE, "same"), step(config(), "create"), step(ACCOUNT, "create")]
+    assert [str(id_) for id_ in made_by(GRAPH, steps)] == ["v1/ConfigMap/apps/settings"]
+    older = {**config(), "apiVersion": "v0"}
+    gone = Step(urn="urn:pulumi:dev::k::kubernetes:core/v0:ConfigMap::x", type="kubernetes:core/v0:ConfigMap",
+                change="delete", old=older)  # fmt: skip
+    assert made_by(GRAPH, [*steps, gone]) == [], "what goes under another version is the stack's own"
+
+
+def test_the_refusal_names_five_and_says_what_to_do() -> None:
+    refuse([], "dev")
+    found = [Existing(id=id_of(config(name)), owner="helm", going=False) for name in "abcdefg"]
+    with pytest.raises(UserError) as refused:
+        refuse(found, "dev")
+    assert "there are 7 objects already that dev would make: ConfigMap apps/a (helm)" in str(refused.value)
+    assert "and 2 more" in str(refused.value)
+    assert "`make adopt STACK=dev`" in str(refused.value)
+
+
+def there(*, going: bool = False) -> list[Existing]:
+    return [Existing(id=id_of(config()), owner="kubectl", going=going)]
+
+
+def test_what_goes_or_what_the_server_refuses_is_not_taken_over() -> None:
+    live = Live()
+    adopting.check(there(), GRAPH, live)
+    with pytest.raises(UserError, match="ConfigMap apps/settings is being deleted"):
+        adopting.check(there(going=True), GRAPH, live)
+    live.refuses = "The cluster refuses: field is immutable"
+    with pytest.raises(UserError, match=r"Nothing was taken over.*\n  ConfigMap apps/settings: .*immutable"):
+        adopting.check(there(), GRAPH, live)
+
+
+def test_kubectl_is_released_from_all_that_was_taken_over() -> None:
+    live, told = Live(), list[str]()
+    adopting.release(there(), GRAPH, live, told.append)
+    assert {manager for _, manager in live.released} == set(adopting.KUBECTL)
+    assert told == ["Took over 1 object that was there."]
