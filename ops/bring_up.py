@@ -1,6 +1,6 @@
 """What goes before an `up`: on any stack but the local one a preview, a refusal by policy, and a question."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from pulumi import automation
 
 from infra.errors import UserError
 from infra.kubeflow.graph import Graph, ObjectId
-from ops import adopting, policies, preview, run
+from ops import adopting, losing, policies, preview, run
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
@@ -39,13 +39,15 @@ def bring_up(
     show: Callable[[Preview], None],
     agree: Callable[[Preview], None],
     adopt: bool = False,
+    lose: Collection[str] = (),
 ) -> Brought:
     """Brings a stack up; returns what came of it.
 
     The preview goes to `show`, and then to `agree`, which raises UserError unless somebody agrees to it; nothing is
     touched then, nor where a mandatory policy rule is broken, which is a UserError, too. So are objects that are in the
-    cluster already, unless they are to be adopted. The local stack has nothing that could be lost: it goes ahead, and
-    the rules are applied to what it has made. A preview first would add half as much time again.
+    cluster already, unless they are to be adopted, and data that would be lost, unless `lose` names it. The local stack
+    has nothing that could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would
+    add half as much time again.
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
@@ -71,6 +73,7 @@ def bring_up(
     if planned.unseen:
         raise UserError(planned.unseen)
     _settled(session, planned.existing, adopt=adopt)
+    losing.refuse(_losses(session, planned), lose)
     agree(planned)
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
     outputs = run.up(session)
@@ -81,6 +84,16 @@ def bring_up(
 def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
     try:
         return existing(session, wanted)
+    except OSError as error:
+        raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
+
+
+def _losses(session: Session, planned: Preview) -> list[losing.Loss]:
+    if not planned.lost:
+        return []
+    try:
+        with reached(session) as api:
+            return losing.losses(planned.lost, api)
     except OSError as error:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
 

@@ -1,5 +1,7 @@
 """`make up`: show what would change and ask, bring the stack up, and say what was made."""
 
+from collections.abc import Collection
+
 import click
 
 from ops import ask, document, policies, run, summary
@@ -32,14 +34,20 @@ def confirm(planned: Preview, *, yes: bool) -> None:
     help="How the local stack's fake pods start: at once, or after 20 to 60 s.",
 )
 @answer_option("--yes", meaning="Do not ask; the preview is shown all the same.")
+@click.option(
+    "--lose",
+    default="",
+    metavar="NAME,…",
+    help="Data that may be lost, by the names that a refusal lists.",
+)
 @format_option("text", "json")
-def command(stack: str, pods: run.Pods, yes: bool, form: str) -> None:
+def command(stack: str, pods: run.Pods, yes: bool, lose: str, form: str) -> None:
     """Bring the stack up: on any but `local`, show what would change and ask for its name first."""
-    bring(stack, pods=pods, yes=yes, form=form, adopt=False)
+    bring(stack, pods=pods, yes=yes, form=form, adopt=False, lose=[one for one in lose.split(",") if one])
 
 
-def bring(stack: str, *, pods: run.Pods, yes: bool, form: str, adopt: bool) -> None:
-    """Bring a stack up; with `adopt` what is in its cluster already becomes the stack's own."""
+def bring(stack: str, *, pods: run.Pods, yes: bool, form: str, adopt: bool, lose: Collection[str] = ()) -> None:
+    """Bring a stack up; with `adopt` what is in its cluster already becomes the stack's own. `lose` names data."""
     console = terminal.console(json=form != "text")
     with run.session(stack, console=console, pods=pods, create=True) as session:
         brought = bring_up(
@@ -47,6 +55,7 @@ def bring(stack: str, *, pods: run.Pods, yes: bool, form: str, adopt: bool) -> N
             show=lambda planned: summary.print_planned(console, planned),
             agree=lambda planned: confirm(planned, yes=yes),
             adopt=adopt,
+            lose=lose,
         )
         summary.print_up(console, session, brought.outputs)
         if form == "json":

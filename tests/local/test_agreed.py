@@ -105,12 +105,14 @@ def test_with_nothing_to_change_nobody_is_asked_and_every_form_counts_the_same(c
 
 
 @pytest.mark.usefixtures("standing")
-def test_what_is_lost_is_named_with_its_data_and_left_where_nobody_agrees(checkout: Checkout) -> None:
+def test_what_is_lost_is_named_with_its_data_and_kept_unless_it_is_accepted_by_name(checkout: Checkout) -> None:
     before = world(checkout)
     configure(checkout, registryRepository="another")
-    done = checkout.ops("up", "--stack", STACK)
+    done = checkout.ops("up", "--stack", STACK, "--yes")
     configure(checkout, registryRepository="")
     assert done.returncode == 1
+    assert "error: This would lose for good Repository/" in done.stderr
+    assert "LOSE=Repository/" in done.stderr
     assert "Replaced or deleted" in done.stdout
     assert "the images in it" in done.stdout
     assert "Data is lost with 1 of these " in done.stdout

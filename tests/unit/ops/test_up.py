@@ -136,8 +136,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: str, *arguments: str, plan
     class Agreed(Exception):  # noqa: N818
         pass
 
-    def play(session: object, *, show: object, agree: Callable[[Preview], None], adopt: bool) -> None:
-        assert not adopt
+    def play(session: object, *, show: object, agree: Callable[[Preview], None], adopt: bool, lose: list[str]) -> None:
+        assert (adopt, lose) == (False, [])
         agree(plan or planned(CREATED))
         raise Agreed
 
