@@ -87,6 +87,11 @@ class ClusterApi:
     def _apply(self, manifest: Manifest, *, manager: str, **arguments: Any) -> None:
         self._on(manifest, "server_side_apply", body=manifest, field_manager=manager, force_conflicts=True, **arguments)
 
+    def drop_finalizers(self, manifest: Manifest) -> None:
+        """Let an object go that is being deleted, whatever somebody had to do before."""
+        patch = {"metadata": {"finalizers": None}}
+        self._on(manifest, "patch", body=patch, content_type="application/merge-patch+json")
+
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""
         self._on(manifest, "patch", body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json")
