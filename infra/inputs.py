@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra import extensions, preflight, settings
+from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.load import LoadedRelease, load
@@ -15,10 +16,14 @@ from infra.settings import ClusterSettings, KubeflowSettings, Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """`kubeconfig` is the content for an existing cluster that is given by one; `extensions` may be empty."""
+    """`kubeconfig` is the content for an existing cluster that is given by one; `extensions` may be empty.
+
+    `kept` is what an earlier life of the stack left in AWS.
+    """
 
     settings: Settings
     caller: Caller
+    kept: Kept
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -56,7 +61,14 @@ def read(root: Path) -> Inputs:
             nodes=stack.nodes.desired,
             release=f"Kubeflow {release.source.name}",
         )
-    return Inputs(settings=stack, caller=caller, kubeconfig=kubeconfig, release=release, extensions=extended)
+    return Inputs(
+        settings=stack,
+        caller=caller,
+        kept=preflight.check_kept(stack),
+        kubeconfig=kubeconfig,
+        release=release,
+        extensions=extended,
+    )
 
 
 def _components(kubeflow: KubeflowSettings) -> list[Path]:

@@ -12,7 +12,9 @@ import httpx
 import yaml
 
 from infra import versions
+from infra.aws import kept
 from infra.errors import UserError
+from infra.settings import Settings
 
 _TIMEOUT_SECONDS = 5
 
@@ -55,6 +57,20 @@ def check_aws(region: str) -> Caller:
     except BotoCoreError as error:
         raise UserError(f"AWS does not answer in {region} ({_first_line(error)}); check the network.") from None
     return Caller(account=identity["Account"], arn=identity["Arn"])
+
+
+def check_kept(settings: Settings) -> kept.Kept:
+    """What an earlier life of the stack left in AWS; UserError when AWS does not answer, or a name is taken."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    config = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS, retries={"max_attempts": 4})
+    session: Any = boto3.Session(region_name=settings.region)
+    try:
+        return kept.look(lambda service: session.client(service, config=config), settings)
+    except (BotoCoreError, ClientError) as error:
+        raise UserError(f"AWS does not say what is there in {settings.region} ({_first_line(error)}).") from None
 
 
 def check_administrators(administrators: tuple[str, ...], caller: Caller) -> None:

@@ -1,8 +1,13 @@
-"""A destroy: first the engine's lock, then a look at what is protected, then the drain, then the engine's deletes."""
+"""A destroy: first the engine's lock, then a look at what is protected, then the drain, then the engine's deletes.
 
-from collections.abc import Iterable, Mapping
+And a last look at what AWS makes again after its deletion.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from infra.errors import UserError
@@ -14,6 +19,11 @@ from ops.run import Session
 from ops.settings import read_config
 
 Resource = dict[str, Any]
+Client = Callable[[str], Any]
+
+_HOLDING = frozenset({"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository"})
+_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$")
+"""What `storageOnDestroy` is about: these types in these components."""
 
 _NAMED = 5
 """Protected resources that an error names."""
@@ -48,6 +58,24 @@ def check_state(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
+def check_kept(stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the state keeps though the settings say `empty`, by name.
+
+    UserError for what the settings keep and the state does not. The engine does what the state says, and that is what
+    the settings said at the last `up`.
+    """
+    setting = configured(stack, "storageOnDestroy")
+    held = [one for one in state if one.get("type") in _HOLDING and any(part in str(one["urn"]) for part in _KEEPERS)]
+    retained = [str(one["id"]) for one in held if one.get("retainOnDelete")]
+    emptied = [str(one["id"]) for one in held if not one.get("retainOnDelete")]
+    if setting == "keep" and emptied:
+        raise UserError(
+            f"storageOnDestroy is keep, and was empty at the last `up`, so {', '.join(emptied)} would be deleted with "
+            f"all that is in it: nothing was destroyed; run `make up STACK={stack}` first, or set it to empty again."
+        )
+    return retained if setting == "empty" else []
+
+
 def destroy(session: Session, console: Console) -> list[Resource]:
     """Takes a stack down; returns what its state had. UserError, and nothing is touched, where that is refused.
 
@@ -55,14 +83,44 @@ def destroy(session: Session, console: Console) -> list[Resource]:
     """
     state: list[Resource] = []
 
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def first() -> None:
         state.extend(_resources(session))
         check_state(session.stack.name, state)
+        if kept := check_kept(session.stack.name, state):
+            say(
+                f"{' and '.join(kept)} will be kept: storageOnDestroy was keep at the last `up`; to have them deleted, "
+                f"stop this, run `make up STACK={session.stack.name}`, and destroy then."
+            )
         drain_cluster(session, console, state)
 
     # In an empty state the engine would make the stack itself, only to run this.
     run.destroy(session, first if _resources(session) else None)
+    region = read_config(session.stack.name)[0].get("aws:region")
+    for line in logs_again(lambda service: boto3.client(service, region_name=region), state):  # type: ignore[call-overload]
+        say(line)
     return state
+
+
+def logs_again(client: Client, state: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Deletes the log groups of a state that are there once more, and says so.
+
+    EKS writes a deleted cluster's logs for minutes, and makes their group for that.
+    """
+    said = []
+    for one in state:
+        name = str(one.get("id") or "")
+        if one.get("type") != "aws:cloudwatch/logGroup:LogGroup" or not name.startswith("/aws/eks/"):
+            continue
+        try:
+            client("logs").delete_log_group(logGroupName=name)
+            said.append(f"EKS had made the log group {name} again: deleted it once more.")
+        except (ClientError, BotoCoreError) as error:
+            if "ResourceNotFoundException" not in str(error):
+                said.append(f"Whether EKS has made the log group {name} again is not known: {error}")
+    return said
 
 
 def _resources(session: Session) -> list[Resource]:

@@ -94,7 +94,7 @@ _READS = {
     "logs": "DescribeLogGroups ListTagsForResource",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
-        "GetReplicationConfiguration ListBucket ListBucketVersions ListTagsForResource"
+        "GetReplicationConfiguration ListAllMyBuckets ListBucket ListBucketVersions ListTagsForResource"
     ),
 }
 

@@ -14,9 +14,13 @@ def confirm(stack: str, *, yes: bool) -> None:
     if yes or is_local(stack):
         return
     cluster = "its cluster" if teardown.configured(stack, "clusterMode") == "create" else "its part of the cluster"
+    if teardown.configured(stack, "storageOnDestroy") == "empty":
+        storage = "The bucket goes with all artifacts, the repository with all images."
+    else:
+        storage = "The bucket and the repository stay in AWS."
     ask.for_name(
         stack,
-        notice=f"This takes down all of {stack}: {cluster}, and the volumes and databases in it.",
+        notice=f"This takes down all of {stack}: {cluster}, and the volumes and databases in it. {storage}",
         nobody=f"Nobody answered, and nothing was destroyed; YES=1 destroys {stack} without asking.",
         refused="nothing was destroyed.",
     )

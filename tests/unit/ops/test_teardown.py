@@ -7,9 +7,11 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
+import boto3
 import pulumi
 import pytest
 from click.testing import CliRunner
+from moto import mock_aws
 from pulumi import automation
 from rich.console import Console
 
@@ -28,7 +30,7 @@ NAMESPACE = "urn:pulumi:prod::kubeflow::kubeflow:infra:Kubeflow$kubernetes:core/
 def state(*, protected: bool) -> list[dict[str, Any]]:
     """A stack with a bucket, and a namespace in a cluster that it reaches."""
     return [
-        {"type": "aws:s3/bucket:Bucket", "urn": URN, "protect": protected},
+        {"type": "aws:s3/bucket:Bucket", "urn": URN, "id": "prod-artifacts-0", "protect": protected},
         {"type": "pulumi:providers:kubernetes", "urn": "urn:provider", "inputs": {}},
         {"type": "kubernetes:core/v1:Namespace", "urn": NAMESPACE},
     ]
@@ -139,6 +141,58 @@ def test_an_empty_state_runs_nothing_before_the_engine(cluster: Played) -> None:
     assert untouched(cluster)
 
 
+def storing(*, retained: bool) -> list[dict[str, Any]]:
+    """The stack's bucket and repository, and a bucket of the team's own, about which the setting says nothing."""
+    urn = "urn:pulumi:prod::kubeflow::kubeflow:infra:"
+    return [
+        {"type": kind, "urn": f"{urn}{component}${kind}::x", "id": name, "retainOnDelete": retained}
+        for component, kind, name in (
+            ("Storage", "aws:s3/bucket:Bucket", "artifacts-1"),
+            ("Registry", "aws:ecr/repository:Repository", "images-1"),
+        )
+    ] + [{"type": "aws:s3/bucket:Bucket", "urn": "urn:pulumi:prod::kubeflow::aws:s3/bucket:Bucket::own", "id": "own"}]
+
+
+def test_what_the_settings_keep_by_now_is_not_deleted_for_what_they_said_once(
+    cluster: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"kubeflow:clusterMode": "create", "kubeflow:storageOnDestroy": "keep"}
+    monkeypatch.setattr(teardown, "read_config", lambda stack: (config, frozenset()))
+    engine = Engine([*state(protected=False)[1:], *storing(retained=False)])
+    with pytest.raises(
+        UserError,
+        match=r"^storageOnDestroy is keep, and was empty .* artifacts-1, images-1 would be deleted",
+    ):
+        take_down(engine)
+    assert untouched(cluster)
+    assert "deleted" not in engine.did
+
+
+@pytest.mark.parametrize(
+    ("setting", "retained", "kept"),
+    [("keep", True, []), ("empty", False, []), ("empty", True, ["artifacts-1", "images-1"])],
+)
+def test_what_is_kept_against_the_settings_is_named(
+    monkeypatch: pytest.MonkeyPatch, setting: str, retained: bool, kept: list[str]
+) -> None:
+    monkeypatch.setattr(teardown, "read_config", lambda stack: ({"kubeflow:storageOnDestroy": setting}, frozenset()))
+    assert teardown.check_kept("prod", storing(retained=retained)) == kept
+
+
+def test_a_log_group_that_eks_made_again_is_deleted_again() -> None:
+    groups = [
+        {"type": "aws:cloudwatch/logGroup:LogGroup", "id": name}
+        for name in ("/aws/eks/prod/cluster", "/aws/eks/calm/cluster", "/team/own")
+    ]
+    with mock_aws():
+        logs = boto3.client("logs", region_name="us-west-2")
+        for name in ("/aws/eks/prod/cluster", "/team/own"):
+            logs.create_log_group(logGroupName=name)
+        said = teardown.logs_again(lambda service: logs, groups)
+        assert said == ["EKS had made the log group /aws/eks/prod/cluster again: deleted it once more."]
+        assert [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]] == ["/team/own"]
+
+
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings that the command reads."""
@@ -162,6 +216,12 @@ def test_any_answer_but_the_stacks_name_destroys_nothing(settings: dict[str, str
         assert isinstance(done.exception, UserError)
         assert words in str(done.exception)
         assert "nothing was destroyed" in str(done.exception)
+
+
+@pytest.mark.parametrize(("fate", "goes"), [("keep", "stay in AWS"), ("empty", "the repository with all images")])
+def test_the_question_says_what_becomes_of_the_bucket(settings: dict[str, str], fate: str, goes: str) -> None:
+    settings["kubeflow:storageOnDestroy"] = fate
+    assert goes in CliRunner().invoke(destroy.command, ["--stack", "prod"]).stderr
 
 
 @pytest.mark.parametrize(("mode", "goes"), [("create", "its cluster"), ("existing", "its part of the cluster")])
