@@ -20,6 +20,35 @@ Client = Callable[[str], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Names:
+    """By what a stack's things are known: its tags, its region, and a repository's name where the settings give one."""
+
+    project: str
+    stack: str
+    region: str
+    repository: str | None
+
+    @property
+    def prefix(self) -> str:
+        """As `Settings.name`."""
+        return f"{self.project}-{self.stack}"
+
+    def own(self, tags: Mapping[str, str]) -> bool:
+        """Whether something with these tags is the stack's."""
+        return (tags.get("pulumi:project"), tags.get("pulumi:stack")) == (self.project, self.stack)
+
+
+def names(settings: Settings) -> Names:
+    """The names of a stack."""
+    return Names(
+        project=settings.project,
+        stack=settings.stack,
+        region=settings.region,
+        repository=settings.registry.repository,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Kept:
     """Names of what is there and is the stack's; `unknown` says what AWS refused to tell."""
 
@@ -66,38 +95,38 @@ def look(client: Client, settings: Settings) -> Kept:
             return None
 
     return Kept(
-        bucket=asked("a bucket", lambda: _only(buckets(client, settings))),
-        repository=asked("a repository", lambda: _repository(client, settings)),
+        bucket=asked("a bucket", lambda: _only(buckets(client, names(settings)))),
+        repository=asked("a repository", lambda: _repository(client, names(settings))),
         log_group=asked("a log group", lambda: _log_group(client, settings)),
         unknown=tuple(unknown),
     )
 
 
-def buckets(client: Client, settings: Settings) -> list[str]:
+def buckets(client: Client, stack: Names) -> list[str]:
     """The buckets of the stack's name and tags."""
-    s3, prefix = client("s3"), f"{bucket_name(settings.name)}-"
-    listed = s3.list_buckets(Prefix=prefix, BucketRegion=settings.region)["Buckets"]
-    names = [str(one["Name"]) for one in listed if one["Name"].startswith(prefix)]
-    return [name for name in names if _is_ours(settings, _bucket_tags(s3, name))]
+    s3, prefix = client("s3"), f"{bucket_name(stack.prefix)}-"
+    listed = s3.list_buckets(Prefix=prefix, BucketRegion=stack.region)["Buckets"]
+    found = [str(one["Name"]) for one in listed if one["Name"].startswith(prefix)]
+    return [name for name in found if stack.own(_bucket_tags(s3, name))]
 
 
-def repositories(client: Client, settings: Settings) -> list[str]:
+def repositories(client: Client, stack: Names) -> list[str]:
     """The repositories of the stack's tags, of the name that is set or the one that is generated."""
-    ecr, wanted, prefix = client("ecr"), settings.registry.repository, f"{repository_name(settings.name)}-"
+    ecr, wanted, prefix = client("ecr"), stack.repository, f"{repository_name(stack.prefix)}-"
     return [
         name
         for name, arn in _repositories(ecr)
-        if (name == wanted if wanted else name.startswith(prefix)) and _is_ours(settings, _repository_tags(ecr, arn))
+        if (name == wanted if wanted else name.startswith(prefix)) and stack.own(_repository_tags(ecr, arn))
     ]
 
 
-def _repository(client: Client, settings: Settings) -> str | None:
-    found, wanted = repositories(client, settings), settings.registry.repository
+def _repository(client: Client, stack: Names) -> str | None:
+    found, wanted = repositories(client, stack), stack.repository
     if wanted and not found and wanted in (name for name, _ in _repositories(client("ecr"))):
         raise UserError(
             f"registryRepository is {wanted}, and ECR has a repository of that name without this stack's tags; choose "
-            f"another name, or give it the tags pulumi:project={settings.project} and pulumi:stack={settings.stack} to "
-            "have it taken over."
+            f"another name, or give it the tags pulumi:project={stack.project} and pulumi:stack={stack.stack} to have "
+            "it taken over."
         )
     return _only(found)
 
@@ -109,7 +138,7 @@ def _log_group(client: Client, settings: Settings) -> str | None:
     for group in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
         if group["logGroupName"] == name:
             tags = logs.list_tags_for_resource(resourceArn=str(group["arn"]).removesuffix(":*")).get("tags", {})
-            if not _is_ours(settings, tags):
+            if not names(settings).own(tags):
                 _check_cluster(client, settings)
             return name
     return None
@@ -126,7 +155,7 @@ def _check_cluster(client: Client, settings: Settings) -> None:
         if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
             return
         raise
-    if not _is_ours(settings, tags):
+    if not names(settings).own(tags):
         raise UserError(
             f"EKS has a cluster {name} already, and it is not this stack's; set clusterName to another name."
         )
@@ -151,10 +180,6 @@ def _bucket_tags(s3: Any, name: str) -> dict[str, str]:
         if error.response.get("Error", {}).get("Code") in ("NoSuchTagSet", "NoSuchBucket"):
             return {}
         raise
-
-
-def _is_ours(settings: Settings, tags: Mapping[str, str]) -> bool:
-    return (tags.get("pulumi:project"), tags.get("pulumi:stack")) == (settings.project, settings.stack)
 
 
 def _only(names: list[str]) -> str | None:

@@ -146,8 +146,8 @@ def check_kept(settings: Settings) -> Iterator[Finding]:
     there = [one for one in (found.bucket, found.repository, found.log_group) if one]
     if there:
         yield ok("kept", f"{', '.join(there)}: what of these is not in the state, the next `up` takes over")
-    for what, names in (("buckets", kept.buckets), ("repositories", kept.repositories)):
-        if len(several := names(client, settings)) > 1:
+    for what, listed in (("buckets", kept.buckets), ("repositories", kept.repositories)):
+        if len(several := listed(client, kept.names(settings))) > 1:
             yield warning(
                 "kept",
                 f"{len(several)} {what} are this stack's: {', '.join(several)}",
