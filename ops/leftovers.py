@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws import kept
 from infra.errors import UserError
-from ops import prices
+from ops import eks, prices
 
 Client = Callable[[str], Any]
 """Makes the client of an AWS service, in the stack's account and region."""
@@ -99,17 +99,14 @@ def check_gone(client: Client, owner: Owner) -> None:
     A state says less: it may be in another backend than the one that this shell names.
     """
     try:
-        status = client("eks").describe_cluster(name=owner.cluster)["cluster"]["status"]
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
-            return
+        status = eks.status(client, owner.cluster)
+    except (ClientError, BotoCoreError) as error:
         raise UserError(f"EKS does not say whether {owner.cluster} is gone ({error}): nothing was deleted.") from None
-    except BotoCoreError as error:
-        raise UserError(f"EKS does not say whether {owner.cluster} is gone ({error}): nothing was deleted.") from None
-    raise UserError(
-        f"The cluster {owner.cluster} is in EKS ({str(status).lower()}), and these may be in use: nothing was deleted; "
-        f"run `make destroy STACK={owner.stack}` in a shell whose backend has the stack's state, or delete the cluster."
-    )
+    if status is not None:
+        raise UserError(
+            f"The cluster {owner.cluster} is in EKS ({status}), and these may be in use: nothing was deleted; run "
+            f"`make destroy STACK={owner.stack}` in a shell whose backend has the stack's state, or delete the cluster."
+        )
 
 
 def delete(client: Client, left: Sequence[Leftover], *, patience: float = PATIENCE_S) -> list[tuple[Leftover, str]]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from pulumi import automation
 from rich.console import Console
 
 from infra.errors import UserError
-from ops import run
+from ops import forgetting, run
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
 from ops.project import full_key, project_name
@@ -76,10 +77,11 @@ def check_kept(stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
     return retained if setting == "empty" else []
 
 
-def destroy(session: Session, console: Console) -> list[Resource]:
+def destroy(session: Session, console: Console, *, forget: bool = False) -> list[Resource]:
     """Takes a stack down; returns what its state had. UserError, and nothing is touched, where that is refused.
 
-    The engine holds the stack from before the first look at the state until the end, so no other run can come between.
+    `forget` is the person's word that a cluster which does not answer is gone for good. But for what is forgotten then,
+    the engine holds the stack from before the first look at the state until the end, so no other run can come between.
     """
     state: list[Resource] = []
 
@@ -96,12 +98,54 @@ def destroy(session: Session, console: Console) -> list[Resource]:
             )
         drain_cluster(session, console, state)
 
+    region = read_config(session.stack.name)[0].get("aws:region")
+
+    def client(service: str) -> Any:
+        return boto3.client(service, region_name=region)  # type: ignore[call-overload]
+
+    if line := forget_cluster(session, client, forget=forget):
+        say(line)
     # In an empty state the engine would make the stack itself, only to run this.
     run.destroy(session, first if _resources(session) else None)
-    region = read_config(session.stack.name)[0].get("aws:region")
-    for line in logs_again(lambda service: boto3.client(service, region_name=region), state):  # type: ignore[call-overload]
+    for line in logs_again(client, state):
         say(line)
     return state
+
+
+def forget_cluster(session: Session, client: Client, *, forget: bool) -> str | None:
+    """Takes the objects of a cluster that is gone out of the state, and says so; None where the cluster answers.
+
+    UserError for a cluster that does not answer and may yet live, and for one that answers and is to be forgotten.
+    """
+    stack, exported = session.stack.name, session.stack.export_stack()
+    state = (exported.deployment or {}).get("resources") or []
+    access = access_of(state)
+    if access is None or not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
+        return None
+    reason = forgetting.unreachable(access)
+    if reason is None:
+        if forget:
+            raise UserError(f"The cluster of {stack} answers: nothing was destroyed; leave FORGET out.")
+        return None
+    check_state(stack, state)
+    check_kept(stack, state)
+    whose = forgetting.check(stack, reason, cluster=_in_eks(stack, state), client=client, forget=forget)
+    left, count = forgetting.forgotten(exported.deployment or {})
+    session.stack.import_stack(automation.Deployment(version=exported.version, deployment=left))
+    return (
+        f"{reason}. {whose}, so its {count} Kubernetes objects are forgotten; what it created in AWS may outlive it: "
+        f"`make leftovers STACK={stack}` lists it."
+    )
+
+
+def _in_eks(stack: str, state: Iterable[Mapping[str, Any]]) -> str | None:
+    """The name of a stack's own cluster in EKS; None for a cluster that is not the stack's."""
+    names = [str(one["id"]) for one in state if one.get("type") == "aws:eks/cluster:Cluster" and one.get("id")]
+    if names:
+        return names[-1]
+    if configured(stack, "clusterMode") != "create":
+        return None
+    return configured(stack, "clusterName") or f"{project_name()}-{stack}"
 
 
 def logs_again(client: Client, state: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -128,7 +172,7 @@ def _resources(session: Session) -> list[Resource]:
 
 
 def drain_cluster(session: Session, console: Console, state: list[Resource]) -> None:
-    """Empty the stack's cluster of what holds something in AWS; a cluster that is not there has nothing to drain."""
+    """Empty the stack's cluster of what holds something in AWS; UserError when it stops answering meanwhile."""
     stack = session.stack.name
     if not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
         return
@@ -143,10 +187,7 @@ def drain_cluster(session: Session, console: Console, state: list[Resource]) -> 
                 report=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
             )
     except OSError as error:
-        console.print(
-            f"The cluster does not answer ({error}), so what it created in AWS may outlive it: "
-            f"`make leftovers STACK={stack}` lists it.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        raise UserError(
+            f"The cluster stopped answering ({error}) while it was being drained: nothing else was destroyed; run the "
+            "same command again."
+        ) from None

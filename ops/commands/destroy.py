@@ -2,6 +2,7 @@
 
 import click
 
+from infra.errors import UserError
 from ops import ask, run, summary, teardown
 from ops import console as terminal
 from ops.levels import levels_of, timed
@@ -29,12 +30,20 @@ def confirm(stack: str, *, yes: bool) -> None:
 @click.command("destroy")
 @stack_option
 @answer_option("--yes", meaning="Do not ask.")
-def command(stack: str, yes: bool) -> None:
+@click.option(
+    "--forget",
+    default="",
+    metavar="STACK",
+    help="The stack's name once more: its cluster does not answer and is gone for good, so forget what was in it.",
+)
+def command(stack: str, yes: bool, forget: str) -> None:
     """Take the stack down, in reverse order."""
+    if forget and forget != stack:
+        raise UserError(f"FORGET is {forget!r}, not {stack}: nothing was destroyed; write the stack's name once more.")
     teardown.check_settings(stack)
     confirm(stack, yes=yes)
     console = terminal.console()
     with run.session(stack, console=console, pods="instant", create=False) as session:
-        state = teardown.destroy(session, console)
+        state = teardown.destroy(session, console, forget=bool(forget))
         summary.print_changes(console, session)
         summary.print_levels(console, timed(levels_of(state), session.tracker.spans))
