@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra import extensions, preflight, settings
+from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.kubeflow.capacity import check_capacity, requirements
+from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
 from infra.preflight import Caller
@@ -15,10 +17,14 @@ from infra.settings import ClusterSettings, KubeflowSettings, Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """`kubeconfig` is the content for an existing cluster that is given by one; `extensions` may be empty."""
+    """`kubeconfig` is the content for an existing cluster that is given by one; `extensions` may be empty.
+
+    `kept` is what an earlier life of the stack left in AWS.
+    """
 
     settings: Settings
     caller: Caller
+    kept: Kept
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -49,6 +55,8 @@ def read(root: Path) -> Inputs:
         components=_components(stack.kubeflow),
         edges=[(edge.source, edge.target) for edge in stack.kubeflow.edges],
     )
+    if kubeconfig is not None:
+        preflight.check_default_class(kubeconfig, stack.cluster.context, without_class(release.objects))
     if stack.cluster.mode == "create":
         check_capacity(
             requirements(release.objects),
@@ -56,7 +64,14 @@ def read(root: Path) -> Inputs:
             nodes=stack.nodes.desired,
             release=f"Kubeflow {release.source.name}",
         )
-    return Inputs(settings=stack, caller=caller, kubeconfig=kubeconfig, release=release, extensions=extended)
+    return Inputs(
+        settings=stack,
+        caller=caller,
+        kept=preflight.check_kept(stack),
+        kubeconfig=kubeconfig,
+        release=release,
+        extensions=extended,
+    )
 
 
 def _components(kubeflow: KubeflowSettings) -> list[Path]:

@@ -1,9 +1,11 @@
 """What has to answer before a run starts: AWS, and a cluster that exists."""
 
 import base64
+import json
 import ssl
+import tempfile
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,14 @@ import httpx
 import yaml
 
 from infra import versions
+from infra.aws import kept
 from infra.errors import UserError
+from infra.kubeflow import classes
+from infra.settings import Settings
 
 _TIMEOUT_SECONDS = 5
+_NAMED = 3
+"""Claims that an error names."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,20 @@ def check_aws(region: str) -> Caller:
     except BotoCoreError as error:
         raise UserError(f"AWS does not answer in {region} ({_first_line(error)}); check the network.") from None
     return Caller(account=identity["Account"], arn=identity["Arn"])
+
+
+def check_kept(settings: Settings) -> kept.Kept:
+    """What an earlier life of the stack left in AWS; UserError when AWS does not answer, or a name is taken."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    config = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS, retries={"max_attempts": 4})
+    session: Any = boto3.Session(region_name=settings.region)
+    try:
+        return kept.look(lambda service: session.client(service, config=config), settings)
+    except (BotoCoreError, ClientError) as error:
+        raise UserError(f"AWS does not say what is there in {settings.region} ({_first_line(error)}).") from None
 
 
 def check_administrators(administrators: tuple[str, ...], caller: Caller) -> None:
@@ -104,6 +125,45 @@ def check_cluster(kubeconfig: str, context: str | None = None) -> str:
         return str(answer.json()["gitVersion"])
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{server} of context {context!r} answers, but is not a Kubernetes API server.") from None
+
+
+def check_default_class(kubeconfig: str, context: str | None, claims: Sequence[str]) -> bool:
+    """Whether the cluster has a StorageClass for claims that name none; UserError where it has none, and such are sent.
+
+    Their pods would wait for volumes until the run gives up, 20 minutes later. False where it is not known: a cluster
+    that does not let one ask is left to the run.
+    """
+    if not claims:
+        return True
+    found = storage_classes(kubeconfig, context)
+    if found is None:
+        return False
+    if any(classes.is_default(one) for one in found):
+        return True
+    more = f" and {len(claims) - _NAMED} more" if len(claims) > _NAMED else ""
+    names = ", ".join(str(one["metadata"]["name"]) for one in found)
+    raise UserError(
+        f"The cluster has no default StorageClass, which {', '.join(claims[:_NAMED])}{more} would take; mark one of "
+        f"its own ({names or 'it has none'}) with `kubectl annotate storageclass NAME {classes.DEFAULT}=true`."
+    )
+
+
+def storage_classes(kubeconfig: str, context: str | None) -> list[dict[str, Any]] | None:
+    """The StorageClasses of a kubeconfig's cluster; None where it does not tell."""
+    # Only an existing cluster is asked, and the client takes half a second to import.
+    from kubernetes import client, config  # type: ignore[import-untyped]
+    from urllib3.exceptions import HTTPError
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            api = config.new_client_from_config_dict(yaml.safe_load(kubeconfig), context=context, temp_file_path=folder)
+            answer = client.StorageV1Api(api).list_storage_class(
+                _preload_content=False, _request_timeout=_TIMEOUT_SECONDS
+            )
+            items: list[dict[str, Any]] = json.loads(answer.data)["items"]
+            return items
+        except (config.ConfigException, client.ApiException, HTTPError, OSError, ValueError, KeyError):
+            return None
 
 
 def check_kubernetes_version(version: str, release: str) -> None:

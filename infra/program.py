@@ -66,6 +66,8 @@ def program(given: Inputs) -> Outputs:
     """Registers every resource of the stack."""
     stack, release, tags = given.settings, given.release, given.settings.resource_tags
     pulumi.info(release.source.note)
+    if given.kept.unknown:
+        pulumi.warn(f"AWS does not say whether an earlier run kept {', '.join(given.kept.unknown)}.")
     given.extensions.register()
     kept = pulumi.ResourceOptions(protect=stack.protect)
 
@@ -84,6 +86,7 @@ def program(given: Inputs) -> Outputs:
                 region=stack.region,
                 vpc_id=network.vpc_id,
                 private_subnet_ids=network.private_subnet_ids,
+                log_group=given.kept.log_group,
                 tags=tags,
             ),
             kept,
@@ -94,9 +97,13 @@ def program(given: Inputs) -> Outputs:
 
     on_destroy = stack.storage.on_destroy
     registry = Registry(
-        stack.name, RegistryArgs(repository=stack.registry.repository, on_destroy=on_destroy, tags=tags), kept
+        stack.name,
+        RegistryArgs(
+            repository=stack.registry.repository, kept=given.kept.repository, on_destroy=on_destroy, tags=tags
+        ),
+        kept,
     )
-    storage = Storage(stack.name, StorageArgs(on_destroy=on_destroy, tags=tags), kept)
+    storage = Storage(stack.name, StorageArgs(on_destroy=on_destroy, kept=given.kept.bucket, tags=tags), kept)
     identity = Identity(
         stack.name,
         IdentityArgs(

@@ -90,7 +90,8 @@ def leftovers(
                 "id": one.id,
                 "what": one.what,
                 "monthly": _amount(one.monthly),
-                "deleted": deleted and (one.kind, one.id) not in reasons,
+                "kept": one.kept,
+                "deleted": deleted and not one.kept and (one.kind, one.id) not in reasons,
                 "error": reasons.get((one.kind, one.id), ""),
             }
             for one in left

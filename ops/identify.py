@@ -1,7 +1,8 @@
 """The id of a resource whose create was interrupted: what the provider would have answered.
 
 Most ids follow from the inputs, in which the engine has already chosen the names. What AWS numbers itself is found by
-its tags. Whether it exists is another question, which reading it answers.
+its tags, and what its provider named after a prefix by that and its tags. Whether it exists is another question, which
+reading it answers.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 import boto3
 
 from infra.kubeflow.objects import Manifest
+from ops import named
 
 Inputs = Mapping[str, Any]
 Finder = Callable[["Account", Inputs], str | None]
@@ -77,6 +79,8 @@ def identify(resource: Mapping[str, Any], account: Account) -> str | None:
     kind, inputs = str(resource["type"]), resource.get("inputs") or {}
     if kind.startswith("kubernetes:"):
         return kubernetes_id(kind, inputs)
+    if inputs.get(named.PREFIXES.get(kind, "")):
+        return account.only(named.beginning(account.client, kind, inputs))
     if kind in _FROM_INPUTS:
         return _FROM_INPUTS[kind].format_map(inputs)
     if kind in _BY_TAGS:

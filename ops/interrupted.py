@@ -3,8 +3,9 @@
 The engine notes each operation before it begins and strikes it out when it is done. What is still noted was under way
 when the run was killed: a create may or may not have made something, of which the state does not even know the id. The
 engine only warns of these and would create everything again: a second VPC, or an object that exists already. So each is
-put into the state under the id that it must have (`ops.identify`), the engine reads it, which drops what was never
-made, and `up` goes on from there. That is what `pulumi refresh` asks a person to do one by one.
+put into the state under the id that it must have (`ops.identify`); once AWS works on it no more (`ops.underway`), the
+engine reads it, which drops what was never made, and `up` goes on from there. That is what `pulumi refresh` asks a
+person to do one by one.
 """
 
 import time
@@ -20,6 +21,8 @@ Resource = dict[str, Any]
 Deployment = Mapping[str, Any]
 Identify = Callable[[Resource, frozenset[str]], str | None]
 """The id that a resource must have, given the ids that others have."""
+Ended = Callable[[Collection[Resource]], None]
+"""Returns once AWS works on none of these; it raises where that cannot end well."""
 Managers = Callable[[Deployment, Collection[Resource]], Mapping[str, str]]
 """The field managers, by URN, of those objects of a deployment that are there."""
 
@@ -40,6 +43,7 @@ def settle(
     stack: automation.Stack,
     *,
     identify: Identify,
+    ended: Ended,
     managers: Managers,
     report: Callable[[str], None],
     until_gone: bool,
@@ -57,6 +61,7 @@ def settle(
     noted = owned(noted, managers(noted, unowned(noted, urns)))
     report(f"The last run was interrupted; looking at {len(unsettled(before))} things that it had under way.")
     stack.import_stack(automation.Deployment(version=exported.version, deployment=noted))
+    ended([one for one in noted["resources"] if one["urn"] in urns and one.get("id")])
     deadline = time.monotonic() + PATIENCE_S
     while urns:
         stack.refresh(target=sorted(urns), suppress_progress=True)

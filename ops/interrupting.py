@@ -1,4 +1,7 @@
-"""Ctrl-C while the engine works: it ends what is under way and writes it down, and only then does the command end."""
+"""Ctrl-C while the engine works: it ends what is under way and writes it down, and only then does the command end.
+
+Where nothing but a wait is under way, Ctrl-C ends it at once.
+"""
 
 import signal
 import threading
@@ -39,3 +42,16 @@ def interruptible(report: Callable[[str], object]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if heard:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def breakable() -> Iterator[None]:
+    """For the length of the block, inside one that is `interruptible`, Ctrl-C is a KeyboardInterrupt at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,7 +1,8 @@
 """`make leftovers`: what a stack's cluster made in AWS and still exists, what it costs, and its deletion.
 
-Found by tags, so it needs no state: load balancers, network interfaces, volumes, addresses, security groups; log groups
-by their name, which holds the cluster's.
+Found by tags, so it needs no state: load balancers, network interfaces, volumes, addresses, security groups; the first
+two and the last also by the stack's VPC, for not all of them carry tags; log groups by their name, which holds the
+cluster's. What a destroy keeps on purpose is listed, and left alone.
 """
 
 import time
@@ -12,8 +13,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.aws import kept
 from infra.errors import UserError
-from ops import prices
+from ops import eks, prices
 
 Client = Callable[[str], Any]
 """Makes the client of an AWS service, in the stack's account and region."""
@@ -28,6 +30,11 @@ PATIENCE_S = 120.0
 
 _POLL_S = 2.0
 _TAGS_AT_ONCE = 20
+_PAGES = 20
+"""Pages of 1,000 objects that are counted of a bucket."""
+
+_OF_THEIR_OWN = frozenset({"interface", "load_balancer", "network_load_balancer", "branch", "trunk"})
+"""Types of interfaces that a cluster leaves; others are parts of something in the state."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +45,8 @@ class Leftover:
     id: str
     what: str
     monthly: Decimal = Decimal(0)
+    kept: bool = False
+    """On purpose, by a destroy: the next `up` takes it over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +56,13 @@ class Owner:
     project: str
     stack: str
     cluster: str
+    region: str
+    repository: str | None = None
+
+    @property
+    def names(self) -> kept.Names:
+        """Those of what the stack keeps."""
+        return kept.Names(project=self.project, stack=self.stack, region=self.region, repository=self.repository)
 
     @property
     def marks(self) -> list[dict[str, str]]:
@@ -70,33 +86,80 @@ def find(client: Client, owner: Owner, *, known: Collection[str] = ()) -> list[L
 
     UserError when AWS refuses to tell.
     """
-    finders = (_load_balancers, _classic_load_balancers, _interfaces, _addresses, _volumes, _groups, _logs)
     try:
-        return [one for finder in finders for one in finder(client, owner) if one.id not in known]
+        place = Place(owner, frozenset(_vpcs(client, owner)))
+        return [one for finder in _FINDERS for one in finder(client, place) if one.id not in known]
     except (ClientError, BotoCoreError) as error:
         raise UserError(f"AWS does not say what is left: {error}") from None
 
 
+def check_gone(client: Client, owner: Owner) -> None:
+    """UserError unless EKS says that there is no such cluster: what is found is then of nobody that lives.
+
+    A state says less: it may be in another backend than the one that this shell names.
+    """
+    try:
+        status = eks.status(client, owner.cluster)
+    except (ClientError, BotoCoreError) as error:
+        raise UserError(f"EKS does not say whether {owner.cluster} is gone ({error}): nothing was deleted.") from None
+    if status is not None:
+        raise UserError(
+            f"The cluster {owner.cluster} is in EKS ({status}), and these may be in use: nothing was deleted; run "
+            f"`make destroy STACK={owner.stack}` in a shell whose backend has the stack's state, or delete the cluster."
+        )
+
+
 def delete(client: Client, left: Sequence[Leftover], *, patience: float = PATIENCE_S) -> list[tuple[Leftover, str]]:
-    """Delete all of it; what cannot be deleted comes back with AWS's reason, and stops nothing else."""
-    failed = []
-    _unlink(client, [one.id for one in left if one.kind == "security group"])
+    """Delete all of it but what is kept on purpose.
+
+    What cannot be deleted comes back with the reason, and stops nothing else. A security group that an interface uses
+    is not touched.
+    """
+    failed: list[tuple[Leftover, str]] = []
+    end = time.monotonic() + patience
+    groups = [one for one in left if one.kind == "security group"]
     for one in left:
+        if one.kept or one in groups:
+            continue
         try:
-            _DELETE[one.kind](client, one.id, patience)
+            _DELETE[one.kind](client, one.id, end)
+        except (ClientError, BotoCoreError) as error:
+            if not _is_gone(error):
+                failed.append((one, str(error)))
+    used = _in_use(client, [one.id for one in groups], end)
+    failed += [(one, f"{used[one.id]} uses it") for one in groups if one.id in used]
+    free = [one for one in groups if one.id not in used]
+    _unlink(client, [one.id for one in free])
+    for one in free:
+        try:
+            client("ec2").delete_security_group(GroupId=one.id)
         except (ClientError, BotoCoreError) as error:
             if not _is_gone(error):
                 failed.append((one, str(error)))
     return failed
 
 
-def _load_balancers(client: Client, owner: Owner) -> Iterator[Leftover]:
+@dataclass(frozen=True)
+class Place:
+    """Whose things are looked for, and the VPCs that are the stack's."""
+
+    owner: Owner
+    vpcs: frozenset[str]
+
+
+def _vpcs(client: Client, owner: Owner) -> Iterator[str]:
+    filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in owner.marks[-1].items()]
+    for one in _all(client("ec2"), "describe_vpcs", "Vpcs", Filters=filters):
+        yield one["VpcId"]
+
+
+def _load_balancers(client: Client, place: Place) -> Iterator[Leftover]:
     elb = client("elbv2")
     found = {one["LoadBalancerArn"]: one for one in _all(elb, "describe_load_balancers", "LoadBalancers")}
     for arns in _batches(list(found)):
         for told in elb.describe_tags(ResourceArns=arns)["TagDescriptions"]:
-            if owner.owns(told["Tags"]):
-                one = found[told["ResourceArn"]]
+            one = found[told["ResourceArn"]]
+            if place.owner.owns(told["Tags"]) or one.get("VpcId") in place.vpcs:
                 yield Leftover(
                     kind="load balancer",
                     id=one["LoadBalancerArn"],
@@ -105,12 +168,13 @@ def _load_balancers(client: Client, owner: Owner) -> Iterator[Leftover]:
                 )
 
 
-def _classic_load_balancers(client: Client, owner: Owner) -> Iterator[Leftover]:
+def _classic_load_balancers(client: Client, place: Place) -> Iterator[Leftover]:
     elb = client("elb")
-    names = [one["LoadBalancerName"] for one in _all(elb, "describe_load_balancers", "LoadBalancerDescriptions")]
-    for batch in _batches(names):
+    listed = _all(elb, "describe_load_balancers", "LoadBalancerDescriptions")
+    vpcs = {one["LoadBalancerName"]: one.get("VPCId") for one in listed}
+    for batch in _batches(list(vpcs)):
         for told in elb.describe_tags(LoadBalancerNames=batch)["TagDescriptions"]:
-            if owner.owns(told["Tags"]):
+            if place.owner.owns(told["Tags"]) or vpcs[told["LoadBalancerName"]] in place.vpcs:
                 yield Leftover(
                     kind="classic load balancer",
                     id=told["LoadBalancerName"],
@@ -119,22 +183,24 @@ def _classic_load_balancers(client: Client, owner: Owner) -> Iterator[Leftover]:
                 )
 
 
-def _interfaces(client: Client, owner: Owner) -> Iterator[Leftover]:
-    for one in _tagged(client, owner, "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"):
+def _interfaces(client: Client, place: Place) -> Iterator[Leftover]:
+    for one in _found(client, place, "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"):
+        if one.get("InterfaceType", "interface") not in _OF_THEIR_OWN:
+            continue  # such as a NAT gateway's, with which it goes
         what = f"{one['Status']}, {one.get('Description') or 'no description'}"
         yield Leftover(kind="network interface", id=one["NetworkInterfaceId"], what=what)
 
 
-def _addresses(client: Client, owner: Owner) -> Iterator[Leftover]:
+def _addresses(client: Client, place: Place) -> Iterator[Leftover]:
     # This one call has no pages.
     for one in client("ec2").describe_addresses()["Addresses"]:
-        if owner.owns(one.get("Tags", [])):
+        if place.owner.owns(one.get("Tags", [])):
             cost = prices.ADDRESS_HOUR * prices.HOURS
             yield Leftover(kind="elastic IP", id=one["AllocationId"], what=one["PublicIp"], monthly=cost)
 
 
-def _volumes(client: Client, owner: Owner) -> Iterator[Leftover]:
-    for one in _tagged(client, owner, "describe_volumes", "Volumes", "VolumeId"):
+def _volumes(client: Client, place: Place) -> Iterator[Leftover]:
+    for one in _tagged(client, place.owner, "describe_volumes", "Volumes", "VolumeId"):
         claim = next((tag["Value"] for tag in one["Tags"] if tag["Key"] == "kubernetes.io/created-for/pvc/name"), "")
         yield Leftover(
             kind="volume",
@@ -144,15 +210,15 @@ def _volumes(client: Client, owner: Owner) -> Iterator[Leftover]:
         )
 
 
-def _groups(client: Client, owner: Owner) -> Iterator[Leftover]:
-    for one in _tagged(client, owner, "describe_security_groups", "SecurityGroups", "GroupId"):
+def _groups(client: Client, place: Place) -> Iterator[Leftover]:
+    for one in _found(client, place, "describe_security_groups", "SecurityGroups", "GroupId"):
         if one["GroupName"] != "default":  # goes with its VPC, and only so
             yield Leftover(kind="security group", id=one["GroupId"], what=one["GroupName"])
 
 
-def _logs(client: Client, owner: Owner) -> Iterator[Leftover]:
+def _logs(client: Client, place: Place) -> Iterator[Leftover]:
     for service in ("eks", "containerinsights"):
-        prefix = f"/aws/{service}/{owner.cluster}/"
+        prefix = f"/aws/{service}/{place.owner.cluster}/"
         for one in _all(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
             stored = Decimal(one.get("storedBytes", 0)) / 10**9
             yield Leftover(
@@ -161,6 +227,62 @@ def _logs(client: Client, owner: Owner) -> Iterator[Leftover]:
                 what=f"{stored:.1f} GB",
                 monthly=stored * LOGS_GB_MONTH,
             )
+
+
+def _buckets(client: Client, place: Place) -> Iterator[Leftover]:
+    for name in kept.buckets(client, place.owner.names):
+        count = size = 0
+        more = False
+        pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=name)
+        for index, page in enumerate(pages):
+            if index == _PAGES:
+                more = True
+                break
+            count += len(page.get("Versions", ()))
+            size += sum(one["Size"] for one in page.get("Versions", ()))
+        stored = Decimal(size) / 10**9
+        yield Leftover(
+            kind="bucket",
+            id=name,
+            what=f"kept on purpose, {'more than ' if more else ''}{count} objects of {stored:.1f} GB",
+            monthly=stored * prices.S3_GB_MONTH,
+            kept=True,
+        )
+
+
+def _repositories(client: Client, place: Place) -> Iterator[Leftover]:
+    for name in kept.repositories(client, place.owner.names):
+        images = list(_all(client("ecr"), "describe_images", "imageDetails", repositoryName=name))
+        stored = Decimal(sum(one.get("imageSizeInBytes", 0) for one in images)) / 10**9
+        yield Leftover(
+            kind="repository",
+            id=name,
+            what=f"kept on purpose, {len(images)} images of {stored:.1f} GB",
+            monthly=stored * prices.ECR_GB_MONTH,
+            kept=True,
+        )
+
+
+_FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
+    _load_balancers,
+    _classic_load_balancers,
+    _interfaces,
+    _addresses,
+    _volumes,
+    _groups,
+    _logs,
+    _buckets,
+    _repositories,
+)
+
+
+def _found(client: Client, place: Place, method: str, key: str, id_key: str) -> list[dict[str, Any]]:
+    """What has one of the tags, or is in one of the VPCs."""
+    found = {one[id_key]: one for one in _tagged(client, place.owner, method, key, id_key)}
+    if place.vpcs:
+        inside = [{"Name": "vpc-id", "Values": sorted(place.vpcs)}]
+        found |= {one[id_key]: one for one in _all(client("ec2"), method, key, Filters=inside)}
+    return list(found.values())
 
 
 def _tagged(client: Client, owner: Owner, method: str, key: str, id_key: str) -> list[dict[str, Any]]:
@@ -181,6 +303,21 @@ def _batches(items: Sequence[str]) -> Iterator[Sequence[str]]:
         yield items[start : start + _TAGS_AT_ONCE]
 
 
+def _in_use(client: Client, groups: Sequence[str], end: float) -> dict[str, str]:
+    """For each of these groups that is in use at the `end`, one interface; a load balancer's goes a while after it."""
+    while groups:
+        filters = [{"Name": "group-id", "Values": list(groups)}]
+        used = {
+            group["GroupId"]: str(one["NetworkInterfaceId"])
+            for one in _all(client("ec2"), "describe_network_interfaces", "NetworkInterfaces", Filters=filters)
+            for group in one["Groups"]
+        }
+        if not used or time.monotonic() > end:
+            return used
+        time.sleep(_POLL_S)
+    return {}
+
+
 def _unlink(client: Client, groups: Sequence[str]) -> None:
     """Take the rules off security groups: two that name each other can be deleted in no order."""
     if not groups:
@@ -193,10 +330,9 @@ def _unlink(client: Client, groups: Sequence[str]) -> None:
             ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
 
 
-def _delete_interface(client: Client, id_: str, patience: float) -> None:
+def _delete_interface(client: Client, id_: str, end: float) -> None:
     """Delete an interface once nothing has it: after its load balancer it comes free, or goes, by itself."""
     ec2 = client("ec2")
-    end = time.monotonic() + patience
     while time.monotonic() < end:
         if ec2.describe_network_interfaces(NetworkInterfaceIds=[id_])["NetworkInterfaces"][0]["Status"] == "available":
             break
@@ -210,7 +346,6 @@ _DELETE: dict[str, Callable[[Client, str, float], object]] = {
     "network interface": _delete_interface,
     "elastic IP": lambda client, id_, _: client("ec2").release_address(AllocationId=id_),
     "volume": lambda client, id_, _: client("ec2").delete_volume(VolumeId=id_),
-    "security group": lambda client, id_, _: client("ec2").delete_security_group(GroupId=id_),
     "log group": lambda client, id_, _: client("logs").delete_log_group(logGroupName=id_),
 }
 

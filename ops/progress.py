@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pulumi.automation.events import DiagnosticEvent, EngineEvent
+from pulumi.automation.events import DiagnosticEvent, EngineEvent, OpType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -95,7 +95,11 @@ class Tracker:
         if event.resource_pre_event is not None:
             self._count(event.resource_pre_event.metadata.urn, "begun")
         elif event.res_outputs_event is not None:
-            self._count(event.res_outputs_event.metadata.urn, "done")
+            step = event.res_outputs_event.metadata
+            self._count(step.urn, "done")
+            if step.op == OpType.IMPORT and step.new is not None:
+                told = f"{step.urn.rsplit('::', 1)[-1]}: is there already ({step.new.id}), and is taken over"
+                self.console.print(told, highlight=False, markup=False, soft_wrap=True)
         elif event.res_op_failed_event is not None:
             self._count(event.res_op_failed_event.metadata.urn, "failed")
         elif event.diagnostic_event is not None and not event.diagnostic_event.ephemeral:

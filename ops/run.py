@@ -18,11 +18,11 @@ from rich.console import Console
 
 import tools
 from infra.errors import UserError
-from ops import audit, interrupted, unanswered
+from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
 from ops.engine import pulumi_root
 from ops.identify import Account, field_managers, identify
-from ops.interrupting import interruptible
+from ops.interrupting import breakable, interruptible
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
@@ -206,13 +206,23 @@ def settle(run: Session, *, until_gone: bool) -> None:
         return
     run.settled = True
 
+    def say(line: str) -> None:
+        run.tracker.console.print(line, highlight=False)
+
+    def ended(resources: Collection[interrupted.Resource]) -> None:
+        with breakable():
+            found = underway.wait(Account(_region(run), frozenset()).client, resources, say)
+        if until_gone:  # a destroy deletes what failed
+            underway.check(resources, found)
+
     def look() -> None:
         run.resources = interrupted.settle(
             run.stack,
             identify=_identify(run),
+            ended=ended,
             # What is deleted next may be anybody's.
             managers=_managers if until_gone else lambda *_: {},
-            report=lambda line: run.tracker.console.print(line, highlight=False),
+            report=say,
             until_gone=until_gone,
         )
 
@@ -245,8 +255,12 @@ def _managers(deployment: interrupted.Deployment, objects: Collection[interrupte
 
 
 def _identify(run: Session) -> interrupted.Identify:
-    region = read_config(run.stack.name)[0]["aws:region"]
+    region = _region(run)
     return lambda resource, taken: identify(resource, Account(region, taken))
+
+
+def _region(run: Session) -> str:
+    return read_config(run.stack.name)[0]["aws:region"]
 
 
 def _change(run: Session, call: Callable[[], Any]) -> Any:

@@ -1,12 +1,18 @@
-"""A destroy: first the engine's lock, then a look at what is protected, then the drain, then the engine's deletes."""
+"""A destroy: first the engine's lock, then a look at what is protected, then the drain, then the engine's deletes.
 
-from collections.abc import Iterable, Mapping
+And a last look at what AWS makes again after its deletion.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from pulumi import automation
 from rich.console import Console
 
 from infra.errors import UserError
-from ops import run
+from ops import forgetting, run
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
 from ops.project import full_key, project_name
@@ -14,6 +20,11 @@ from ops.run import Session
 from ops.settings import read_config
 
 Resource = dict[str, Any]
+Client = Callable[[str], Any]
+
+_HOLDING = frozenset({"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository"})
+_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$")
+"""What `storageOnDestroy` is about: these types in these components."""
 
 _NAMED = 5
 """Protected resources that an error names."""
@@ -48,21 +59,112 @@ def check_state(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
-def destroy(session: Session, console: Console) -> list[Resource]:
+def check_kept(stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the state keeps though the settings say `empty`, by name.
+
+    UserError for what the settings keep and the state does not. The engine does what the state says, and that is what
+    the settings said at the last `up`.
+    """
+    setting = configured(stack, "storageOnDestroy")
+    held = [one for one in state if one.get("type") in _HOLDING and any(part in str(one["urn"]) for part in _KEEPERS)]
+    retained = [str(one["id"]) for one in held if one.get("retainOnDelete")]
+    emptied = [str(one["id"]) for one in held if not one.get("retainOnDelete")]
+    if setting == "keep" and emptied:
+        raise UserError(
+            f"storageOnDestroy is keep, and was empty at the last `up`, so {', '.join(emptied)} would be deleted with "
+            f"all that is in it: nothing was destroyed; run `make up STACK={stack}` first, or set it to empty again."
+        )
+    return retained if setting == "empty" else []
+
+
+def destroy(session: Session, console: Console, *, forget: bool = False) -> list[Resource]:
     """Takes a stack down; returns what its state had. UserError, and nothing is touched, where that is refused.
 
-    The engine holds the stack from before the first look at the state until the end, so no other run can come between.
+    `forget` is the person's word that a cluster which does not answer is gone for good. But for what is forgotten then,
+    the engine holds the stack from before the first look at the state until the end, so no other run can come between.
     """
     state: list[Resource] = []
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def first() -> None:
         state.extend(_resources(session))
         check_state(session.stack.name, state)
+        if kept := check_kept(session.stack.name, state):
+            say(
+                f"{' and '.join(kept)} will be kept: storageOnDestroy was keep at the last `up`; to have them deleted, "
+                f"stop this, run `make up STACK={session.stack.name}`, and destroy then."
+            )
         drain_cluster(session, console, state)
 
+    region = read_config(session.stack.name)[0].get("aws:region")
+
+    def client(service: str) -> Any:
+        return boto3.client(service, region_name=region)  # type: ignore[call-overload]
+
+    if line := forget_cluster(session, client, forget=forget):
+        say(line)
     # In an empty state the engine would make the stack itself, only to run this.
     run.destroy(session, first if _resources(session) else None)
+    for line in logs_again(client, state):
+        say(line)
     return state
+
+
+def forget_cluster(session: Session, client: Client, *, forget: bool) -> str | None:
+    """Takes the objects of a cluster that is gone out of the state, and says so; None where the cluster answers.
+
+    UserError for a cluster that does not answer and may yet live, and for one that answers and is to be forgotten.
+    """
+    stack, exported = session.stack.name, session.stack.export_stack()
+    state = (exported.deployment or {}).get("resources") or []
+    access = access_of(state)
+    if access is None or not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
+        return None
+    reason = forgetting.unreachable(access)
+    if reason is None:
+        if forget:
+            raise UserError(f"The cluster of {stack} answers: nothing was destroyed; leave FORGET out.")
+        return None
+    check_state(stack, state)
+    check_kept(stack, state)
+    whose = forgetting.check(stack, reason, cluster=_in_eks(stack, state), client=client, forget=forget)
+    left, count = forgetting.forgotten(exported.deployment or {})
+    session.stack.import_stack(automation.Deployment(version=exported.version, deployment=left))
+    return (
+        f"{reason}. {whose}, so its {count} Kubernetes objects are forgotten; what it created in AWS may outlive it: "
+        f"`make leftovers STACK={stack}` lists it."
+    )
+
+
+def _in_eks(stack: str, state: Iterable[Mapping[str, Any]]) -> str | None:
+    """The name of a stack's own cluster in EKS; None for a cluster that is not the stack's."""
+    names = [str(one["id"]) for one in state if one.get("type") == "aws:eks/cluster:Cluster" and one.get("id")]
+    if names:
+        return names[-1]
+    if configured(stack, "clusterMode") != "create":
+        return None
+    return configured(stack, "clusterName") or f"{project_name()}-{stack}"
+
+
+def logs_again(client: Client, state: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Deletes the log groups of a state that are there once more, and says so.
+
+    EKS writes a deleted cluster's logs for minutes, and makes their group for that.
+    """
+    said = []
+    for one in state:
+        name = str(one.get("id") or "")
+        if one.get("type") != "aws:cloudwatch/logGroup:LogGroup" or not name.startswith("/aws/eks/"):
+            continue
+        try:
+            client("logs").delete_log_group(logGroupName=name)
+            said.append(f"EKS had made the log group {name} again: deleted it once more.")
+        except (ClientError, BotoCoreError) as error:
+            if "ResourceNotFoundException" not in str(error):
+                said.append(f"Whether EKS has made the log group {name} again is not known: {error}")
+    return said
 
 
 def _resources(session: Session) -> list[Resource]:
@@ -70,7 +172,7 @@ def _resources(session: Session) -> list[Resource]:
 
 
 def drain_cluster(session: Session, console: Console, state: list[Resource]) -> None:
-    """Empty the stack's cluster of what holds something in AWS; a cluster that is not there has nothing to drain."""
+    """Empty the stack's cluster of what holds something in AWS; UserError when it stops answering meanwhile."""
     stack = session.stack.name
     if not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
         return
@@ -85,10 +187,7 @@ def drain_cluster(session: Session, console: Console, state: list[Resource]) -> 
                 report=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
             )
     except OSError as error:
-        console.print(
-            f"The cluster does not answer ({error}), so what it created in AWS may outlive it: "
-            f"`make leftovers STACK={stack}` lists it.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        raise UserError(
+            f"The cluster stopped answering ({error}) while it was being drained: nothing else was destroyed; run the "
+            "same command again."
+        ) from None

@@ -12,7 +12,7 @@ from pulumi_aws import cloudwatch, ec2, eks, kms
 from pulumi_aws import iam as aws_iam
 
 from infra import versions
-from infra.aws import cidr, iam
+from infra.aws import cidr, iam, kept
 from infra.aws.identity import CLUSTER_ADMIN_POLICY, IssuerArgs, cluster_access_policy, irsa_role
 from infra.settings import ClusterSettings, NodeSettings
 
@@ -46,13 +46,17 @@ class ClusterAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """An EKS cluster with one managed node group, in subnets of a VPC."""
+    """An EKS cluster with one managed node group, in subnets of a VPC.
+
+    `log_group` names that of an earlier cluster of the same name, which is there, and is taken over.
+    """
 
     cluster: ClusterSettings
     nodes: NodeSettings
     region: str
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
+    log_group: str | None
     tags: Mapping[str, str]
 
 
@@ -129,10 +133,10 @@ class Cluster(pulumi.ComponentResource):
         # Made by EKS itself the group would keep its logs for ever.
         logs = cloudwatch.LogGroup(
             f"{name}-control-plane",
-            name=f"/aws/eks/{cluster.name}/cluster",
+            name=kept.log_group_name(cluster.name),
             retention_in_days=cluster.log_retention_days,
             tags=self._tags,
-            opts=self._child,
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(import_=args.log_group)),
         )
         return _ControlPlane(
             f"{name}-eks",

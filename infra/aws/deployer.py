@@ -84,7 +84,7 @@ TYPES = {
 # No object and no secret is read by these.
 _READS = {
     "ec2": "Describe* GetSecurityGroupsForVpc",
-    "ecr": "DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource",
+    "ecr": "DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource",
     "eks": "Describe* List*",
     "iam": (
         "GetOpenIDConnectProvider GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole "
@@ -94,7 +94,7 @@ _READS = {
     "logs": "DescribeLogGroups ListTagsForResource",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
-        "GetReplicationConfiguration ListBucket ListBucketVersions ListTagsForResource"
+        "GetReplicationConfiguration ListAllMyBuckets ListBucket ListBucketVersions ListTagsForResource"
     ),
 }
 

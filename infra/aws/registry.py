@@ -8,6 +8,8 @@ from typing import Any, Literal
 import pulumi
 from pulumi_aws import ecr
 
+from infra.aws import kept
+
 UNTAGGED_DAYS = 14
 
 
@@ -32,9 +34,13 @@ def lifecycle_policy(untagged_days: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryArgs:
-    """The repository's exact name, or None for a generated one, and whether its images outlive the stack."""
+    """The repository's exact name, or None for a generated one, and whether its images outlive the stack.
+
+    `kept` names one that is there, and is taken over.
+    """
 
     repository: str | None
+    kept: str | None
     on_destroy: Literal["keep", "empty"]
     tags: Mapping[str, str]
 
@@ -50,14 +56,14 @@ class Registry(pulumi.ComponentResource):
         keep = args.on_destroy == "keep"
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
         repository = ecr.Repository(
-            f"{name}-images",
+            kept.repository_name(name),
             name=args.repository,
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             encryption_configurations=[ecr.RepositoryEncryptionConfigurationArgs(encryption_type="AES256")],
             force_delete=not keep,
             tags=dict(args.tags),
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(import_=args.kept)),
         )
         ecr.LifecyclePolicy(
             f"{name}-lifecycle",

@@ -7,7 +7,7 @@ from typing import Literal
 import pulumi
 from pulumi_aws import s3
 
-from infra.aws import iam
+from infra.aws import iam, kept
 
 NONCURRENT_DAYS = 90
 MULTIPART_DAYS = 7
@@ -15,9 +15,10 @@ MULTIPART_DAYS = 7
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """Whether the objects outlive the stack."""
+    """Whether the objects outlive the stack; `kept` names a bucket that is there, and is taken over."""
 
     on_destroy: Literal["keep", "empty"]
+    kept: str | None
     tags: Mapping[str, str]
 
 
@@ -35,10 +36,10 @@ class Storage(pulumi.ComponentResource):
         keep = args.on_destroy == "keep"
         child = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
         bucket = s3.Bucket(
-            iam.fitting(f"{name}-artifacts", iam.LONGEST_BUCKET),
+            kept.bucket_name(name),
             force_destroy=not keep,
             tags=dict(args.tags),
-            opts=child,
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(import_=args.kept)),
         )
         s3.BucketOwnershipControls(
             f"{name}-ownership",

@@ -1,4 +1,4 @@
-"""`make leftovers`: list what a stack's cluster left in AWS, with its price, and delete it."""
+"""`make leftovers`: list what a stack left in AWS, with its price, and delete what its cluster made."""
 
 import functools
 import os
@@ -14,7 +14,7 @@ from rich.table import Table
 from infra.errors import UserError
 from ops import console as terminal
 from ops import document
-from ops.leftovers import Client, Leftover, Owner, delete, find
+from ops.leftovers import Client, Leftover, Owner, check_gone, delete, find
 from ops.options import answer_option, format_option, stack_option
 from ops.project import full_key, project_name
 from ops.settings import read_config
@@ -23,15 +23,19 @@ from ops.stack import environment, in_state
 
 @click.command("leftovers")
 @stack_option
-@answer_option("--delete", "remove", meaning="Delete all that is listed.")
+@answer_option("--delete", "remove", meaning="Delete all that is listed, but for what was kept on purpose.")
 @answer_option("--yes", meaning="Do not ask before that.")
 @format_option("text", "json")
 def command(stack: str, remove: bool, yes: bool, form: str) -> None:
-    """List what a stack's cluster left in AWS, with its price, and delete it."""
+    """List what a stack left in AWS, with its price, and delete what its cluster made there."""
     config = read_config(stack)[0]
     project = project_name()
     owner = Owner(
-        project=project, stack=stack, cluster=config[full_key(project, "clusterName")] or f"{project}-{stack}"
+        project=project,
+        stack=stack,
+        cluster=config[full_key(project, "clusterName")] or f"{project}-{stack}",
+        region=config["aws:region"],
+        repository=config[full_key(project, "registryRepository")] or None,
     )
     os.environ.update(environment(stack))
     session: Any = boto3.Session(region_name=config["aws:region"])
@@ -41,16 +45,19 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     region, lives = config["aws:region"], bool(known)
     console = terminal.console(json=form != "text")
     show(console, left, stack=stack, region=region, lives=lives)
-    deleting = remove and bool(left)
+    going = sum(1 for one in left if not one.kept)
+    deleting = remove and bool(going)
     if deleting and lives:
         raise UserError(
             f"The stack {stack} still exists, and its cluster uses these: run `make destroy STACK={stack}`."
         )
-    if deleting and not yes:
-        confirm(stack, len(left))
+    if deleting:
+        check_gone(client, owner)
+        if not yes:
+            confirm(stack, going)
     failed = delete(client, left) if deleting else []
     if deleting:
-        console.print(f"deleted {len(left) - len(failed)} of {len(left)}")
+        console.print(f"deleted {going - len(failed)} of {going}")
     if form == "json":
         told = document.leftovers(stack, region, left, lives=lives, deleted=deleting, failed=failed)
         click.echo(document.text(told))
@@ -84,3 +91,11 @@ def show(console: Console, left: Sequence[Leftover], *, stack: str, region: str,
     table.add_section()
     table.add_row("total", "", "", f"{sum((one.monthly for one in left), Decimal(0)):.2f}")
     console.print(table)
+    if any(one.kept for one in left) and not lives:
+        console.print(
+            f"What was kept on purpose is left alone, and the next `up` of {stack} takes it over. To have it deleted, "
+            "set `storageOnDestroy: empty`, bring the stack up, and destroy it.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )

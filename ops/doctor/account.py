@@ -10,9 +10,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
-from infra.aws import cidr
+from infra.aws import cidr, kept
+from infra.errors import UserError
 from infra.settings import Settings
-from ops.doctor.finding import Finding, attempt, broken, ok, warning
+from ops.doctor.finding import Finding, attempt, broken, ok, refused, warning
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -49,12 +50,11 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
     `config` is the stack's whole configuration, of which `aws:allowedAccountIds` says where it belongs.
     """
     findings = attempt("credentials", lambda: check_caller(region, config, settings))
-    if findings[0].state == "broken" or settings is None or settings.cluster.mode != "create":
+    if findings[0].state == "broken" or settings is None:
         return findings
+    of_a_cluster = (("quotas", check_quotas), ("zones", check_zones)) if settings.cluster.mode == "create" else ()
     return findings + [
-        finding
-        for check, find in (("quotas", check_quotas), ("zones", check_zones))
-        for finding in _asked(check, find, settings)
+        finding for check, find in (*of_a_cluster, ("kept", check_kept)) for finding in _asked(check, find, settings)
     ]
 
 
@@ -130,6 +130,30 @@ def vcpu_quota(instance_type: str) -> str | None:
     if letters in _VCPUS:
         return _VCPUS[letters]
     return _STANDARD_VCPUS if letters in _STANDARD else None
+
+
+def check_kept(settings: Settings) -> Iterator[Finding]:
+    """What an earlier life of the stack left, and whether its names are free."""
+
+    def client(service: str) -> Any:
+        return boto3.client(service, region_name=settings.region, config=_CONFIG)  # type: ignore[call-overload]
+
+    try:
+        found = kept.look(client, settings)
+    except UserError as error:
+        yield refused("names", error)
+        return
+    there = [one for one in (found.bucket, found.repository, found.log_group) if one]
+    if there:
+        yield ok("kept", f"{', '.join(there)}: what of these is not in the state, the next `up` takes over")
+    for what, listed in (("buckets", kept.buckets), ("repositories", kept.repositories)):
+        if len(several := listed(client, kept.names(settings))) > 1:
+            yield warning(
+                "kept",
+                f"{len(several)} {what} are this stack's: {', '.join(several)}",
+                f"delete all but one, else the next `up` of an empty state makes another; "
+                f"`make leftovers STACK={settings.stack}` lists them",
+            )
 
 
 def check_zones(settings: Settings) -> Iterator[Finding]:

@@ -1,17 +1,20 @@
 """Whether the release is available, fits the nodes, and gets rid of its well-known secrets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from infra import preflight
 from infra.aws.instances import GI, instance
 from infra.errors import UserError
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
+from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
 from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, ok, warning
+from ops.settings import SEALED
 
 # What most Nitro instances can attach, network interfaces and the root disk among it (EC2 user guide, "Amazon EBS
 # volume limits for Amazon EC2 instances").
@@ -33,11 +36,26 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
     if not objects:
         return findings
     findings += attempt("well-known secrets", lambda: check_secrets(objects))
-    if settings.cluster.mode == "create":
+    if settings.cluster.mode == "existing":
+        findings += attempt("volumes", lambda: check_class(settings, without_class(objects), root))
+    else:
         needed = requirements(objects)
         findings += attempt("room", lambda: check_room(needed, settings))
         findings += check_volumes(needed, settings)
     return findings
+
+
+def check_class(settings: Settings, claims: Sequence[str], root: Path) -> Iterator[Finding]:
+    """Whether a given cluster has a class for the volumes that name none."""
+    cluster, taken = settings.cluster, f"{len(claims)} claims take the cluster's default StorageClass"
+    if cluster.kubeconfig is None or cluster.kubeconfig.reveal() == SEALED:
+        yield ok("volumes", f"{taken}, which the program asks for when it runs")
+        return
+    content = preflight.read_kubeconfig(cluster.kubeconfig.reveal(), root)
+    if preflight.check_default_class(content, cluster.context, claims):
+        yield ok("volumes", f"{taken}, and it has one")
+    else:
+        yield warning("volumes", f"{taken}, and does not say whether it has one", "look: kubectl get storageclass")
 
 
 def check_room(needed: Requirements, settings: Settings) -> Iterator[Finding]:

@@ -29,8 +29,8 @@ UNJUDGED = {
         "ReplaceRoute ReplaceRouteTableAssociation RevokeSecurityGroupIngress RunInstances"
     ),
     "ecr": (
-        "BatchDeleteImage GetRepositoryPolicy ListImages PutImageScanningConfiguration PutImageTagMutability "
-        "TagResource UntagResource"
+        "BatchDeleteImage DescribeImages GetRepositoryPolicy ListImages PutImageScanningConfiguration "
+        "PutImageTagMutability TagResource UntagResource"
     ),
     "eks": (
         "TagResource UntagResource UpdateAccessEntry UpdateAddon UpdateClusterConfig UpdateClusterVersion "

@@ -94,8 +94,8 @@ def program(issuer_url: str) -> None:
     """The program's own components for identities, with the bucket and the repository that they are about."""
     provider = aws.iam.OpenIdConnectProvider("issuer", url=issuer_url, client_id_lists=[AUDIENCE])
     issuer = IssuerArgs(provider_arn=provider.arn, issuer=issuer_url.removeprefix("https://"))
-    storage = Storage("s", StorageArgs(on_destroy="empty", tags={}))
-    registry = Registry("s", RegistryArgs(repository=None, on_destroy="empty", tags={}))
+    storage = Storage("s", StorageArgs(kept=None, on_destroy="empty", tags={}))
+    registry = Registry("s", RegistryArgs(kept=None, repository=None, on_destroy="empty", tags={}))
     identity = Identity(
         "s",
         IdentityArgs(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.inputs import Inputs
 from infra.kubeflow.graph import build
@@ -28,13 +29,16 @@ OBJECTS: list[Manifest] = [
 ]
 
 
-def inputs(stack: str = "dev", *, extensions: Extensions | None = None, **changes: Any) -> Inputs:
+def inputs(
+    stack: str = "dev", *, extensions: Extensions | None = None, kept: Kept | None = None, **changes: Any
+) -> Inputs:
     """The inputs of a stack that sets just `changes`; a cluster of its own kubeconfig when it exists already."""
     found = settings(stack, **changes)
     source = Release(name="26.03", path=Path("release"), digest="0", origin="folder", note="a small release")
     return Inputs(
         settings=found,
         caller=Caller(account=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:user/ada"),
+        kept=kept or Kept(),
         kubeconfig=KUBECONFIG if found.cluster.kubeconfig else None,
         release=LoadedRelease(source=source, objects=OBJECTS, graph=build(OBJECTS)),
         extensions=extensions or Extensions(Path("extensions.py")),

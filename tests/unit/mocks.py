@@ -51,6 +51,7 @@ class Resource:
     provider: str
     protect: bool
     retain_on_delete: bool
+    import_id: str
 
 
 @dataclass
@@ -110,6 +111,7 @@ class _Monitor(MockMonitor):
                     provider=request.provider.rpartition("::")[0].rpartition("::")[2],
                     protect=request.protect,
                     retain_on_delete=request.retainOnDelete,
+                    import_id=request.importId,
                 )
             )
         return response

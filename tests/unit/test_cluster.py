@@ -12,7 +12,7 @@ from tests.unit.settings_source import settings
 ADMINISTRATOR = "arn:aws:iam::123456789012:role/team/ops"
 
 
-def cluster(**changes: Any) -> Recording:
+def cluster(log_group: str | None = None, **changes: Any) -> Recording:
     found = settings(**changes)
 
     def program() -> dict[str, Any]:
@@ -24,6 +24,7 @@ def cluster(**changes: Any) -> Recording:
                 region=found.region,
                 vpc_id="vpc-1",
                 private_subnet_ids=["a", "b", "c", "d"],
+                log_group=log_group,
                 tags=found.resource_tags,
             ),
             pulumi.ResourceOptions(protect=found.protect),

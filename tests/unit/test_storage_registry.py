@@ -10,7 +10,7 @@ TAGS = {"team": "ml"}
 
 def storage(on_destroy: Literal["keep", "empty"] = "keep") -> Recording:
     def program() -> dict[str, object]:
-        made = Storage("s", StorageArgs(on_destroy=on_destroy, tags=TAGS))
+        made = Storage("s", StorageArgs(on_destroy=on_destroy, kept=None, tags=TAGS))
         return {"bucket": made.bucket, "arn": made.bucket_arn}
 
     return record(program)
@@ -18,7 +18,7 @@ def storage(on_destroy: Literal["keep", "empty"] = "keep") -> Recording:
 
 def registry(on_destroy: Literal["keep", "empty"] = "keep", repository: str | None = None) -> Recording:
     def program() -> dict[str, object]:
-        made = Registry("r", RegistryArgs(repository=repository, on_destroy=on_destroy, tags=TAGS))
+        made = Registry("r", RegistryArgs(repository=repository, kept=None, on_destroy=on_destroy, tags=TAGS))
         return {"url": made.repository_url, "arn": made.repository_arn}
 
     return record(program)

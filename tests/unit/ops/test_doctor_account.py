@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from ops.doctor import account
-from ops.doctor.account import Need, check_account, check_quotas, check_zones, judge, vcpu_quota
+from ops.doctor.account import Need, check_account, check_kept, check_quotas, check_zones, judge, vcpu_quota
 from ops.doctor.finding import Finding
 from tests.unit.settings_source import settings
 
@@ -193,3 +193,37 @@ def test_a_zone_without_eks_may_hold_nodes_but_not_come_first(monkeypatch: pytes
     assert (found.state, found.found) == ("broken", "EKS has no control plane in us-west-2b")
     later = settings(networkZones=["us-west-2a", "us-west-2c", "us-west-2b"])
     assert by_check(list(check_zones(later)))["zones"].state == "ok"
+
+
+def log_group(cluster: str) -> None:
+    boto3.client("logs", region_name=REGION).create_log_group(logGroupName=f"/aws/eks/{cluster}/cluster")
+
+
+def images(name: str, stack: str) -> None:
+    tags = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": stack}]
+    boto3.client("ecr", region_name=REGION).create_repository(repositoryName=name, tags=tags)
+
+
+@pytest.mark.parametrize("where", [{}, {"clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}])
+def test_what_an_earlier_life_of_the_stack_left_is_told(where: dict[str, str]) -> None:
+    assert list(check_kept(settings(**where))) == []
+    log_group("kubeflow-dev")
+    images("kubeflow-dev-images-1a2b3c4", "dev")
+    found = by_check(check_account(REGION, {}, settings(**where)))["kept"]
+    assert found.state == "ok"
+    assert "kubeflow-dev-images-1a2b3c4" in found.found
+    assert ("/aws/eks/kubeflow-dev/cluster" in found.found) is not bool(where)
+
+
+def test_two_repositories_of_one_stack_are_a_warning() -> None:
+    for end in ("1a2b3c4", "5d6e7f8"):
+        images(f"kubeflow-dev-images-{end}", "dev")
+    (found,) = check_kept(settings())
+    assert (found.state, found.found.split(":")[0]) == ("warning", "2 repositories are this stack's")
+
+
+def test_a_repository_name_that_somebody_has_is_broken() -> None:
+    images("team/images", "blue")
+    (found,) = check_kept(settings(registryRepository="team/images"))
+    assert (found.check, found.state) == ("names", "broken")
+    assert found.advice.startswith("choose another name")

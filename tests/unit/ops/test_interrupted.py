@@ -1,15 +1,16 @@
 """What a killed run leaves in the state, made good: nothing forgotten that exists, nothing kept that need not be."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
 from moto import mock_aws
+from pulumi import automation
 
 from ops.cluster import Access, access_of
 from ops.identify import Account, field_managers, identify
-from ops.interrupted import UNKNOWN, UNREADY, note, owned, terminating, unowned, unready, unsettled
+from ops.interrupted import UNKNOWN, UNREADY, note, owned, settle, terminating, unowned, unready, unsettled
 
 PREFIX = "urn:pulumi:local::kubeflow::kubeflow:infra:Kubeflow$"
 
@@ -101,6 +102,44 @@ def test_objects_of_an_interrupted_create_keep_their_field_manager() -> None:
     first, *others = owned(state, {made["urn"]: "pulumi-kubernetes-1b"})["resources"]
     assert first == {**made, "outputs": {"__fieldManager": "pulumi-kubernetes-1b"}}
     assert others == state["resources"][1:]
+
+
+class Engine:
+    """An engine that keeps a state; what it did in order."""
+
+    def __init__(self, **deployment: Any) -> None:
+        self.deployment, self.did = deployment, list[str]()
+
+    def export_stack(self) -> automation.Deployment:
+        return automation.Deployment(version=3, deployment=self.deployment)
+
+    def import_stack(self, state: automation.Deployment) -> None:
+        self.did.append("import")
+        self.deployment = dict(state.deployment or {})
+
+    def refresh(self, *, target: list[str], suppress_progress: bool) -> None:
+        self.did.append("refresh")
+
+
+def test_what_aws_is_still_making_is_read_only_once_it_is_there() -> None:
+    cluster = resource("aws:eks/cluster:Cluster", "eks", inputs={"name": "dev"})
+    engine = Engine(resources=[], pending_operations=[interrupted("creating", cluster)])
+
+    def ended(resources: Any) -> None:
+        assert [one["id"] for one in resources] == ["dev"]
+        # Killed during the wait, it is still to be looked at.
+        assert unsettled(engine.deployment) == {cluster["urn"]}
+        engine.did.append("ended")
+
+    settle(
+        cast("Any", engine),
+        identify=lambda *_: "dev",
+        ended=ended,
+        managers=lambda *_: {},
+        report=lambda line: None,
+        until_gone=True,
+    )
+    assert engine.did == ["import", "ended", "refresh", "import"]
 
 
 class Managed:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ops.interrupting import FIRST, interruptible
+from ops.interrupting import FIRST, breakable, interruptible
 
 
 def running(report: Callable[[str], object], *steps: Callable[[], object]) -> None:
@@ -46,3 +46,16 @@ def test_afterwards_ctrl_c_is_what_it_was() -> None:
     with interruptible(len):
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_wait_ends_at_the_first_interrupt() -> None:
+    done: list[str] = []
+
+    def waiting() -> None:
+        with breakable():
+            ctrl_c()
+            done.append("went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        running(done.append, waiting, lambda: done.append("never"))
+    assert done == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from moto import mock_aws
 
@@ -16,8 +17,8 @@ from ops.commands import leftovers as leftovers_command
 from ops.leftovers import Leftover, Owner, delete, find
 
 REGION = "us-west-2"
-DEV = Owner(project="kubeflow", stack="dev", cluster="kubeflow-dev")
-BLUE = Owner(project="kubeflow", stack="dev-blue", cluster="kubeflow-dev-blue")
+DEV = Owner(project="kubeflow", stack="dev", cluster="kubeflow-dev", region=REGION)
+BLUE = Owner(project="kubeflow", stack="dev-blue", cluster="kubeflow-dev-blue", region=REGION)
 KINDS = [
     "load balancer",
     "classic load balancer",
@@ -106,6 +107,7 @@ def test_everything_that_a_cluster_left_is_found_by_its_tags_and_priced() -> Non
     plant(DEV)
     left = find(client, DEV)
     assert [one.kind for one in left] == KINDS
+    assert not any(one.kept for one in left)
     monthly = {one.kind: one.monthly for one in left}
     assert monthly["volume"] == Decimal("1.60")
     assert monthly["load balancer"] == Decimal("16.425")
@@ -223,6 +225,104 @@ def test_what_a_living_stack_uses_is_called_so_and_not_deleted(stack: list[str])
     assert len(find(client, DEV)) == len(KINDS)
 
 
+def rules() -> list[Any]:
+    """The rules of all security groups."""
+    return [group["IpPermissions"] for group in client("ec2").describe_security_groups()["SecurityGroups"]]
+
+
+def living(cluster: str) -> None:
+    network = {"subnetIds": ["subnet-1"]}
+    client("eks").create_cluster(name=cluster, roleArn="arn:aws:iam::123456789012:role/x", resourcesVpcConfig=network)
+
+
+def test_a_cluster_that_lives_is_not_cut_though_this_shell_knows_no_state_of_it(stack: list[str]) -> None:
+    plant(DEV)
+    living(DEV.cluster)
+    before = rules()
+    _, refused = run("--delete", "--yes")
+    assert refused.startswith("The cluster kubeflow-dev is in EKS (active), and these may be in use: nothing was del")
+    assert len(find(client, DEV)) == len(KINDS)
+    assert rules() == before
+
+
+class Silent:
+    """EKS, which does not say what there is."""
+
+    def describe_cluster(self, **_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeCluster")
+
+
+def test_nothing_is_deleted_where_eks_does_not_say() -> None:
+    with pytest.raises(UserError, match=r"^EKS does not say whether kubeflow-dev is gone"):
+        leftovers.check_gone(lambda service: Silent(), DEV)
+    leftovers.check_gone(client, DEV)
+
+
+def test_a_group_that_an_interface_uses_is_not_touched() -> None:
+    plant(DEV)
+    left = find(client, DEV)
+    used, free = (one for one in left if one.kind == "security group")
+    [subnet, *_] = client("ec2").describe_subnets()["Subnets"]
+    client("ec2").create_network_interface(SubnetId=subnet["SubnetId"], Groups=[used.id])
+    before = client("ec2").describe_security_groups(GroupIds=[used.id])["SecurityGroups"]
+    failed = delete(client, left, patience=0)
+    assert [(one, reason.partition("-")[0]) for one, reason in failed if one == used] == [(used, "eni")]
+    assert client("ec2").describe_security_groups(GroupIds=[used.id])["SecurityGroups"] == before
+    assert {one.id for one, _ in failed} <= {used.id, free.id}
+
+
+def test_what_is_in_the_stacks_network_is_found_without_tags_of_its_own() -> None:
+    ec2 = client("ec2")
+    tags = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
+    about = [{"ResourceType": "vpc", "Tags": tags}]
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=about)["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="k8s-elb-a1", Description="x", VpcId=vpc)["GroupId"]
+    interface = ec2.create_network_interface(SubnetId=subnet, Description="ELB a1")["NetworkInterface"]
+    balancer = {"LoadBalancerPort": 80, "InstancePort": 80, "Protocol": "tcp"}
+    client("elb").create_load_balancer(LoadBalancerName="a1", Listeners=[balancer], Subnets=[subnet])
+    assert {one.id for one in find(client, DEV)} >= {"a1", group, interface["NetworkInterfaceId"]}
+    assert find(client, BLUE) == []
+
+
+class Interfaces:
+    """EC2 with an interface of each type; moto makes them all of one."""
+
+    def get_paginator(self, operation: str) -> "Interfaces":
+        return self
+
+    def paginate(self, **_: Any) -> Any:
+        about = {"Status": "in-use", "Description": ""}
+        types = ("interface", "nat_gateway", "vpc_endpoint", "load_balancer")
+        yield {"NetworkInterfaces": [{"NetworkInterfaceId": one, "InterfaceType": one, **about} for one in types]}
+
+
+def test_the_interfaces_of_gateways_and_endpoints_go_with_these() -> None:
+    place = leftovers.Place(DEV, frozenset({"vpc-1"}))
+    found = [one.id for one in leftovers._interfaces(lambda service: Interfaces(), place)]
+    assert found == ["interface", "load_balancer"]
+
+
+def test_what_a_destroy_kept_is_listed_with_its_price_and_left_alone(stack: list[str]) -> None:
+    tags = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
+    s3 = client("s3")
+    for name in ("kubeflow-dev-artifacts-1a2b3c4", "kubeflow-dev-artifacts-theirs0"):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        s3.put_object(Bucket=name, Key="model", Body=b"x" * 1000)
+    s3.put_bucket_tagging(Bucket="kubeflow-dev-artifacts-1a2b3c4", Tagging={"TagSet": tags})
+    client("ecr").create_repository(repositoryName="kubeflow-dev-images-1a2b3c4", tags=tags)
+    bucket, repository = find(client, DEV)
+    assert (bucket.kind, bucket.id, bucket.kept) == ("bucket", "kubeflow-dev-artifacts-1a2b3c4", True)
+    assert (bucket.what, bucket.monthly) == ("kept on purpose, 1 objects of 0.0 GB", Decimal("0.000000023"))
+    assert (repository.kind, repository.id, repository.kept) == ("repository", "kubeflow-dev-images-1a2b3c4", True)
+    output, refused = run("--delete", "--yes")
+    assert "What was kept on purpose is left alone" in output
+    assert refused == ""
+    assert find(client, DEV) == [bucket, repository]
+    stack += [bucket.id, repository.id]
+    assert "nothing is left" in run()[0]
+
+
 def test_aws_that_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
@@ -237,5 +337,5 @@ def test_aws_that_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_kinds_of_the_table_can_all_be_deleted() -> None:
-    assert set(KINDS) == set(leftovers._DELETE)
+    assert set(KINDS) - {"security group"} == set(leftovers._DELETE)
     assert Leftover(kind="volume", id="v", what="").monthly == 0

@@ -7,14 +7,16 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
+import boto3
 import pulumi
 import pytest
 from click.testing import CliRunner
+from moto import mock_aws
 from pulumi import automation
 from rich.console import Console
 
 from infra.errors import UserError
-from ops import run, teardown
+from ops import forgetting, run, teardown
 from ops.commands import destroy
 from ops.drain import drain
 from ops.progress import Tracker
@@ -28,7 +30,7 @@ NAMESPACE = "urn:pulumi:prod::kubeflow::kubeflow:infra:Kubeflow$kubernetes:core/
 def state(*, protected: bool) -> list[dict[str, Any]]:
     """A stack with a bucket, and a namespace in a cluster that it reaches."""
     return [
-        {"type": "aws:s3/bucket:Bucket", "urn": URN, "protect": protected},
+        {"type": "aws:s3/bucket:Bucket", "urn": URN, "id": "prod-artifacts-0", "protect": protected},
         {"type": "pulumi:providers:kubernetes", "urn": "urn:provider", "inputs": {}},
         {"type": "kubernetes:core/v1:Namespace", "urn": NAMESPACE},
     ]
@@ -45,6 +47,10 @@ class Engine:
 
     def export_stack(self) -> automation.Deployment:
         return automation.Deployment(version=3, deployment={"resources": self.resources})
+
+    def import_stack(self, state: automation.Deployment) -> None:
+        self.did.append("import")
+        self.resources = list((state.deployment or {})["resources"])
 
     def destroy(self, *, program: Callable[[], None] | None = None, **options: Any) -> None:
         if self.held:
@@ -79,13 +85,14 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Played:
         yield found
 
     monkeypatch.setattr(teardown, "connected", connected)
+    monkeypatch.setattr(forgetting, "unreachable", lambda access: None)
     monkeypatch.setattr(teardown, "read_config", lambda stack: ({"kubeflow:clusterMode": "create"}, frozenset()))
     monkeypatch.setattr(run, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
     monkeypatch.setattr(teardown, "drain", partial(drain, poll=0))
     return found
 
 
-def take_down(engine: Engine) -> list[dict[str, Any]]:
+def take_down(engine: Engine, *, forget: bool = False) -> list[dict[str, Any]]:
     console = Console(quiet=True)
     session = Session(
         stack=cast("Any", engine),
@@ -93,7 +100,7 @@ def take_down(engine: Engine) -> list[dict[str, Any]]:
         tracker=Tracker(console=console),
         ground=Ground(),
     )
-    return teardown.destroy(session, console)
+    return teardown.destroy(session, console, forget=forget)
 
 
 def untouched(cluster: Played) -> bool:
@@ -139,6 +146,112 @@ def test_an_empty_state_runs_nothing_before_the_engine(cluster: Played) -> None:
     assert untouched(cluster)
 
 
+UNREACHED = "The cluster of context 'x' at https://1.2.3.4 cannot be reached (timed out)"
+
+
+@pytest.fixture
+def lost(cluster: Played, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A cluster that does not answer; EKS has it, unless a test deletes it there."""
+    monkeypatch.setattr(forgetting, "unreachable", lambda access: UNREACHED)
+    config = {"kubeflow:clusterMode": "create", "aws:region": "us-west-2"}
+    monkeypatch.setattr(teardown, "read_config", lambda stack: (config, frozenset()))
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        eks: Any = boto3.client("eks", region_name="us-west-2")
+        role, network = "arn:aws:iam::123456789012:role/x", {"subnetIds": ["subnet-1"]}
+        eks.create_cluster(name="kubeflow-prod", roleArn=role, resourcesVpcConfig=network)
+        yield eks
+
+
+def test_a_cluster_that_does_not_answer_and_lives_says_why_and_nothing_is_touched(lost: Any, cluster: Played) -> None:
+    engine = Engine(state(protected=False))
+    with pytest.raises(UserError, match=r"cannot be reached \(timed out\), and EKS has it \(active\): nothing was des"):
+        take_down(engine)
+    assert untouched(cluster)
+    assert engine.did == []
+
+
+def test_what_was_in_a_cluster_that_eks_does_not_have_is_forgotten(lost: Any, cluster: Played) -> None:
+    lost.delete_cluster(name="kubeflow-prod")
+    engine = Engine(state(protected=False))
+    assert [one["type"] for one in take_down(engine)] == ["aws:s3/bucket:Bucket", "pulumi:providers:kubernetes"]
+    assert engine.did == ["import", "locked", "deleted"]
+    assert untouched(cluster)
+
+
+def test_the_persons_word_does_where_eks_has_the_cluster_or_need_not_know_it(lost: Any, cluster: Played) -> None:
+    engine = Engine(state(protected=False))
+    take_down(engine, forget=True)
+    assert engine.did == ["import", "locked", "deleted"]
+
+
+def test_what_is_protected_is_protected_though_the_cluster_is_gone(lost: Any, cluster: Played) -> None:
+    lost.delete_cluster(name="kubeflow-prod")
+    engine = Engine(state(protected=True))
+    with pytest.raises(UserError, match="protects prod-artifacts: nothing was destroyed"):
+        take_down(engine, forget=True)
+    assert engine.did == []
+
+
+def test_a_cluster_that_answers_is_not_forgotten(cluster: Played) -> None:
+    engine = Engine(state(protected=False))
+    with pytest.raises(UserError, match="answers: nothing was destroyed; leave FORGET out"):
+        take_down(engine, forget=True)
+    assert engine.did == []
+
+
+def storing(*, retained: bool) -> list[dict[str, Any]]:
+    """The stack's bucket and repository, and a bucket of the team's own, about which the setting says nothing."""
+    urn = "urn:pulumi:prod::kubeflow::kubeflow:infra:"
+    return [
+        {"type": kind, "urn": f"{urn}{component}${kind}::x", "id": name, "retainOnDelete": retained}
+        for component, kind, name in (
+            ("Storage", "aws:s3/bucket:Bucket", "artifacts-1"),
+            ("Registry", "aws:ecr/repository:Repository", "images-1"),
+        )
+    ] + [{"type": "aws:s3/bucket:Bucket", "urn": "urn:pulumi:prod::kubeflow::aws:s3/bucket:Bucket::own", "id": "own"}]
+
+
+def test_what_the_settings_keep_by_now_is_not_deleted_for_what_they_said_once(
+    cluster: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"kubeflow:clusterMode": "create", "kubeflow:storageOnDestroy": "keep"}
+    monkeypatch.setattr(teardown, "read_config", lambda stack: (config, frozenset()))
+    engine = Engine([*state(protected=False)[1:], *storing(retained=False)])
+    with pytest.raises(
+        UserError,
+        match=r"^storageOnDestroy is keep, and was empty .* artifacts-1, images-1 would be deleted",
+    ):
+        take_down(engine)
+    assert untouched(cluster)
+    assert "deleted" not in engine.did
+
+
+@pytest.mark.parametrize(
+    ("setting", "retained", "kept"),
+    [("keep", True, []), ("empty", False, []), ("empty", True, ["artifacts-1", "images-1"])],
+)
+def test_what_is_kept_against_the_settings_is_named(
+    monkeypatch: pytest.MonkeyPatch, setting: str, retained: bool, kept: list[str]
+) -> None:
+    monkeypatch.setattr(teardown, "read_config", lambda stack: ({"kubeflow:storageOnDestroy": setting}, frozenset()))
+    assert teardown.check_kept("prod", storing(retained=retained)) == kept
+
+
+def test_a_log_group_that_eks_made_again_is_deleted_again() -> None:
+    groups = [
+        {"type": "aws:cloudwatch/logGroup:LogGroup", "id": name}
+        for name in ("/aws/eks/prod/cluster", "/aws/eks/calm/cluster", "/team/own")
+    ]
+    with mock_aws():
+        logs = boto3.client("logs", region_name="us-west-2")
+        for name in ("/aws/eks/prod/cluster", "/team/own"):
+            logs.create_log_group(logGroupName=name)
+        said = teardown.logs_again(lambda service: logs, groups)
+        assert said == ["EKS had made the log group /aws/eks/prod/cluster again: deleted it once more."]
+        assert [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]] == ["/team/own"]
+
+
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings that the command reads."""
@@ -155,6 +268,11 @@ def test_a_protected_stack_is_refused_in_one_sentence_whoever_says_yes(settings:
     assert "The stack prod is protected: nothing was destroyed" in str(done.exception)
 
 
+def test_a_cluster_is_forgotten_only_by_the_stacks_name(settings: dict[str, str]) -> None:
+    done = CliRunner().invoke(destroy.command, ["--stack", "prod", "--yes", "--forget", "1"])
+    assert str(done.exception).startswith("FORGET is '1', not prod: nothing was destroyed")
+
+
 @pytest.mark.parametrize(("answer", "words"), [("dev\n", "'dev' is not prod"), ("\n", "'' is not prod"), ("", "YES=1")])
 def test_any_answer_but_the_stacks_name_destroys_nothing(settings: dict[str, str], answer: str, words: str) -> None:
     for arguments in (["--stack", "prod"], ["--stack", "prod", "--yes=no"]):
@@ -162,6 +280,12 @@ def test_any_answer_but_the_stacks_name_destroys_nothing(settings: dict[str, str
         assert isinstance(done.exception, UserError)
         assert words in str(done.exception)
         assert "nothing was destroyed" in str(done.exception)
+
+
+@pytest.mark.parametrize(("fate", "goes"), [("keep", "stay in AWS"), ("empty", "the repository with all images")])
+def test_the_question_says_what_becomes_of_the_bucket(settings: dict[str, str], fate: str, goes: str) -> None:
+    settings["kubeflow:storageOnDestroy"] = fate
+    assert goes in CliRunner().invoke(destroy.command, ["--stack", "prod"]).stderr
 
 
 @pytest.mark.parametrize(("mode", "goes"), [("create", "its cluster"), ("existing", "its part of the cluster")])

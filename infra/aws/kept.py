@@ -1,0 +1,190 @@
+"""What an earlier life of a stack left in AWS: the next one takes it over, where it would else fail or make a second.
+
+A bucket and a repository are kept on purpose (`storageOnDestroy`). The log group of a cluster comes back by itself: for
+minutes after its deletion EKS writes what it still has, and makes the group again (terraform-aws-eks issues 920, 2763).
+
+The engine imports what has an id here and is not in the state, and brings it up to what the program says in the same
+run (3.259, pkg/resource/deploy/step_generator.go); for what is in the state the id changes nothing.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from infra.aws import iam
+from infra.errors import UserError
+from infra.settings import Settings
+
+Client = Callable[[str], Any]
+"""Makes the client of an AWS service, in the stack's region."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """By what a stack's things are known: its tags, its region, and a repository's name where the settings give one."""
+
+    project: str
+    stack: str
+    region: str
+    repository: str | None
+
+    @property
+    def prefix(self) -> str:
+        """As `Settings.name`."""
+        return f"{self.project}-{self.stack}"
+
+    def own(self, tags: Mapping[str, str]) -> bool:
+        """Whether something with these tags is the stack's."""
+        return (tags.get("pulumi:project"), tags.get("pulumi:stack")) == (self.project, self.stack)
+
+
+def names(settings: Settings) -> Names:
+    """The names of a stack."""
+    return Names(
+        project=settings.project,
+        stack=settings.stack,
+        region=settings.region,
+        repository=settings.registry.repository,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """Names of what is there and is the stack's; `unknown` says what AWS refused to tell."""
+
+    bucket: str | None = None
+    repository: str | None = None
+    log_group: str | None = None
+    unknown: tuple[str, ...] = ()
+
+
+def bucket_name(stack: str) -> str:
+    """The resource's name, after which the provider names the bucket of a stack (`Settings.name`)."""
+    return iam.fitting(f"{stack}-artifacts", iam.LONGEST_BUCKET)
+
+
+def repository_name(stack: str) -> str:
+    """The resource's name, after which the provider names the repository of a stack that gives it none."""
+    return f"{stack}-images"
+
+
+def log_group_name(cluster: str) -> str:
+    """Where EKS writes the logs of a cluster's control plane; the name is EKS's own."""
+    return f"/aws/eks/{cluster}/cluster"
+
+
+def look(client: Client, settings: Settings) -> Kept:
+    """What the stack would take over.
+
+    Of two that would do none is taken, for nobody can tell which. UserError for a name that something of somebody
+    else's has. Where AWS refuses to say, nothing is taken over.
+    """
+    # botocore takes a while to import, and `check_aws` has done so where this is called.
+    from botocore.exceptions import ClientError
+
+    unknown: list[str] = []
+
+    def asked(what: str, find: Callable[[], str | None]) -> str | None:
+        try:
+            return find()
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code"))
+            if "AccessDenied" not in code and "NotAuthorized" not in code:
+                raise
+            unknown.append(f"{what} ({error.operation_name} is refused)")
+            return None
+
+    return Kept(
+        bucket=asked("a bucket", lambda: _only(buckets(client, names(settings)))),
+        repository=asked("a repository", lambda: _repository(client, names(settings))),
+        log_group=asked("a log group", lambda: _log_group(client, settings)),
+        unknown=tuple(unknown),
+    )
+
+
+def buckets(client: Client, stack: Names) -> list[str]:
+    """The buckets of the stack's name and tags."""
+    s3, prefix = client("s3"), f"{bucket_name(stack.prefix)}-"
+    listed = s3.list_buckets(Prefix=prefix, BucketRegion=stack.region)["Buckets"]
+    found = [str(one["Name"]) for one in listed if one["Name"].startswith(prefix)]
+    return [name for name in found if stack.own(_bucket_tags(s3, name))]
+
+
+def repositories(client: Client, stack: Names) -> list[str]:
+    """The repositories of the stack's tags, of the name that is set or the one that is generated."""
+    ecr, wanted, prefix = client("ecr"), stack.repository, f"{repository_name(stack.prefix)}-"
+    return [
+        name
+        for name, arn in _repositories(ecr)
+        if (name == wanted if wanted else name.startswith(prefix)) and stack.own(_repository_tags(ecr, arn))
+    ]
+
+
+def _repository(client: Client, stack: Names) -> str | None:
+    found, wanted = repositories(client, stack), stack.repository
+    if wanted and not found and wanted in (name for name, _ in _repositories(client("ecr"))):
+        raise UserError(
+            f"registryRepository is {wanted}, and ECR has a repository of that name without this stack's tags; choose "
+            f"another name, or give it the tags pulumi:project={stack.project} and pulumi:stack={stack.stack} to have "
+            "it taken over."
+        )
+    return _only(found)
+
+
+def _log_group(client: Client, settings: Settings) -> str | None:
+    if settings.cluster.mode != "create":
+        return None
+    logs, name = client("logs"), log_group_name(settings.cluster.name)
+    for group in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]:
+        if group["logGroupName"] == name:
+            tags = logs.list_tags_for_resource(resourceArn=str(group["arn"]).removesuffix(":*")).get("tags", {})
+            if not names(settings).own(tags):
+                _check_cluster(client, settings)
+            return name
+    return None
+
+
+def _check_cluster(client: Client, settings: Settings) -> None:
+    """UserError when a cluster of the name lives and is not the stack's: so is its log group."""
+    from botocore.exceptions import ClientError
+
+    name = settings.cluster.name
+    try:
+        tags = client("eks").describe_cluster(name=name)["cluster"].get("tags") or {}
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == "ResourceNotFoundException":
+            return
+        raise
+    if not names(settings).own(tags):
+        raise UserError(
+            f"EKS has a cluster {name} already, and it is not this stack's; set clusterName to another name."
+        )
+
+
+def _repositories(ecr: Any) -> Iterator[tuple[str, str]]:
+    for page in ecr.get_paginator("describe_repositories").paginate():
+        for one in page["repositories"]:
+            yield one["repositoryName"], one["repositoryArn"]
+
+
+def _repository_tags(ecr: Any, arn: str) -> dict[str, str]:
+    return _map(ecr.list_tags_for_resource(resourceArn=arn)["tags"])
+
+
+def _bucket_tags(s3: Any, name: str) -> dict[str, str]:
+    from botocore.exceptions import ClientError
+
+    try:
+        return _map(s3.get_bucket_tagging(Bucket=name)["TagSet"])
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in ("NoSuchTagSet", "NoSuchBucket"):
+            return {}
+        raise
+
+
+def _only(names: list[str]) -> str | None:
+    return names[0] if len(names) == 1 else None
+
+
+def _map(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}

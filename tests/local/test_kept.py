@@ -1,0 +1,70 @@
+"""What a destroy keeps, and what EKS makes again, is taken over by the next `up`: nothing twice, nothing lost."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.local.stack import Checkout, changes, checked_out, world
+
+LOG_GROUP = "/aws/eks/kubeflow-local/cluster"
+MANIFEST = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: kubeflow}
+"""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    """A checkout with next to nothing in its cluster: this is about what is beside it."""
+    folder = tmp_path_factory.mktemp("kept")
+    manifests = folder / "manifests"
+    manifests.mkdir()
+    (manifests / "kustomization.yaml").write_text("resources: [namespace.yaml]\n")
+    (manifests / "namespace.yaml").write_text(MANIFEST)
+    with checked_out(folder, manifests) as made:
+        yield made
+
+
+def ids(checkout: Checkout, kind: str) -> list[str]:
+    return [one["id"] for one in checkout.resources().values() if one["type"] == kind]
+
+
+def kept(checkout: Checkout) -> set[str]:
+    """The buckets and repositories that there are."""
+    buckets = checkout.aws("s3").list_buckets()["Buckets"]
+    repositories = checkout.aws("ecr").describe_repositories()["repositories"]
+    return {one["Name"] for one in buckets} | {one["repositoryName"] for one in repositories}
+
+
+def test_what_was_kept_is_taken_over_by_the_next_up(checkout: Checkout) -> None:
+    checkout.configure({"storageOnDestroy": "keep"})
+    checkout.must("up")
+    [bucket], [repository] = ids(checkout, "aws:s3/bucket:Bucket"), ids(checkout, "aws:ecr/repository:Repository")
+    checkout.aws("s3").put_object(Bucket=bucket, Key="model", Body=b"x")
+    checkout.must("destroy")
+    assert kept(checkout) == {bucket, repository}
+    # For minutes after its end EKS writes what it still has.
+    checkout.aws("logs").create_log_group(logGroupName=LOG_GROUP)
+
+    planned = checkout.must("preview")
+    said = checkout.must("up")
+    for output in (planned, said):
+        for name in (bucket, repository, LOG_GROUP):
+            assert f"is there already ({name}), and is taken over" in output
+    assert kept(checkout) == {bucket, repository}
+    assert checkout.aws("s3").get_object(Bucket=bucket, Key="model")["Body"].read() == b"x"
+    [group] = checkout.aws("logs").describe_log_groups(logGroupNamePrefix=LOG_GROUP)["logGroups"]
+    assert group["retentionInDays"] == 30
+    again = checkout.must("preview")
+    assert changes(again).keys() == {"unchanged"}
+    assert "taken over" not in again
+
+
+def test_without_a_trace_where_the_settings_say_so(checkout: Checkout) -> None:
+    checkout.configure({"storageOnDestroy": "empty"})
+    checkout.must("up")
+    checkout.must("destroy")
+    assert kept(checkout) == set()
+    assert checkout.resources() == {}
+    assert not [one for one in world(checkout) if one.startswith(("log group", "cluster", "nat gateway"))]
