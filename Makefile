@@ -6,7 +6,7 @@ PYTHON ?= python3
 
 # What a person may give, on the command line or in the environment. A recipe reads it as a shell's variable: its text
 # becomes no part of a script, and make expands no `$` in it.
-GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET RELEASE QUICK LOSE
+GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET FORCE_FINALIZERS RELEASE QUICK LOSE
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -46,9 +46,9 @@ adopt: $(VENV)/.installed
 preview: $(VENV)/.installed
 	@$(RUN) preview --stack="$$STACK" --format="$$FORMAT"
 
-## make destroy   [STACK=local] [YES=1] [FORGET=STACK]      take the stack down, in reverse order
+## make destroy   [STACK=local] [YES=1] [FORGET=STACK] [FORCE_FINALIZERS=1]   take the stack down, in reverse order
 destroy: $(VENV)/.installed
-	@$(RUN) destroy --stack="$$STACK" --yes="$$YES" --forget="$$FORGET"
+	@$(RUN) destroy --stack="$$STACK" --yes="$$YES" --forget="$$FORGET" --force-finalizers="$$FORCE_FINALIZERS"
 
 ## make down                                               stop the local control plane and its AWS, and forget them
 down: $(VENV)/.installed

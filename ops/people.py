@@ -156,7 +156,7 @@ def _namespaces(api: Api, profiles: Collection[str]) -> list[Manifest]:
 
 
 _ADVICE = (
-    "nothing of the stack was destroyed; mend the controllers that have to finish these, or destroy with "
+    "nothing of the stack was destroyed; repair the controllers that have to finish these, or destroy with "
     "FORCE_FINALIZERS=1, which leaves behind what they would have cleaned up."
 )
 

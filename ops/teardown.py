@@ -12,7 +12,7 @@ from pulumi import automation
 from rich.console import Console
 
 from infra.errors import UserError
-from ops import forgetting, run
+from ops import forgetting, people, run
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
 from ops.project import full_key, project_name
@@ -77,8 +77,12 @@ def check_kept(stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
     return retained if setting == "empty" else []
 
 
-def destroy(session: Session, console: Console, *, forget: bool = False) -> list[Resource]:
+def destroy(
+    session: Session, console: Console, *, stuck: Callable[[str], people.Answer], forget: bool = False
+) -> list[Resource]:
     """Takes a stack down; returns what its state had. UserError, and nothing is touched, where that is refused.
+
+    `stuck` decides what becomes of objects of people's that do not go.
 
     `forget` is the person's word that a cluster which does not answer is gone for good. But for what is forgotten then,
     the engine holds the stack from before the first look at the state until the end, so no other run can come between.
@@ -96,7 +100,7 @@ def destroy(session: Session, console: Console, *, forget: bool = False) -> list
                 f"{' and '.join(kept)} will be kept: storageOnDestroy was keep at the last `up`; to have them deleted, "
                 f"stop this, run `make up STACK={session.stack.name}`, and destroy then."
             )
-        drain_cluster(session, console, state)
+        drain_cluster(session, say, state, stuck)
 
     region = read_config(session.stack.name)[0].get("aws:region")
 
@@ -171,8 +175,14 @@ def _resources(session: Session) -> list[Resource]:
     return (session.stack.export_stack().deployment or {}).get("resources") or []
 
 
-def drain_cluster(session: Session, console: Console, state: list[Resource]) -> None:
-    """Empty the stack's cluster of what holds something in AWS; UserError when it stops answering meanwhile."""
+def drain_cluster(
+    session: Session, say: Callable[[str], None], state: list[Resource], stuck: Callable[[str], people.Answer]
+) -> None:
+    """Empty the stack's cluster of what people made of its kinds, then of what holds something in AWS.
+
+    UserError when it stops answering meanwhile, or something does not go. Workloads with claims end only in the second
+    part: a controller that finishes the first may need its database.
+    """
     stack = session.stack.name
     if not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
         return
@@ -181,11 +191,8 @@ def drain_cluster(session: Session, console: Console, state: list[Resource]) -> 
         return
     try:
         with session.timed("drain"), connected(access) as api:
-            drain(
-                api,
-                scope_of(state, whole=configured(stack, "clusterMode") == "create"),
-                report=lambda line: console.print(line, highlight=False, markup=False, soft_wrap=True),
-            )
+            people.clear(api, state, people.Waiting(report=say, stuck=stuck))
+            drain(api, scope_of(state, whole=configured(stack, "clusterMode") == "create"), report=say)
     except OSError as error:
         raise UserError(
             f"The cluster stopped answering ({error}) while it was being drained: nothing else was destroyed; run the "

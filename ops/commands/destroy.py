@@ -1,9 +1,12 @@
 """`make destroy`: ask, then drain the cluster and take the stack down in reverse order."""
 
+import sys
+from collections.abc import Callable
+
 import click
 
 from infra.errors import UserError
-from ops import ask, run, summary, teardown
+from ops import ask, people, run, summary, teardown
 from ops import console as terminal
 from ops.levels import levels_of, timed
 from ops.options import answer_option, stack_option
@@ -27,6 +30,22 @@ def confirm(stack: str, *, yes: bool) -> None:
     )
 
 
+def decision(*, force: bool) -> Callable[[str], people.Answer]:
+    """What becomes of what does not go: what the option says, or a person on a terminal; else it is waited on."""
+
+    def ask_person(held: str) -> people.Answer:
+        if force:
+            return "force"
+        click.echo(f"Nothing has gone for {people.STUCK_S:.0f} s; still there: {held}.", err=True)
+        if not sys.stdin.isatty():
+            return "wait"
+        notice = "wait on, force (give up the finalizers: what their controllers would clean up stays behind), or stop"
+        answer: people.Answer = click.prompt(notice, type=click.Choice(["wait", "force", "stop"]), err=True)
+        return answer
+
+    return ask_person
+
+
 @click.command("destroy")
 @stack_option
 @answer_option("--yes", meaning="Do not ask.")
@@ -36,7 +55,11 @@ def confirm(stack: str, *, yes: bool) -> None:
     metavar="STACK",
     help="The stack's name once more: its cluster does not answer and is gone for good, so forget what was in it.",
 )
-def command(stack: str, yes: bool, forget: str) -> None:
+@answer_option(
+    "--force-finalizers",
+    meaning="Give up the finalizers of what people made and no controller finishes within a minute.",
+)
+def command(stack: str, yes: bool, forget: str, force_finalizers: bool) -> None:
     """Take the stack down, in reverse order."""
     if forget and forget != stack:
         raise UserError(f"FORGET is {forget!r}, not {stack}: nothing was destroyed; write the stack's name once more.")
@@ -44,6 +67,6 @@ def command(stack: str, yes: bool, forget: str) -> None:
     confirm(stack, yes=yes)
     console = terminal.console()
     with run.session(stack, console=console, pods="instant", create=False) as session:
-        state = teardown.destroy(session, console, forget=bool(forget))
+        state = teardown.destroy(session, console, stuck=decision(force=force_finalizers), forget=bool(forget))
         summary.print_changes(console, session)
         summary.print_levels(console, timed(levels_of(state), session.tracker.spans))

@@ -100,7 +100,7 @@ def take_down(engine: Engine, *, forget: bool = False) -> list[dict[str, Any]]:
         tracker=Tracker(console=console),
         ground=Ground(),
     )
-    return teardown.destroy(session, console, forget=forget)
+    return teardown.destroy(session, console, stuck=lambda _: "stop", forget=forget)
 
 
 def untouched(cluster: Played) -> bool:
