@@ -7,7 +7,7 @@ from infra.errors import UserError
 from localcloud.aws.eks_common import api, record, retag, tags_of, written
 from localcloud.aws.names import lower_parameters
 from localcloud.aws.record import validate
-from localcloud.aws.session import client
+from localcloud.aws.waiting import until, until_gone
 from localcloud.providers.kinds import Autoname, Call, Kind, names
 from localcloud.providers.values import Properties
 
@@ -26,7 +26,6 @@ _FORGOTTEN = (
 _FORGOTTEN_BY_NODES = "updateConfig nodeRepairConfig version releaseVersion launchTemplate scalingConfig labels taints"
 # What it makes up where nothing was given.
 _MADE_UP = names("remoteAccess releaseVersion version diskSize")
-_PATIENCE = {"Delay": 1, "MaxAttempts": 60}  # seconds, and how often
 
 
 def _cluster_parameters(inputs: Properties) -> dict[str, Any]:
@@ -54,35 +53,22 @@ def _logging(types: list[str]) -> dict[str, Any]:
 
 
 def _create_cluster(call: Call) -> str:
-    ec2 = client(call, "ec2")
     wanted = _cluster_parameters(call.inputs)
     validate(api(call), "CreateCluster", wanted)
     name = str(api(call).create_cluster(**wanted)["cluster"]["name"])
-    api(call).get_waiter("cluster_active").wait(name=name, WaiterConfig=_PATIENCE)
-    vpc = ec2.describe_subnets(SubnetIds=wanted["resourcesVpcConfig"]["subnetIds"][:1])["Subnets"][0]["VpcId"]
-    # EKS makes a security group of its own for the control plane and the nodes.
-    group = ec2.create_security_group(
-        GroupName=f"eks-cluster-sg-{name}",
-        VpcId=vpc,
-        Description="EKS created security group applied to ENI that is attached to EKS Control Plane master nodes, "
-        "as well as any managed workloads.",
-        TagSpecifications=[
-            {
-                "ResourceType": "security-group",
-                "Tags": [
-                    {"Key": f"kubernetes.io/cluster/{name}", "Value": "owned"},
-                    {"Key": "aws:eks:cluster-name", "Value": name},
-                ],
-            }
-        ],
-    )["GroupId"]
-    kept = {**lower_parameters(call.inputs, _FORGOTTEN), "vpcId": vpc, "clusterSecurityGroupId": group}
+    kept = lower_parameters(call.inputs, _FORGOTTEN)
     record(call).put(SETTINGS, name, kept)
     call.log(f"the emulator keeps the EKS cluster {name}; its {', '.join(sorted(kept))} are recorded beside it")
     return name
 
 
+def _cluster_status(call: Call) -> str:
+    return str(api(call).describe_cluster(name=call.id)["cluster"]["status"])
+
+
 def _setup_cluster(call: Call) -> None:
+    passing = ("CREATING", "PENDING", "UPDATING")
+    until(f"the EKS cluster {call.id}", lambda: _cluster_status(call), wanted="ACTIVE", passing=passing, minutes=30)
     if not call.old:
         return
     eks = api(call)
@@ -117,8 +103,6 @@ def _read_cluster(call: Call) -> Properties | None:
         "securityGroupIds": [],
         **cluster["resourcesVpcConfig"],
         **kept.get("resourcesVpcConfig", {}),
-        "vpcId": kept.get("vpcId"),
-        "clusterSecurityGroupId": kept.get("clusterSecurityGroupId"),
     }
     logged = [kind for setup in cluster["logging"]["clusterLogging"] if setup["enabled"] for kind in setup["types"]]
     encryption = next(iter(cluster.get("encryptionConfig") or []), None)
@@ -130,7 +114,8 @@ def _read_cluster(call: Call) -> Properties | None:
         "enabledClusterLogTypes": sorted(logged) if logged else None,
         "encryptionConfig": encryption,
         "kubernetesNetworkConfig": cluster["kubernetesNetworkConfig"],
-        "identities": [{"oidcs": [{"issuer": _issuer(cluster)}]}],
+        # A cluster that is still being made has none.
+        "identities": [{"oidcs": [{"issuer": _issuer(cluster)}]}] if "identity" in cluster else [],
         "createdAt": written(cluster["createdAt"]),
     }
 
@@ -145,8 +130,7 @@ def _delete_cluster(call: Call) -> None:
     if kept.get("deletionProtection"):
         raise UserError(f"the EKS cluster {call.id} has deletion protection; set deletionProtection to false first")
     api(call).delete_cluster(name=call.id)
-    if kept.get("clusterSecurityGroupId"):
-        client(call, "ec2").delete_security_group(GroupId=kept["clusterSecurityGroupId"])
+    until_gone(f"the EKS cluster {call.id}", lambda: _cluster_status(call), minutes=15)
     record(call).remove(SETTINGS, call.id)
 
 
@@ -172,7 +156,14 @@ def _create_nodes(call: Call) -> str:
     return key
 
 
+def _nodes_status(call: Call) -> str:
+    cluster, _, name = call.id.partition(":")
+    return str(api(call).describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]["status"])
+
+
 def _setup_nodes(call: Call) -> None:
+    passing = ("CREATING", "UPDATING")
+    until(f"the node group {call.id}", lambda: _nodes_status(call), wanted="ACTIVE", passing=passing, minutes=60)
     if not call.old:
         return
     cluster, _, name = call.id.partition(":")
@@ -232,8 +223,9 @@ def _read_nodes(call: Call) -> Properties | None:
 
 def _delete_nodes(call: Call) -> None:
     cluster, _, name = call.id.partition(":")
-    record(call).remove(NODE_SETTINGS, call.id)
     api(call).delete_nodegroup(clusterName=cluster, nodegroupName=name)
+    until_gone(f"the node group {call.id}", lambda: _nodes_status(call), minutes=60)
+    record(call).remove(NODE_SETTINGS, call.id)
 
 
 KINDS = [

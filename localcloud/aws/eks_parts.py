@@ -11,6 +11,7 @@ from infra.errors import UserError
 from localcloud.aws.eks_common import api, retag, tags_of, written
 from localcloud.aws.names import lower_parameters
 from localcloud.aws.record import validate
+from localcloud.aws.waiting import until, until_gone
 from localcloud.providers.kinds import Call, Kind, names
 from localcloud.providers.values import Properties
 
@@ -54,7 +55,19 @@ def _create_addon(call: Call) -> str:
     return f"{call.inputs['clusterName']}:{name}"
 
 
+def _addon_status(call: Call) -> str:
+    return str(api(call).describe_addon(**_addon_key(call))["addon"]["status"])
+
+
+def _delete_addon(call: Call) -> None:
+    preserve = {"preserve": True} if call.inputs.get("preserve") else {}
+    api(call).delete_addon(**_addon_key(call), **preserve)
+    until_gone(f"the add-on {call.id}", lambda: _addon_status(call), minutes=40)
+
+
 def _setup_addon(call: Call) -> None:
+    passing = ("CREATING", "UPDATING", "DEGRADED")
+    until(f"the add-on {call.id}", lambda: _addon_status(call), wanted="ACTIVE", passing=passing, minutes=20)
     if call.old and call.changed("addonVersion", "serviceAccountRoleArn", "configurationValues"):
         wanted = lower_parameters(call.inputs, _ADDON, resolveConflictsOnUpdate="resolveConflicts")
         _ask(call, "UpdateAddon", "update_addon", wanted)
@@ -151,7 +164,7 @@ KINDS = [
         create=_create_addon,
         setup=_setup_addon,
         read=_read_addon,
-        delete=lambda call: api(call).delete_addon(**_addon_key(call)),
+        delete=_delete_addon,
         retag=retag,
         replaces=names("addonName clusterName"),
         computed=names("addonVersion"),

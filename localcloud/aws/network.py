@@ -5,6 +5,7 @@ from typing import Any
 from localcloud.aws.ec2 import api, filters, new_tags, one, retag, set_attributes
 from localcloud.aws.names import parameters, properties, tag_map, tagged
 from localcloud.aws.session import arn
+from localcloud.aws.waiting import once_free, until, until_gone
 from localcloud.providers.kinds import Call, Kind, names
 from localcloud.providers.values import Properties
 
@@ -107,8 +108,9 @@ def _read_gateway(call: Call) -> Properties | None:
 def _delete_gateway(call: Call) -> None:
     live = _read_gateway(call)
     if live and live["vpcId"]:
-        api(call).detach_internet_gateway(InternetGatewayId=call.id, VpcId=live["vpcId"])
-    api(call).delete_internet_gateway(InternetGatewayId=call.id)
+        attached = {"InternetGatewayId": call.id, "VpcId": live["vpcId"]}
+        once_free(lambda: api(call).detach_internet_gateway(**attached), minutes=20)
+    once_free(lambda: api(call).delete_internet_gateway(InternetGatewayId=call.id), minutes=20)
 
 
 def _create_address(call: Call) -> str:
@@ -139,11 +141,21 @@ def _read_address(call: Call) -> Properties | None:
 
 def _create_nat(call: Call) -> str:
     wanted = parameters(call.inputs, "allocationId subnetId connectivityType", privateIp="PrivateIpAddress")
-    made = api(call).create_nat_gateway(**wanted, **new_tags(call, "natgateway"))["NatGateway"]
-    api(call).get_waiter("nat_gateway_available").wait(
-        NatGatewayIds=[made["NatGatewayId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
-    return str(made["NatGatewayId"])
+    return str(api(call).create_nat_gateway(**wanted, **new_tags(call, "natgateway"))["NatGateway"]["NatGatewayId"])
+
+
+def _setup_nat(call: Call) -> None:
+    until(f"the NAT gateway {call.id}", lambda: _nat_state(call), wanted="available", passing=("pending",), minutes=10)
+
+
+def _delete_nat(call: Call) -> None:
+    api(call).delete_nat_gateway(NatGatewayId=call.id)
+    until_gone(f"the NAT gateway {call.id}", lambda: _nat_state(call), minutes=30)
+
+
+def _nat_state(call: Call) -> str:
+    gateway = one(api(call).describe_nat_gateways(NatGatewayIds=[call.id]), "NatGateways")
+    return str(gateway["State"]) if gateway else "deleted"
 
 
 def _read_nat(call: Call) -> Properties | None:
@@ -220,7 +232,7 @@ KINDS = [
         setup=_setup_vpc,
         read=_read_vpc,
         retag=retag,
-        delete=lambda call: api(call).delete_vpc(VpcId=call.id),
+        delete=lambda call: once_free(lambda: api(call).delete_vpc(VpcId=call.id), minutes=5),
         replaces=names("cidrBlock instanceTenancy ipv4IpamPoolId ipv4NetmaskLength"),
         defaults={"enableDnsSupport": True, "instanceTenancy": "default"},
         computed=names("cidrBlock enableDnsHostnames enableNetworkAddressUsageMetrics"),
@@ -231,7 +243,7 @@ KINDS = [
         setup=_setup_subnet,
         read=_read_subnet,
         retag=retag,
-        delete=lambda call: api(call).delete_subnet(SubnetId=call.id),
+        delete=lambda call: once_free(lambda: api(call).delete_subnet(SubnetId=call.id), minutes=20),
         replaces=names("vpcId cidrBlock availabilityZone availabilityZoneId ipv6CidrBlock ipv6Native outpostArn"),
         defaults={"mapPublicIpOnLaunch": False, "assignIpv6AddressOnCreation": False},
         computed=names("availabilityZone availabilityZoneId"),
@@ -258,9 +270,10 @@ KINDS = [
     Kind(
         token="aws:ec2/natGateway:NatGateway",
         create=_create_nat,
+        setup=_setup_nat,
         read=_read_nat,
         retag=retag,
-        delete=lambda call: api(call).delete_nat_gateway(NatGatewayId=call.id),
+        delete=_delete_nat,
         replaces=names("allocationId subnetId connectivityType privateIp"),
         defaults={"connectivityType": "public"},
         computed=names("privateIp"),

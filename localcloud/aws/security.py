@@ -6,7 +6,8 @@ from typing import Any
 from localcloud.aws.ec2 import api, filters, new_tags, one, retag
 from localcloud.aws.names import parameters, properties, tag_map, tagged
 from localcloud.aws.session import arn
-from localcloud.providers.kinds import Autoname, Call, InitializationError, Kind, names
+from localcloud.aws.waiting import once_free
+from localcloud.providers.kinds import Autoname, Call, Kind, names
 from localcloud.providers.schema import InvalidPropertyError
 from localcloud.providers.values import Properties
 
@@ -76,15 +77,16 @@ def _authorize(call: Call, direction: str, group_id: str, rules: list[Properties
 
 def _create_group(call: Call) -> str:
     wanted = parameters(call.inputs, "description vpcId", name="GroupName")
-    group_id = str(api(call).create_security_group(**wanted, **new_tags(call, "security-group"))["GroupId"])
-    group = _describe(call, group_id)
-    if group is None:
-        raise InitializationError(group_id, f"the new security group {group_id} cannot be found")
-    _revoke_all(call, group, "egress")  # the official provider removes EC2's rule that lets everything out
-    return group_id
+    return str(api(call).create_security_group(**wanted, **new_tags(call, "security-group"))["GroupId"])
 
 
 def _setup_group(call: Call) -> None:
+    if not call.old and (made := _describe(call, call.id)):
+        _revoke_all(call, made, "egress")  # the official provider removes EC2's rule that lets everything out
+    _set_rules(call)
+
+
+def _set_rules(call: Call) -> None:
     for direction in ("ingress", "egress"):
         if call.inputs.get(direction) == call.old.get(direction):
             continue
@@ -114,7 +116,7 @@ def _delete_group(call: Call) -> None:
     group = _describe(call, call.id)
     if group and call.inputs.get("revokeRulesOnDelete"):
         _revoke_all(call, group, "ingress", "egress")
-    api(call).delete_security_group(GroupId=call.id)
+    once_free(lambda: api(call).delete_security_group(GroupId=call.id), minutes=15)
 
 
 def _adopt_default(call: Call) -> str:
@@ -210,7 +212,7 @@ KINDS = [
         create=_adopt_default,
         read=_read_default,
         retag=retag,
-        setup=lambda call: _setup_group(call),
+        setup=_set_rules,
         replaces=names("vpcId"),
         defaults={"revokeRulesOnDelete": False},
         computed=names("vpcId"),

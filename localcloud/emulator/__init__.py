@@ -6,9 +6,11 @@ at its start, which only the owner of the checkout can read, and with what AWS w
 """
 
 import json
+import math
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,26 +26,35 @@ _PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("ec2", "ecr", "eks", "elasticloadbalancing", "iam", "kms", "logs", "s3", "sts", "tagging")
 ACCOUNT = "123456789012"
 
+MINUTE = "LOCALCLOUD_MINUTE"
+"""How many seconds a minute of AWS takes here, as text: with 60 a cluster takes nine minutes, with 0 no time."""
+_MINUTE, _LONGEST_MINUTE = 0.25, 60.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A started server: its process (pid and start time, for pids are reused), its address and its one access key."""
+    """A started server: its process (pid and start time, for pids are reused), its address and its one access key.
+
+    A minute of AWS takes `minute` seconds in it.
+    """
 
     pid: int
     started: str
     endpoint: str
     access_key: str
     secret_key: str
+    minute: float
 
 
 def start(root: Path) -> str:
     """Start the server of this root, if it does not run, and return its endpoint, an http URL.
 
-    Raises UserError when it does not come up within a minute.
+    LOCALCLOUD_MINUTE says how long things take in it. Raises UserError when it does not come up within a minute.
     """
     running = status(root)
     if running:
         return running.endpoint
+    minute = _minute(os.environ)
     home = _home(root)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     record(root).unlink(missing_ok=True)
@@ -51,7 +62,7 @@ def start(root: Path) -> str:
     forgotten(root).touch()
     log = home / "emulator.log"
     keys = Layout(root).certificates / "service-accounts.pub"
-    command = [sys.executable, "-u", "-m", "localcloud.emulator", str(state(root)), str(keys)]
+    command = [sys.executable, "-u", "-m", "localcloud.emulator", str(state(root)), str(keys), str(minute)]
     pid = processes.spawn(command, log, server_environment(home))
     started = processes.identity(pid)
     deadline = time.monotonic() + START_SECONDS
@@ -98,6 +109,7 @@ def environment(root: Path) -> dict[str, str]:
         "AWS_ENDPOINT_URL": running.endpoint,
         "AWS_ACCESS_KEY_ID": running.access_key,
         "AWS_SECRET_ACCESS_KEY": running.secret_key,
+        MINUTE: str(running.minute),
     }
 
 
@@ -123,6 +135,19 @@ def write(path: Path, server: Server) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(asdict(server), file)
     draft.replace(path)
+
+
+def _minute(env: Mapping[str, str]) -> float:
+    text = env.get(MINUTE) or str(_MINUTE)
+    try:
+        minute = float(text)
+    except ValueError:
+        minute = math.nan
+    if not 0 <= minute <= _LONGEST_MINUTE:
+        raise UserError(
+            f"{MINUTE} is {text!r}; set it to the seconds that a minute of AWS takes here, 0 to {_LONGEST_MINUTE:.0f}"
+        )
+    return minute
 
 
 def _home(root: Path) -> Path:

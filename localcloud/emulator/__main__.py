@@ -1,6 +1,7 @@
-"""`python -m localcloud.emulator STATE KEY`: serve, and write to the file STATE how to get in.
+"""`python -m localcloud.emulator STATE KEY MINUTE`: serve, and write to the file STATE how to get in.
 
-KEY is the public key, PEM, of the API server's tokens for service accounts.
+KEY is the public key, PEM, of the API server's tokens for service accounts; MINUTE is how many seconds a minute of AWS
+takes.
 """
 
 import asyncio
@@ -44,10 +45,14 @@ async def operator(application: Application) -> tuple[str, str]:
     return key[1], secret[1]
 
 
-async def run(state: Path, token_key: Path, listener: socket.socket) -> None:
+async def run(state: Path, token_key: Path, minute: float, listener: socket.socket) -> None:
     """Serve on the listening socket until SIGTERM."""
-    from ministack.app import app  # reads its settings, the port among them, when it is imported
+    from ministack import app as ministack  # reads its settings, the port among them, when it is imported
 
+    from localcloud.emulator import conduct
+
+    app = ministack.app
+    conduct.install(ministack, minute)
     host, port = listener.getsockname()
     key, secret = await operator(app)
     config = Config()
@@ -58,16 +63,23 @@ async def run(state: Path, token_key: Path, listener: socket.socket) -> None:
     assert started is not None
     write(
         state,
-        Server(pid=pid, started=started, endpoint=f"http://{host}:{port}", access_key=key, secret_key=secret),
+        Server(
+            pid=pid,
+            started=started,
+            endpoint=f"http://{host}:{port}",
+            access_key=key,
+            secret_key=secret,
+            minute=minute,
+        ),
     )
     await serve(Guard(app, token_key), config)  # type: ignore[arg-type]
 
 
 def main(arguments: list[str]) -> None:
-    state, token_key = map(Path, arguments)
+    state, token_key, minute = arguments
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     os.environ["GATEWAY_PORT"] = str(listener.getsockname()[1])
-    asyncio.run(run(state, token_key, listener))
+    asyncio.run(run(Path(state), Path(token_key), float(minute), listener))
 
 
 if __name__ == "__main__":

@@ -40,15 +40,6 @@ class Autoname:
     before: str = ""
 
 
-class InitializationError(Exception):
-    """The resource exists, under `id`, but could not be set up in full; the next update tries again."""
-
-    def __init__(self, id: str, reason: str) -> None:  # noqa: A002 (the protocol's word)
-        super().__init__(reason)
-        self.id = id
-        self.reason = reason
-
-
 def _nothing(_: Call) -> None:
     return None
 

@@ -13,7 +13,7 @@ from pulumi.runtime.proto import provider_pb2
 
 from infra.errors import UserError
 from localcloud.providers.diff import Change, differences, equal, projected
-from localcloud.providers.kinds import Call, InitializationError, Kind
+from localcloud.providers.kinds import Call, Kind
 from localcloud.providers.schema import (
     InvalidPropertyError,
     checked,
@@ -220,8 +220,6 @@ class TableStandIn(StandIn):
     def _ask(self, call: Call, action: Callable[[], Any]) -> Any:
         try:
             return action()
-        except InitializationError:
-            raise
         except Exception as error:
             sentence = self.failure(error)
             if sentence is None:

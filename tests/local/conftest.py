@@ -1,12 +1,16 @@
-"""What tests of the Kubernetes plugin share: a control plane and an engine of a module's own."""
+"""What the local tests share: an AWS that takes no time, and a control plane and an engine of a module's own."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from localcloud import plane
+from localcloud import emulator, plane
 from tests.local.cluster import Cluster
 from tests.local.kubernetes_stack import Engine, running_engine
+
+# Tests of what takes time set it themselves.
+os.environ[emulator.MINUTE] = "0"
 
 
 @pytest.fixture(scope="module")

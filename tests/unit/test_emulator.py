@@ -33,7 +33,12 @@ def test_stale_and_damaged_state_is_known(tmp_path: Path) -> None:
     started = identity(os.getpid())
     assert started
     own = emulator.Server(
-        pid=os.getpid(), started=started, endpoint="http://127.0.0.1:1", access_key="AKIA", secret_key="secret"
+        pid=os.getpid(),
+        started=started,
+        endpoint="http://127.0.0.1:1",
+        access_key="AKIA",
+        secret_key="secret",
+        minute=0.5,
     )
     emulator.write(state, own)
     assert state.stat().st_mode & 0o777 == 0o600
@@ -41,6 +46,7 @@ def test_stale_and_damaged_state_is_known(tmp_path: Path) -> None:
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_ACCESS_KEY_ID": "AKIA",
         "AWS_SECRET_ACCESS_KEY": "secret",
+        "LOCALCLOUD_MINUTE": "0.5",
     }
     state.write_text(json.dumps(json.loads(state.read_text()) | {"started": "another boot:1"}))
     assert emulator.status(tmp_path) is None
@@ -50,6 +56,16 @@ def test_stale_and_damaged_state_is_known(tmp_path: Path) -> None:
     state.write_text("{")
     with pytest.raises(UserError, match="is damaged"):
         emulator.status(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "61"])
+def test_a_bad_minute_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("LOCALCLOUD_MINUTE", text)
+    with pytest.raises(UserError, match=f"LOCALCLOUD_MINUTE is '{text}'; set it to the seconds that a minute of AWS"):
+        emulator.start(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def encoded(part: bytes) -> str:

@@ -1,0 +1,22 @@
+"""What AWS does and MiniStack 1.5.33 leaves out: things take time, depend on each other, and are refused.
+
+It stands before MiniStack's own handlers of EKS, EC2 and CloudWatch Logs, behind the check of who may ask: so all
+callers meet it, the program's provider as well as what asks AWS directly. `docs/fidelity.md` lists it.
+"""
+
+from typing import Any
+
+from localcloud.emulator.conduct.eks import Eks
+from localcloud.emulator.conduct.logs import Logs
+from localcloud.emulator.conduct.network import Network
+from localcloud.emulator.conduct.phases import Phases
+
+
+def install(application: Any, minute: float) -> None:
+    """Put it before the handlers of MiniStack's module `app`; a minute of AWS takes `minute` seconds."""
+    phases = Phases(minute)
+    handlers = application.SERVICE_HANDLERS
+    logs = Logs(phases, handlers["logs"])
+    handlers["logs"] = logs
+    handlers["ec2"] = Network(phases, handlers["ec2"])
+    handlers["eks"] = Eks(phases, handlers["eks"], logs)

@@ -1,0 +1,235 @@
+"""EC2: NAT gateways that take their time, what holds what, and addresses that do not fit.
+
+The codes are those of the Amazon EC2 API reference ("Error codes for the Amazon EC2 API"); the sentences are EC2's as
+people quote them in terraform-provider-aws and cloud-nuke issues.
+"""
+
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network
+from typing import Any
+from urllib.parse import parse_qs
+
+from ministack.services import ec2
+
+from localcloud.emulator.conduct import interfaces, phases
+from localcloud.emulator.conduct.phases import Answer, Handler, Phases
+
+Parameters = Mapping[str, Any]
+Refusal = tuple[str, str]
+"""A code and a message."""
+
+
+class Network:
+    """Before MiniStack's handler of EC2."""
+
+    def __init__(self, phases: Phases, handler: Handler) -> None:
+        self._phases, self._handler = phases, handler
+
+    async def __call__(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
+    ) -> Answer:
+        self._phases.settle()
+        # The default VPC is made at the first request, and a judge must see it.
+        ec2._ensure_defaults_initialized()
+        wanted: Parameters = {**query, **parse_qs(body.decode("utf-8", "replace"))}
+        action = ec2._p(wanted, "Action")
+        judge = _REFUSALS.get(action)
+        if judge and (refused := judge(wanted)):
+            return ec2._error(*refused, 400)  # type: ignore[no-any-return]
+        before = set(ec2._nat_gateways.keys())
+        answer = await self._handler(method, path, headers, body, query)
+        if answer[0] != 200:
+            return answer
+        if action == "CreateNatGateway":
+            [made] = set(ec2._nat_gateways.keys()) - before
+            answer = answer[0], answer[1], answer[2].replace(b">available<", b">pending<")
+            self._nat_begins(made)
+        elif action == "DeleteNatGateway":
+            self._nat_ends(ec2._p(wanted, "NatGatewayId"))
+        return answer
+
+    def _nat_begins(self, id_: str) -> None:
+        gateway = ec2._nat_gateways[id_]
+        gateway["State"] = "pending"
+        interfaces.add(gateway["SubnetId"], _of_nat(id_))
+
+        def ready() -> None:
+            if gateway["ConnectivityType"] == "public" and not _gateway_of(gateway["VpcId"]):
+                gateway["State"] = "failed"
+                interfaces.remove(_of_nat(id_))
+            else:
+                gateway["State"] = "available"
+
+        self._phases.begin(id_, "pending", phases.NAT, ready)
+
+    def _nat_ends(self, id_: str) -> None:
+        gateway = ec2._nat_gateways[id_]
+        gateway["State"] = "deleting"
+
+        def gone() -> None:
+            gateway["State"] = "deleted"
+            interfaces.remove(_of_nat(id_))
+
+        self._phases.begin(id_, "deleting", phases.NAT_END, gone)
+
+
+def _of_nat(id_: str) -> str:
+    return f"Interface for NAT Gateway {id_}"
+
+
+def _gateway_of(vpc: str) -> bool:
+    return any(
+        attached["VpcId"] == vpc for one in ec2._internet_gateways.values() for attached in one.get("Attachments", ())
+    )
+
+
+def _living_nats() -> list[dict[str, Any]]:
+    return [one for one in ec2._nat_gateways.values() if one["State"] not in ("deleted", "failed")]
+
+
+# -- what is refused -----------------------------------------------------------------------------------------------
+
+
+def _held(what: str, id_: str) -> Refusal:
+    return "DependencyViolation", f"The {what} '{id_}' has dependencies and cannot be deleted."
+
+
+def _delete_subnet(wanted: Parameters) -> Refusal | None:
+    id_ = ec2._p(wanted, "SubnetId")
+    endpoint = any(id_ in one["SubnetIds"] for one in ec2._vpc_endpoints.values())
+    return _held("subnet", id_) if endpoint or interfaces.in_subnet(id_) else None
+
+
+def _delete_group(wanted: Parameters) -> Refusal | None:
+    id_ = ec2._p(wanted, "GroupId")
+    named = any(
+        pair.get("GroupId") == id_
+        for other, one in ec2._security_groups.items()
+        if other != id_
+        for permission in (*one["IpPermissions"], *one["IpPermissionsEgress"])
+        for pair in permission.get("UserIdGroupPairs", ())
+    )
+    if named or interfaces.with_group(id_):
+        return "DependencyViolation", f"resource {id_} has a dependent object"
+    return None
+
+
+def _delete_vpc(wanted: Parameters) -> Refusal | None:
+    id_ = ec2._p(wanted, "VpcId")
+    tables = any(
+        one["VpcId"] == id_ and not any(each.get("Main") for each in one["Associations"])
+        for one in ec2._route_tables.values()
+    )
+    endpoints = any(one["VpcId"] == id_ for one in ec2._vpc_endpoints.values())
+    return _held("vpc", id_) if tables or endpoints or interfaces.in_vpc(id_) else None
+
+
+def _delete_gateway(wanted: Parameters) -> Refusal | None:
+    id_ = ec2._p(wanted, "InternetGatewayId")
+    return _held("internetGateway", id_) if ec2._internet_gateways.get(id_, {}).get("Attachments") else None
+
+
+def _detach_gateway(wanted: Parameters) -> Refusal | None:
+    vpc = ec2._p(wanted, "VpcId")
+    if any(one["VpcId"] == vpc and one["ConnectivityType"] == "public" for one in _living_nats()):
+        return (
+            "DependencyViolation",
+            f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before "
+            "detaching the gateway.",
+        )
+    return None
+
+
+def _delete_table(wanted: Parameters) -> Refusal | None:
+    id_ = ec2._p(wanted, "RouteTableId")
+    return _held("routeTable", id_) if ec2._route_tables.get(id_, {}).get("Associations") else None
+
+
+def _associate_table(wanted: Parameters) -> Refusal | None:
+    subnet = ec2._p(wanted, "SubnetId")
+    if subnet and subnet not in ec2._subnets:
+        return _no_subnet(subnet)
+    taken = any(one.get("SubnetId") == subnet for table in ec2._route_tables.values() for one in table["Associations"])
+    if subnet and taken:
+        return "Resource.AlreadyAssociated", f"the subnet {subnet} is already associated with a route table"
+    return None
+
+
+def _release_address(wanted: Parameters) -> Refusal | None:
+    id_ = ec2._p(wanted, "AllocationId")
+    if any(one["AllocationId"] == id_ for one in _living_nats()):
+        return "InvalidIPAddress.InUse", f"The address with allocation id [{id_}] is in use."
+    return None
+
+
+def _create_nat(wanted: Parameters) -> Refusal | None:
+    subnet, address = ec2._p(wanted, "SubnetId"), ec2._p(wanted, "AllocationId")
+    if subnet not in ec2._subnets:
+        return _no_subnet(subnet)
+    if address and address not in ec2._addresses:
+        return "InvalidAllocationID.NotFound", f"The allocation ID '{address}' does not exist"
+    if address and any(one["AllocationId"] == address for one in _living_nats()):
+        return "Resource.AlreadyAssociated", f"Elastic IP address [{address}] is already associated"
+    return None
+
+
+def _create_vpc(wanted: Parameters) -> Refusal | None:
+    block = _block(wanted)
+    if block and not 16 <= block.prefixlen <= 28:
+        return "InvalidVpc.Range", f"The CIDR '{block}' is invalid."
+    return None
+
+
+def _create_subnet(wanted: Parameters) -> Refusal | None:
+    vpc, zone, block = ec2._p(wanted, "VpcId"), ec2._p(wanted, "AvailabilityZone"), _block(wanted)
+    if vpc not in ec2._vpcs:
+        return "InvalidVpcID.NotFound", f"The vpc ID '{vpc}' does not exist"
+    if zone and not (zone[:-1] == ec2.get_region() and zone[-1] in "abcdefgh"):
+        return "InvalidParameterValue", f"Value ({zone}) for parameter availabilityZone is invalid."
+    if block is None:
+        return None
+    whole = IPv4Network(ec2._vpcs[vpc]["CidrBlock"])
+    if not block.subnet_of(whole) or block.prefixlen > 28:
+        return "InvalidSubnet.Range", f"The CIDR '{block}' is invalid."
+    for one in ec2._subnets.values():
+        if one["VpcId"] == vpc and block.overlaps(IPv4Network(one["CidrBlock"])):
+            return "InvalidSubnet.Conflict", f"The CIDR '{block}' conflicts with another subnet"
+    return None
+
+
+def _create_endpoint(wanted: Parameters) -> Refusal | None:
+    vpc = ec2._p(wanted, "VpcId")
+    if vpc not in ec2._vpcs:
+        return "InvalidVpcID.NotFound", f"The vpc ID '{vpc}' does not exist"
+    for table in ec2._parse_member_list(wanted, "RouteTableId"):
+        if table not in ec2._route_tables:
+            return "InvalidRouteTableId.NotFound", f"The route table '{table}' does not exist"
+    return None
+
+
+def _no_subnet(id_: str) -> Refusal:
+    return "InvalidSubnetID.NotFound", f"The subnet ID '{id_}' does not exist"
+
+
+def _block(wanted: Parameters) -> IPv4Network | None:
+    """The address block asked for; None where there is none, or none that MiniStack would not refuse itself."""
+    try:
+        return IPv4Network(ec2._p(wanted, "CidrBlock"), strict=False)
+    except ValueError:
+        return None
+
+
+_REFUSALS: dict[str, Callable[[Parameters], Refusal | None]] = {
+    "AssociateRouteTable": _associate_table,
+    "CreateNatGateway": _create_nat,
+    "CreateSubnet": _create_subnet,
+    "CreateVpc": _create_vpc,
+    "CreateVpcEndpoint": _create_endpoint,
+    "DeleteInternetGateway": _delete_gateway,
+    "DeleteRouteTable": _delete_table,
+    "DeleteSecurityGroup": _delete_group,
+    "DeleteSubnet": _delete_subnet,
+    "DeleteVpc": _delete_vpc,
+    "DetachInternetGateway": _detach_gateway,
+    "ReleaseAddress": _release_address,
+}

@@ -1,0 +1,272 @@
+"""What stands before MiniStack's handlers, with MiniStack behind it and a clock that the tests turn."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from ministack.core.responses import request_scope
+from ministack.services import cloudwatch_logs, ec2, eks, iam
+
+from localcloud.emulator import conduct
+from localcloud.emulator.conduct.phases import Phases
+
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/node"
+GROUP = "/aws/eks/k/cluster"
+LOGS = {"clusterLogging": [{"types": ["api"], "enabled": True}]}
+
+
+class Cloud:
+    """An account with a VPC; a minute of AWS is 60 s of a clock that stands still unless it is turned."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        monkeypatch.setattr(conduct, "Phases", lambda minute: Phases(minute, now=lambda: self.now))
+        services = {"eks": eks, "ec2": ec2, "logs": cloudwatch_logs}
+        app = SimpleNamespace(SERVICE_HANDLERS={name: one.handle_request for name, one in services.items()})
+        conduct.install(app, 60.0)
+        self.handlers = app.SERVICE_HANDLERS
+        iam._roles["node"] = {}
+        self.vpc = self.ec2("CreateVpc", CidrBlock="10.0.0.0/16")
+        self.subnets = [
+            self.ec2("CreateSubnet", VpcId=self.vpc, CidrBlock=f"10.0.{n}.0/24", AvailabilityZone=f"us-west-2{zone}")
+            for n, zone in enumerate("ab")
+        ]
+
+    def minutes(self, count: float) -> None:
+        self.now += 60 * count
+
+    def eks(self, method: str, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
+        status, _, answer = asyncio.run(self.handlers["eks"](method, path, {}, json.dumps(body).encode(), {}))
+        return status, json.loads(answer)
+
+    def ec2(self, action: str, **parameters: str) -> str:
+        """The first id in the answer, or the code of the refusal."""
+        body = urlencode({"Action": action, **parameters}).encode()
+        _, _, answer = asyncio.run(self.handlers["ec2"]("POST", "/", {}, body, {}))
+        text: str = answer.decode()
+        for tag in ("Code", "natGatewayId", "subnetId", "vpcId", "groupId", "allocationId", "internetGatewayId"):
+            if f"<{tag}>" in text:
+                return str(text.split(f"<{tag}>")[1].split("<")[0])
+        return text
+
+    def state(self, gateway: str) -> str:
+        self.ec2("DescribeNatGateways")
+        return str(ec2._nat_gateways[gateway]["State"])
+
+    def logs(self, action: str, **body: str) -> dict[str, Any]:
+        headers = {"x-amz-target": f"Logs_20140328.{action}"}
+        _, _, answer = asyncio.run(self.handlers["logs"]("POST", "/", headers, json.dumps(body).encode(), {}))
+        return dict(json.loads(answer or b"{}"))
+
+    def groups(self) -> list[str]:
+        return [one["logGroupName"] for one in self.logs("DescribeLogGroups")["logGroups"]]
+
+    def cluster(self, **more: Any) -> tuple[int, dict[str, Any]]:
+        wanted = {"name": "k", "roleArn": ROLE, "resourcesVpcConfig": {"subnetIds": self.subnets}, "logging": LOGS}
+        return self.eks("POST", "/clusters", **{**wanted, **more})
+
+    def nodes(self, **more: Any) -> tuple[int, dict[str, Any]]:
+        wanted = {"nodegroupName": "n", "nodeRole": ROLE, "subnets": self.subnets, "instanceTypes": ["m5.large"]}
+        size = {"minSize": 1, "desiredSize": 3, "maxSize": 3}
+        return self.eks("POST", "/clusters/k/node-groups", **{**wanted, "scalingConfig": size, **more})
+
+    def running(self) -> None:
+        self.logs("CreateLogGroup", logGroupName=GROUP)
+        assert self.cluster()[0] == 200
+        self.minutes(10)
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with request_scope(ACCOUNT, "us-west-2"):
+        yield Cloud(monkeypatch)
+        for service in (eks, ec2, iam, cloudwatch_logs):
+            service.reset()
+
+
+def test_a_cluster_is_creating_for_minutes_and_tells_little_until_then(cloud: Cloud) -> None:
+    assert cloud.cluster()[1]["cluster"]["status"] == "CREATING"
+    told = cloud.eks("GET", "/clusters/k")[1]["cluster"]
+    assert told["status"] == "CREATING"
+    assert told.keys().isdisjoint({"endpoint", "identity", "certificateAuthority"})
+    for path in ("node-groups", "addons", "access-entries"):
+        status, answer = cloud.eks("POST", f"/clusters/k/{path}", nodegroupName="n", addonName="a", principalArn=ROLE)
+        assert (status, answer["__type"]) == (400, "InvalidRequestException")
+    assert cloud.eks("DELETE", "/clusters/k")[1]["__type"] == "ResourceInUseException"
+    cloud.minutes(10)
+    told = cloud.eks("GET", "/clusters/k")[1]["cluster"]
+    assert (told["status"], bool(told["endpoint"])) == ("ACTIVE", True)
+    assert told["resourcesVpcConfig"]["vpcId"] == cloud.vpc
+
+
+def test_groups_and_addons_come_and_go_slowly_and_a_cluster_goes_last(cloud: Cloud) -> None:
+    cloud.running()
+    assert cloud.nodes()[1]["nodegroup"]["status"] == "CREATING"
+    addon = {"addonName": "coredns", "addonVersion": "v1.12.4-eksbuild.1"}
+    assert cloud.eks("POST", "/clusters/k/addons", **addon)[1]["addon"]["status"] == "CREATING"
+    assert cloud.eks("DELETE", "/clusters/k/node-groups/n")[0] == 409
+    cloud.minutes(3)
+    assert cloud.eks("GET", "/clusters/k/node-groups/n")[1]["nodegroup"]["status"] == "ACTIVE"
+    assert cloud.eks("GET", "/clusters/k/addons/coredns")[1]["addon"]["status"] == "ACTIVE"
+    assert cloud.eks("DELETE", "/clusters/k")[1]["message"] == "Cluster has nodegroups attached"
+    assert cloud.eks("DELETE", "/clusters/k/node-groups/n")[1]["nodegroup"]["status"] == "DELETING"
+    assert cloud.eks("GET", "/clusters/k/node-groups/n")[1]["nodegroup"]["status"] == "DELETING"
+    assert cloud.eks("DELETE", "/clusters/k")[0] == 409
+    cloud.minutes(5)
+    assert cloud.eks("GET", "/clusters/k/node-groups/n")[0] == 404
+    assert cloud.eks("DELETE", "/clusters/k")[1]["cluster"]["status"] == "DELETING"
+    cloud.minutes(4)
+    assert cloud.eks("GET", "/clusters/k")[0] == 404
+
+
+def test_a_cluster_holds_its_subnets_and_its_group_until_it_is_gone(cloud: Cloud) -> None:
+    cloud.running()
+    group = cloud.eks("GET", "/clusters/k")[1]["cluster"]["resourcesVpcConfig"]["clusterSecurityGroupId"]
+    for _ in range(2):
+        assert cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0]) == "DependencyViolation"
+        assert cloud.ec2("DeleteSecurityGroup", GroupId=group) == "DependencyViolation"
+        cloud.eks("DELETE", "/clusters/k")
+    cloud.minutes(4)
+    assert cloud.ec2("DeleteSecurityGroup", GroupId=group) == "InvalidGroup.NotFound", "it goes with the cluster"
+    assert "<return>true" in cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0])
+
+
+def test_the_last_logs_bring_the_group_back(cloud: Cloud) -> None:
+    cloud.running()
+    cloud.eks("DELETE", "/clusters/k")
+    cloud.minutes(4)
+    assert cloud.eks("GET", "/clusters/k")[0] == 404
+    cloud.logs("DeleteLogGroup", logGroupName=GROUP)
+    assert cloud.groups() == []
+    cloud.minutes(1)
+    assert cloud.groups() == [GROUP]
+    cloud.minutes(3)
+    cloud.logs("DeleteLogGroup", logGroupName=GROUP)
+    cloud.minutes(1)
+    assert cloud.groups() == [], "nothing is written any more"
+
+
+def test_a_cluster_without_logs_brings_none_back(cloud: Cloud) -> None:
+    cloud.cluster(logging={"clusterLogging": []})
+    cloud.minutes(10)
+    cloud.logs("CreateLogGroup", logGroupName=GROUP)
+    cloud.logs("DeleteLogGroup", logGroupName=GROUP)
+    cloud.minutes(1)
+    assert cloud.groups() == []
+
+
+def gateway(cloud: Cloud) -> str:
+    made = cloud.ec2("CreateInternetGateway")
+    cloud.ec2("AttachInternetGateway", InternetGatewayId=made, VpcId=cloud.vpc)
+    return made
+
+
+def test_a_nat_gateway_is_pending_and_holds_its_address_its_subnet_and_the_way_out(cloud: Cloud) -> None:
+    way_out, address = gateway(cloud), cloud.ec2("AllocateAddress")
+    nat = cloud.ec2("CreateNatGateway", SubnetId=cloud.subnets[0], AllocationId=address)
+    assert cloud.state(nat) == "pending"
+    cloud.minutes(3)
+    assert cloud.state(nat) == "available"
+    cloud.ec2("DeleteNatGateway", NatGatewayId=nat)
+    assert cloud.state(nat) == "deleting"
+    attached = {"InternetGatewayId": way_out, "VpcId": cloud.vpc}
+    assert (
+        cloud.ec2("CreateNatGateway", SubnetId=cloud.subnets[1], AllocationId=address) == "Resource.AlreadyAssociated"
+    )
+    assert cloud.ec2("ReleaseAddress", AllocationId=address) == "InvalidIPAddress.InUse"
+    assert cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0]) == "DependencyViolation"
+    assert cloud.ec2("DetachInternetGateway", **attached) == "DependencyViolation"
+    cloud.minutes(2)
+    assert cloud.state(nat) == "deleted"
+    for action, parameters in (
+        ("ReleaseAddress", {"AllocationId": address}),
+        ("DeleteSubnet", {"SubnetId": cloud.subnets[0]}),
+        ("DetachInternetGateway", attached),
+    ):
+        assert "<return>true" in cloud.ec2(action, **parameters)
+
+
+def test_a_nat_gateway_without_a_way_out_fails(cloud: Cloud) -> None:
+    nat = cloud.ec2("CreateNatGateway", SubnetId=cloud.subnets[0], AllocationId=cloud.ec2("AllocateAddress"))
+    cloud.minutes(3)
+    assert cloud.state(nat) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "code"),
+    [
+        ("CreateVpc", {"CidrBlock": "10.0.0.0/8"}, "InvalidVpc.Range"),
+        ("CreateSubnet", {"CidrBlock": "192.168.0.0/24"}, "InvalidSubnet.Range"),
+        ("CreateSubnet", {"CidrBlock": "10.0.0.128/25"}, "InvalidSubnet.Conflict"),
+        ("CreateSubnet", {"CidrBlock": "10.0.9.0/24", "AvailabilityZone": "eu-west-1a"}, "InvalidParameterValue"),
+        ("CreateSubnet", {"CidrBlock": "10.0.9.0/24", "VpcId": "vpc-0"}, "InvalidVpcID.NotFound"),
+        ("CreateNatGateway", {"SubnetId": "subnet-0"}, "InvalidSubnetID.NotFound"),
+        ("CreateVpcEndpoint", {"RouteTableId.1": "rtb-0"}, "InvalidRouteTableId.NotFound"),
+        ("DeleteVpc", {}, "DependencyViolation"),
+    ],
+)
+def test_what_does_not_fit_is_refused(cloud: Cloud, action: str, parameters: dict[str, str], code: str) -> None:
+    assert cloud.ec2(action, **{"VpcId": cloud.vpc, **parameters}) == code
+
+
+def test_a_table_in_use_and_an_attached_gateway_stay(cloud: Cloud) -> None:
+    way_out = gateway(cloud)
+    cloud.ec2("CreateRouteTable", VpcId=cloud.vpc)
+    table = next(id_ for id_, one in ec2._route_tables.items() if not one["Associations"])
+    wanted = {"RouteTableId": table, "SubnetId": cloud.subnets[0]}
+    cloud.ec2("AssociateRouteTable", **wanted)
+    assert cloud.ec2("AssociateRouteTable", **wanted) == "Resource.AlreadyAssociated"
+    assert cloud.ec2("DeleteRouteTable", RouteTableId=table) == "DependencyViolation"
+    assert cloud.ec2("DeleteInternetGateway", InternetGatewayId=way_out) == "DependencyViolation"
+
+
+def test_a_group_that_a_load_balancer_or_another_group_names_stays(cloud: Cloud) -> None:
+    one, other = (
+        cloud.ec2("CreateSecurityGroup", GroupName=name, GroupDescription="d", VpcId=cloud.vpc) for name in "ab"
+    )
+    rule = {"IpPermissions.1.IpProtocol": "-1", "IpPermissions.1.Groups.1.GroupId": one}
+    cloud.ec2("AuthorizeSecurityGroupIngress", GroupId=other, **rule)
+    assert cloud.ec2("DeleteSecurityGroup", GroupId=one) == "DependencyViolation"
+    cloud.ec2(
+        "CreateNetworkInterface", SubnetId=cloud.subnets[0], Description="ELB app/a/1", **{"SecurityGroupId.1": other}
+    )
+    assert cloud.ec2("DeleteSecurityGroup", GroupId=other) == "DependencyViolation"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"instanceTypes": ["m7g.large"], "amiType": "AL2023_x86_64_STANDARD"}, "not a valid instance type"),
+        ({"instanceTypes": ["m5.large"], "amiType": "AL2023_ARM_64_STANDARD"}, "not a valid instance type"),
+        ({"scalingConfig": {"minSize": 2, "desiredSize": 1, "maxSize": 3}}, "desired size 1 is not between"),
+        ({"nodeRole": ROLE + "s"}, "The role with name nodes cannot be found"),
+        ({"subnets": ["subnet-0"]}, "The subnet ID 'subnet-0' does not exist"),
+    ],
+)
+def test_node_groups_that_cannot_be_are_refused(cloud: Cloud, changes: dict[str, Any], words: str) -> None:
+    cloud.running()
+    status, answer = cloud.nodes(**changes)
+    assert (status, answer["__type"]) == (400, "InvalidParameterException")
+    assert words in answer["message"]
+
+
+def test_entries_policies_addons_and_clusters_that_cannot_be_are_refused(cloud: Cloud) -> None:
+    assert "two different AZs" in cloud.cluster(resourcesVpcConfig={"subnetIds": cloud.subnets[:1]})[1]["message"]
+    assert "does not exist" in cloud.cluster(resourcesVpcConfig={"subnetIds": ["subnet-0"]})[1]["message"]
+    cloud.running()
+    entries = "/clusters/k/access-entries"
+    assert cloud.eks("POST", entries, principalArn=ROLE)[0] == 200
+    assert cloud.eks("POST", entries, principalArn=ROLE)[1]["__type"] == "ResourceInUseException"
+    assert "invalid principal" in cloud.eks("POST", entries, principalArn=ROLE + "s")[1]["message"]
+    policies, scope = f"{entries}/{ROLE}/access-policies", {"type": "cluster"}
+    wrong = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSAdmin"
+    assert "not an access policy" in cloud.eks("POST", policies, policyArn=wrong, accessScope=scope)[1]["message"]
+    right = wrong.replace("EKSAdmin", "EKSClusterAdminPolicy")
+    assert cloud.eks("POST", policies, policyArn=right, accessScope=scope)[0] == 200
+    addon = {"addonName": "coredns", "addonVersion": "latest"}
+    assert "not supported" in cloud.eks("POST", "/clusters/k/addons", **addon)[1]["message"]
