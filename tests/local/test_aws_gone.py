@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pulumi.runtime.proto import provider_pb2
@@ -65,7 +66,11 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.mark.parametrize("token", GOOD)
 def test_what_is_gone_reads_as_gone_and_deletes_in_peace(aws: Engine, token: str) -> None:
-    about = {"id": IDS[token], "urn": urn(token), "properties": encode({**GOOD[token], "region": REGION})}
+    about: dict[str, Any] = {
+        "id": IDS[token],
+        "urn": urn(token),
+        "properties": encode({**GOOD[token], "region": REGION}),
+    }
     read = aws.stub.Read(provider_pb2.ReadRequest(inputs=encode(GOOD[token]), **about))
     assert read.id == ""
     aws.stub.Delete(provider_pb2.DeleteRequest(old_inputs=encode(GOOD[token]), **about))
