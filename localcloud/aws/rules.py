@@ -4,6 +4,7 @@ Read in terraform-provider-aws (main of late 2025): internal/verify/validate.go,
 internal/service/{ec2,ecr,eks,iam,kms,logs,s3}; what is AWS's own is said beside it.
 """
 
+import json
 import re
 
 from localcloud.aws.checks import (
@@ -142,6 +143,22 @@ def _all_ports(inputs: Properties) -> Fault | None:
 def _nat(inputs: Properties) -> Fault | None:
     if inputs.get("connectivityType") == "private" and inputs.get("allocationId") is not None:
         return "allocationId", inputs["allocationId"], "and a private NAT gateway (`connectivityType`) has none"
+    return None
+
+
+def _bucket_policy(inputs: Properties) -> Fault | None:
+    """S3 takes a bucket's policy only if it names principals and nothing but this bucket."""
+    bucket, text = inputs.get("bucket"), inputs.get("policy")
+    if not isinstance(bucket, str) or not isinstance(text, str) or policy(20480)(text):
+        return None
+    statements = json.loads(text)["Statement"]
+    for one in statements if isinstance(statements, list) else [statements]:
+        if not one.keys() & {"Principal", "NotPrincipal"}:
+            return "policy", text, "which is no bucket policy: a statement names no Principal"
+        named = one.get("Resource", one.get("NotResource", []))
+        for arn_ in named if isinstance(named, list) else [named]:
+            if not re.fullmatch(rf"arn:[^:]+:s3:::{re.escape(bucket)}(/.*)?", str(arn_)):
+                return "policy", text, f"which names {arn_}, not this bucket"
     return None
 
 
@@ -298,7 +315,7 @@ _ROWS: dict[str, tuple[Row, ...]] = {
         Each("thumbprintLists.*", matching(r"[0-9a-fA-F]{40}", "a SHA-1 of 40 hex digits")),
     ),
     "aws:s3/bucket:Bucket": (_prefix("bucketPrefix", 63), Each("bucket", _BUCKET)),
-    "aws:s3/bucketPolicy:BucketPolicy": (Each("policy", policy(20480)),),
+    "aws:s3/bucketPolicy:BucketPolicy": (Each("policy", policy(20480)), Whole(_bucket_policy)),
     "aws:s3/bucketVersioning:BucketVersioning": (
         Each("versioningConfiguration.status", one_of("Enabled", "Suspended", "Disabled")),
     ),

@@ -15,6 +15,14 @@ TRUST = json.dumps(
 POLICY = json.dumps(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
 )
+BUCKET_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::team-data/*"},
+        ],
+    }
+)
 IMAGES = {
     "rules": [
         {
@@ -76,7 +84,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}],
     },
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": {"bucket": "team-data", "blockPublicAcls": True},
-    "aws:s3/bucketPolicy:BucketPolicy": {"bucket": "team-data", "policy": POLICY},
+    "aws:s3/bucketPolicy:BucketPolicy": {"bucket": "team-data", "policy": BUCKET_POLICY},
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {
         "bucket": "team-data",
         "rules": [{"id": "old", "status": "Enabled", "noncurrentVersionExpiration": {"noncurrentDays": 30}}],

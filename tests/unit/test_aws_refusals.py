@@ -18,6 +18,7 @@ from localcloud.providers.naming import named
 from localcloud.providers.schema import resource_schema
 from localcloud.providers.values import UNKNOWN
 from tests.unit.aws_inputs import ACCOUNT, GOOD, IMAGES, POLICY, ROLE_ARN, TRUST
+from tests.unit.aws_inputs import BUCKET_POLICY as BUCKET_TEXT
 from tests.unit.test_aws_standin_protocol import NOWHERE, Engine, served
 
 VPC, SUBNET, ROUTE = "aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:ec2/route:Route"
@@ -144,6 +145,9 @@ BAD: list[tuple[str, str, Any]] = [
     (VERSIONS, "versioningConfiguration.mfaDelete", "On"),
     (ENCRYPTION, "rules.0.applyServerSideEncryptionByDefault.sseAlgorithm", "AES128"),
     (BUCKET_POLICY, "policy", "nonsense"),
+    (BUCKET_POLICY, "policy", "{}"),
+    (BUCKET_POLICY, "policy", POLICY),
+    (BUCKET_POLICY, "policy", BUCKET_TEXT.replace("team-data", "other")),
     (OWNERS, "rule.objectOwnership", "Mine"),
     (LIFECYCLE, "rules.0.status", "On"),
     (LIFECYCLE, "rules.0.id", "x" * 256),
