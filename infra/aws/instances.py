@@ -1,8 +1,6 @@
 """What a node of an EC2 instance type offers to pods, from the formulas that EKS itself uses."""
 
-import re
 from dataclasses import dataclass
-from typing import Literal
 
 MI = 1024**2
 GI = 1024**3
@@ -46,25 +44,6 @@ _OTHERS = {
     "c5.18xlarge": (72, 144, 15, 50),
     "c5.24xlarge": (96, 192, 15, 50),
 }
-
-
-# Names end in the processor's letter, then others, after the generation; g, p, inf, trn, dl and vt families are about
-# their accelerators (EC2 user guide, "Amazon EC2 instance type naming conventions").
-_ARM = re.compile(r"(a1|[a-z]+\d+g[a-z]*)\.")
-_ACCELERATED = re.compile(r"(g|gr|p|inf|trn|dl|vt|f)\d")
-
-
-def processor(name: str) -> Literal["x86", "arm", "mac", "accelerator"]:
-    """What an instance type's name tells of its processors.
-
-    >>> [processor(name) for name in ("m5.xlarge", "m7g.large", "mac2.metal", "g5.xlarge")]
-    ['x86', 'arm', 'mac', 'accelerator']
-    """
-    if name.startswith("mac"):
-        return "mac"
-    if _ARM.match(name):
-        return "arm"
-    return "accelerator" if _ACCELERATED.match(name) else "x86"
 
 
 @dataclass(frozen=True)

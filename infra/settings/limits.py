@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from ipaddress import IPv4Network
 
-from infra.aws import iam, instances
+from infra.aws import iam
 
 # Amazon EKS user guide, "View and manage Amazon EKS and Fargate service quotas".
 PUBLIC_BLOCKS = 40
@@ -54,16 +54,3 @@ def principal_fault(arn: str, region: str) -> str | None:
     if not 1 <= len(name) <= _ROLE_LENGTH or len(path) > _PATH_LENGTH - 2 or "//" in arn:
         return f"{arn!r} names no user or role: a name has 1 to {_ROLE_LENGTH} characters."
     return None
-
-
-def instance_fault(name: str) -> str | None:
-    """Why an instance type cannot run the nodes: their image is for x86-64, and has no drivers for accelerators."""
-    kind = instances.processor(name)
-    if kind == "x86":
-        return None
-    why = {
-        "arm": "has ARM processors, and several images of Kubeflow exist for x86-64 only",
-        "mac": "runs macOS",
-        "accelerator": "has accelerators, whose drivers the nodes' image (AL2023_x86_64_STANDARD) lacks",
-    }[kind]
-    return f"{name} {why}; choose a type like m5.xlarge."

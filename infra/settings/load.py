@@ -281,8 +281,6 @@ def _nodes(raw: RawSettings) -> NodeSettings:
         max=raw.integer("nodesMax", 1, 450),
         disk_gib=raw.integer("nodesDiskGiB", 20, 16384),
     )
-    if raw.sound("nodesInstanceType") and (fault := limits.instance_fault(nodes.instance_type)):
-        raw.problem("nodesInstanceType", fault)
     if raw.sound("nodesMin", "nodesDesired", "nodesMax") and not nodes.min <= nodes.desired <= nodes.max:
         raw.problem(
             "nodesDesired",
