@@ -7,8 +7,8 @@ from typing import Any
 
 Document = dict[str, Any]
 
-# What IAM allows for a role's name, and S3 for a bucket's, less the provider's own suffix.
-LONGEST_ROLE, LONGEST_BUCKET = 64 - 8, 63 - 8
+# What IAM allows for the names of a role and of a policy in it, and S3 for a bucket's, less the provider's own suffix.
+LONGEST_ROLE, LONGEST_POLICY, LONGEST_BUCKET = 64 - 8, 128 - 8, 63 - 8
 
 
 def longest_stack_name(project: str) -> int:

@@ -133,7 +133,7 @@ class Identity(pulumi.ComponentResource):
         name = f"{self._name}-{runner.namespace}-{runner.service_account}"
         role = irsa_role(name, issuer, runner.namespace, runner.service_account, self._args.tags, self._child)
         aws_iam.RolePolicy(
-            f"{name}-bucket",
+            iam.fitting(f"{name}-bucket", iam.LONGEST_POLICY),
             role=role.name,
             policy=pulumi.Output.from_input(self._args.bucket_arn).apply(
                 lambda arn: iam.to_json(iam.bucket_policy(arn, runner.prefixes))
@@ -141,7 +141,7 @@ class Identity(pulumi.ComponentResource):
             opts=self._child,
         )
         aws_iam.RolePolicy(
-            f"{name}-images",
+            iam.fitting(f"{name}-images", iam.LONGEST_POLICY),
             role=role.name,
             policy=pulumi.Output.from_input(self._args.repository_arn).apply(
                 lambda arn: iam.to_json(iam.repository_policy(arn))

@@ -10,6 +10,7 @@ from typing import Literal, cast
 from infra import versions
 from infra.aws import cidr, iam
 from infra.errors import UserError
+from infra.settings import limits
 from infra.settings.model import (
     ClusterSettings,
     DashboardSettings,
@@ -68,7 +69,7 @@ def load(
     region = _region(raw, config)
     emulated = raw.boolean("emulated")
     # What runs on a laptop depends on no support that ends one day.
-    cluster = _cluster(raw, project, stack, secret_keys, None if emulated else today)
+    cluster = _cluster(raw, project, stack, region, secret_keys, None if emulated else today)
     nodes = _nodes(raw)
     settings = Settings(
         project=project,
@@ -118,6 +119,8 @@ def _tags(raw: RawSettings, *, closed: bool) -> dict[str, str]:
                 "tags",
                 f"{name!r}: {value!r} has a character that AWS refuses; use letters, digits, spaces or _.:/=+-@ only.",
             )
+    if not closed and (same := limits.same_tags(tags)):
+        raw.problem("tags", same)
     if len(tags) > _TAGS:
         raw.problem("tags", f"has {len(tags)} tags, and AWS takes 50 with those that are added here; keep {_TAGS}.")
     return tags
@@ -160,7 +163,7 @@ def _check_zones(raw: RawSettings, zones: tuple[str, ...], region: str) -> None:
 
 
 def _cluster(
-    raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], today: date | None
+    raw: RawSettings, project: str, stack: str, region: str, secret_keys: Collection[str], today: date | None
 ) -> ClusterSettings:
     mode = cast("Literal['create', 'existing']", raw.text("clusterMode", ("create", "existing")))
     version = raw.text("clusterVersion")
@@ -182,11 +185,16 @@ def _cluster(
     content = given["clusterKubeconfig"]
     if "\n" in content or content.startswith("{"):
         _check_encrypted(raw, project, stack, "clusterKubeconfig", secret_keys)
-    if mode == "create":
+    if fault := limits.name_fault(project, stack):
+        raw.problems.append(fault)
+    elif mode == "create":
         _check_stack_name(raw, project, stack)
     administrators = raw.texts("clusterAdministrators")
     for arn in administrators:
-        if not _PRINCIPAL.fullmatch(arn):
+        if _PRINCIPAL.fullmatch(arn):
+            if fault := limits.principal_fault(arn, region):
+                raw.problem("clusterAdministrators", fault)
+        else:
             raw.problem(
                 "clusterAdministrators",
                 f"{arn!r} is not a user or role; write an ARN like arn:aws:iam::123456789012:role/name.",
@@ -252,13 +260,12 @@ def _check_version(raw: RawSettings, version: str, today: date | None) -> None:
 
 def _public_cidrs(raw: RawSettings) -> tuple[str, ...]:
     blocks = raw.texts("clusterPublicAccessCidrs")
+    if len(blocks) > limits.PUBLIC_BLOCKS:
+        raw.problem("clusterPublicAccessCidrs", f"has {len(blocks)} blocks, and EKS takes {limits.PUBLIC_BLOCKS}.")
     for text in blocks:
-        try:
-            block = IPv4Network(text)
-        except ValueError:
-            raw.problem("clusterPublicAccessCidrs", f"{text!r} is not an IPv4 block; write one like 203.0.113.0/24.")
-            continue
-        if any(block.subnet_of(private) for private in cidr.PRIVATE_RANGES):
+        if fault := limits.block_fault(text):
+            raw.problem("clusterPublicAccessCidrs", fault)
+        elif any(IPv4Network(text).subnet_of(private) for private in cidr.PRIVATE_RANGES):
             raw.problem(
                 "clusterPublicAccessCidrs",
                 f"{text} is private, and the public endpoint never sees such an address; write your gateway's.",
@@ -304,6 +311,8 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
     namespaces = raw.texts("kubeflowProfileNamespaces")
     if artifacts == "s3" and raw.sound("kubeflowProfileNamespaces") and not namespaces:
         raw.problem("kubeflowProfileNamespaces", "is empty, and artifacts in S3 need a profile to be for; name one.")
+    if len(set(namespaces)) < len(namespaces):
+        raw.problem("kubeflowProfileNamespaces", f"{', '.join(namespaces)} names a namespace twice.")
     for namespace in namespaces:
         if not _NAMESPACE.fullmatch(namespace):
             raw.problem(

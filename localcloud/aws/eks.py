@@ -5,8 +5,8 @@ from typing import Any
 
 from infra.errors import UserError
 from localcloud.aws.eks_common import api, record, retag, tags_of, written
+from localcloud.aws.model import validate
 from localcloud.aws.names import lower_parameters
-from localcloud.aws.record import validate
 from localcloud.aws.waiting import until, until_gone
 from localcloud.providers.kinds import Autoname, Call, Kind, names
 from localcloud.providers.values import Properties
@@ -54,7 +54,6 @@ def _logging(types: list[str]) -> dict[str, Any]:
 
 def _create_cluster(call: Call) -> str:
     wanted = _cluster_parameters(call.inputs)
-    validate(api(call), "CreateCluster", wanted)
     name = str(api(call).create_cluster(**wanted)["cluster"]["name"])
     kept = lower_parameters(call.inputs, _FORGOTTEN)
     record(call).put(SETTINGS, name, kept)
@@ -149,7 +148,6 @@ def _create_nodes(call: Call) -> str:
     )
     if inputs.get("taints"):
         wanted["taints"] = inputs["taints"]
-    validate(api(call), "CreateNodegroup", wanted)
     api(call).create_nodegroup(**wanted)
     key = f"{inputs['clusterName']}:{inputs['nodeGroupName']}"
     record(call).put(NODE_SETTINGS, key, lower_parameters(inputs, _FORGOTTEN_BY_NODES))

@@ -7,8 +7,7 @@ from urllib.parse import unquote
 
 from localcloud.aws.names import parameters, properties, tag_list, tag_map, tagged
 from localcloud.providers.kinds import Autoname, Call, Kind, names
-from localcloud.providers.schema import InvalidPropertyError
-from localcloud.providers.values import UNKNOWN, Properties
+from localcloud.providers.values import Properties
 
 
 def _api(call: Call) -> Any:
@@ -34,19 +33,6 @@ def _retag(kind: str, parameter: str) -> Callable[[Call, list[str], dict[str, st
 def _text(document: Any) -> str:
     """A policy document as text: botocore parses it or leaves it quoted."""
     return json.dumps(document) if isinstance(document, dict) else unquote(document)
-
-
-def _checked_document(name: str) -> Callable[[Properties], None]:
-    def check(inputs: Properties) -> None:
-        document = inputs.get(name)
-        if document is None or document is UNKNOWN:
-            return
-        try:
-            json.loads(document)
-        except ValueError as error:
-            raise InvalidPropertyError(name, f"`{name}` is not a JSON policy document: {error}") from error
-
-    return check
 
 
 def _create_role(call: Call) -> str:
@@ -200,7 +186,6 @@ KINDS = [
         read=_read_role,
         delete=_delete_role,
         retag=_retag("role", "RoleName"),
-        check=_checked_document("assumeRolePolicy"),
         replaces=names("name namePrefix path"),
         defaults={"path": "/", "maxSessionDuration": 3600, "forceDetachPolicies": False},
         computed=names("managedPolicyArns inlinePolicies"),
@@ -214,7 +199,6 @@ KINDS = [
         setup=_setup_role_policy,
         read=_read_role_policy,
         delete=_delete_role_policy,
-        check=_checked_document("policy"),
         replaces=names("role name namePrefix"),
         documents=names("policy"),
         autoname=Autoname(longest=128),

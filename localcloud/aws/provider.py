@@ -8,9 +8,12 @@ from pulumi.runtime.proto import provider_pb2
 
 from infra.errors import UserError
 from localcloud.aws.functions import FUNCTIONS
+from localcloud.aws.model import rehearse
 from localcloud.aws.record import Record
+from localcloud.aws.rules import judge
 from localcloud.aws.session import Session, configuration, endpoint, not_found, sentence
 from localcloud.aws.table import KINDS
+from localcloud.providers.kinds import Call, Kind
 from localcloud.providers.resources import TableStandIn
 from localcloud.providers.server import plain_errors, serve
 from localcloud.providers.values import decode
@@ -54,6 +57,10 @@ class AwsStandIn(TableStandIn):
 
     def default_tags(self, context: grpc.ServicerContext) -> dict[str, str]:
         return self.session(context).default_tags
+
+    def examine(self, kind: Kind, call: Call) -> None:
+        judge(kind, call.name, call.inputs)
+        rehearse(kind, call)
 
     def failure(self, error: Exception) -> str | None:
         return sentence(error) or super().failure(error)

@@ -1,13 +1,10 @@
-"""What the AWS emulator does not keep, in a JSON file: checked against botocore's model of the service first."""
+"""What the AWS emulator does not keep, in a JSON file."""
 
 import json
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from botocore.validate import ParamValidator
 
 from infra.errors import UserError
 
@@ -71,24 +68,3 @@ def recorded_kinds(path: Path | None = None) -> dict[str, int]:
     """How many items of each kind are recorded, not served by the emulator: for the summary of a run."""
     record = Record(path)
     return {kind: len(items) for kind, items in sorted(record._load().items()) if items}
-
-
-def validate(client: Any, operation: str, parameters: dict[str, Any]) -> None:
-    """Check an operation's parameters against botocore's model, enums included; raises UserError."""
-    shape = client.meta.service_model.operation_model(operation).input_shape
-    report = ParamValidator().validate(parameters, shape)
-    if report.has_errors():
-        raise UserError(f"{operation} would be refused: {'; '.join(report.generate_report().splitlines())}")
-    for problem in _bad_enums(parameters, shape, ""):
-        raise UserError(f"{operation} would be refused: {problem}")
-
-
-def _bad_enums(value: Any, shape: Any, path: str) -> Iterator[str]:
-    if shape.type_name == "structure" and isinstance(value, dict):
-        for key, item in value.items():
-            yield from _bad_enums(item, shape.members[key], f"{path}.{key}" if path else key)
-    elif shape.type_name == "list" and isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _bad_enums(item, shape.member, f"{path}[{index}]")
-    elif shape.type_name == "string" and getattr(shape, "enum", None) and value not in shape.enum:
-        yield f"{path} is {value!r}, which is not one of {', '.join(shape.enum)}"

@@ -8,7 +8,6 @@ from localcloud.aws.names import parameters, properties, tag_map, tagged
 from localcloud.aws.session import arn
 from localcloud.aws.waiting import once_free
 from localcloud.providers.kinds import Autoname, Call, Kind, names
-from localcloud.providers.schema import InvalidPropertyError
 from localcloud.providers.values import Properties
 
 Permission = dict[str, Any]
@@ -145,11 +144,6 @@ def _read_default(call: Call) -> Properties | None:
     }
 
 
-def _check_rule(inputs: Properties) -> None:
-    if inputs["type"] not in ("ingress", "egress"):
-        raise InvalidPropertyError("type", f"a security group rule is ingress or egress, not {inputs['type']!r}")
-
-
 def _create_rule(call: Call) -> str:
     inputs = call.inputs
     _authorize(call, inputs["type"], inputs["securityGroupId"], [inputs])
@@ -223,7 +217,6 @@ KINDS = [
         create=_create_rule,
         read=_read_rule,
         delete=_delete_rule,
-        check=_check_rule,
         replaces=names(
             "type protocol fromPort toPort securityGroupId cidrBlocks ipv6CidrBlocks prefixListIds self "
             "sourceSecurityGroupId description"

@@ -52,6 +52,10 @@ def check_cluster(inputs: Inputs) -> None:
         )
     if inputs.get("subnetIds") is not None and (inputs.get("publicSubnetIds") or inputs.get("privateSubnetIds")):
         raise UserError("subnetIds, and publicSubnetIds or privateSubnetIds, exclude each other; choose one")
+    if inputs.get("instanceRole") is not None and inputs.get("instanceRoles") is not None:
+        raise UserError("instanceRole and instanceRoles exclude each other; choose one")
+    if mode == "API" and inputs.get("instanceRoles"):
+        raise UserError("instanceRoles must be empty with authenticationMode API: access entries take their place")
     if inputs.get("accessEntries") and mode in (None, "CONFIG_MAP"):
         raise UserError(f"accessEntries need authenticationMode API, which is {mode or 'not set'}")
     if mode != "API":

@@ -9,6 +9,17 @@ from pulumi_aws import ec2, eks
 from infra.errors import UserError
 from localcloud.eks.inputs import REFUSED_NODES, Inputs, refuse
 
+# What else the real component writes into a template of its own.
+_IN_TEMPLATE = (
+    "kubeletExtraArgs",
+    "bootstrapExtraArgs",
+    "bottlerocketSettings",
+    "nodeadmExtraOptions",
+    "userData",
+    "amiId",
+    "enableEfaSupport",
+)
+
 
 class Given(pulumi.ComponentResource):
     """A component of this package that a program hands in, of which a node group reads the core, as it comes.
@@ -26,7 +37,7 @@ class ManagedNodeGroup(pulumi.ComponentResource):
     """A managed node group as pulumi-eks 4 makes it: an `aws.eks.NodeGroup`, and a launch template for IMDSv2."""
 
     def __init__(self, name: str, inputs: Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
-        _check(inputs)
+        check_nodes(inputs)
         super().__init__("eks:index:ManagedNodeGroup", name, None, opts)
         core = _core(inputs["cluster"])
         cluster = core.apply(lambda known: _field(known, "cluster"))
@@ -38,7 +49,7 @@ class ManagedNodeGroup(pulumi.ComponentResource):
         role = inputs.get("nodeRoleArn")
         self.node_group = eks.NodeGroup(
             name,
-            node_group_name=inputs.get("nodeGroupName") or (None if inputs.get("nodeGroupNamePrefix") else name),
+            node_group_name=inputs.get("nodeGroupName"),
             node_group_name_prefix=inputs.get("nodeGroupNamePrefix"),
             cluster_name=inputs.get("clusterName") or cluster.apply(lambda known: known.name),
             node_role_arn=role or pulumi.Output.from_input(inputs["nodeRole"]).apply(lambda known: known.arn),
@@ -62,27 +73,36 @@ class ManagedNodeGroup(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     def _launch_template(self, name: str, inputs: Inputs) -> ec2.LaunchTemplate | None:
-        if not inputs.get("enableIMDSv2"):
+        required = inputs.get("enableIMDSv2")
+        if required is None:
             return None
         disk = inputs.get("diskSize")
+        tokens = pulumi.Output.from_input(required).apply(lambda known: "required" if known else "optional")
         made: ec2.LaunchTemplate = ec2.LaunchTemplate(
             f"{name}-launchTemplate",
             block_device_mappings=None if disk is None else [{"deviceName": "/dev/xvda", "ebs": {"volumeSize": disk}}],
-            metadata_options={"httpTokens": "required", "httpPutResponseHopLimit": 2, "httpEndpoint": "enabled"},
+            metadata_options={"httpTokens": tokens, "httpPutResponseHopLimit": 2, "httpEndpoint": "enabled"},
             opts=pulumi.ResourceOptions(parent=self),
         )
         return made
 
 
-def _check(inputs: Inputs) -> None:
+def check_nodes(inputs: Inputs) -> None:
+    """The real component's own checks, then what is out of reach here."""
     component = "eks:index:ManagedNodeGroup"
     role, arn = inputs.get("nodeRole") is not None, inputs.get("nodeRoleArn") is not None
     if role and arn:
         raise UserError("a managed node group takes nodeRole or nodeRoleArn, not both")
     if not (role or arn):
         raise UserError("a managed node group needs an IAM role: set nodeRole or nodeRoleArn")
-    if inputs.get("launchTemplate") is not None and inputs.get("enableIMDSv2"):
-        raise UserError("a managed node group with a launchTemplate says enableIMDSv2 in that template")
+    # False counts as said, too (nodegroup.ts of 4.3.0 and of August 2026, requiresCustomLaunchTemplate).
+    said = [option for option in ("enableIMDSv2", *_IN_TEMPLATE) if inputs.get(option) is not None]
+    if inputs.get("launchTemplate") is not None and said:
+        raise UserError(
+            f"a managed node group with a launchTemplate says {said[0]} in that template; leave it out here"
+        )
+    if inputs.get("nodeGroupName") is not None and inputs.get("nodeGroupNamePrefix") is not None:
+        raise UserError("a managed node group takes nodeGroupName or nodeGroupNamePrefix, not both")
     refuse(component, inputs, REFUSED_NODES)
 
 

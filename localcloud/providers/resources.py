@@ -1,10 +1,8 @@
 """Check, Diff, Create, Read, Update, Delete and Invoke over a table of kinds."""
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from secrets import token_hex
 from typing import Any
 
 import grpc
@@ -12,6 +10,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from infra.errors import UserError
+from localcloud.providers import naming
 from localcloud.providers.diff import Change, differences, equal, projected
 from localcloud.providers.kinds import Call, Kind
 from localcloud.providers.schema import (
@@ -60,6 +59,9 @@ class TableStandIn(StandIn):
         """Whether the cloud says that the resource does not exist."""
         return False
 
+    def examine(self, kind: Kind, call: Call) -> None:
+        """Judge a resource before anything is made; raises InvalidPropertyError."""
+
     # -- the protocol ----------------------------------------------------------------------------------------------
 
     @plain_errors
@@ -69,15 +71,18 @@ class TableStandIn(StandIn):
         inputs = {name: value for name, value in decode(request.news).items() if value is not None}
         try:
             inputs = _documents_as_text(kind, inputs)
-            self._name(kind, request, inputs)
+            name = request.urn.rsplit("::", 1)[-1]
+            seed = request.randomSeed and request.randomSeed + request.urn.encode()
+            naming.choose(kind, name, inputs, decode(request.olds), seed)
             inputs = checked(schema, {**kind.defaults, **inputs})
+            if kind.retag and inputs.get("tags") is not UNKNOWN:
+                tags = {**self.default_tags(context), **inputs.get("tags", {})}
+                inputs.update({"tags": tags} if tags else {})
             kind.check(inputs)
+            self.examine(kind, self._call(kind, request, context, inputs=inputs))
         except InvalidPropertyError as error:
             failure = provider_pb2.CheckFailure(property=error.path, reason=str(error))
             return provider_pb2.CheckResponse(failures=[failure])
-        if kind.retag and inputs.get("tags") is not UNKNOWN:
-            tags = {**self.default_tags(context), **inputs.get("tags", {})}
-            inputs.update({"tags": tags} if tags else {})
         return provider_pb2.CheckResponse(inputs=encode(inputs))
 
     @plain_errors
@@ -111,15 +116,16 @@ class TableStandIn(StandIn):
         kind = self._kind(_type(request.urn))
         inputs = decode(request.properties)
         if request.preview:
-            unknown = resource_schema(kind.token).computed | (kind.computed - inputs.keys())
+            left_out = {kind.autoname.property} if kind.autoname else set()
+            unknown = resource_schema(kind.token).computed | ((kind.computed | left_out) - inputs.keys())
             properties = {**dict.fromkeys(unknown - {"urn"}, UNKNOWN), **inputs}
             if inputs.get("tags") is not None and "tagsAll" in properties:
                 properties["tagsAll"] = inputs["tags"]
             return provider_pb2.CreateResponse(properties=encode(properties))
-        call = self._call(request, context, inputs=inputs)
+        call = self._call(kind, request, context, inputs=inputs)
         made = self._ask(call, lambda: kind.create(call))
         id_, state = made if isinstance(made, tuple) else (made, {})
-        call = self._call(request, context, inputs=inputs, id=id_, state=state)
+        call = self._call(kind, request, context, inputs=call.inputs, id=id_, state=state)
         try:
             self._ask(call, lambda: kind.setup(call))
         except UserError as error:
@@ -133,7 +139,7 @@ class TableStandIn(StandIn):
     def Read(self, request: Any, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:  # noqa: N802
         kind = self._kind(_type(request.urn))
         old, state = decode(request.inputs), decode(request.properties)
-        call = self._call(request, context, id=request.id, inputs=old, old=old, state=state)
+        call = self._call(kind, request, context, id=request.id, inputs=old, old=old, state=state)
         live = self._live(kind, call)
         if live is None:
             return provider_pb2.ReadResponse()
@@ -152,7 +158,7 @@ class TableStandIn(StandIn):
             if kind.retag:
                 properties["tagsAll"] = inputs.get("tags", {})
             return provider_pb2.UpdateResponse(properties=encode(properties))
-        call = self._call(request, context, id=request.id, inputs=inputs, old=old, state=state)
+        call = self._call(kind, request, context, id=request.id, inputs=inputs, old=old, state=state)
 
         def change() -> None:
             kind.setup(call)
@@ -167,7 +173,7 @@ class TableStandIn(StandIn):
     def Delete(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
         kind = self._kind(_type(request.urn))
         inputs, state = decode(request.old_inputs), decode(request.properties)
-        call = self._call(request, context, id=request.id, inputs=inputs or state, old=inputs, state=state)
+        call = self._call(kind, request, context, id=request.id, inputs=inputs or state, old=inputs, state=state)
 
         def delete() -> None:
             try:
@@ -207,9 +213,12 @@ class TableStandIn(StandIn):
             raise UserError(f"the local stand-in for {self.package} does not know the type {token}")
         return kind
 
-    def _call(self, request: Any, context: grpc.ServicerContext, **values: Any) -> Call:
+    def _call(
+        self, kind: Kind, request: Any, context: grpc.ServicerContext, *, inputs: Properties, **values: Any
+    ) -> Call:
         urn = request.urn
         return Call(
+            inputs=naming.named(kind, inputs, values.get("state", {})),
             session=self.session(context),
             urn=urn,
             name=urn.rsplit("::", 1)[-1],
@@ -243,30 +252,6 @@ class TableStandIn(StandIn):
         if live is None:
             raise UserError(f"{kind.token} `{call.name}` ({call.id}) was created and is gone; run again")
         return _as_stated(kind, _live_inputs(kind, call.inputs, live, live), live)
-
-    def _name(self, kind: Kind, request: Any, inputs: Properties) -> None:
-        rule = kind.autoname
-        if rule is None or rule.property in inputs:
-            return
-        resource = request.urn.rsplit("::", 1)[-1]
-        prefix = inputs.get(rule.prefix_property) or f"{rule.before}{resource}-"
-        if prefix is UNKNOWN:
-            return
-        prefix = prefix.lower() if rule.lower else prefix
-        before = decode(request.olds).get(rule.property)
-        if isinstance(before, str) and re.fullmatch(re.escape(prefix) + "[0-9a-f]{7}", before):
-            inputs[rule.property] = before
-            return
-        seed = request.randomSeed
-        suffix = hashlib.sha256(seed + request.urn.encode()).hexdigest()[:7] if seed else token_hex(4)[:7]
-        name = prefix + suffix
-        if len(name) > rule.longest:
-            raise InvalidPropertyError(
-                rule.property,
-                f"{kind.token} `{resource}`: the name made for it, {name}, is longer than {rule.longest} characters; "
-                f"set `{rule.property}`",
-            )
-        inputs[rule.property] = name
 
 
 def _type(urn: str) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from infra.settings import SettingsError
 from ops.doctor.account import check_account
 from ops.doctor.finding import Finding, broken, ok
+from ops.doctor.plugins import check_plugins
 from ops.doctor.release import check_release
 from ops.doctor.stack import check_stack
 from ops.doctor.tools import check_tools
@@ -29,6 +30,8 @@ def examine(stack: str) -> list[Finding]:
     if local:
         findings.append(ok("AWS", "not checked: this stack runs on stand-ins on this machine"))
     else:
+        creates = found.settings.cluster.mode == "create" if found else True
+        findings.append(check_plugins(creates=creates))
         findings += check_account(config.get("aws:region", ""), config, found.settings if found else None)
     if found is not None:
         findings += check_stack(found, today)

@@ -1,7 +1,9 @@
 """The programs that a stack needs on this machine; nothing is downloaded or built to find out."""
 
 import platform
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -23,10 +25,27 @@ def check_tools(*, local: bool) -> Iterator[Finding]:
     yield from check_brought(names)
     for name, purpose in {}.items() if local else _ON_AWS.items():
         found = shutil.which(name)
-        if found:
-            yield ok(name, found)
-        else:
+        if found is None:
             yield broken(name, "not on PATH", f"install it: {purpose}")
+        elif name == "aws":
+            yield check_aws(found)
+        else:
+            yield ok(name, found)
+
+
+def check_aws(program: str) -> Finding:
+    """Whether the aws CLI is one that Pulumi's EKS package takes, for a preview too (dependencies.ts of 4.3.0)."""
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return broken("aws", f"{program} does not run ({type(error).__name__})", "install AWS CLI 2.7 or newer")
+    told = re.match(r"aws-cli/(\d+)\.(\d+)\S*", done.stdout)
+    if told is None:
+        return warning("aws", f"{program} does not tell its version", "see that it is AWS CLI 2.7 or newer")
+    major, minor = int(told[1]), int(told[2])
+    if (major, minor) < ((1, 24) if major == 1 else (2, 7)):
+        return broken("aws", f"{told[0]} at {program}", "install 2.7 or newer: Pulumi's EKS package refuses it")
+    return ok("aws", f"{told[0]} at {program}")
 
 
 def check_python(version: tuple[int, int]) -> Finding:

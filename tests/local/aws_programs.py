@@ -190,6 +190,7 @@ def cluster(size: Size) -> None:
     nodes = pulumi_eks.ManagedNodeGroup(
         "nodes",
         cluster=made,
+        node_group_name_prefix="nodes-",
         node_role_arn=role.arn,
         instance_types=["m5.xlarge"],
         ami_type="AL2023_x86_64_STANDARD",

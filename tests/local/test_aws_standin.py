@@ -1,6 +1,7 @@
 """The aws, eks and random stand-ins under the real engine, on the AWS emulator: what boto3 then finds in the cloud."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -163,9 +164,16 @@ def test_two_providers_of_one_program_keep_apart(cloud: Cloud) -> None:
             lambda: aws.s3.BucketVersioning("v", bucket="b", versioning_configuration={"state": "Enabled"}),
             "has no input `state`; did you mean `status`?",
         ),
-        (lambda: aws.ec2.Vpc("v", cidr_block="10.0.0.0/99"), "CreateVpc failed with InvalidParameterValue"),
+        (
+            lambda: aws.ec2.Vpc("v", cidr_block="10.0.0.0/99"),
+            "`cidrBlock` is '10.0.0.0/99', which is not an IPv4 block",
+        ),
+        (
+            lambda: aws.ec2.Subnet("s", vpc_id="vpc-0", cidr_block="10.0.0.0/24"),
+            "CreateSubnet failed with InvalidVpcID.NotFound",
+        ),
     ],
-    ids=["type", "property", "cloud"],
+    ids=["type", "property", "value", "cloud"],
 )
 def test_bad_programs_end_in_one_sentence(cloud: Cloud, program: Callable[[], Any], words: str) -> None:
     stack = cloud.stack("bad", lambda: program() and None)
@@ -187,7 +195,9 @@ def test_cluster_from_up_to_destroy(cloud: Cloud) -> None:
     assert found["version"] == "1.35"
     assert found["resourcesVpcConfig"]["publicAccessCidrs"] == ["192.0.2.0/24"]
     assert found["tags"] == {"Name": "eks-eksCluster", "team": "a"}
-    group = eks.describe_nodegroup(clusterName="kubeflow", nodegroupName="nodes")["nodegroup"]
+    [group_name] = eks.list_nodegroups(clusterName="kubeflow")["nodegroups"]
+    assert re.fullmatch("nodes-[0-9]{18}[0-9a-f]{8}", group_name), "a prefix, a time and a counter"
+    group = eks.describe_nodegroup(clusterName="kubeflow", nodegroupName=group_name)["nodegroup"]
     assert group["scalingConfig"] == {"minSize": 1, "desiredSize": 2, "maxSize": 7}
     assert group["instanceTypes"] == ["m5.xlarge"]
     assert out["kubeconfig"].value == KUBECONFIG
@@ -224,7 +234,7 @@ def test_cluster_from_up_to_destroy(cloud: Cloud) -> None:
     size.desired, size.logs, size.disk, size.team = 5, ("api",), 100, "b"
     result = stack.up()
     assert changes(result) == {"update": 3}, "the cluster, the launch template and the node group"
-    nodes = json.loads(record.read_text())["EKS node group settings"]["kubeflow:nodes"]
+    nodes = json.loads(record.read_text())["EKS node group settings"][f"kubeflow:{group_name}"]
     assert (nodes["launchTemplate"]["version"], nodes["scalingConfig"]["desiredSize"]) == ("2", 5)
     assert eks.list_tags_for_resource(resourceArn=group["nodegroupArn"])["tags"] == {"team": "b"}
     assert planned(stack.preview()) == changes(stack.refresh()) == {}

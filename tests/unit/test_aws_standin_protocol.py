@@ -18,9 +18,12 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from localcloud.aws.provider import AwsStandIn
 from localcloud.aws.record import Record
+from localcloud.aws.table import KINDS as AWS
+from localcloud.providers.naming import named
 from localcloud.providers.server import StandIn, start
 from localcloud.providers.values import UNKNOWN, decode, encode
 from localcloud.random.provider import RandomStandIn
+from tests.unit.aws_inputs import GOOD
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: a call that goes there fails
 VPC = "aws:ec2/vpc:Vpc"
@@ -120,6 +123,32 @@ def test_a_name_that_cannot_be_made_is_refused(aws: Engine) -> None:
     assert "longer than 63" in answer.failures[0].reason
 
 
+NODES = "aws:eks/nodeGroup:NodeGroup"
+
+
+def test_a_prefix_leaves_the_name_out_of_inputs_and_plan(aws: Engine) -> None:
+    given = {**GOOD[NODES], "nodeGroupNamePrefix": "k-"}
+    first = aws.inputs(NODES, given)
+    assert "nodeGroupName" not in first
+    assert decode(aws.create(NODES, first, preview=True).properties)["nodeGroupName"] is UNKNOWN
+    assert aws.inputs(NODES, given, olds={**first, "nodeGroupName": "k-1"}) == first
+    assert aws.diff(NODES, first, {**first, "nodeGroupNamePrefix": "l-"}).replaces == ["nodeGroupNamePrefix"]
+    both = aws.check(NODES, {**given, "nodeGroupName": "nodes"}).failures[0]
+    assert both.property == "nodeGroupNamePrefix"
+    assert both.reason == (
+        f"{NODES} `main`: `nodeGroupNamePrefix` is 'k-', and `nodeGroupName` is set too; set one of them"
+    )
+
+
+def test_a_prefix_becomes_a_name_of_its_own_once() -> None:
+    kind, inputs = AWS[NODES], {"nodeGroupNamePrefix": "k-"}
+    one, other = (named(kind, inputs, {})["nodeGroupName"] for _ in range(2))
+    assert one != other
+    assert len(one) == len(other) == len("k-") + 26
+    assert named(kind, inputs, {"nodeGroupName": one})["nodeGroupName"] == one
+    assert inputs == {"nodeGroupNamePrefix": "k-"}
+
+
 def test_defaults_and_documents(aws: Engine) -> None:
     assert aws.inputs(VPC, {"cidrBlock": "10.0.0.0/16"}) == {
         "cidrBlock": "10.0.0.0/16",
@@ -132,7 +161,7 @@ def test_defaults_and_documents(aws: Engine) -> None:
     partly = {"Statement": [{"Resource": UNKNOWN}]}
     assert aws.inputs(ROLE_POLICY, {"role": "node", "policy": partly})["policy"] is UNKNOWN
     broken = aws.check(ROLE_POLICY, {"role": "node", "policy": "{nonsense"})
-    assert "not a JSON policy document" in broken.failures[0].reason
+    assert "`policy` is '{nonsense', which is not JSON" in broken.failures[0].reason
 
 
 def test_an_unknown_property_is_refused(aws: Engine) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from infra.errors import UserError
 from localcloud.aws.functions import FUNCTIONS
-from localcloud.aws.record import Record, recorded_kinds, validate
+from localcloud.aws.model import validate
+from localcloud.aws.record import Record, recorded_kinds
 from localcloud.aws.routes import _route_id
 from localcloud.aws.table import KINDS as AWS
 from localcloud.eks.cni import configuration
 from localcloud.eks.inputs import check_cluster
+from localcloud.eks.nodes import check_nodes
 from localcloud.providers.kinds import Kind
 from localcloud.providers.schema import function_arguments, resource_schema
 from localcloud.random.provider import KINDS as RANDOM
@@ -76,7 +78,7 @@ def test_what_is_recorded_is_held_against_botocore() -> None:
     validate(eks, "CreateAddon", {"clusterName": "c", "addonName": "a", "resolveConflicts": "OVERWRITE"})
     with pytest.raises(UserError, match="resolveConflicts is 'FORCE', which is not one of OVERWRITE, NONE, PRESERVE"):
         validate(eks, "CreateAddon", {"clusterName": "c", "addonName": "a", "resolveConflicts": "FORCE"})
-    with pytest.raises(UserError, match='Missing required parameter in input: "addonName"'):
+    with pytest.raises(UserError, match="CreateAddon would be refused: addonName is not set, and must be set"):
         validate(eks, "CreateAddon", {"clusterName": "c"})
     wanted = {"clusterName": "c", "principalArn": "p", "policyArn": "q", "accessScope": {"type": "everything"}}
     with pytest.raises(UserError, match=r"accessScope\.type is 'everything'"):
@@ -121,9 +123,30 @@ CLUSTER = {"authenticationMode": "API", "vpcId": "vpc-1", "skipDefaultNodeGroup"
         ({"skipDefaultNodeGroup": False}, "creates no default node group"),
         ({"fargate": True}, "does not take `fargate`"),
         ({"storageClasses": "gp3"}, "does not take `storageClasses`"),
+        ({"instanceRole": {}, "instanceRoles": [{}]}, "instanceRole and instanceRoles exclude each other"),
+        ({"instanceRoles": [{}]}, "instanceRoles must be empty with authenticationMode API"),
     ],
 )
 def test_clusters_out_of_reach_are_refused(inputs: dict[str, object], words: str) -> None:
     check_cluster(CLUSTER)
     with pytest.raises(UserError, match=words):
         check_cluster(CLUSTER | inputs)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"nodeRole": {}}, "nodeRole or nodeRoleArn, not both"),
+        ({"nodeRoleArn": None}, "needs an IAM role"),
+        ({"launchTemplate": {}, "enableIMDSv2": True}, "says enableIMDSv2 in that template"),
+        ({"launchTemplate": {}, "enableIMDSv2": False}, "says enableIMDSv2 in that template"),
+        ({"launchTemplate": {}, "kubeletExtraArgs": "--x"}, "says kubeletExtraArgs in that template"),
+        ({"nodeGroupName": "a", "nodeGroupNamePrefix": "b"}, "nodeGroupName or nodeGroupNamePrefix, not both"),
+        ({"gpu": True}, "does not take `gpu`"),
+    ],
+)
+def test_node_groups_out_of_reach_are_refused(inputs: dict[str, object], words: str) -> None:
+    good: dict[str, object] = {"nodeRoleArn": "arn"}
+    check_nodes(good)
+    with pytest.raises(UserError, match=words):
+        check_nodes(good | inputs)

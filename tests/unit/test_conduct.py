@@ -206,7 +206,10 @@ def test_a_nat_gateway_without_a_way_out_fails(cloud: Cloud) -> None:
         ("CreateSubnet", {"CidrBlock": "10.0.9.0/24", "AvailabilityZone": "eu-west-1a"}, "InvalidParameterValue"),
         ("CreateSubnet", {"CidrBlock": "10.0.9.0/24", "VpcId": "vpc-0"}, "InvalidVpcID.NotFound"),
         ("CreateNatGateway", {"SubnetId": "subnet-0"}, "InvalidSubnetID.NotFound"),
-        ("CreateVpcEndpoint", {"RouteTableId.1": "rtb-0"}, "InvalidRouteTableId.NotFound"),
+        ("CreateVpcEndpoint", {"RouteTableId.1": "rtb-0"}, "InvalidRouteTableID.NotFound"),
+        ("CreateRouteTable", {"VpcId": "vpc-0"}, "InvalidVpcID.NotFound"),
+        ("CreateSecurityGroup", {"VpcId": "vpc-0", "GroupName": "g"}, "InvalidVpcID.NotFound"),
+        ("AuthorizeSecurityGroupIngress", {"GroupId": "sg-0"}, "InvalidGroup.NotFound"),
         ("DeleteVpc", {}, "DependencyViolation"),
     ],
 )
@@ -223,6 +226,24 @@ def test_a_table_in_use_and_an_attached_gateway_stay(cloud: Cloud) -> None:
     assert cloud.ec2("AssociateRouteTable", **wanted) == "Resource.AlreadyAssociated"
     assert cloud.ec2("DeleteRouteTable", RouteTableId=table) == "DependencyViolation"
     assert cloud.ec2("DeleteInternetGateway", InternetGatewayId=way_out) == "DependencyViolation"
+
+
+def test_what_is_there_already_is_not_made_twice(cloud: Cloud) -> None:
+    way_out = gateway(cloud)
+    cloud.ec2("CreateRouteTable", VpcId=cloud.vpc)
+    table = next(id_ for id_, one in ec2._route_tables.items() if not one["Associations"])
+    route = {"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0"}
+    for target, code in (
+        ({"GatewayId": "igw-0"}, "InvalidGatewayID.NotFound"),
+        ({"NatGatewayId": "nat-0"}, "InvalidNatGatewayID.NotFound"),
+    ):
+        assert cloud.ec2("CreateRoute", **route, **target) == code
+    assert "<return>true" in cloud.ec2("CreateRoute", **route, GatewayId=way_out)
+    assert cloud.ec2("CreateRoute", **route, GatewayId=way_out) == "RouteAlreadyExists"
+    group = cloud.ec2("CreateSecurityGroup", GroupName="a", GroupDescription="d", VpcId=cloud.vpc)
+    rule = {"IpPermissions.1.IpProtocol": "-1", "IpPermissions.1.IpRanges.1.CidrIp": "10.0.0.0/8", "GroupId": group}
+    assert cloud.ec2("AuthorizeSecurityGroupIngress", **rule) == group
+    assert cloud.ec2("AuthorizeSecurityGroupIngress", **rule) == "InvalidPermission.Duplicate"
 
 
 def test_a_group_that_a_load_balancer_or_another_group_names_stays(cloud: Cloud) -> None:

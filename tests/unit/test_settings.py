@@ -70,6 +70,10 @@ def test_values_of_every_kind_are_read() -> None:
             {"clusterAdministrators": [f"arn:aws:iam::123456789012:role/{name}" for name in ("a/b", "a-b")]},
             "clusterAdministrators arn:aws:iam::123456789012:role/a/b and arn:aws:iam::123456789012:role/a-b would ",
         ),
+        (
+            {"tags": {"team": "a", "Team": "b"}},
+            "tags has 'team' and 'Team', and IAM takes no two names that differ in ",
+        ),
         ({"tags": "{"}, "tags '{' is not a map of texts."),
         ({"tags": {"a": ["b"]}}, "tags has a value for 'a' that is not a text."),
         ({"networkCidr": "10.0.0.0/24"}, "networkCidr 10.0.0.0/24 is too small, since every pod takes an address"),
@@ -111,10 +115,34 @@ def test_values_of_every_kind_are_read() -> None:
             {"clusterPublicAccessCidrs": ["10.0.0.0/8"]},
             "clusterPublicAccessCidrs 10.0.0.0/8 is private, and the public",
         ),
+        (
+            {"clusterPublicAccessCidrs": ["203.0.113.7"]},
+            "clusterPublicAccessCidrs '203.0.113.7' is not written as EKS takes it; write 203.0.113.7/32.",
+        ),
+        (
+            {"clusterPublicAccessCidrs": ["203.0.113.0/255.255.255.0"]},
+            "clusterPublicAccessCidrs '203.0.113.0/255.255.255.0' is not written as EKS takes it; write 203.0.113.0/24",
+        ),
+        (
+            {"clusterPublicAccessCidrs": [f"203.0.{number}.0/24" for number in range(41)]},
+            "clusterPublicAccessCidrs has 41 blocks, and EKS takes 40.",
+        ),
         ({"clusterLogRetentionDays": "31"}, "clusterLogRetentionDays '31' is not one of 1, 3, 5, 7, 14, 30, 60, "),
         (
             {"clusterAdministrators": ["arn:aws:sts::123456789012:assumed-role/ops/me"]},
             "clusterAdministrators 'arn:aws:sts::123456789012:assumed-role/ops/me' is not a user or role; ",
+        ),
+        (
+            {"clusterAdministrators": ["arn:aws:iam::123456789012:role/team/"]},
+            "clusterAdministrators 'arn:aws:iam::123456789012:role/team/' names no user or role: a name has 1 to 64 ",
+        ),
+        (
+            {"clusterAdministrators": [f"arn:aws:iam::123456789012:user/{'x' * 65}"]},
+            f"clusterAdministrators 'arn:aws:iam::123456789012:user/{'x' * 65}' names no user or role: ",
+        ),
+        (
+            {"clusterAdministrators": ["arn:aws-cn:iam::123456789012:role/ops"]},
+            "clusterAdministrators 'arn:aws-cn:iam::123456789012:role/ops' is of another part of AWS than us-west-2; ",
         ),
         (
             {"clusterAdministratorRole": "r" * 61},
@@ -135,6 +163,7 @@ def test_values_of_every_kind_are_read() -> None:
         ({"kubeflowRelease": ""}, "kubeflowRelease is empty; write a release, "),
         ({"kubeflowEdges": [{"from": "a"}]}, 'kubeflowEdges {"from": "a"} must have exactly the texts from and to.'),
         ({"kubeflowEdges": ["a"]}, 'kubeflowEdges "a" must have exactly the texts from and to.'),
+        ({"kubeflowProfileNamespaces": ["a", "b", "a"]}, "kubeflowProfileNamespaces a, b, a names a namespace twice."),
         ({"kubeflowProfileNamespaces": ["A_B"]}, "kubeflowProfileNamespaces 'A_B' is not a namespace; "),
         (
             {"dashboardUser": "admin"},
@@ -233,6 +262,19 @@ def test_a_path_to_a_kubeconfig_needs_no_encryption() -> None:
     found = settings(clusterMode="existing", clusterKubeconfig="~/.kube/config").cluster
     assert found.kubeconfig is not None
     assert found.kubeconfig.reveal() == "~/.kube/config"
+
+
+@pytest.mark.parametrize("stack", ["dev_1", "dev_", "dev-", "a..b", "a.-b"])
+def test_a_stack_s_name_may_be_no_bucket_s(stack: str) -> None:
+    (only,) = problems(stack, clusterName="one")
+    assert only.startswith(f"The stack's name {stack!r} cannot be in the names of a bucket and a repository; use ")
+    existing = {"clusterMode": "existing", "clusterContext": "theirs", "clusterName": "one"}
+    assert problems(stack, **existing) == (only,)
+
+
+@pytest.mark.parametrize("stack", ["dev", "Dev", "team-a", "a--b", "feature.1"])
+def test_stack_s_names_that_all_of_aws_takes(stack: str) -> None:
+    assert settings(stack, clusterName="one").stack == stack
 
 
 def test_a_stack_s_name_may_be_no_cluster_s() -> None:

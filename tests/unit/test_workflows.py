@@ -42,6 +42,13 @@ def test_every_action_is_pinned_to_a_commit_and_says_its_version(path: Path) -> 
         assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
+def test_official_plugins_are_kept_for_as_long_as_their_sdks_stay() -> None:
+    steps = read(GITHUB / "actions" / "setup" / "action.yml")["runs"]["steps"]
+    [kept] = [one["with"] for one in steps if one.get("with", {}).get("path") == "~/.pulumi/plugins"]
+    assert "hashFiles('requirements.txt')" in kept["key"]
+    assert "restore-keys" not in kept, "old versions would pile up"
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_job_has_no_permission_that_it_does_not_name_and_ends_in_time(path: Path) -> None:
     assert read(path)["permissions"] == {}

@@ -34,7 +34,7 @@ class Network:
         wanted: Parameters = {**query, **parse_qs(body.decode("utf-8", "replace"))}
         action = ec2._p(wanted, "Action")
         judge = _REFUSALS.get(action)
-        if judge and (refused := judge(wanted)):
+        if refused := _missing(action, wanted) or (judge(wanted) if judge else None):
             return ec2._error(*refused, 400)  # type: ignore[no-any-return]
         before = set(ec2._nat_gateways.keys())
         answer = await self._handler(method, path, headers, body, query)
@@ -147,8 +147,6 @@ def _delete_table(wanted: Parameters) -> Refusal | None:
 
 def _associate_table(wanted: Parameters) -> Refusal | None:
     subnet = ec2._p(wanted, "SubnetId")
-    if subnet and subnet not in ec2._subnets:
-        return _no_subnet(subnet)
     taken = any(one.get("SubnetId") == subnet for table in ec2._route_tables.values() for one in table["Associations"])
     if subnet and taken:
         return "Resource.AlreadyAssociated", f"the subnet {subnet} is already associated with a route table"
@@ -163,11 +161,7 @@ def _release_address(wanted: Parameters) -> Refusal | None:
 
 
 def _create_nat(wanted: Parameters) -> Refusal | None:
-    subnet, address = ec2._p(wanted, "SubnetId"), ec2._p(wanted, "AllocationId")
-    if subnet not in ec2._subnets:
-        return _no_subnet(subnet)
-    if address and address not in ec2._addresses:
-        return "InvalidAllocationID.NotFound", f"The allocation ID '{address}' does not exist"
+    address = ec2._p(wanted, "AllocationId")
     if address and any(one["AllocationId"] == address for one in _living_nats()):
         return "Resource.AlreadyAssociated", f"Elastic IP address [{address}] is already associated"
     return None
@@ -182,8 +176,6 @@ def _create_vpc(wanted: Parameters) -> Refusal | None:
 
 def _create_subnet(wanted: Parameters) -> Refusal | None:
     vpc, zone, block = ec2._p(wanted, "VpcId"), ec2._p(wanted, "AvailabilityZone"), _block(wanted)
-    if vpc not in ec2._vpcs:
-        return "InvalidVpcID.NotFound", f"The vpc ID '{vpc}' does not exist"
     if zone and not (zone[:-1] == ec2.get_region() and zone[-1] in "abcdefgh"):
         return "InvalidParameterValue", f"Value ({zone}) for parameter availabilityZone is invalid."
     if block is None:
@@ -197,18 +189,33 @@ def _create_subnet(wanted: Parameters) -> Refusal | None:
     return None
 
 
-def _create_endpoint(wanted: Parameters) -> Refusal | None:
-    vpc = ec2._p(wanted, "VpcId")
-    if vpc not in ec2._vpcs:
-        return "InvalidVpcID.NotFound", f"The vpc ID '{vpc}' does not exist"
-    for table in ec2._parse_member_list(wanted, "RouteTableId"):
-        if table not in ec2._route_tables:
-            return "InvalidRouteTableId.NotFound", f"The route table '{table}' does not exist"
+def _create_route(wanted: Parameters) -> Refusal | None:
+    table, block = ec2._p(wanted, "RouteTableId"), ec2._p(wanted, "DestinationCidrBlock")
+    if any(one.get("DestinationCidrBlock") == block for one in ec2._route_tables[table]["Routes"]):
+        return "RouteAlreadyExists", f"The route identified by {block} already exists."
     return None
 
 
-def _no_subnet(id_: str) -> Refusal:
-    return "InvalidSubnetID.NotFound", f"The subnet ID '{id_}' does not exist"
+def _authorize(key: str) -> Callable[[Parameters], Refusal | None]:
+    def judge(wanted: Parameters) -> Refusal | None:
+        there = ec2._security_groups[ec2._p(wanted, "GroupId")][key]
+        for rule in ec2._parse_ip_permissions(wanted, "IpPermissions"):
+            if any(ec2._rules_match(rule, one) for one in there):
+                return "InvalidPermission.Duplicate", "the specified rule already exists"
+        return None
+
+    return judge
+
+
+def _missing(action: str, wanted: Parameters) -> Refusal | None:
+    """What a request names and the account does not have."""
+    for parameter, (kind, code, store) in _NAMED.items():
+        if action not in _NAMING.get(parameter, ()):
+            continue
+        for id_ in [ec2._p(wanted, parameter), *ec2._parse_member_list(wanted, parameter)]:
+            if id_ and id_ not in store:
+                return f"{code}.NotFound", f"The {kind} ID '{id_}' does not exist"
+    return None
 
 
 def _block(wanted: Parameters) -> IPv4Network | None:
@@ -221,10 +228,12 @@ def _block(wanted: Parameters) -> IPv4Network | None:
 
 _REFUSALS: dict[str, Callable[[Parameters], Refusal | None]] = {
     "AssociateRouteTable": _associate_table,
+    "AuthorizeSecurityGroupEgress": _authorize("IpPermissionsEgress"),
+    "AuthorizeSecurityGroupIngress": _authorize("IpPermissions"),
     "CreateNatGateway": _create_nat,
     "CreateSubnet": _create_subnet,
+    "CreateRoute": _create_route,
     "CreateVpc": _create_vpc,
-    "CreateVpcEndpoint": _create_endpoint,
     "DeleteInternetGateway": _delete_gateway,
     "DeleteRouteTable": _delete_table,
     "DeleteSecurityGroup": _delete_group,
@@ -232,4 +241,31 @@ _REFUSALS: dict[str, Callable[[Parameters], Refusal | None]] = {
     "DeleteVpc": _delete_vpc,
     "DetachInternetGateway": _detach_gateway,
     "ReleaseAddress": _release_address,
+}
+
+# By the parameter that names a thing: what it is, the code's beginning, and where MiniStack keeps it.
+_NAMED: dict[str, tuple[str, str, Mapping[str, Any]]] = {
+    "VpcId": ("vpc", "InvalidVpcID", ec2._vpcs),
+    "SubnetId": ("subnet", "InvalidSubnetID", ec2._subnets),
+    "AllocationId": ("allocation", "InvalidAllocationID", ec2._addresses),
+    "RouteTableId": ("routeTable", "InvalidRouteTableID", ec2._route_tables),
+    "NatGatewayId": ("natGateway", "InvalidNatGatewayID", ec2._nat_gateways),
+    "GatewayId": ("gateway", "InvalidGatewayID", ec2._internet_gateways),
+    "GroupId": ("security group", "InvalidGroup", ec2._security_groups),
+}
+# Which requests name it; MiniStack asks in the others itself.
+_NAMING = {
+    "VpcId": (
+        "AttachInternetGateway",
+        "CreateRouteTable",
+        "CreateSecurityGroup",
+        "CreateSubnet",
+        "CreateVpcEndpoint",
+    ),
+    "SubnetId": ("AssociateRouteTable", "CreateNatGateway"),
+    "AllocationId": ("CreateNatGateway",),
+    "RouteTableId": ("CreateRoute", "CreateVpcEndpoint"),
+    "NatGatewayId": ("CreateRoute", "ReplaceRoute"),
+    "GatewayId": ("CreateRoute", "ReplaceRoute"),
+    "GroupId": ("AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress"),
 }

@@ -1,6 +1,7 @@
 import io
 import json
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from infra.errors import UserError
 from infra.kubeflow.capacity import Load, Requirements
 from infra.settings import WELL_KNOWN_PASSWORD
 from ops.commands import doctor
-from ops.doctor import examine, tools
+from ops.doctor import examine, plugins, tools
 from ops.doctor.finding import Finding, attempt, broken, ok, refused
 from ops.doctor.release import check_release, check_room, check_secrets, check_volumes
 from ops.doctor.stack import check_endpoint, check_existing, check_passwords, check_version
@@ -146,6 +147,42 @@ def test_what_the_person_must_install_is_told(monkeypatch: pytest.MonkeyPatch, t
     assert [finding.check for finding in tools.check_tools(local=True)] == ["python"]
 
 
+@pytest.mark.parametrize(
+    ("says", "state"),
+    [
+        ("aws-cli/2.31.0 Python/3.13.7 Linux/6.1", "ok"),
+        ("aws-cli/2.7.0", "ok"),
+        ("aws-cli/1.24.0 Python/3.9", "ok"),
+        ("aws-cli/2.6.4", "broken"),
+        ("aws-cli/1.22.34 Python/3.10.6", "broken"),
+        ("hello", "warning"),
+    ],
+)
+def test_an_aws_cli_that_the_eks_package_refuses_is_known_before(tmp_path: Path, says: str, state: str) -> None:
+    program = tmp_path / "aws"
+    program.write_text(f"#!/bin/sh\necho '{says}'\n")
+    program.chmod(0o755)
+    assert tools.check_aws(str(program)).state == state
+
+
+def test_an_aws_cli_that_does_not_run_is_broken(tmp_path: Path) -> None:
+    assert tools.check_aws(str(tmp_path / "aws")).state == "broken"
+
+
+def test_the_plugins_of_the_eks_component_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    first = plugins.check_plugins(creates=True)
+    assert (first.state, first.found.startswith("not here yet: aws 7.")) == ("ok", True)
+    assert "aws 7.25.0 (of eks), kubernetes 4.19.0 (of eks)" in first.found
+    assert "eks" not in plugins.check_plugins(creates=False).found
+    for package, number in [
+        *((package, version(f"pulumi-{package}")) for package in ("aws", "eks", "kubernetes", "random")),
+        *plugins.INSIDE_EKS.items(),
+    ]:
+        (tmp_path / "plugins" / f"resource-{package}-v{number}").mkdir(parents=True)
+    assert plugins.check_plugins(creates=True).found.startswith("here: aws ")
+
+
 def test_tools_that_are_not_here_yet_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -183,7 +220,15 @@ def test_the_command_fails_for_what_is_broken_and_shows_all_the_rest(monkeypatch
     with mock_aws():
         done = CliRunner().invoke(doctor.command, ["--stack", "dev"])
     assert done.exit_code == 1, done.output
-    for line in ("credentials", "VPCs", "instance type", "API endpoint", "platform.yaml, 1 objects", "1 broken"):
+    for line in (
+        "plugins",
+        "credentials",
+        "VPCs",
+        "instance type",
+        "API endpoint",
+        "platform.yaml, 1 objects",
+        "1 broken",
+    ):
         assert line in done.output
     assert "dashboardPassword is not set" in done.output
 

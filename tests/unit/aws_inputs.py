@@ -1,0 +1,140 @@
+"""For each type of the aws stand-in, inputs that AWS takes."""
+
+import json
+from typing import Any
+
+ACCOUNT = "123456789012"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/node"
+KEY_ARN = f"arn:aws:kms:us-west-2:{ACCOUNT}:key/12345678-1234-1234-1234-123456789012"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
+POLICY = json.dumps(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+)
+BUCKET_POLICY = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::team-data/*"},
+        ],
+    }
+)
+IMAGES = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 5},
+            "action": {"type": "expire"},
+        }
+    ]
+}
+
+GOOD: dict[str, dict[str, Any]] = {
+    "aws:ec2/vpc:Vpc": {"cidrBlock": "10.0.0.0/16", "tags": {"team": "a"}},
+    "aws:ec2/subnet:Subnet": {"vpcId": "vpc-1", "cidrBlock": "10.0.0.0/20", "availabilityZone": "us-west-2a"},
+    "aws:ec2/internetGateway:InternetGateway": {"vpcId": "vpc-1"},
+    "aws:ec2/eip:Eip": {"domain": "vpc"},
+    "aws:ec2/natGateway:NatGateway": {"subnetId": "subnet-1", "allocationId": "eipalloc-1"},
+    "aws:ec2/vpcEndpoint:VpcEndpoint": {"vpcId": "vpc-1", "serviceName": "com.amazonaws.us-west-2.s3"},
+    "aws:ec2/routeTable:RouteTable": {"vpcId": "vpc-1", "routes": [{"cidrBlock": "0.0.0.0/0", "gatewayId": "igw-1"}]},
+    "aws:ec2/route:Route": {"routeTableId": "rtb-1", "destinationCidrBlock": "0.0.0.0/0", "gatewayId": "igw-1"},
+    "aws:ec2/routeTableAssociation:RouteTableAssociation": {"routeTableId": "rtb-1", "subnetId": "subnet-1"},
+    "aws:ec2/securityGroup:SecurityGroup": {
+        "vpcId": "vpc-1",
+        "ingress": [{"protocol": "tcp", "fromPort": 443, "toPort": 443, "cidrBlocks": ["10.0.0.0/16"]}],
+    },
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": {"vpcId": "vpc-1"},
+    "aws:ec2/securityGroupRule:SecurityGroupRule": {
+        "type": "ingress",
+        "securityGroupId": "sg-1",
+        "protocol": "tcp",
+        "fromPort": 80,
+        "toPort": 80,
+        "cidrBlocks": ["10.0.0.0/16"],
+    },
+    "aws:ec2/launchTemplate:LaunchTemplate": {
+        "blockDeviceMappings": [
+            {"deviceName": "/dev/xvda", "ebs": {"volumeSize": 100, "volumeType": "gp3", "encrypted": "true"}}
+        ],
+        "metadataOptions": {"httpEndpoint": "enabled", "httpTokens": "required", "httpPutResponseHopLimit": 1},
+        "tagSpecifications": [{"resourceType": "instance", "tags": {"Name": "node"}}],
+    },
+    "aws:iam/role:Role": {"assumeRolePolicy": TRUST, "description": "Nodes"},
+    "aws:iam/rolePolicy:RolePolicy": {"role": "node", "policy": POLICY},
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": {
+        "role": "node",
+        "policyArn": "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
+    },
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": {
+        "url": "https://oidc.eks.us-west-2.amazonaws.com/id/ABC",
+        "clientIdLists": ["sts.amazonaws.com"],
+        "thumbprintLists": ["a" * 40],
+    },
+    "aws:s3/bucket:Bucket": {"bucket": "team-data"},
+    "aws:s3/bucketVersioning:BucketVersioning": {
+        "bucket": "team-data",
+        "versioningConfiguration": {"status": "Enabled"},
+    },
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": {
+        "bucket": "team-data",
+        "rules": [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}],
+    },
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": {"bucket": "team-data", "blockPublicAcls": True},
+    "aws:s3/bucketPolicy:BucketPolicy": {"bucket": "team-data", "policy": BUCKET_POLICY},
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": {
+        "bucket": "team-data",
+        "rules": [{"id": "old", "status": "Enabled", "noncurrentVersionExpiration": {"noncurrentDays": 30}}],
+    },
+    "aws:s3/bucketOwnershipControls:BucketOwnershipControls": {
+        "bucket": "team-data",
+        "rule": {"objectOwnership": "BucketOwnerEnforced"},
+    },
+    "aws:ecr/repository:Repository": {
+        "name": "team/images",
+        "imageTagMutability": "IMMUTABLE",
+        "encryptionConfigurations": [{"encryptionType": "AES256"}],
+    },
+    "aws:ecr/lifecyclePolicy:LifecyclePolicy": {"repository": "team/images", "policy": json.dumps(IMAGES)},
+    "aws:kms/key:Key": {"description": "Secrets", "deletionWindowInDays": 7},
+    "aws:kms/alias:Alias": {"name": "alias/secrets", "targetKeyId": "12345678"},
+    "aws:cloudwatch/logGroup:LogGroup": {"name": "/aws/eks/k/cluster", "retentionInDays": 30},
+    "aws:eks/cluster:Cluster": {
+        "name": "k",
+        "roleArn": ROLE_ARN,
+        "version": "1.35",
+        "vpcConfig": {"subnetIds": ["subnet-1", "subnet-2"], "publicAccessCidrs": ["0.0.0.0/0"]},
+        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
+        "enabledClusterLogTypes": ["api"],
+        "encryptionConfig": {"provider": {"keyArn": KEY_ARN}, "resources": ["secrets"]},
+        "accessConfig": {"authenticationMode": "API"},
+        "upgradePolicy": {"supportType": "STANDARD"},
+    },
+    "aws:eks/nodeGroup:NodeGroup": {
+        "clusterName": "k",
+        "nodeGroupNamePrefix": "k-",
+        "nodeRoleArn": ROLE_ARN,
+        "subnetIds": ["subnet-1"],
+        "instanceTypes": ["m5.xlarge"],
+        "amiType": "AL2023_x86_64_STANDARD",
+        "scalingConfig": {"minSize": 1, "desiredSize": 2, "maxSize": 3},
+        "launchTemplate": {"id": "lt-1", "version": "1"},
+    },
+    "aws:eks/addon:Addon": {
+        "clusterName": "k",
+        "addonName": "coredns",
+        "addonVersion": "v1.13.2-eksbuild.31",
+        "configurationValues": "{}",
+        "resolveConflictsOnCreate": "OVERWRITE",
+    },
+    "aws:eks/accessEntry:AccessEntry": {"clusterName": "k", "principalArn": ROLE_ARN},
+    "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": {
+        "clusterName": "k",
+        "principalArn": ROLE_ARN,
+        "policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+        "accessScope": {"type": "cluster"},
+    },
+}
