@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra import extensions, preflight, settings
+from infra.aws import standing
 from infra.extensions import Extensions
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.load import LoadedRelease, load
@@ -15,10 +16,17 @@ from infra.settings import ClusterSettings, KubeflowSettings, Settings
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """`kubeconfig` is the content for an existing cluster that is given by one; `extensions` may be empty."""
+    """`kubeconfig` is the content for an existing cluster that is given by one; `extensions` may be empty.
+
+    `let_in_already` are those named in the settings whose access entry is not the stack's to make. `outside` says what
+    a caller lacks who does not administer the stack's cluster; `may_change` whether it may change things all the same.
+    """
 
     settings: Settings
     caller: Caller
+    let_in_already: frozenset[str] = frozenset()
+    outside: str = ""
+    may_change: bool = True
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -33,9 +41,15 @@ def read(root: Path) -> Inputs:
     caller = preflight.check_aws(stack.region)
     kubeconfig = None
     version = ""
+    let_in_already: frozenset[str] = frozenset()
+    outside, may_change = "", True
     if stack.cluster.mode == "create":
         version = stack.cluster.version
-        preflight.check_administrators(stack.cluster.administrators, caller)
+        living = standing.look(stack, caller)
+        found = standing.standing(living, caller, stack.cluster.access)
+        let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
+        outside = standing.sentence(found, living, caller, stack)
+        may_change = found not in ("viewer", "stranger")
     elif stack.cluster.stack is None:
         kubeconfig = preflight.read_kubeconfig(_kubeconfig_of(stack.cluster), root)
         version = preflight.check_cluster(kubeconfig, stack.cluster.context)
@@ -56,7 +70,16 @@ def read(root: Path) -> Inputs:
             nodes=stack.nodes.desired,
             release=f"Kubeflow {release.source.name}",
         )
-    return Inputs(settings=stack, caller=caller, kubeconfig=kubeconfig, release=release, extensions=extended)
+    return Inputs(
+        settings=stack,
+        caller=caller,
+        let_in_already=let_in_already,
+        outside=outside,
+        may_change=may_change,
+        kubeconfig=kubeconfig,
+        release=release,
+        extensions=extended,
+    )
 
 
 def _components(kubeflow: KubeflowSettings) -> list[Path]:

@@ -24,6 +24,18 @@ class Caller:
     account: str
     arn: str
 
+    @property
+    def principal(self) -> str:
+        """The user or role, as access entries name it; of a role's session AWS does not tell the role's path."""
+        kind, _, rest = self.arn.rpartition(":")[2].partition("/")
+        if kind != "assumed-role":
+            return self.arn
+        return f"{self.arn.replace(':sts:', ':iam:').rpartition(':')[0]}:role/{rest.partition('/')[0]}"
+
+    def is_principal(self, arn: str) -> bool:
+        """Whether an ARN, with its path or without, is that of this user or role."""
+        return _without_path(arn) == _without_path(self.principal)
+
 
 def check_emulator(env: Mapping[str, str]) -> None:
     """UserError unless AWS's endpoint is on this machine: it must never meet a real account."""
@@ -55,20 +67,6 @@ def check_aws(region: str) -> Caller:
     except BotoCoreError as error:
         raise UserError(f"AWS does not answer in {region} ({_first_line(error)}); check the network.") from None
     return Caller(account=identity["Account"], arn=identity["Arn"])
-
-
-def check_administrators(administrators: tuple[str, ...], caller: Caller) -> None:
-    """UserError when the caller is named: EKS makes the creator an administrator and refuses a second entry for it."""
-    # arn:aws:sts::123456789012:assumed-role/name/session is the role …:role/…/name, whose path the ARN does not tell.
-    kind, _, rest = caller.arn.rpartition(":")[2].partition("/")
-    name = rest.partition("/")[0] if kind == "assumed-role" else rest.rpartition("/")[2]
-    for arn in administrators:
-        named_kind, _, named = arn.rpartition(":")[2].partition("/")
-        same_kind = named_kind == {"assumed-role": "role"}.get(kind, kind)
-        if same_kind and f":{caller.account}:" in arn and named.rpartition("/")[2] == name:
-            raise UserError(
-                f"clusterAdministrators names {arn}, who creates the cluster and so administers it already; remove it."
-            )
 
 
 def read_kubeconfig(value: str, folder: Path) -> str:
@@ -138,6 +136,12 @@ def _tls(cluster: dict[str, Any]) -> ssl.SSLContext | bool:
     if path := cluster.get("certificate-authority"):
         return ssl.create_default_context(cafile=path)
     return True
+
+
+def _without_path(arn: str) -> str:
+    start, _, what = arn.rpartition(":")
+    kind, _, name = what.partition("/")
+    return f"{start}:{kind}/{name.rpartition('/')[2]}"
 
 
 def _first_line(error: Exception) -> str:

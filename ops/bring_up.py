@@ -31,9 +31,9 @@ def bring_up(session: Session, *, show: Callable[[Preview], None], agree: Callab
     """Brings a stack up; returns what came of it.
 
     The preview goes to `show`, and then to `agree`, which raises UserError unless somebody agrees to it; nothing is
-    touched then, nor where a mandatory policy rule is broken, which is a UserError, too. The local stack has nothing
-    that could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would add half as
-    much time again.
+    touched then, nor where a mandatory policy rule is broken or the cluster does not let the caller change it, which
+    are UserErrors, too. The local stack has nothing that could be lost: it goes ahead, and the rules are applied to
+    what it has made. A preview first would add half as much time again.
     """
     if is_local(session.stack.name):
         recorder = Recorder.after(session.tracker, policies.load())
@@ -45,6 +45,8 @@ def bring_up(session: Session, *, show: Callable[[Preview], None], agree: Callab
     run.settle(session, until_gone=True)
     planned = preview.look(session, settings)
     session.seconds["preview"] = session.seconds.pop("engine")
+    if session.program.refusal is not None:
+        raise session.program.refusal
     show(planned)
     policies.refuse(planned.violations)
     agree(planned)

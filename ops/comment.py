@@ -73,10 +73,12 @@ def markdown(
     costs: Sequence[CostLine] | None = None,
     no_costs: str = "",
     violations: "Sequence[Violation] | None" = None,
+    notices: Sequence[str] = (),
 ) -> str:
-    """The comment: counts, what is replaced or deleted, cost, policies, AWS, Kubernetes by component.
+    """The comment: counts, what it leaves out, what is replaced or deleted, cost, policies, AWS, Kubernetes.
 
-    `components` names the part of the platform of a Kubernetes object, by its type and name in the engine. `costs` and
+    `components` names the part of the platform of a Kubernetes object, by its type and name in the engine; Kubernetes
+    is told by these. `notices` are sentences. `costs` and
     `violations` are None where nobody looked; `no_costs` says why there is no price, or what it leaves
     out. The text has at most `LONGEST` characters, and no value of anything secret.
     """
@@ -84,6 +86,7 @@ def markdown(
     for rows in _ROWS:
         parts = [
             _counts(stack, ordered),
+            "\n\n".join(f"> {_plain(notice)}" for notice in notices),
             _dangerous(ordered, rows),
             _cost(costs, no_costs),
             _policies(violations, rows),

@@ -152,6 +152,7 @@ def _preview(found: Preview) -> Document:
         "changes": [_step(step) for step in found.changed],
         "cost": None if found.costs is None else _costs(found.costs),
         "note": found.note,
+        "notices": list(found.notices),
         "violations": _violations(found.violations),
     }
 

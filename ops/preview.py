@@ -47,10 +47,11 @@ class Preview:
     """A preview of one stack, a step for each resource.
 
     `costs` is None where no price is known; `note` says why, or what the price leaves out. `parts` names the component
-    of an object, by its type and name in the engine.
+    of an object, by its type and name in the engine. `notices` say what the preview leaves out, and why.
     """
 
     stack: str
+    notices: tuple[str, ...] = ()
     steps: tuple[Step, ...]
     violations: "tuple[Violation, ...]"
     costs: tuple[CostLine, ...] | None
@@ -97,6 +98,7 @@ def look(session: Session, settings: Settings) -> Preview:
         note = str(error)
     return Preview(
         stack=session.stack.name,
+        notices=session.program.notices,
         steps=steps,
         violations=tuple(recorder.violations()),
         costs=costs,

@@ -5,13 +5,16 @@ from typing import Any
 
 from rich.console import Console
 
+from infra import preflight
+from infra.aws import standing
 from infra.errors import UserError
+from infra.settings import SettingsError
 from ops import run
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
-from ops.project import full_key, project_name
+from ops.project import full_key, is_local, project_name
 from ops.run import Session
-from ops.settings import read_config
+from ops.settings import read_config, stack_settings
 
 Resource = dict[str, Any]
 
@@ -48,6 +51,22 @@ def check_state(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
         )
 
 
+def check_access(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
+    """UserError where the stack's own cluster is there and does not let the caller delete what is in it."""
+    inside = any(str(one.get("type", "")).startswith("kubernetes:") for one in state)
+    if is_local(stack) or not inside or configured(stack, "clusterMode") != "create":
+        return
+    try:
+        settings = stack_settings(stack).settings
+    except SettingsError:  # which are no reason to keep a stack
+        return
+    caller = preflight.check_aws(settings.region)
+    living = standing.look(settings, caller)
+    found = standing.standing(living, caller, settings.cluster.access)
+    if found not in ("creator", "administrator"):
+        raise UserError(f"Nothing was destroyed. {standing.sentence(found, living, caller, settings)}")
+
+
 def destroy(session: Session, console: Console) -> list[Resource]:
     """Takes a stack down; returns what its state had. UserError, and nothing is touched, where that is refused.
 
@@ -58,6 +77,7 @@ def destroy(session: Session, console: Console) -> list[Resource]:
     def first() -> None:
         state.extend(_resources(session))
         check_state(session.stack.name, state)
+        check_access(session.stack.name, state)
         drain_cluster(session, console, state)
 
     # In an empty state the engine would make the stack itself, only to run this.

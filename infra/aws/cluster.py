@@ -1,7 +1,7 @@
 """The Kubernetes cluster: a new one on EKS, or one that exists."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,13 @@ from pulumi_aws import iam as aws_iam
 
 from infra import versions
 from infra.aws import cidr, iam
-from infra.aws.identity import CLUSTER_ADMIN_POLICY, IssuerArgs, cluster_access_policy, irsa_role
+from infra.aws.identity import (
+    CLUSTER_ADMIN_POLICY,
+    CLUSTER_VIEW_POLICY,
+    IssuerArgs,
+    cluster_access_policy,
+    irsa_role,
+)
 from infra.settings import ClusterSettings, NodeSettings
 
 LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
@@ -46,13 +52,17 @@ class ClusterAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """An EKS cluster with one managed node group, in subnets of a VPC."""
+    """An EKS cluster with one managed node group, in subnets of a VPC.
+
+    `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry.
+    """
 
     cluster: ClusterSettings
     nodes: NodeSettings
     region: str
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
+    let_in_already: Collection[str] = ()
     tags: Mapping[str, str]
 
 
@@ -142,7 +152,7 @@ class Cluster(pulumi.ComponentResource):
             private_subnet_ids=args.private_subnet_ids[: cidr.CONTROL_PLANE_ZONES],
             kubernetes_service_ip_address_range=str(cidr.SERVICE_CIDR),
             authentication_mode=pulumi_eks.AuthenticationMode.API,
-            access_entries={iam.access_entry_name(arn): self._access_entry(arn) for arn in cluster.administrators},
+            access_entries=self._access_entries(),
             create_oidc_provider=True,
             skip_default_node_group=True,
             # The group that EKS makes joins control plane and nodes on every port, so that all webhooks are reached.
@@ -163,12 +173,22 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[logs])),
         )
 
-    def _access_entry(self, arn: str) -> pulumi_eks.AccessEntryArgs:
+    def _access_entries(self) -> dict[str, pulumi_eks.AccessEntryArgs]:
+        access = self._args.cluster.access
+        named = [(arn, "admin", CLUSTER_ADMIN_POLICY) for arn in access.administrators]
+        named += [(arn, "view", CLUSTER_VIEW_POLICY) for arn in access.viewers]
+        return {
+            iam.access_entry_name(arn): self._access_entry(arn, name, policy)
+            for arn, name, policy in named
+            if arn not in self._args.let_in_already
+        }
+
+    def _access_entry(self, arn: str, name: str, policy: str) -> pulumi_eks.AccessEntryArgs:
         return pulumi_eks.AccessEntryArgs(
             principal_arn=arn,
             access_policies={
-                "admin": pulumi_eks.AccessPolicyAssociationArgs(
-                    policy_arn=cluster_access_policy(self._args.region, CLUSTER_ADMIN_POLICY),
+                name: pulumi_eks.AccessPolicyAssociationArgs(
+                    policy_arn=cluster_access_policy(self._args.region, policy),
                     access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
                 )
             },

@@ -2,10 +2,11 @@
 
 For each type: the calls by which its provider makes, changes, tags and deletes it, from the services' API references;
 reads are named whole where the names allow, for a provider's next version reads more. `python -m infra.aws.deployer`
-prints the policy.
+prints the policy, and with `preview` that of whoever previews only.
 """
 
 import json
+import sys
 from collections.abc import Iterable
 
 from infra.aws.iam import Document, document
@@ -99,12 +100,12 @@ _READS = {
 }
 
 # What the commands ask and delete beside the engine: doctor, cost and leftovers.
-_COMMANDS = (
+_ASKED = (
     "servicequotas: GetServiceQuota ListAWSDefaultServiceQuotas",
-    "elasticloadbalancing: DescribeLoadBalancers DescribeTags DeleteLoadBalancer",
-    "ec2: DeleteNetworkInterface DeleteVolume",
+    "elasticloadbalancing: DescribeLoadBalancers DescribeTags",
     "sts: GetCallerIdentity",
 )
+_COMMANDS = (*_ASKED, "elasticloadbalancing: DeleteLoadBalancer", "ec2: DeleteNetworkInterface DeleteVolume")
 
 # Roles are handed to these, which make a role of their own when they are first used in an account.
 _TAKERS = ("ec2.amazonaws.com", "eks.amazonaws.com")
@@ -116,10 +117,22 @@ def actions(types: Iterable[str]) -> list[str]:
     rows = [*(TYPES[one] for one in types), *_COMMANDS]
     services = {row.split(":")[0] for row in rows}
     rows += [f"{service}: {names}" for service, names in _READS.items() if service in services]
-    named = {
-        f"{service}:{name}" for row in rows for service, _, names in [row.partition(": ")] for name in names.split()
-    }
-    return sorted(named)
+    return _named(rows)
+
+
+def _named(rows: Iterable[str]) -> list[str]:
+    return sorted(
+        {f"{service}:{name}" for row in rows for service, _, names in [row.partition(": ")] for name in names.split()}
+    )
+
+
+def preview_policy() -> Document:
+    """The policy of whoever previews a stack and runs `doctor`, and changes nothing."""
+    return document(_allowed(_named([*_ASKED, *(f"{service}: {names}" for service, names in _READS.items())])))
+
+
+def _allowed(named: list[str]) -> Document:
+    return {"Effect": "Allow", "Action": named, "Resource": "*"}
 
 
 def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
@@ -128,7 +141,7 @@ def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
     for action in actions(types):
         by_service.setdefault(action.split(":")[0], []).append(action)
     return document(
-        *({"Effect": "Allow", "Action": named, "Resource": "*"} for named in by_service.values()),
+        *(_allowed(named) for named in by_service.values()),
         {
             "Effect": "Allow",
             "Action": ["iam:PassRole"],
@@ -145,4 +158,4 @@ def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
 
 
 if __name__ == "__main__":
-    print(json.dumps(policy(), indent=2))
+    print(json.dumps(preview_policy() if sys.argv[1:] == ["preview"] else policy(), indent=2))

@@ -32,6 +32,7 @@ def command(stack: str, pods: run.Pods, form: str) -> None:
                 costs=found.costs,
                 no_costs=found.note,
                 violations=found.violations,
+                notices=found.notices,
             )
         )
     elif form == "json":

@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
-from infra.aws import cidr
+from infra.aws import cidr, standing
 from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, broken, ok, warning
 
@@ -48,9 +48,10 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
 
     `config` is the stack's whole configuration, of which `aws:allowedAccountIds` says where it belongs.
     """
-    findings = attempt("credentials", lambda: check_caller(region, config, settings))
+    findings = attempt("credentials", lambda: check_caller(region, config))
     if findings[0].state == "broken" or settings is None or settings.cluster.mode != "create":
         return findings
+    findings += attempt("access", lambda: check_access(settings))
     return findings + [
         finding
         for check, find in (("quotas", check_quotas), ("zones", check_zones))
@@ -58,7 +59,7 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
     ]
 
 
-def check_caller(region: str, config: Mapping[str, str], settings: Settings | None) -> Iterator[Finding]:
+def check_caller(region: str, config: Mapping[str, str]) -> Iterator[Finding]:
     """Whose credentials these are, and whether the stack is for that account."""
     caller = preflight.check_aws(region)
     yield ok("credentials", caller.arn)
@@ -74,8 +75,21 @@ def check_caller(region: str, config: Mapping[str, str], settings: Settings | No
             f"the credentials are of {caller.account}, and the stack belongs to {', '.join(allowed)}",
             "set AWS_PROFILE to a profile of that account",
         )
-    if settings is not None and settings.cluster.mode == "create":
-        preflight.check_administrators(settings.cluster.administrators, caller)
+
+
+def check_access(settings: Settings) -> Iterator[Finding]:
+    """Whether the cluster lets in whoever asks, if it is there."""
+    caller = preflight.check_aws(settings.region)
+    living = standing.look(settings, caller)
+    found = standing.standing(living, caller, settings.cluster.access)
+    if found == "creator":
+        yield ok("access", "there is no cluster yet, and whoever creates it administers it")
+    elif found == "administrator":
+        yield ok("access", f"{caller.principal} administers the cluster")
+    else:
+        fault, _, advice = standing.sentence(found, living, caller, settings).rstrip(".").rpartition("; ")
+        told = fault or advice
+        yield broken("access", told, advice) if found == "stranger" else warning("access", told, advice)
 
 
 def check_quotas(settings: Settings) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from tests.unit.settings_source import settings
 ADMINISTRATOR = "arn:aws:iam::123456789012:role/team/ops"
 
 
-def cluster(**changes: Any) -> Recording:
+def cluster(let_in_already: frozenset[str] = frozenset(), **changes: Any) -> Recording:
     found = settings(**changes)
 
     def program() -> dict[str, Any]:
@@ -24,6 +24,7 @@ def cluster(**changes: Any) -> Recording:
                 region=found.region,
                 vpc_id="vpc-1",
                 private_subnet_ids=["a", "b", "c", "d"],
+                let_in_already=let_in_already,
                 tags=found.resource_tags,
             ),
             pulumi.ResourceOptions(protect=found.protect),
@@ -63,6 +64,18 @@ def test_people_come_in_by_access_entries_only(made: Recording) -> None:
     (policy,) = entry["accessPolicies"].values()
     assert policy["policyArn"] == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
     assert policy["accessScope"] == {"type": "cluster"}
+
+
+def test_viewers_read_and_whom_eks_lets_in_anyway_gets_no_second_entry() -> None:
+    creator, viewer = "arn:aws:iam::123456789012:user/ada", "arn:aws:iam::123456789012:role/ci-preview"
+    found = cluster(
+        clusterAdministrators=[ADMINISTRATOR, creator], clusterViewers=[viewer], let_in_already=frozenset({creator})
+    )
+    entries = {
+        entry["principalArn"]: [policy["policyArn"].rpartition("/")[2] for policy in entry["accessPolicies"].values()]
+        for entry in eks(found)["accessEntries"].values()
+    }
+    assert entries == {ADMINISTRATOR: ["AmazonEKSClusterAdminPolicy"], viewer: ["AmazonEKSViewPolicy"]}
 
 
 def test_the_cluster_stays_in_standard_support_with_encrypted_secrets(made: Recording) -> None:

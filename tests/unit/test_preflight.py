@@ -12,7 +12,6 @@ from moto import mock_aws
 from infra.errors import UserError
 from infra.preflight import (
     Caller,
-    check_administrators,
     check_aws,
     check_cluster,
     check_kubernetes_version,
@@ -141,16 +140,25 @@ def test_a_cluster_too_old_for_the_release_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("caller", "named"), [(SESSION, "role/ops"), (SESSION, "role/teams/ml/ops"), (USER, "user/people/ops")]
+    ("caller", "arn", "same"),
+    [
+        (SESSION, f"arn:aws:iam::{ACCOUNT}:role/ops", True),
+        (SESSION, f"arn:aws:iam::{ACCOUNT}:role/teams/ml/ops", True),  # AWS does not tell a session's path
+        (SESSION, f"arn:aws:iam::{ACCOUNT}:user/ops", False),
+        (SESSION, f"arn:aws:iam::{ACCOUNT}:role/me", False),
+        (SESSION, "arn:aws:iam::999999999999:role/ops", False),
+        (USER, f"arn:aws:iam::{ACCOUNT}:user/people/ops", True),
+        (USER, f"arn:aws:iam::{ACCOUNT}:user/others", False),
+        (USER, f"arn:aws:iam::{ACCOUNT}:role/ops", False),
+    ],
 )
-def test_the_creator_may_not_be_named_again(caller: Caller, named: str) -> None:
-    with pytest.raises(UserError, match="who creates the cluster and so administers it already; remove it"):
-        check_administrators((f"arn:aws:iam::{ACCOUNT}:role/others", f"arn:aws:iam::{ACCOUNT}:{named}"), caller)
+def test_a_caller_is_known_by_the_arn_of_its_user_or_role(caller: Caller, arn: str, same: bool) -> None:
+    assert caller.is_principal(arn) is same
 
 
-@pytest.mark.parametrize("named", ["role/other", "user/ops"])
-def test_others_may_be_named(named: str) -> None:
-    check_administrators((f"arn:aws:iam::{ACCOUNT}:{named}", "arn:aws:iam::999999999999:role/ops"), SESSION)
+def test_a_session_is_that_of_a_role() -> None:
+    assert SESSION.principal == f"arn:aws:iam::{ACCOUNT}:role/ops"
+    assert USER.principal == USER.arn
 
 
 @pytest.fixture

@@ -7,8 +7,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from infra import preflight
+from infra.aws import standing
+from infra.preflight import Caller
 from ops.doctor import account
-from ops.doctor.account import Need, check_account, check_quotas, check_zones, judge, vcpu_quota
+from ops.doctor.account import Need, check_access, check_account, check_quotas, check_zones, judge, vcpu_quota
 from ops.doctor.finding import Finding
 from tests.unit.settings_source import settings
 
@@ -74,23 +77,64 @@ def test_without_credentials_nothing_else_is_asked() -> None:
     assert "There are no AWS credentials" in finding.found
 
 
-def test_whoever_creates_the_cluster_need_not_be_named() -> None:
-    iam = boto3.client("iam", region_name=REGION)
-    iam.create_user(UserName="ops")
-    key = iam.create_access_key(UserName="ops")["AccessKey"]
+def lets_in(monkeypatch: pytest.MonkeyPatch, administrator: str, *others: str) -> None:
+    """EKS, which moto knows no access entries of."""
+    living = standing.Living(
+        version="1.35",
+        entries=frozenset({administrator, *others}),
+        administrators=frozenset({administrator}),
+        others=frozenset({administrator}),
+    )
+    monkeypatch.setattr(standing, "look", lambda *_: living)
+
+
+ME = f"arn:aws:sts::{ACCOUNT}:assumed-role/moto/session"
+
+
+@pytest.fixture
+def caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "check_aws", lambda _: Caller(account=ACCOUNT, arn=ME))
+
+
+@pytest.mark.usefixtures("caller")
+@pytest.mark.parametrize(
+    ("administrator", "viewer", "named", "state", "words"),
+    [
+        ("moto", "", [], "ok", "role/moto administers the cluster"),
+        ("ops", "", [], "broken", "has no access entry for role/moto"),
+        ("ops", "moto", [], "warning", "lets role/moto read and no more"),
+        ("ops", "", ["moto"], "warning", "has no access entry for role/moto yet"),
+    ],
+)
+def test_whether_the_cluster_lets_one_in(
+    monkeypatch: pytest.MonkeyPatch, administrator: str, viewer: str, named: list[str], state: str, words: str
+) -> None:
+    start = f"arn:aws:iam::{ACCOUNT}:role/"
+    lets_in(monkeypatch, start + administrator, start + viewer)
+    found = by_check(list(check_access(settings(clusterAdministrators=[start + name for name in named]))))["access"]
+    assert (found.state, found.advice != "") == (state, state != "ok")
+    assert words in found.found
+
+
+def test_whoever_creates_the_cluster_may_be_named() -> None:
     named = settings(clusterAdministrators=[f"arn:aws:iam::{ACCOUNT}:user/ops"])
-    with pytest.MonkeyPatch.context() as env:
-        env.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-        env.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-        findings = check_account(REGION, {}, named)
-    assert [finding.state for finding in findings if finding.check == "credentials"] == ["broken"]
+    assert by_check(list(check_access(named)))["access"].state == "ok"
 
 
 def test_an_account_with_room_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 64)
     found = by_check(check_account(REGION, {}, settings()))
     assert {finding.state for finding in found.values()} == {"ok"}
-    assert set(found) == {"credentials", "account", "VPCs", "elastic addresses", "vCPUs", "zones", "instance type"}
+    assert set(found) == {
+        "credentials",
+        "account",
+        "access",
+        "VPCs",
+        "elastic addresses",
+        "vCPUs",
+        "zones",
+        "instance type",
+    }
     assert found["vCPUs"].found == "0 of 64 used by others, 20 for this stack"
 
 

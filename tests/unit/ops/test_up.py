@@ -74,9 +74,13 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.cost.claimed_gib", lambda settings: 50)
 
 
-def brought(engine: Engine, agree: Callable[[Preview], None] = lambda _: None) -> Brought:
+def brought(
+    engine: Engine, agree: Callable[[Preview], None] = lambda _: None, refusal: UserError | None = None
+) -> Brought:
     graph = build([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}])
-    program = SimpleNamespace(graph=graph, preload=lambda: None, expected=dict, failure=None)
+    program = SimpleNamespace(
+        graph=graph, preload=lambda: None, expected=dict, failure=None, refusal=refusal, notices=()
+    )
     session = Session(
         stack=cast("Any", engine),
         program=cast("Any", program),
@@ -112,6 +116,13 @@ def test_a_broken_mandatory_rule_is_shown_and_stops_it_before_anybody_is_asked()
     with pytest.raises(UserError, match=r"1 policy rule is broken:\n  - open: is public "):
         brought(engine, lambda _: pytest.fail("nobody may be asked"))
     assert engine.did == ["looked", "previewed", "shown"]
+
+
+def test_whom_the_cluster_does_not_let_in_is_told_before_anybody_is_asked() -> None:
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())])
+    with pytest.raises(UserError, match="stranger"):
+        brought(engine, lambda _: pytest.fail("nobody may be asked"), refusal=UserError("a stranger"))
+    assert engine.did == ["looked", "previewed"]
 
 
 def test_the_local_stack_goes_ahead_and_the_rules_are_applied_to_what_it_made() -> None:
@@ -206,7 +217,7 @@ def test_a_provider_that_the_engine_makes_by_itself_is_not_counted() -> None:
 def test_a_preview_leaves_its_recorder_with_the_session() -> None:
     engine = Engine([event("same", BUCKET, "artifacts", **tagged())])
     graph = build([])
-    program = SimpleNamespace(graph=graph, preload=lambda: None, expected=dict, failure=None)
+    program = SimpleNamespace(graph=graph, preload=lambda: None, expected=dict, failure=None, refusal=None, notices=())
     session = Session(
         stack=cast("Any", engine),
         program=cast("Any", program),
