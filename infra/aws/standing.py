@@ -121,16 +121,17 @@ def sentence(found: Standing, living: Living | None, caller: Caller, settings: S
             f"The cluster {cluster} has no access entry for {name} yet, so a preview compares Kubernetes objects with "
             f"the state alone; `make up STACK={stack}` makes it."
         )
-    somebody = f"have {_some(living.administrators)} run `make up STACK={stack}`"
+    somebody = _some(living.administrators)
     if found == "viewer":
         return (
             f"The cluster {cluster} lets {name} read and no more, so a preview compares Kubernetes objects with the "
-            f"state and asks for no dry run; to change things, add its ARN to clusterAdministrators, and {somebody}."
+            f"state and asks for no dry run; to change things, add its ARN to clusterAdministrators, and have "
+            f"{somebody} run `make up STACK={stack}`."
         )
     return (
         f"The cluster {cluster} has no access entry for {name}, so a preview compares Kubernetes objects with the "
         "state alone, and nothing can be changed; add its ARN to clusterAdministrators, or to clusterViewers for "
-        f"previews only, and {somebody}."
+        f"previews only, and have {somebody} run `make up STACK={stack}`."
     )
 
 

@@ -77,8 +77,8 @@ def test_the_first_line_counts_and_the_dangerous_comes_before_all_else() -> None
 
 
 def test_what_a_preview_could_not_ask_for_comes_before_what_it_found() -> None:
-    told = comment(VPC, notices=["The cluster does not let it in."])
-    assert told.index("unchanged\n\n> The cluster does not let it in.\n\n") < told.index("### Replaced")
+    text = told(VPC, notices=["The cluster does not let it in."])
+    assert text.index("unchanged\n\n> The cluster does not let it in.\n\n") < text.index("### Replaced")
 
 
 def test_nothing_to_do_is_said_in_one_line() -> None:
