@@ -8,7 +8,20 @@ import click
 from tools import entry, garbage
 
 # Each in a module of its own, imported when it is called: together they import half of AWS.
-COMMANDS = ("up", "preview", "destroy", "down", "stack", "password", "doctor", "cost", "leftovers", "plan", "recover")
+COMMANDS = (
+    "up",
+    "preview",
+    "destroy",
+    "down",
+    "stack",
+    "password",
+    "doctor",
+    "cost",
+    "leftovers",
+    "plan",
+    "recover",
+    "versions",
+)
 
 INTERRUPTED = "Interrupted. What was done so far is kept, and the same command goes on from there."
 

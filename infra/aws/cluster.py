@@ -31,6 +31,10 @@ NODE_POLICIES = (
     "AmazonSSMManagedInstanceCore",
 )
 
+# For volumes that the driver tagged as its own; the older service-role/AmazonEBSCSIDriverPolicy is for an account's.
+# (AWS managed policy reference: AmazonEBSCSIDriverPolicyV2, of April 2026, which has no `service-role/`.)
+EBS_CSI_POLICY = "AmazonEBSCSIDriverPolicyV2"
+
 # A group's name has 63 characters, of which the provider's suffix takes 26.
 NODE_GROUP_PREFIX = 36
 
@@ -93,7 +97,8 @@ class Cluster(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._tags = dict(args.tags)
-        self._addons = versions.KUBERNETES[args.cluster.version].addons
+        self._pinned = versions.KUBERNETES[args.cluster.version]
+        self._addons = self._pinned.addons
         self._eks = self._control_plane()
         # Known once the control plane is there, which the plain name would not say.
         self.name = self._eks.oidc_issuer.apply(lambda _: args.cluster.name)
@@ -223,6 +228,8 @@ class Cluster(pulumi.ComponentResource):
             instance_types=[nodes.instance_type],
             ami_type="AL2023_x86_64_STANDARD",
             version=cluster.version,
+            # Without one, a group keeps the image of the day it was made.
+            release_version=self._pinned.nodes,
             scaling_config=eks.NodeGroupScalingConfigArgs(
                 min_size=nodes.min, desired_size=nodes.desired, max_size=nodes.max
             ),
@@ -270,7 +277,7 @@ class Cluster(pulumi.ComponentResource):
         policy = aws_iam.RolePolicyAttachment(
             name,
             role=role.name,
-            policy_arn=iam.managed_policy(self._args.region, "service-role/AmazonEBSCSIDriverPolicy"),
+            policy_arn=iam.managed_policy(self._args.region, EBS_CSI_POLICY),
             opts=self._child,
         )
         return self._addon(

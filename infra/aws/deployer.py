@@ -107,6 +107,13 @@ _ASKED = (
 )
 _COMMANDS = (*_ASKED, "elasticloadbalancing: DeleteLoadBalancer", "ec2: DeleteNetworkInterface DeleteVolume")
 
+# Public parameters of AWS's own, such as the image that it recommends for nodes; any other may be a secret.
+_PARAMETERS: Document = {
+    "Effect": "Allow",
+    "Action": ["ssm:GetParameter"],
+    "Resource": "arn:*:ssm:*::parameter/aws/service/eks/*",
+}
+
 # Roles are handed to these, which make a role of their own when they are first used in an account.
 _TAKERS = ("ec2.amazonaws.com", "eks.amazonaws.com")
 _LINKED = ("eks.amazonaws.com", "eks-nodegroup.amazonaws.com", "autoscaling.amazonaws.com")
@@ -128,7 +135,8 @@ def _named(rows: Iterable[str]) -> list[str]:
 
 def preview_policy() -> Document:
     """The policy of whoever previews a stack and runs `doctor`, and changes nothing."""
-    return document(_allowed(_named([*_ASKED, *(f"{service}: {names}" for service, names in _READS.items())])))
+    asked = _named([*_ASKED, *(f"{service}: {names}" for service, names in _READS.items())])
+    return document(_allowed(asked), _PARAMETERS)
 
 
 def _allowed(named: list[str]) -> Document:
@@ -142,6 +150,7 @@ def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
         by_service.setdefault(action.split(":")[0], []).append(action)
     return document(
         *(_allowed(named) for named in by_service.values()),
+        _PARAMETERS,
         {
             "Effect": "Allow",
             "Action": ["iam:PassRole"],

@@ -28,7 +28,9 @@ def check_version(version: str, today: date) -> Finding:
     """Whether EKS supports the cluster's version at the standard price, and for how long."""
     supported = versions.in_standard_support(today)
     if version not in supported:
-        advice = f"set clusterVersion to one of {', '.join(supported)}" if supported else "update infra/versions.py"
+        advice = (
+            f"set clusterVersion to one of {', '.join(supported)}" if supported else "`make versions` pins newer ones"
+        )
         return broken("Kubernetes", f"{version} is not in standard support", advice)
     ends = versions.KUBERNETES[version].standard_support_ends
     days = (ends - today).days

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from typing import Any
 
@@ -122,6 +123,13 @@ def test_every_addon_is_pinned_for_the_version(version: str) -> None:
     assert addon(found, "aws-ebs-csi-driver")["addonVersion"] == pins.ebs_csi
 
 
+def test_nodes_run_the_pinned_image_or_the_newest_when_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "releaseVersion" not in cluster().one("ManagedNodeGroup").inputs
+    pinned = dataclasses.replace(versions.KUBERNETES["1.35"], nodes="1.35.3-20261112")
+    monkeypatch.setitem(versions.KUBERNETES, "1.35", pinned)
+    assert cluster().one("ManagedNodeGroup").inputs["releaseVersion"] == "1.35.3-20261112"
+
+
 def test_coredns_and_volumes_wait_for_nodes(made: Recording) -> None:
     assert eks(made)["corednsAddonOptions"]["enabled"] is False
     for resource in made.all("Addon"):
@@ -176,6 +184,9 @@ def test_only_the_volume_driver_s_account_gets_its_role(made: Recording) -> None
     assert trust["Principal"] == {"Federated": OIDC_PROVIDER}
     assert trust["Condition"]["StringEquals"][f"{ISSUER}:sub"] == (
         "system:serviceaccount:kube-system:ebs-csi-controller-sa"
+    )
+    assert made.one("RolePolicyAttachment", "c-ebs-csi").inputs["policyArn"] == (
+        "arn:aws:iam::aws:policy/AmazonEBSCSIDriverPolicyV2"
     )
     driver = addon(made, "aws-ebs-csi-driver")
     assert driver["serviceAccountRoleArn"].endswith(":c-ebs-csi")

@@ -20,7 +20,8 @@ def test_whoever_previews_has_a_file_of_its_own_with_reads_alone() -> None:
     previews = deployer.preview_policy()
     written = json.loads((DOCS / "iam-preview-policy.json").read_text())
     assert written == previews, "python -m infra.aws.deployer preview > docs/iam-preview-policy.json"
-    [statement] = previews["Statement"]
+    statement, parameters = previews["Statement"]
+    assert parameters["Resource"] == "arn:*:ssm:*::parameter/aws/service/eks/*"
     assert set(statement["Action"]) <= set(deployer.actions(deployer.TYPES))
     assert {action.split(":")[1][:3] for action in statement["Action"]} == {"Des", "Get", "Lis"}
 
