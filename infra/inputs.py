@@ -20,6 +20,7 @@ class Inputs:
 
     `let_in_already` are those named in the settings whose access entry is not the stack's to make. `outside` says what
     a caller lacks who does not administer the stack's cluster; `may_change` whether it may change things all the same.
+    `live_version` is what the stack's cluster runs, where that is known.
     """
 
     settings: Settings
@@ -27,6 +28,7 @@ class Inputs:
     let_in_already: frozenset[str] = frozenset()
     outside: str = ""
     may_change: bool = True
+    live_version: str = ""
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -42,7 +44,7 @@ def read(root: Path) -> Inputs:
     kubeconfig = None
     version = ""
     let_in_already: frozenset[str] = frozenset()
-    outside, may_change = "", True
+    outside, may_change, live_version = "", True, ""
     if stack.cluster.mode == "create":
         version = stack.cluster.version
         living = standing.look(stack, caller)
@@ -50,6 +52,9 @@ def read(root: Path) -> Inputs:
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
         may_change = found not in ("viewer", "stranger")
+        # The emulator forgets that a cluster was upgraded.
+        live_version = living.version if living and not stack.emulated else ""
+        preflight.check_live_version(live_version, version, stack.stack)
     elif stack.cluster.stack is None:
         kubeconfig = preflight.read_kubeconfig(_kubeconfig_of(stack.cluster), root)
         version = preflight.check_cluster(kubeconfig, stack.cluster.context)
@@ -76,6 +81,7 @@ def read(root: Path) -> Inputs:
         let_in_already=let_in_already,
         outside=outside,
         may_change=may_change,
+        live_version=live_version,
         kubeconfig=kubeconfig,
         release=release,
         extensions=extended,

@@ -111,6 +111,28 @@ def check_kubernetes_version(version: str, release: str) -> None:
         raise UserError(f"Kubeflow {release} needs Kubernetes {lowest} or newer, and the cluster runs {version}.")
 
 
+def check_live_version(live: str, wanted: str, stack: str) -> None:
+    """UserError when a cluster that runs one Kubernetes cannot become one of another; an unknown version passes.
+
+    EKS goes back to no version and skips none, and upgrades a cluster with support type STANDARD by itself when its
+    version leaves standard support (EKS user guide, "Understand the Kubernetes version lifecycle on EKS").
+    """
+    if not live:
+        return
+    (major, now), (_, then) = versions.minor(live), versions.minor(wanted)
+    if then < now:
+        pinned = "" if live in versions.KUBERNETES else f"run `make versions STACK={stack}`, and "
+        raise UserError(
+            f"The cluster runs Kubernetes {live}, and clusterVersion is {wanted}: EKS upgrades by itself what leaves "
+            f"standard support, and never goes back; {pinned}set clusterVersion to {major}.{now}."
+        )
+    if then > now + 1:
+        raise UserError(
+            f"The cluster runs Kubernetes {live}, and EKS upgrades by one minor version at a time; set clusterVersion "
+            f"to {major}.{now + 1} before {wanted}."
+        )
+
+
 def _cluster_of(kubeconfig: str, context: str | None) -> tuple[dict[str, Any], str]:
     try:
         config = yaml.safe_load(kubeconfig)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from ops import policies, preview, run
+from ops import live, policies, preview, run
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
@@ -44,6 +44,10 @@ def bring_up(session: Session, *, show: Callable[[Preview], None], agree: Callab
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
     planned = preview.look(session, settings)
+    if stale := live.upgraded(planned.steps, session.program.live_version):
+        console.print(live.notice(stale[0], session.program.live_version), highlight=False, soft_wrap=True)
+        run.refresh(session, [step.urn for step in stale])
+        planned = preview.look(session, settings)
     session.seconds["preview"] = session.seconds.pop("engine")
     if session.program.refusal is not None:
         raise session.program.refusal

@@ -12,7 +12,7 @@ from infra.kubeflow.graph import Graph
 from infra.kubeflow.install import resource_name, token
 from infra.kubeflow.plan.components import components
 from infra.settings import Settings
-from ops import policies, run
+from ops import live, policies, run
 from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.run import Session
@@ -89,7 +89,7 @@ def look(session: Session, settings: Settings) -> Preview:
     recorder = Recorder.after(session.tracker, policies.load())
     session.tracker = recorder
     run.preview(session)
-    steps = tuple(recorder.steps.values())
+    steps, runs = tuple(recorder.steps.values()), session.program.live_version
     costs: tuple[CostLine, ...] | None = None
     try:
         after = bill(settings)
@@ -98,7 +98,7 @@ def look(session: Session, settings: Settings) -> Preview:
         note = str(error)
     return Preview(
         stack=session.stack.name,
-        notices=session.program.notices,
+        notices=(*session.program.notices, *(live.notice(step, runs) for step in live.upgraded(steps, runs))),
         steps=steps,
         violations=tuple(recorder.violations()),
         costs=costs,

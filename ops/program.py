@@ -75,6 +75,11 @@ class Program:
         return (self.given.outside,) if self.given is not None and self.given.outside else ()
 
     @property
+    def live_version(self) -> str:
+        """What the stack's own cluster runs, once the program has run; empty where that is not known."""
+        return "" if self.given is None else self.given.live_version
+
+    @property
     def refusal(self) -> UserError | None:
         """Why whoever previewed may not go on, once the program has run."""
         return None if self.given is None or self.given.may_change else UserError(self.given.outside)

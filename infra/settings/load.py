@@ -218,7 +218,7 @@ def _check_version(raw: RawSettings, version: str, today: date | None) -> None:
         return
     if version in versions.KUBERNETES:
         ended = versions.KUBERNETES[version].standard_support_ends
-        fault = f"{version} is out of standard support on EKS since {ended} and would cost six times as much"
+        fault = f"{version} is out of standard support since {ended}, and EKS upgrades such clusters by itself"
     else:
         fault = f"{version!r} is not a Kubernetes version whose add-ons this project knows"
     raw.problem("clusterVersion", f"{fault}; choose {' or '.join(supported) or 'a newer release of this project'}.")

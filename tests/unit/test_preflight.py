@@ -15,6 +15,7 @@ from infra.preflight import (
     check_aws,
     check_cluster,
     check_kubernetes_version,
+    check_live_version,
     read_kubeconfig,
 )
 
@@ -137,6 +138,28 @@ def test_a_cluster_too_old_for_the_release_is_refused() -> None:
         UserError, match=r"^Kubeflow 26\.03 needs Kubernetes 1\.34 or newer, and the cluster runs v1\.33\.9"
     ):
         check_kubernetes_version("v1.33.9", "26.03")
+
+
+@pytest.mark.parametrize("live", ["", "1.34", "1.35"])
+def test_a_cluster_stays_or_goes_up_by_one(live: str) -> None:
+    check_live_version(live, "1.35", "dev")
+
+
+@pytest.mark.parametrize(
+    ("live", "wanted", "sentence"),
+    [
+        (
+            "1.35",
+            "1.34",
+            r"^The cluster runs Kubernetes 1\.35, and clusterVersion is 1\.34: .* set clusterVersion to 1\.35\.$",
+        ),
+        ("1.38", "1.36", r"never goes back; run `make versions STACK=dev`, and set clusterVersion to 1\.38\.$"),
+        ("1.34", "1.36", r"by one minor version at a time; set clusterVersion to 1\.35 before 1\.36\.$"),
+    ],
+)
+def test_a_cluster_never_goes_back_and_skips_no_version(live: str, wanted: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        check_live_version(live, wanted, "dev")
 
 
 @pytest.mark.parametrize(

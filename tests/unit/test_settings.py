@@ -238,7 +238,7 @@ def test_a_version_is_refused_from_the_day_that_its_standard_support_ends() -> N
     with pytest.raises(SettingsError) as caught:
         load("kubeflow", "dev", config, today=date(2026, 12, 2), secret_keys=secret)
     assert str(caught.value) == (
-        "clusterVersion 1.34 is out of standard support on EKS since 2026-12-02 and would cost six times as much; "
+        "clusterVersion 1.34 is out of standard support since 2026-12-02, and EKS upgrades such clusters by itself; "
         "choose 1.35 or 1.36."
     )
 
