@@ -12,7 +12,7 @@ from infra.kubeflow.graph import Graph
 from infra.kubeflow.install import resource_name, token
 from infra.kubeflow.plan.components import components
 from infra.settings import Settings
-from ops import live, policies, run
+from ops import live, policies, renewal, run
 from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.run import Session
@@ -47,7 +47,8 @@ class Preview:
     """A preview of one stack, a step for each resource.
 
     `costs` is None where no price is known; `note` says why, or what the price leaves out. `parts` names the component
-    of an object, by its type and name in the engine. `notices` say what the preview leaves out, and why.
+    of an object, by its type and name in the engine. `notices` say what the preview leaves out, and
+    what it takes to renew nodes.
     """
 
     stack: str
@@ -98,7 +99,11 @@ def look(session: Session, settings: Settings) -> Preview:
         note = str(error)
     return Preview(
         stack=session.stack.name,
-        notices=(*session.program.notices, *(live.notice(step, runs) for step in live.upgraded(steps, runs))),
+        notices=(
+            *session.program.notices,
+            *(live.notice(step, runs) for step in live.upgraded(steps, runs)),
+            *renewal.sentences(steps),
+        ),
         steps=steps,
         violations=tuple(recorder.violations()),
         costs=costs,

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import preflight
 from infra.aws import cidr, standing
 from infra.settings import Settings
+from ops import renewal
 from ops.doctor.finding import Finding, attempt, broken, ok, warning
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Need:
     used: int
     wanted: int
     at_most: int
-    """What the stack may grow to."""
+    """What the stack may take for a while, or grow to."""
 
 
 def check_account(region: str, config: Mapping[str, str], settings: Settings | None) -> list[Finding]:
@@ -106,14 +107,19 @@ def check_quotas(settings: Settings) -> Iterator[Finding]:
     if code is None:
         yield warning("vCPUs", f"no quota is known for the family {family}", "look it up under Service Quotas, EC2")
         return
-    each = _vcpus(ec2, [settings.nodes.instance_type])[settings.nodes.instance_type]
+    nodes = settings.nodes
+    each = _vcpus(ec2, [nodes.instance_type])[nodes.instance_type]
+    others, own = _running_vcpus(ec2, settings, code)
+    # Another type, or other zones, make a new group beside the one that there is; what it has may be of another size.
+    replacing = max(own, each * nodes.desired) + each * nodes.desired
+    rolling = each * renewal.rolling_peak(nodes.desired, len(settings.network.zones))
     yield _quota(
         settings,
         "vCPUs",
         ("ec2", code),
-        used=_running_vcpus(ec2, settings, code),
-        wanted=each * settings.nodes.desired,
-        at_most=each * settings.nodes.max,
+        used=others,
+        wanted=each * nodes.desired,
+        at_most=max(replacing, rolling, each * nodes.max),
     )
 
 
@@ -128,8 +134,8 @@ def judge(need: Need) -> Finding:
     if left < need.at_most:
         return warning(
             need.name,
-            f"{found}, {need.at_most} with nodesMax",
-            f"ask for {need.used + need.at_most} under Service Quotas before it grows",
+            f"{found}, {need.at_most} while nodes are renewed or with nodesMax",
+            f"ask for {need.used + need.at_most} under Service Quotas before that",
         )
     return ok(need.name, found)
 
@@ -214,22 +220,21 @@ def _limit(region: str, service: str, code: str) -> int | None:
     return None
 
 
-def _running_vcpus(ec2: "EC2Client", settings: Settings, code: str) -> int:
-    """vCPUs of others' running instances that the quota counts."""
+def _running_vcpus(ec2: "EC2Client", settings: Settings, code: str) -> tuple[int, int]:
+    """vCPUs of running instances that the quota counts: others', and the stack's own."""
     pages = ec2.get_paginator("describe_instances").paginate(
         Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     )
     running = [item for page in pages for reservation in page["Reservations"] for item in reservation["Instances"]]
     counted = [
-        str(item["InstanceType"])
+        (str(item["InstanceType"]), _is_own(item, settings))
         for item in running
         # Spot instances have a quota of their own.
-        if not _is_own(item, settings)
-        and item.get("InstanceLifecycle") != "spot"
-        and vcpu_quota(str(item["InstanceType"])) == code
+        if item.get("InstanceLifecycle") != "spot" and vcpu_quota(str(item["InstanceType"])) == code
     ]
-    sizes = _vcpus(ec2, set(counted))
-    return sum(sizes[name] for name in counted)
+    sizes = _vcpus(ec2, {name for name, _ in counted})
+    others, own = (sum(sizes[name] for name, mine in counted if mine is which) for which in (False, True))
+    return others, own
 
 
 def _vcpus(ec2: "EC2Client", instance_types: Iterable[str]) -> dict[str, int]:

@@ -160,6 +160,25 @@ def test_what_the_stack_has_already_is_not_counted_twice(monkeypatch: pytest.Mon
     assert by_check(list(check_quotas(settings())))["vCPUs"].found.startswith("0 of 32 used by others")
 
 
+@pytest.mark.parametrize(
+    ("limit", "state"),
+    # 5 m5.xlarge in 4 zones: 20 vCPUs, 52 while EKS updates them, 40 while another group takes their place.
+    [(52, "ok"), (51, "warning"), (20, "warning"), (19, "broken")],
+)
+def test_the_peak_of_a_renewal_counts(monkeypatch: pytest.MonkeyPatch, limit: int, state: str) -> None:
+    limited(monkeypatch, limit)
+    found = by_check(list(check_quotas(settings())))["vCPUs"]
+    assert found.state == state
+    assert ("52 while nodes are renewed" in found.found) is (state == "warning")
+
+
+def test_a_smaller_type_still_needs_room_beside_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instances("m5.4xlarge", 5, project="kubeflow", stack="dev")
+    limited(monkeypatch, 99)
+    found = by_check(list(check_quotas(settings())))["vCPUs"]
+    assert (found.state, "100 while nodes are renewed" in found.found) == ("warning", True)
+
+
 def test_a_gateway_in_each_zone_takes_an_address_each(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 5)
     for _ in range(2):
@@ -181,7 +200,7 @@ def test_vcpus_of_others_count_by_family(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_stack_that_fits_but_cannot_grow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 24)
     found = by_check(list(check_quotas(settings())))["vCPUs"]
-    assert (found.state, found.found) == ("warning", "0 of 24 used by others, 20 for this stack, 32 with nodesMax")
+    assert (found.state, found.found) == ("warning", "0 of 24 used by others, 20 for this stack, 52 while nodes are renewed or with nodesMax")
 
 
 def test_a_quota_that_nobody_tells_is_a_warning() -> None:
