@@ -7,11 +7,16 @@ from datetime import date
 from typing import Any
 
 from infra import versions
+from infra.aws.instances import Image
 from infra.versions import ADDONS, Addons, KubernetesVersion
 
 # Parameters that AWS keeps ("Retrieve recommended Amazon Linux AMI IDs", EKS user guide).
 _IMAGE = "/aws/service/eks/optimized-ami/{version}/amazon-linux-2023/{variant}/recommended/release_version"
-STANDARD = "x86_64/standard"
+_VARIANTS: dict[Image, str] = {
+    "AL2023_x86_64_STANDARD": "x86_64/standard",
+    "AL2023_x86_64_NVIDIA": "x86_64/nvidia",
+    "AL2023_x86_64_NEURON": "x86_64/neuron",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +48,9 @@ def builds(eks: Any, version: str, addon: str) -> list[str]:
     return sorted(found, key=build_number, reverse=True)
 
 
-def image(ssm: Any, version: str, variant: str = STANDARD) -> str:
+def image(ssm: Any, version: str, kind: Image = "AL2023_x86_64_STANDARD") -> str:
     """The release of the image that AWS recommends for nodes, such as `1.35.3-20261112`."""
-    name = _IMAGE.format(version=version, variant=variant)
+    name = _IMAGE.format(version=version, variant=_VARIANTS[kind])
     return str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
 
 

@@ -12,7 +12,7 @@ from pulumi_aws import cloudwatch, ec2, eks, kms
 from pulumi_aws import iam as aws_iam
 
 from infra import versions
-from infra.aws import cidr, iam
+from infra.aws import cidr, iam, instances
 from infra.aws.identity import (
     CLUSTER_ADMIN_POLICY,
     CLUSTER_VIEW_POLICY,
@@ -218,7 +218,7 @@ class Cluster(pulumi.ComponentResource):
             )
             for policy in NODE_POLICIES
         ]
-        template = self._launch_template()
+        template, image = self._launch_template(), instances.image(nodes.instance_type)
         return pulumi_eks.ManagedNodeGroup(
             f"{name}-nodes",
             cluster=self._eks,
@@ -226,10 +226,10 @@ class Cluster(pulumi.ComponentResource):
             node_group_name_prefix=f"{cluster.name[:NODE_GROUP_PREFIX]}-",
             node_role_arn=role.arn,
             instance_types=[nodes.instance_type],
-            ami_type="AL2023_x86_64_STANDARD",
+            ami_type=image,
             version=cluster.version,
-            # Without one, a group keeps the image of the day it was made.
-            release_version=self._pinned.nodes,
+            # Without one, a group keeps the image of the day it was made. Images with drivers have other releases.
+            release_version=self._pinned.nodes if image == "AL2023_x86_64_STANDARD" else None,
             scaling_config=eks.NodeGroupScalingConfigArgs(
                 min_size=nodes.min, desired_size=nodes.desired, max_size=nodes.max
             ),

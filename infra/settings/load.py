@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from typing import Literal, cast
 
 from infra import versions
-from infra.aws import cidr, iam
+from infra.aws import cidr, iam, instances
 from infra.errors import UserError
 from infra.settings.access import read_access
 from infra.settings.model import (
@@ -248,6 +248,12 @@ def _nodes(raw: RawSettings) -> NodeSettings:
         max=raw.integer("nodesMax", 1, 450),
         disk_gib=raw.integer("nodesDiskGiB", 20, 16384),
     )
+    if raw.sound("nodesInstanceType") and instances.is_arm(nodes.instance_type):
+        raw.problem(
+            "nodesInstanceType",
+            f"{nodes.instance_type} has ARM processors, and several of Kubeflow's images are for x86 alone; choose "
+            "another, such as m5.xlarge.",
+        )
     if raw.sound("nodesMin", "nodesDesired", "nodesMax") and not nodes.min <= nodes.desired <= nodes.max:
         raw.problem(
             "nodesDesired",

@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
-from infra.aws import cidr, standing
+from infra.aws import cidr, instances, standing
 from infra.settings import Settings
 from ops import renewal
 from ops.doctor.finding import Finding, attempt, broken, ok, warning
@@ -172,7 +172,27 @@ def check_zones(settings: Settings) -> Iterator[Finding]:
         )
     elif not missing:
         yield ok("zones", ", ".join(there))
-    yield _offered(ec2, settings.nodes.instance_type, there)
+    offered = _offered(ec2, settings.nodes.instance_type, there)
+    yield offered
+    if offered.state == "ok":
+        yield from check_type(ec2, settings.nodes.instance_type)
+
+
+def check_type(ec2: "EC2Client", instance_type: str) -> Iterator[Finding]:
+    """Whether the type is what its name says: x86, and with the accelerator that the nodes' image has drivers for."""
+    [told] = ec2.describe_instance_types(InstanceTypes=[cast("InstanceTypeType", instance_type)])["InstanceTypes"]
+    image = instances.image(instance_type)
+    architectures = told.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    makers = {gpu.get("Manufacturer", "") for gpu in told.get("GpuInfo", {}).get("Gpus", [])}
+    if "x86_64" not in architectures:
+        found = f"{instance_type} is for {_listed(architectures)}, and several of Kubeflow's images are for x86 alone"
+        yield broken("nodes' image", found, "choose another nodesInstanceType")
+    elif ("NVIDIA" in makers) is not (image == "AL2023_x86_64_NVIDIA"):
+        found = f"{instance_type} has GPUs of {_listed(makers) or 'nobody'}, and the nodes' image would be {image}"
+        yield broken("nodes' image", found, "choose another nodesInstanceType")
+    elif makers:
+        found = f"{image}, with drivers; pods are given GPUs only where a device plugin runs"
+        yield warning("nodes' image", found, "install NVIDIA's device plugin, or choose a type without GPUs")
 
 
 def _offered(ec2: "EC2Client", instance_type: str, zones: list[str]) -> Finding:

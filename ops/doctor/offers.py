@@ -9,6 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import versions
+from infra.aws import instances
 from infra.settings import Settings
 from ops import offered
 from ops.doctor.finding import Finding, broken, ok, warning
@@ -62,8 +63,9 @@ def check_addons(eks: Any, version: str) -> Iterator[Finding]:
 def check_image(eks: Any, ssm: Any, settings: Settings) -> Finding:
     """How old the image is that nodes run, or would."""
     version = settings.cluster.version
-    recommended = offered.image(ssm, version)
-    pinned = versions.KUBERNETES[version].nodes
+    kind = instances.image(settings.nodes.instance_type)
+    recommended = offered.image(ssm, version, kind)
+    pinned = versions.KUBERNETES[version].nodes if kind == "AL2023_x86_64_STANDARD" else None
     running = _running(eks, settings.cluster.name) or ([pinned] if pinned else [])
     oldest = min(running, key=offered.build_number, default=recommended)
     days = (_day(recommended) - _day(oldest)).days

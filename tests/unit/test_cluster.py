@@ -130,6 +130,25 @@ def test_nodes_run_the_pinned_image_or_the_newest_when_none_is(monkeypatch: pyte
     assert cluster().one("ManagedNodeGroup").inputs["releaseVersion"] == "1.35.3-20261112"
 
 
+@pytest.mark.parametrize(
+    ("kind", "image"),
+    [
+        ("g6.2xlarge", "AL2023_x86_64_NVIDIA"),
+        ("p5en.48xlarge", "AL2023_x86_64_NVIDIA"),
+        ("inf2.xlarge", "AL2023_x86_64_NEURON"),
+        ("g4ad.xlarge", "AL2023_x86_64_STANDARD"),
+    ],
+)
+def test_nodes_with_an_accelerator_run_the_image_with_its_drivers(
+    kind: str, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = dataclasses.replace(versions.KUBERNETES["1.35"], nodes="1.35.3-20261112")
+    monkeypatch.setitem(versions.KUBERNETES, "1.35", pinned)
+    found = cluster(nodesInstanceType=kind).one("ManagedNodeGroup").inputs
+    assert found["amiType"] == image
+    assert ("releaseVersion" in found) is (image == "AL2023_x86_64_STANDARD")
+
+
 def test_coredns_and_volumes_wait_for_nodes(made: Recording) -> None:
     assert eks(made)["corednsAddonOptions"]["enabled"] is False
     for resource in made.all("Addon"):

@@ -146,6 +146,11 @@ def test_values_of_every_kind_are_read() -> None:
             {"clusterAdministratorPrincipals": ["*"]},
             "clusterAdministratorPrincipals '*' is not a user, a role or an account; write an ARN like ",
         ),
+        (
+            {"nodesInstanceType": "m7g.xlarge"},
+            "nodesInstanceType m7g.xlarge has ARM processors, and several of Kubeflow's images are for x86 alone; ",
+        ),
+        ({"nodesInstanceType": "g5g.xlarge"}, "nodesInstanceType g5g.xlarge has ARM processors, "),
         ({"nodesInstanceType": "big"}, "nodesInstanceType 'big' is not an EC2 instance type."),
         ({"nodesMin": "many"}, "nodesMin 'many' is not a whole number; choose one from 1 to 450."),
         ({"nodesMax": 500}, "nodesMax 500 is out of range; choose a number from 1 to 450."),

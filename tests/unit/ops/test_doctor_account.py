@@ -11,7 +11,16 @@ from infra import preflight
 from infra.aws import standing
 from infra.preflight import Caller
 from ops.doctor import account
-from ops.doctor.account import Need, check_access, check_account, check_quotas, check_zones, judge, vcpu_quota
+from ops.doctor.account import (
+    Need,
+    check_access,
+    check_account,
+    check_quotas,
+    check_type,
+    check_zones,
+    judge,
+    vcpu_quota,
+)
 from ops.doctor.finding import Finding
 from tests.unit.settings_source import settings
 
@@ -179,6 +188,29 @@ def test_a_smaller_type_still_needs_room_beside_what_runs(monkeypatch: pytest.Mo
     assert (found.state, "100 while nodes are renewed" in found.found) == ("warning", True)
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "words"),
+    [
+        ("m5.xlarge", "", ""),
+        ("m6g.large", "broken", "is for arm64, and several of Kubeflow's images are for x86 alone"),
+        ("g4dn.xlarge", "warning", "AL2023_x86_64_NVIDIA, with drivers; pods are given GPUs only where"),
+    ],
+)
+def test_aws_is_asked_what_a_type_is(kind: str, state: str, words: str) -> None:
+    found = list(check_type(boto3.client("ec2", region_name=REGION), kind))
+    assert [one.state for one in found] == ([state] if state else [])
+    assert all(words in one.found for one in found)
+
+
+def test_a_type_that_is_not_what_its_name_says_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.aws.instances.image", lambda _: "AL2023_x86_64_STANDARD")
+    [found] = check_type(boto3.client("ec2", region_name=REGION), "g4dn.xlarge")
+    assert (found.state, "GPUs of NVIDIA, and the nodes' image would be AL2023_x86_64_STANDARD" in found.found) == (
+        "broken",
+        True,
+    )
+
+
 def test_a_gateway_in_each_zone_takes_an_address_each(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 5)
     for _ in range(2):
@@ -200,7 +232,10 @@ def test_vcpus_of_others_count_by_family(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_stack_that_fits_but_cannot_grow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 24)
     found = by_check(list(check_quotas(settings())))["vCPUs"]
-    assert (found.state, found.found) == ("warning", "0 of 24 used by others, 20 for this stack, 52 while nodes are renewed or with nodesMax")
+    assert (found.state, found.found) == (
+        "warning",
+        "0 of 24 used by others, 20 for this stack, 52 while nodes are renewed or with nodesMax",
+    )
 
 
 def test_a_quota_that_nobody_tells_is_a_warning() -> None:
