@@ -19,7 +19,7 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover tools test test-unit lint bench
+.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -87,6 +87,10 @@ leftovers: $(VENV)/.installed
 ## make recover   [STACK=local]                            bring back state whose files are damaged, and keep those aside
 recover: $(VENV)/.installed
 	@$(RUN) recover --stack="$$STACK"
+
+## make versions  STACK=dev                                pin the newest add-ons, images and Kubernetes that EKS offers
+versions: $(VENV)/.installed
+	@$(RUN) versions --stack="$$STACK"
 
 ## make plan      [RELEASE=26.03] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
 plan: $(VENV)/.installed

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra import extensions, preflight, settings
+from infra.aws import standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.kubeflow.capacity import check_capacity, requirements
@@ -20,11 +21,18 @@ class Inputs:
     """`kubeconfig` is the content for an existing cluster that is given by one; `extensions` may be empty.
 
     `kept` is what an earlier life of the stack left in AWS.
+    `let_in_already` are those named in the settings whose access entry is not the stack's to make. `outside` says what
+    a caller lacks who does not administer the stack's cluster; `may_change` whether it may change things all the same.
+    `live_version` is what the stack's cluster runs, where that is known.
     """
 
     settings: Settings
     caller: Caller
     kept: Kept
+    let_in_already: frozenset[str] = frozenset()
+    outside: str = ""
+    may_change: bool = True
+    live_version: str = ""
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -39,9 +47,18 @@ def read(root: Path) -> Inputs:
     caller = preflight.check_aws(stack.region)
     kubeconfig = None
     version = ""
+    let_in_already: frozenset[str] = frozenset()
+    outside, may_change, live_version = "", True, ""
     if stack.cluster.mode == "create":
         version = stack.cluster.version
-        preflight.check_administrators(stack.cluster.administrators, caller)
+        living = standing.look(stack, caller)
+        found = standing.standing(living, caller, stack.cluster.access)
+        let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
+        outside = standing.sentence(found, living, caller, stack)
+        may_change = found not in ("viewer", "stranger")
+        # The emulator forgets that a cluster was upgraded.
+        live_version = living.version if living and not stack.emulated else ""
+        preflight.check_live_version(live_version, version, stack.stack)
     elif stack.cluster.stack is None:
         kubeconfig = preflight.read_kubeconfig(_kubeconfig_of(stack.cluster), root)
         version = preflight.check_cluster(kubeconfig, stack.cluster.context)
@@ -68,6 +85,10 @@ def read(root: Path) -> Inputs:
         settings=stack,
         caller=caller,
         kept=preflight.check_kept(stack),
+        let_in_already=let_in_already,
+        outside=outside,
+        may_change=may_change,
+        live_version=live_version,
         kubeconfig=kubeconfig,
         release=release,
         extensions=extended,

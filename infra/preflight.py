@@ -31,6 +31,18 @@ class Caller:
     account: str
     arn: str
 
+    @property
+    def principal(self) -> str:
+        """The user or role, as access entries name it; of a role's session AWS does not tell the role's path."""
+        kind, _, rest = self.arn.rpartition(":")[2].partition("/")
+        if kind != "assumed-role":
+            return self.arn
+        return f"{self.arn.replace(':sts:', ':iam:').rpartition(':')[0]}:role/{rest.partition('/')[0]}"
+
+    def is_principal(self, arn: str) -> bool:
+        """Whether an ARN, with its path or without, is that of this user or role."""
+        return _without_path(arn) == _without_path(self.principal)
+
 
 def check_emulator(env: Mapping[str, str]) -> None:
     """UserError unless AWS's endpoint is on this machine: it must never meet a real account."""
@@ -76,20 +88,6 @@ def check_kept(settings: Settings) -> kept.Kept:
         return kept.look(lambda service: session.client(service, config=config), settings)
     except (BotoCoreError, ClientError) as error:
         raise UserError(f"AWS does not say what is there in {settings.region} ({_first_line(error)}).") from None
-
-
-def check_administrators(administrators: tuple[str, ...], caller: Caller) -> None:
-    """UserError when the caller is named: EKS makes the creator an administrator and refuses a second entry for it."""
-    # arn:aws:sts::123456789012:assumed-role/name/session is the role …:role/…/name, whose path the ARN does not tell.
-    kind, _, rest = caller.arn.rpartition(":")[2].partition("/")
-    name = rest.partition("/")[0] if kind == "assumed-role" else rest.rpartition("/")[2]
-    for arn in administrators:
-        named_kind, _, named = arn.rpartition(":")[2].partition("/")
-        same_kind = named_kind == {"assumed-role": "role"}.get(kind, kind)
-        if same_kind and f":{caller.account}:" in arn and named.rpartition("/")[2] == name:
-            raise UserError(
-                f"clusterAdministrators names {arn}, who creates the cluster and so administers it already; remove it."
-            )
 
 
 def read_kubeconfig(value: str, folder: Path) -> str:
@@ -173,6 +171,28 @@ def check_kubernetes_version(version: str, release: str) -> None:
         raise UserError(f"Kubeflow {release} needs Kubernetes {lowest} or newer, and the cluster runs {version}.")
 
 
+def check_live_version(live: str, wanted: str, stack: str) -> None:
+    """UserError when a cluster that runs one Kubernetes cannot become one of another; an unknown version passes.
+
+    EKS goes back to no version and skips none, and upgrades a cluster with support type STANDARD by itself when its
+    version leaves standard support (EKS user guide, "Understand the Kubernetes version lifecycle on EKS").
+    """
+    if not live:
+        return
+    (major, now), (_, then) = versions.minor(live), versions.minor(wanted)
+    if then < now:
+        pinned = "" if live in versions.KUBERNETES else f"run `make versions STACK={stack}`, and "
+        raise UserError(
+            f"The cluster runs Kubernetes {live}, and clusterVersion is {wanted}: EKS upgrades by itself what leaves "
+            f"standard support, and never goes back; {pinned}set clusterVersion to {major}.{now}."
+        )
+    if then > now + 1:
+        raise UserError(
+            f"The cluster runs Kubernetes {live}, and EKS upgrades by one minor version at a time; set clusterVersion "
+            f"to {major}.{now + 1} before {wanted}."
+        )
+
+
 def _cluster_of(kubeconfig: str, context: str | None) -> tuple[dict[str, Any], str]:
     try:
         config = yaml.safe_load(kubeconfig)
@@ -198,6 +218,12 @@ def _tls(cluster: dict[str, Any]) -> ssl.SSLContext | bool:
     if path := cluster.get("certificate-authority"):
         return ssl.create_default_context(cafile=path)
     return True
+
+
+def _without_path(arn: str) -> str:
+    start, _, what = arn.rpartition(":")
+    kind, _, name = what.partition("/")
+    return f"{start}:{kind}/{name.rpartition('/')[2]}"
 
 
 def _first_line(error: Exception) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pulumi
 
 from infra import inputs
-from infra.aws import iam
 from infra.aws.cluster import Cluster, ClusterArgs, ExistingClusterArgs, existing_cluster
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
@@ -56,6 +55,10 @@ def run(root: Path, before: Callable[[Inputs], None] = lambda _: None) -> Inputs
     try:
         given = inputs.read(root)
         before(given)
+        if given.outside and pulumi.runtime.is_dry_run():
+            pulumi.warn(given.outside)
+        elif not given.may_change:
+            raise UserError(given.outside)
         program(given).export()
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
@@ -87,6 +90,7 @@ def program(given: Inputs) -> Outputs:
                 vpc_id=network.vpc_id,
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
+                let_in_already=given.let_in_already,
                 tags=tags,
             ),
             kept,
@@ -109,7 +113,7 @@ def program(given: Inputs) -> Outputs:
         IdentityArgs(
             region=stack.region,
             account=given.caller.account,
-            administrator=_administrator(given, cluster.name) if cluster else None,
+            administrator=_administrator(stack, cluster.name) if cluster else None,
             issuer=access.issuer,
             runners=runners(stack.kubeflow.profile_namespaces),
             bucket_arn=storage.bucket_arn,
@@ -149,13 +153,13 @@ def program(given: Inputs) -> Outputs:
     )
 
 
-def _administrator(given: Inputs, cluster_name: pulumi.Output[str]) -> AdministratorArgs:
-    """The role that administers the stack's own cluster, for everybody whom the account lets take it."""
-    stack = given.settings
+def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> AdministratorArgs | None:
+    """The role that administers the stack's own cluster, if anybody may take it."""
+    access = stack.cluster.access
+    if not access.role_principals:
+        return None
     return AdministratorArgs(
-        role_name=f"{stack.cluster.administrator_role}-{stack.stack}",
-        cluster_name=cluster_name,
-        principals=(iam.account_root(stack.region, given.caller.account),),
+        role_name=f"{access.role}-{stack.stack}", cluster_name=cluster_name, principals=access.role_principals
     )
 
 

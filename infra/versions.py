@@ -1,11 +1,17 @@
-"""Every version that the AWS half depends on, in one table.
+"""Every version that the AWS half depends on: `pins.json`, which `make versions` writes from what AWS says.
 
-Sources: the release calendar in the Amazon EKS user guide ("Understand the Kubernetes version lifecycle on EKS"), and
-the builds that `aws eks describe-addon-versions --kubernetes-version …` listed in autumn 2026.
+Sources of the first: the release calendar in the Amazon EKS user guide ("Understand the Kubernetes version lifecycle on
+EKS"), and the builds that `aws eks describe-addon-versions --kubernetes-version …` listed in autumn 2026.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
+from typing import Any
+
+PINS = Path(__file__).with_name("pins.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,53 +23,58 @@ class Addons:
     vpc_cni: str
     ebs_csi: str
 
+    @property
+    def by_name(self) -> dict[str, str]:
+        """The builds by the names that EKS gives the add-ons."""
+        return {name: getattr(self, field) for name, field in ADDONS.items()}
+
+
+ADDONS = {"coredns": "coredns", "kube-proxy": "kube_proxy", "vpc-cni": "vpc_cni", "aws-ebs-csi-driver": "ebs_csi"}
+"""EKS's names of the add-ons, and the fields of `Addons`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class KubernetesVersion:
     """What EKS offers for one minor version of Kubernetes.
 
-    `standard_support_ends` is the first day (UTC) on which extended support is billed, at six times the price.
+    `standard_support_ends` is the first day (UTC) on which extended support is billed, at six times the price. `nodes`
+    is the release of the nodes' image (`1.35.3-20261112`); None leaves a group at the newest of the day it was made.
     """
 
     standard_support_ends: date
     addons: Addons
+    nodes: str | None
+
+    def pinned(self) -> dict[str, Any]:
+        """As it stands in the file."""
+        return {
+            "standardSupportEnds": self.standard_support_ends.isoformat(),
+            "nodes": self.nodes,
+            "addons": self.addons.by_name,
+        }
 
 
-_VPC_CNI = "v1.22.4-eksbuild.3"
-_EBS_CSI = "v1.66.0-eksbuild.1"
+def _read(pins: Mapping[str, Any]) -> dict[str, KubernetesVersion]:
+    return {
+        version: KubernetesVersion(
+            standard_support_ends=date.fromisoformat(facts["standardSupportEnds"]),
+            addons=Addons(**{field: facts["addons"][name] for name, field in ADDONS.items()}),
+            nodes=facts["nodes"],
+        )
+        for version, facts in pins["kubernetes"].items()
+    }
 
-KUBERNETES: dict[str, KubernetesVersion] = {
-    "1.34": KubernetesVersion(
-        standard_support_ends=date(2026, 12, 2),
-        addons=Addons(
-            coredns="v1.12.4-eksbuild.29",
-            kube_proxy="v1.34.6-eksbuild.29",
-            vpc_cni=_VPC_CNI,
-            ebs_csi=_EBS_CSI,
-        ),
-    ),
-    "1.35": KubernetesVersion(
-        standard_support_ends=date(2027, 3, 27),
-        addons=Addons(
-            coredns="v1.13.2-eksbuild.31",
-            kube_proxy="v1.35.3-eksbuild.29",
-            vpc_cni=_VPC_CNI,
-            ebs_csi=_EBS_CSI,
-        ),
-    ),
-    "1.36": KubernetesVersion(
-        standard_support_ends=date(2027, 8, 2),
-        addons=Addons(
-            coredns="v1.14.3-eksbuild.23",
-            kube_proxy="v1.36.0-eksbuild.25",
-            vpc_cni=_VPC_CNI,
-            ebs_csi=_EBS_CSI,
-        ),
-    ),
-}
+
+KUBERNETES = _read(json.loads(PINS.read_text(encoding="utf-8")))
 
 # The oldest Kubernetes that a Kubeflow release supports, from the release notes of kubeflow/manifests.
 KUBEFLOW_MINIMUM_KUBERNETES: dict[str, str] = {"26.03": "1.34"}
+
+
+def written(table: Mapping[str, KubernetesVersion]) -> str:
+    """A table as the file's text, oldest version first."""
+    ordered = {version: table[version].pinned() for version in sorted(table, key=minor)}
+    return json.dumps({"kubernetes": ordered}, indent=2) + "\n"
 
 
 def minor(version: str) -> tuple[int, int]:

@@ -21,6 +21,7 @@ COMMANDS = (
     "leftovers",
     "plan",
     "recover",
+    "versions",
 )
 
 INTERRUPTED = "Interrupted. What was done so far is kept, and the same command goes on from there."

@@ -9,7 +9,7 @@ from pulumi import automation
 
 from infra.errors import UserError
 from infra.kubeflow.graph import Graph, ObjectId
-from ops import adopting, losing, policies, preview, run
+from ops import adopting, live, losing, policies, preview, run
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
@@ -44,10 +44,10 @@ def bring_up(
     """Brings a stack up; returns what came of it.
 
     The preview goes to `show`, and then to `agree`, which raises UserError unless somebody agrees to it; nothing is
-    touched then, nor where a mandatory policy rule is broken, which is a UserError, too. So are objects that are in the
-    cluster already, unless they are to be adopted, and data that would be lost, unless `lose` names it. The local stack
-    has nothing that could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would
-    add half as much time again.
+    touched then, nor where a mandatory policy rule is broken or the cluster does not let the caller change it, which
+    are UserErrors, too. So are objects that are in the cluster already, unless they are to be adopted, and data that
+    would be lost, unless `lose` names it. The local stack has nothing that could be lost: it goes ahead, and the rules
+    are applied to what it has made. A preview first would add half as much time again.
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
@@ -67,7 +67,13 @@ def bring_up(
     console = session.tracker.console
     settings = stack_settings(session.stack.name).settings
     planned = preview.look(session, settings)
+    if stale := live.upgraded(planned.steps, session.program.live_version):
+        console.print(live.notice(stale[0], session.program.live_version), highlight=False, soft_wrap=True)
+        run.refresh(session, [step.urn for step in stale])
+        planned = preview.look(session, settings)
     session.seconds["preview"] = session.seconds.pop("engine")
+    if session.program.refusal is not None:
+        raise session.program.refusal
     show(planned)
     policies.refuse(planned.violations)
     if planned.unseen:

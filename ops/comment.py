@@ -74,18 +74,20 @@ def markdown(
     no_costs: str = "",
     violations: "Sequence[Violation] | None" = None,
     existing: Sequence[str] = (),
+    notices: Sequence[str] = (),
 ) -> str:
-    """The comment: counts, what is replaced or deleted, cost, policies, AWS, Kubernetes by component.
+    """The comment: counts, what it leaves out, what is replaced or deleted, cost, policies, AWS, Kubernetes.
 
-    `components` names the part of the platform of a Kubernetes object, by its type and name in the engine. `costs` and
-    `violations` are None where nobody looked; `no_costs` says why there is no price, or what it leaves out. `existing`
-    tells what would be made and is in the cluster already. The text has at most `LONGEST` characters, and no value of
-    anything secret.
+    `components` names the part of the platform of a Kubernetes object, by its type and name in the engine; Kubernetes
+    is told by these. `costs` and `violations` are None where nobody looked; `no_costs` says why there is no price, or
+    what it leaves out. `existing` tells what would be made and is in the cluster already, `notices` are sentences. The
+    text has at most `LONGEST` characters, and no value of anything secret.
     """
     ordered = sorted(steps, key=lambda step: (get_args(Change).index(step.change), step.type, step.name))
     for rows in _ROWS:
         parts = [
             _counts(stack, ordered),
+            "\n\n".join(f"> {_plain(notice)}" for notice in notices),
             _dangerous(ordered, rows),
             _existing(existing, rows),
             _cost(costs, no_costs),

@@ -154,6 +154,7 @@ def _preview(found: Preview) -> Document:
         "cost": None if found.costs is None else _costs(found.costs),
         "note": found.note,
         "existing": [{"id": str(one.id), "owner": one.owner, "beingDeleted": one.going} for one in found.existing],
+        "notices": list(found.notices),
         "violations": _violations(found.violations),
     }
 

@@ -12,7 +12,7 @@ from infra.kubeflow.graph import Graph
 from infra.kubeflow.install import resource_name, token
 from infra.kubeflow.plan.components import components
 from infra.settings import Settings
-from ops import policies, run
+from ops import live, policies, renewal, run
 from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.existing import Existing, made_by
@@ -50,10 +50,12 @@ class Preview:
 
     `existing` are the objects that would be made and are in the cluster already; `unseen` says why nobody could look.
     `costs` is None where no price is known; `note` says why, or what the price leaves out. `parts` names the component
-    of an object, by its type and name in the engine.
+    of an object, by its type and name in the engine. `notices` say what the preview leaves out, and
+    what it takes to renew nodes.
     """
 
     stack: str
+    notices: tuple[str, ...] = ()
     steps: tuple[Step, ...]
     violations: "tuple[Violation, ...]"
     costs: tuple[CostLine, ...] | None
@@ -93,7 +95,7 @@ def look(session: Session, settings: Settings) -> Preview:
     recorder = Recorder.after(session.tracker, policies.load())
     session.tracker = recorder
     run.preview(session)
-    steps = tuple(recorder.steps.values())
+    steps, runs = tuple(recorder.steps.values()), session.program.live_version
     costs: tuple[CostLine, ...] | None = None
     try:
         after = bill(settings)
@@ -109,6 +111,11 @@ def look(session: Session, settings: Settings) -> Preview:
         unseen = f"The cluster does not answer ({error}), so nobody looked at what is there already."
     return Preview(
         stack=session.stack.name,
+        notices=(
+            *session.program.notices,
+            *(live.notice(step, runs) for step in live.upgraded(steps, runs)),
+            *renewal.sentences(steps),
+        ),
         steps=steps,
         violations=tuple(recorder.violations()),
         costs=costs,

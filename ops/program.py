@@ -77,6 +77,21 @@ class Program:
         return self.given.release.graph
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """What a preview by this caller leaves out, once the program has run."""
+        return (self.given.outside,) if self.given is not None and self.given.outside else ()
+
+    @property
+    def live_version(self) -> str:
+        """What the stack's own cluster runs, once the program has run; empty where that is not known."""
+        return "" if self.given is None else self.given.live_version
+
+    @property
+    def refusal(self) -> UserError | None:
+        """Why whoever previewed may not go on, once the program has run."""
+        return None if self.given is None or self.given.may_change else UserError(self.given.outside)
+
+    @property
     def failure(self) -> UserError | None:
         """What the program or a team's extension of it refused to go on with: the engine tells it at more length."""
         return self._refused or (self.given.extensions.failure if self.given else None)

@@ -166,6 +166,12 @@ def preview(run: Session) -> dict[str, int]:
     return run.tracker.changes
 
 
+def refresh(run: Session, urns: Sequence[str]) -> None:
+    """Reads these resources, and no others, into the state as they are."""
+    with run.timed("look at what changed by itself"):
+        _engine(run, lambda: run.stack.refresh(target=list(urns), parallel=PARALLEL, suppress_progress=True))
+
+
 def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, int]:
     """Takes the stack's resources down in reverse order; returns the counts by operation.
 

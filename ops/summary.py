@@ -87,6 +87,8 @@ def print_preview(console: Console, found: Preview) -> None:
         _table(console, "Replaced or deleted", ("", "resource", "type", "lost with it", "because of"), rows)
         held = sum(1 for step in found.lost if data_in(step))
         console.print(f"Data is lost with {held or 'none'} of these {len(found.lost)}.", highlight=False)
+    for notice in found.notices:
+        console.print(notice, highlight=False, markup=False, soft_wrap=True)
     if found.costs is not None:
         before, after = (sum(getattr(line, when) for line in found.costs) for when in ("before", "after"))
         console.print(

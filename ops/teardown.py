@@ -11,13 +11,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import automation
 from rich.console import Console
 
+from infra import preflight
+from infra.aws import standing
 from infra.errors import UserError
+from infra.settings import SettingsError
 from ops import forgetting, people, run
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
-from ops.project import full_key, project_name
+from ops.project import full_key, is_local, project_name
 from ops.run import Session
-from ops.settings import read_config
+from ops.settings import read_config, stack_settings
 
 Resource = dict[str, Any]
 Client = Callable[[str], Any]
@@ -77,6 +80,22 @@ def check_kept(stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
     return retained if setting == "empty" else []
 
 
+def check_access(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
+    """UserError where the stack's own cluster is there and does not let the caller delete what is in it."""
+    inside = any(str(one.get("type", "")).startswith("kubernetes:") for one in state)
+    if is_local(stack) or not inside or configured(stack, "clusterMode") != "create":
+        return
+    try:
+        settings = stack_settings(stack).settings
+    except SettingsError:  # which are no reason to keep a stack
+        return
+    caller = preflight.check_aws(settings.region)
+    living = standing.look(settings, caller)
+    found = standing.standing(living, caller, settings.cluster.access)
+    if found not in ("creator", "administrator"):
+        raise UserError(f"Nothing was destroyed. {standing.sentence(found, living, caller, settings)}")
+
+
 def destroy(
     session: Session, console: Console, *, stuck: Callable[[str], people.Answer], forget: bool = False
 ) -> list[Resource]:
@@ -100,6 +119,7 @@ def destroy(
                 f"{' and '.join(kept)} will be kept: storageOnDestroy was keep at the last `up`; to have them deleted, "
                 f"stop this, run `make up STACK={session.stack.name}`, and destroy then."
             )
+        check_access(session.stack.name, state)
         drain_cluster(session, say, state, stuck)
 
     region = read_config(session.stack.name)[0].get("aws:region")

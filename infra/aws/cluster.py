@@ -1,7 +1,7 @@
 """The Kubernetes cluster: a new one on EKS, or one that exists."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,14 @@ from pulumi_aws import cloudwatch, ec2, eks, kms
 from pulumi_aws import iam as aws_iam
 
 from infra import versions
-from infra.aws import cidr, iam, kept
-from infra.aws.identity import CLUSTER_ADMIN_POLICY, IssuerArgs, cluster_access_policy, irsa_role
+from infra.aws import cidr, iam, instances, kept
+from infra.aws.identity import (
+    CLUSTER_ADMIN_POLICY,
+    CLUSTER_VIEW_POLICY,
+    IssuerArgs,
+    cluster_access_policy,
+    irsa_role,
+)
 from infra.settings import ClusterSettings, NodeSettings
 
 LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
@@ -24,6 +30,10 @@ NODE_POLICIES = (
     "AmazonEC2ContainerRegistryReadOnly",
     "AmazonSSMManagedInstanceCore",
 )
+
+# For volumes that the driver tagged as its own; the older service-role/AmazonEBSCSIDriverPolicy is for an account's.
+# (AWS managed policy reference: AmazonEBSCSIDriverPolicyV2, of April 2026, which has no `service-role/`.)
+EBS_CSI_POLICY = "AmazonEBSCSIDriverPolicyV2"
 
 # A group's name has 63 characters, of which the provider's suffix takes 26.
 NODE_GROUP_PREFIX = 36
@@ -49,6 +59,7 @@ class ClusterArgs:
     """An EKS cluster with one managed node group, in subnets of a VPC.
 
     `log_group` names that of an earlier cluster of the same name, which is there, and is taken over.
+    `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry.
     """
 
     cluster: ClusterSettings
@@ -57,6 +68,7 @@ class ClusterArgs:
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
     log_group: str | None
+    let_in_already: Collection[str] = ()
     tags: Mapping[str, str]
 
 
@@ -87,7 +99,8 @@ class Cluster(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._tags = dict(args.tags)
-        self._addons = versions.KUBERNETES[args.cluster.version].addons
+        self._pinned = versions.KUBERNETES[args.cluster.version]
+        self._addons = self._pinned.addons
         self._eks = self._control_plane()
         # Known once the control plane is there, which the plain name would not say.
         self.name = self._eks.oidc_issuer.apply(lambda _: args.cluster.name)
@@ -146,7 +159,7 @@ class Cluster(pulumi.ComponentResource):
             private_subnet_ids=args.private_subnet_ids[: cidr.CONTROL_PLANE_ZONES],
             kubernetes_service_ip_address_range=str(cidr.SERVICE_CIDR),
             authentication_mode=pulumi_eks.AuthenticationMode.API,
-            access_entries={iam.access_entry_name(arn): self._access_entry(arn) for arn in cluster.administrators},
+            access_entries=self._access_entries(),
             create_oidc_provider=True,
             skip_default_node_group=True,
             # The group that EKS makes joins control plane and nodes on every port, so that all webhooks are reached.
@@ -167,12 +180,22 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[logs])),
         )
 
-    def _access_entry(self, arn: str) -> pulumi_eks.AccessEntryArgs:
+    def _access_entries(self) -> dict[str, pulumi_eks.AccessEntryArgs]:
+        access = self._args.cluster.access
+        named = [(arn, "admin", CLUSTER_ADMIN_POLICY) for arn in access.administrators]
+        named += [(arn, "view", CLUSTER_VIEW_POLICY) for arn in access.viewers]
+        return {
+            iam.access_entry_name(arn): self._access_entry(arn, name, policy)
+            for arn, name, policy in named
+            if arn not in self._args.let_in_already
+        }
+
+    def _access_entry(self, arn: str, name: str, policy: str) -> pulumi_eks.AccessEntryArgs:
         return pulumi_eks.AccessEntryArgs(
             principal_arn=arn,
             access_policies={
-                "admin": pulumi_eks.AccessPolicyAssociationArgs(
-                    policy_arn=cluster_access_policy(self._args.region, CLUSTER_ADMIN_POLICY),
+                name: pulumi_eks.AccessPolicyAssociationArgs(
+                    policy_arn=cluster_access_policy(self._args.region, policy),
                     access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
                 )
             },
@@ -197,7 +220,7 @@ class Cluster(pulumi.ComponentResource):
             )
             for policy in NODE_POLICIES
         ]
-        template = self._launch_template()
+        template, image = self._launch_template(), instances.image(nodes.instance_type)
         return pulumi_eks.ManagedNodeGroup(
             f"{name}-nodes",
             cluster=self._eks,
@@ -205,8 +228,10 @@ class Cluster(pulumi.ComponentResource):
             node_group_name_prefix=f"{cluster.name[:NODE_GROUP_PREFIX]}-",
             node_role_arn=role.arn,
             instance_types=[nodes.instance_type],
-            ami_type="AL2023_x86_64_STANDARD",
+            ami_type=image,
             version=cluster.version,
+            # Without one, a group keeps the image of the day it was made. Images with drivers have other releases.
+            release_version=self._pinned.nodes if image == "AL2023_x86_64_STANDARD" else None,
             scaling_config=eks.NodeGroupScalingConfigArgs(
                 min_size=nodes.min, desired_size=nodes.desired, max_size=nodes.max
             ),
@@ -254,7 +279,7 @@ class Cluster(pulumi.ComponentResource):
         policy = aws_iam.RolePolicyAttachment(
             name,
             role=role.name,
-            policy_arn=iam.managed_policy(self._args.region, "service-role/AmazonEBSCSIDriverPolicy"),
+            policy_arn=iam.managed_policy(self._args.region, EBS_CSI_POLICY),
             opts=self._child,
         )
         return self._addon(

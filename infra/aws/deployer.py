@@ -2,10 +2,11 @@
 
 For each type: the calls by which its provider makes, changes, tags and deletes it, from the services' API references;
 reads are named whole where the names allow, for a provider's next version reads more. `python -m infra.aws.deployer`
-prints the policy.
+prints the policy, and with `preview` that of whoever previews only.
 """
 
 import json
+import sys
 from collections.abc import Iterable
 
 from infra.aws.iam import Document, document
@@ -99,12 +100,19 @@ _READS = {
 }
 
 # What the commands ask and delete beside the engine: doctor, cost and leftovers.
-_COMMANDS = (
+_ASKED = (
     "servicequotas: GetServiceQuota ListAWSDefaultServiceQuotas",
-    "elasticloadbalancing: DescribeLoadBalancers DescribeTags DeleteLoadBalancer",
-    "ec2: DeleteNetworkInterface DeleteVolume",
+    "elasticloadbalancing: DescribeLoadBalancers DescribeTags",
     "sts: GetCallerIdentity",
 )
+_COMMANDS = (*_ASKED, "elasticloadbalancing: DeleteLoadBalancer", "ec2: DeleteNetworkInterface DeleteVolume")
+
+# Public parameters of AWS's own, such as the image that it recommends for nodes; any other may be a secret.
+_PARAMETERS: Document = {
+    "Effect": "Allow",
+    "Action": ["ssm:GetParameter"],
+    "Resource": "arn:*:ssm:*::parameter/aws/service/eks/*",
+}
 
 # Roles are handed to these, which make a role of their own when they are first used in an account.
 _TAKERS = ("ec2.amazonaws.com", "eks.amazonaws.com")
@@ -116,10 +124,23 @@ def actions(types: Iterable[str]) -> list[str]:
     rows = [*(TYPES[one] for one in types), *_COMMANDS]
     services = {row.split(":")[0] for row in rows}
     rows += [f"{service}: {names}" for service, names in _READS.items() if service in services]
-    named = {
-        f"{service}:{name}" for row in rows for service, _, names in [row.partition(": ")] for name in names.split()
-    }
-    return sorted(named)
+    return _named(rows)
+
+
+def _named(rows: Iterable[str]) -> list[str]:
+    return sorted(
+        {f"{service}:{name}" for row in rows for service, _, names in [row.partition(": ")] for name in names.split()}
+    )
+
+
+def preview_policy() -> Document:
+    """The policy of whoever previews a stack and runs `doctor`, and changes nothing."""
+    asked = _named([*_ASKED, *(f"{service}: {names}" for service, names in _READS.items())])
+    return document(_allowed(asked), _PARAMETERS)
+
+
+def _allowed(named: list[str]) -> Document:
+    return {"Effect": "Allow", "Action": named, "Resource": "*"}
 
 
 def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
@@ -128,7 +149,8 @@ def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
     for action in actions(types):
         by_service.setdefault(action.split(":")[0], []).append(action)
     return document(
-        *({"Effect": "Allow", "Action": named, "Resource": "*"} for named in by_service.values()),
+        *(_allowed(named) for named in by_service.values()),
+        _PARAMETERS,
         {
             "Effect": "Allow",
             "Action": ["iam:PassRole"],
@@ -145,4 +167,4 @@ def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
 
 
 if __name__ == "__main__":
-    print(json.dumps(policy(), indent=2))
+    print(json.dumps(preview_policy() if sys.argv[1:] == ["preview"] else policy(), indent=2))

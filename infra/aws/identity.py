@@ -10,6 +10,8 @@ from pulumi_aws import iam as aws_iam
 from infra.aws import iam
 
 CLUSTER_ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
+# Reads most of what is in namespaces, and no Secret ("Review access policy permissions", EKS user guide).
+CLUSTER_VIEW_POLICY = "AmazonEKSViewPolicy"
 
 
 @dataclass(frozen=True, kw_only=True)

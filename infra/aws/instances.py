@@ -1,6 +1,8 @@
-"""What a node of an EC2 instance type offers to pods, from the formulas that EKS itself uses."""
+"""What an EC2 instance type is: its processor, its image, and what a node of it offers, by EKS' own formulas."""
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 MI = 1024**2
 GI = 1024**3
@@ -44,6 +46,37 @@ _OTHERS = {
     "c5.18xlarge": (72, 144, 15, 50),
     "c5.24xlarge": (96, 192, 15, 50),
 }
+
+
+# Names of types, as of November 2026 (EC2 user guide, "Amazon EC2 instance type naming conventions"): letters, a
+# generation, and letters of which `g` says Graviton, which is ARM. Before that came a1; Grace in p6e and Apple's mac are
+# ARM, too.
+_ARM = re.compile(r"a1|[a-z]+\d+g[a-z]*|p6e-.*|mac.*")
+_NVIDIA, _NEURON = re.compile(r"(g|gr|p)\d.*"), re.compile(r"(inf|trn)\d.*")
+_AMD_GPU = "g4ad"
+
+Image = Literal["AL2023_x86_64_STANDARD", "AL2023_x86_64_NVIDIA", "AL2023_x86_64_NEURON"]
+
+
+def is_arm(name: str) -> bool:
+    """Whether a type's processor is no x86, by its name.
+
+    >>> [name for name in ("m5.xlarge", "m7g.large", "g5g.xlarge", "g6e.xlarge", "im4gn.large") if is_arm(name)]
+    ['m7g.large', 'g5g.xlarge', 'im4gn.large']
+    """
+    return bool(_ARM.fullmatch(name.partition(".")[0]))
+
+
+def image(name: str) -> Image:
+    """EKS's AMI type for an x86 type: the one with the drivers of its accelerator, where it has one, by its name.
+
+    >>> [image(name)[14:] for name in ("m5.xlarge", "g5.xlarge", "p6-b200.48xlarge", "trn2.48xlarge", "g4ad.xlarge")]
+    ['STANDARD', 'NVIDIA', 'NVIDIA', 'NEURON', 'STANDARD']
+    """
+    family = name.partition(".")[0]
+    if _NVIDIA.fullmatch(family) and family != _AMD_GPU:
+        return "AL2023_x86_64_NVIDIA"
+    return "AL2023_x86_64_NEURON" if _NEURON.fullmatch(family) else "AL2023_x86_64_STANDARD"
 
 
 @dataclass(frozen=True)

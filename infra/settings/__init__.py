@@ -2,6 +2,7 @@
 
 from infra.settings.load import WELL_KNOWN_PASSWORD, load, password_fault
 from infra.settings.model import (
+    AccessSettings,
     ClusterSettings,
     DashboardSettings,
     Edge,
@@ -18,6 +19,7 @@ from infra.settings.stack import read
 
 __all__ = [
     "WELL_KNOWN_PASSWORD",
+    "AccessSettings",
     "ClusterSettings",
     "DashboardSettings",
     "Edge",

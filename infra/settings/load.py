@@ -1,16 +1,16 @@
 """From raw strings to Settings: every rule that needs no network."""
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date
 from ipaddress import IPv4Network
 from typing import Literal, cast
 
 from infra import versions
-from infra.aws import cidr, iam
+from infra.aws import cidr, iam, instances
 from infra.errors import UserError
 from infra.settings import limits
+from infra.settings.access import read_access
 from infra.settings.model import (
     ClusterSettings,
     DashboardSettings,
@@ -36,11 +36,8 @@ _RETENTION_DAYS = ("1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "18
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_ROLE_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
-_ROLE_NAME_LENGTH = 64
 _REPOSITORY = re.compile(r"(?=.{2,256}$)[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*")
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
-_PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:(user|role)/[\w+=,.@/-]+", re.ASCII)
 _OIDC_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:oidc-provider/\S+")
 # What every service of AWS takes in a tag (Tagging AWS resources, "Tag naming limits and requirements").
 _TAG = re.compile(r"[\w .:/=+@-]*")
@@ -189,20 +186,6 @@ def _cluster(
         raw.problems.append(fault)
     elif mode == "create":
         _check_stack_name(raw, project, stack)
-    administrators = raw.texts("clusterAdministrators")
-    for arn in administrators:
-        if _PRINCIPAL.fullmatch(arn):
-            if fault := limits.principal_fault(arn, region):
-                raw.problem("clusterAdministrators", fault)
-        else:
-            raw.problem(
-                "clusterAdministrators",
-                f"{arn!r} is not a user or role; write an ARN like arn:aws:iam::123456789012:role/name.",
-            )
-    names = Counter(iam.access_entry_name(arn) for arn in administrators)
-    for name in (name for name, count in names.items() if count > 1):
-        same = " and ".join(arn for arn in administrators if iam.access_entry_name(arn) == name)
-        raw.problem("clusterAdministrators", f"{same} would share the access entry {name}; keep one of them.")
     retention = raw.text("clusterLogRetentionDays", _RETENTION_DAYS)
     return ClusterSettings(
         mode=mode,
@@ -214,8 +197,7 @@ def _cluster(
         oidc_provider_arn=provider,
         public_access_cidrs=_public_cidrs(raw),
         log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
-        administrators=administrators,
-        administrator_role=_administrator_role(raw, stack),
+        access=read_access(raw, stack, region),
     )
 
 
@@ -235,24 +217,13 @@ def _cluster_name(raw: RawSettings, default: str) -> str:
     return name
 
 
-def _administrator_role(raw: RawSettings, stack: str) -> str:
-    role = _required(raw, "clusterAdministratorRole", _ROLE_NAME, "a role name")
-    name = f"{role}-{stack}"
-    if len(name) > _ROLE_NAME_LENGTH:
-        raw.problem(
-            "clusterAdministratorRole",
-            f"{role!r} makes the role {name}, longer than {_ROLE_NAME_LENGTH} characters; shorten it.",
-        )
-    return role
-
-
 def _check_version(raw: RawSettings, version: str, today: date | None) -> None:
     supported = versions.in_standard_support(today) if today else sorted(versions.KUBERNETES)
     if version in supported:
         return
     if version in versions.KUBERNETES:
         ended = versions.KUBERNETES[version].standard_support_ends
-        fault = f"{version} is out of standard support on EKS since {ended} and would cost six times as much"
+        fault = f"{version} is out of standard support since {ended}, and EKS upgrades such clusters by itself"
     else:
         fault = f"{version!r} is not a Kubernetes version whose add-ons this project knows"
     raw.problem("clusterVersion", f"{fault}; choose {' or '.join(supported) or 'a newer release of this project'}.")
@@ -281,6 +252,12 @@ def _nodes(raw: RawSettings) -> NodeSettings:
         max=raw.integer("nodesMax", 1, 450),
         disk_gib=raw.integer("nodesDiskGiB", 20, 16384),
     )
+    if raw.sound("nodesInstanceType") and instances.is_arm(nodes.instance_type):
+        raw.problem(
+            "nodesInstanceType",
+            f"{nodes.instance_type} has ARM processors, and several of Kubeflow's images are for x86 alone; choose "
+            "another, such as m5.xlarge.",
+        )
     if raw.sound("nodesMin", "nodesDesired", "nodesMax") and not nodes.min <= nodes.desired <= nodes.max:
         raw.problem(
             "nodesDesired",

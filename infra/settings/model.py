@@ -36,12 +36,24 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AccessSettings:
+    """Who gets into the cluster to create, beside whoever creates it; all are ARNs.
+
+    The administrator's role has the name `role` and the stack's name, and is there if `role_principals` may take it.
+    """
+
+    administrators: tuple[str, ...]
+    viewers: tuple[str, ...]
+    role: str
+    role_principals: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
     """The cluster to create, or where to find the one that exists.
 
     `kubeconfig` is a path or the content of a file; `context` is a context in it (or in kubectl's default file);
-    `stack` is another stack whose outputs `kubeconfig` and `oidc_provider_arn` are used. The role's name
-    is `administrator_role` and the stack's name.
+    `stack` is another stack whose outputs `kubeconfig` and `oidc_provider_arn` are used.
     """
 
     mode: Literal["create", "existing"]
@@ -53,8 +65,7 @@ class ClusterSettings:
     oidc_provider_arn: str | None
     public_access_cidrs: tuple[str, ...]
     log_retention_days: int
-    administrators: tuple[str, ...]
-    administrator_role: str
+    access: AccessSettings
 
 
 @dataclass(frozen=True, kw_only=True)

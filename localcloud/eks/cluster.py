@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from pulumi_aws import ec2, eks, iam
 
 from infra.errors import UserError
+from localcloud.eks.access import for_caller
 from localcloud.eks.cni import VpcCniAddon
 from localcloud.eks.inputs import Inputs, check_cluster, merged_tags
 from localcloud.eks.roles import ServiceRole, cluster_security_group, node_security_group
@@ -24,8 +26,8 @@ KUBECONFIG = "LOCALCLOUD_KUBECONFIG"
 class Cluster(pulumi.ComponentResource):
     """An EKS cluster as pulumi-eks 4 makes it with authentication mode API and no default node group.
 
-    `outputs` are the component's, by their wire names. The kubeconfig is the local plane's, and secret, for it
-    holds an administrator's key; like the real one it is known once the cluster is there.
+    `outputs` are the component's, by their wire names. The kubeconfig is the local plane's, for whom the cluster lets
+    in, and secret, for it holds an administrator's key; like the real one it is known once the cluster is there.
     """
 
     def __init__(self, name: str, inputs: Inputs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -41,8 +43,11 @@ class Cluster(pulumi.ComponentResource):
         role = self._service_role()
         group = self._cluster_group()
         cluster = self._cluster(role, group)
-        kubeconfig = pulumi.Output.secret(cluster.endpoint.apply(lambda _: config))
         entries = self._access_entries(cluster)
+        # Like all that the component tells, it is known once the entries are there.
+        there = pulumi.Output.all(cluster.arn, cluster.endpoint, *(entry.id for entry in entries))
+        given: pulumi.Output[dict[str, Any]] = there.apply(lambda known: for_caller(config, *_place(known[0])))
+        kubeconfig: pulumi.Output[Any] = pulumi.Output.secret(given)
         self._kube_proxy(cluster)
         cni = self._cni(cluster, entries)
         self._coredns(cluster)
@@ -176,8 +181,8 @@ class Cluster(pulumi.ComponentResource):
         )
         return made
 
-    def _access_entries(self, cluster: eks.Cluster) -> list[pulumi.Resource]:
-        made: list[pulumi.Resource] = []
+    def _access_entries(self, cluster: eks.Cluster) -> list[pulumi.CustomResource]:
+        made: list[pulumi.CustomResource] = []
         opts = pulumi.ResourceOptions(parent=self, depends_on=[cluster])
         for key, entry in (self._inputs.get("accessEntries") or {}).items():
             access = eks.AccessEntry(
@@ -192,7 +197,7 @@ class Cluster(pulumi.ComponentResource):
             )
             made.append(access)
             for policy_key, association in (entry.get("accessPolicies") or {}).items():
-                eks.AccessPolicyAssociation(
+                policy = eks.AccessPolicyAssociation(
                     f"{self._name}-{key}-{policy_key}",
                     cluster_name=cluster.name,
                     principal_arn=entry["principalArn"],
@@ -200,6 +205,7 @@ class Cluster(pulumi.ComponentResource):
                     access_scope=association["accessScope"],
                     opts=pulumi.ResourceOptions(parent=access, depends_on=[access]),
                 )
+                made.append(policy)
         return made
 
     def _addon_version(self, given: Any, addon: str, cluster: eks.Cluster) -> pulumi.Output[str]:
@@ -241,7 +247,7 @@ class Cluster(pulumi.ComponentResource):
         if options.get("enabled") is True or options.get("configurationValues"):
             self._addon("coredns", options, cluster)
 
-    def _cni(self, cluster: eks.Cluster, entries: list[pulumi.Resource]) -> VpcCniAddon | None:
+    def _cni(self, cluster: eks.Cluster, entries: Sequence[pulumi.Resource]) -> VpcCniAddon | None:
         if self._inputs.get("useDefaultVpcCni"):
             return None
         options = self._inputs.get("vpcCniOptions") or {}
@@ -251,7 +257,7 @@ class Cluster(pulumi.ComponentResource):
             cluster=cluster,
             version=self._addon_version(options.get("addonVersion"), "vpc-cni", cluster),
             tags=self._tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=entries),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(entries)),
         )
 
     def _oidc_provider(self, cluster: eks.Cluster, config: dict[str, Any]) -> iam.OpenIdConnectProvider | None:
@@ -266,6 +272,12 @@ class Cluster(pulumi.ComponentResource):
             opts=self._child,
         )
         return provider
+
+
+def _place(arn: str) -> tuple[str, str]:
+    """The name and the region of a cluster, from its ARN."""
+    _, _, _, region, _, name = arn.split(":")
+    return name.removeprefix("cluster/"), region
 
 
 def local_kubeconfig() -> dict[str, Any]:

@@ -33,6 +33,7 @@ def command(stack: str, pods: run.Pods, form: str) -> None:
                 no_costs=found.note,
                 violations=found.violations,
                 existing=[str(one) for one in found.existing],
+                notices=found.notices,
             )
         )
     elif form == "json":

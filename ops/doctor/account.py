@@ -10,9 +10,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
-from infra.aws import cidr, kept
+from infra.aws import cidr, instances, kept, standing
 from infra.errors import UserError
 from infra.settings import Settings
+from ops import renewal
 from ops.doctor.finding import Finding, attempt, broken, ok, refused, warning
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Need:
     used: int
     wanted: int
     at_most: int
-    """What the stack may grow to."""
+    """What the stack may take for a while, or grow to."""
 
 
 def check_account(region: str, config: Mapping[str, str], settings: Settings | None) -> list[Finding]:
@@ -49,16 +50,18 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
 
     `config` is the stack's whole configuration, of which `aws:allowedAccountIds` says where it belongs.
     """
-    findings = attempt("credentials", lambda: check_caller(region, config, settings))
+    findings = attempt("credentials", lambda: check_caller(region, config))
     if findings[0].state == "broken" or settings is None:
         return findings
     of_a_cluster = (("quotas", check_quotas), ("zones", check_zones)) if settings.cluster.mode == "create" else ()
+    if of_a_cluster:
+        findings += attempt("access", lambda: check_access(settings))
     return findings + [
         finding for check, find in (*of_a_cluster, ("kept", check_kept)) for finding in _asked(check, find, settings)
     ]
 
 
-def check_caller(region: str, config: Mapping[str, str], settings: Settings | None) -> Iterator[Finding]:
+def check_caller(region: str, config: Mapping[str, str]) -> Iterator[Finding]:
     """Whose credentials these are, and whether the stack is for that account."""
     caller = preflight.check_aws(region)
     yield ok("credentials", caller.arn)
@@ -74,8 +77,21 @@ def check_caller(region: str, config: Mapping[str, str], settings: Settings | No
             f"the credentials are of {caller.account}, and the stack belongs to {', '.join(allowed)}",
             "set AWS_PROFILE to a profile of that account",
         )
-    if settings is not None and settings.cluster.mode == "create":
-        preflight.check_administrators(settings.cluster.administrators, caller)
+
+
+def check_access(settings: Settings) -> Iterator[Finding]:
+    """Whether the cluster lets in whoever asks, if it is there."""
+    caller = preflight.check_aws(settings.region)
+    living = standing.look(settings, caller)
+    found = standing.standing(living, caller, settings.cluster.access)
+    if found == "creator":
+        yield ok("access", "there is no cluster yet, and whoever creates it administers it")
+    elif found == "administrator":
+        yield ok("access", f"{caller.principal} administers the cluster")
+    else:
+        fault, _, advice = standing.sentence(found, living, caller, settings).rstrip(".").rpartition("; ")
+        told = fault or advice
+        yield broken("access", told, advice) if found == "stranger" else warning("access", told, advice)
 
 
 def check_quotas(settings: Settings) -> Iterator[Finding]:
@@ -92,14 +108,19 @@ def check_quotas(settings: Settings) -> Iterator[Finding]:
     if code is None:
         yield warning("vCPUs", f"no quota is known for the family {family}", "look it up under Service Quotas, EC2")
         return
-    each = _vcpus(ec2, [settings.nodes.instance_type])[settings.nodes.instance_type]
+    nodes = settings.nodes
+    each = _vcpus(ec2, [nodes.instance_type])[nodes.instance_type]
+    others, own = _running_vcpus(ec2, settings, code)
+    # Another type, or other zones, make a new group beside the one that there is; what it has may be of another size.
+    replacing = max(own, each * nodes.desired) + each * nodes.desired
+    rolling = each * renewal.rolling_peak(nodes.desired, len(settings.network.zones))
     yield _quota(
         settings,
         "vCPUs",
         ("ec2", code),
-        used=_running_vcpus(ec2, settings, code),
-        wanted=each * settings.nodes.desired,
-        at_most=each * settings.nodes.max,
+        used=others,
+        wanted=each * nodes.desired,
+        at_most=max(replacing, rolling, each * nodes.max),
     )
 
 
@@ -114,8 +135,8 @@ def judge(need: Need) -> Finding:
     if left < need.at_most:
         return warning(
             need.name,
-            f"{found}, {need.at_most} with nodesMax",
-            f"ask for {need.used + need.at_most} under Service Quotas before it grows",
+            f"{found}, {need.at_most} while nodes are renewed or with nodesMax",
+            f"ask for {need.used + need.at_most} under Service Quotas before that",
         )
     return ok(need.name, found)
 
@@ -176,7 +197,27 @@ def check_zones(settings: Settings) -> Iterator[Finding]:
         )
     elif not missing:
         yield ok("zones", ", ".join(there))
-    yield _offered(ec2, settings.nodes.instance_type, there)
+    offered = _offered(ec2, settings.nodes.instance_type, there)
+    yield offered
+    if offered.state == "ok":
+        yield from check_type(ec2, settings.nodes.instance_type)
+
+
+def check_type(ec2: "EC2Client", instance_type: str) -> Iterator[Finding]:
+    """Whether the type is what its name says: x86, and with the accelerator that the nodes' image has drivers for."""
+    [told] = ec2.describe_instance_types(InstanceTypes=[cast("InstanceTypeType", instance_type)])["InstanceTypes"]
+    image = instances.image(instance_type)
+    architectures = told.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    makers = {gpu.get("Manufacturer", "") for gpu in told.get("GpuInfo", {}).get("Gpus", [])}
+    if "x86_64" not in architectures:
+        found = f"{instance_type} is for {_listed(architectures)}, and several of Kubeflow's images are for x86 alone"
+        yield broken("nodes' image", found, "choose another nodesInstanceType")
+    elif ("NVIDIA" in makers) is not (image == "AL2023_x86_64_NVIDIA"):
+        found = f"{instance_type} has GPUs of {_listed(makers) or 'nobody'}, and the nodes' image would be {image}"
+        yield broken("nodes' image", found, "choose another nodesInstanceType")
+    elif makers:
+        found = f"{image}, with drivers; pods are given GPUs only where a device plugin runs"
+        yield warning("nodes' image", found, "install NVIDIA's device plugin, or choose a type without GPUs")
 
 
 def _offered(ec2: "EC2Client", instance_type: str, zones: list[str]) -> Finding:
@@ -224,22 +265,21 @@ def _limit(region: str, service: str, code: str) -> int | None:
     return None
 
 
-def _running_vcpus(ec2: "EC2Client", settings: Settings, code: str) -> int:
-    """vCPUs of others' running instances that the quota counts."""
+def _running_vcpus(ec2: "EC2Client", settings: Settings, code: str) -> tuple[int, int]:
+    """vCPUs of running instances that the quota counts: others', and the stack's own."""
     pages = ec2.get_paginator("describe_instances").paginate(
         Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     )
     running = [item for page in pages for reservation in page["Reservations"] for item in reservation["Instances"]]
     counted = [
-        str(item["InstanceType"])
+        (str(item["InstanceType"]), _is_own(item, settings))
         for item in running
         # Spot instances have a quota of their own.
-        if not _is_own(item, settings)
-        and item.get("InstanceLifecycle") != "spot"
-        and vcpu_quota(str(item["InstanceType"])) == code
+        if item.get("InstanceLifecycle") != "spot" and vcpu_quota(str(item["InstanceType"])) == code
     ]
-    sizes = _vcpus(ec2, set(counted))
-    return sum(sizes[name] for name in counted)
+    sizes = _vcpus(ec2, {name for name, _ in counted})
+    others, own = (sum(sizes[name] for name, mine in counted if mine is which) for which in (False, True))
+    return others, own
 
 
 def _vcpus(ec2: "EC2Client", instance_types: Iterable[str]) -> dict[str, int]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from infra.settings import SettingsError
 from ops.doctor.account import check_account
 from ops.doctor.finding import Finding, broken, ok
+from ops.doctor.offers import check_offers
 from ops.doctor.plugins import check_plugins
 from ops.doctor.release import check_release
 from ops.doctor.stack import check_stack
@@ -32,7 +33,10 @@ def examine(stack: str) -> list[Finding]:
     else:
         creates = found.settings.cluster.mode == "create" if found else True
         findings.append(check_plugins(creates=creates))
-        findings += check_account(config.get("aws:region", ""), config, found.settings if found else None)
+        asked = check_account(config.get("aws:region", ""), config, found.settings if found else None)
+        findings += asked
+        if asked[0].state != "broken" and found is not None and found.settings.cluster.mode == "create":
+            findings += check_offers(found.settings)
     if found is not None:
         findings += check_stack(found, today)
         findings += check_release(found.settings, PROJECT_ROOT)

@@ -28,15 +28,18 @@ def check_version(version: str, today: date) -> Finding:
     """Whether EKS supports the cluster's version at the standard price, and for how long."""
     supported = versions.in_standard_support(today)
     if version not in supported:
-        advice = f"set clusterVersion to one of {', '.join(supported)}" if supported else "update infra/versions.py"
+        advice = (
+            f"set clusterVersion to one of {', '.join(supported)}" if supported else "`make versions` pins newer ones"
+        )
         return broken("Kubernetes", f"{version} is not in standard support", advice)
     ends = versions.KUBERNETES[version].standard_support_ends
     days = (ends - today).days
     if days < SUPPORT_DAYS:
+        newer = supported[supported.index(version) + 1 :]
         return warning(
             "Kubernetes",
-            f"{version} leaves standard support on {ends}, in {days} days, and then costs six times as much",
-            f"set clusterVersion to {supported[-1]} in one of the next weeks",
+            f"{version} leaves standard support on {ends}, in {days} days; then EKS upgrades the cluster by itself",
+            f"choose the day yourself: set clusterVersion to {newer[0] if newer else 'a newer one'}",
         )
     return ok("Kubernetes", f"{version}, in standard support until {ends}")
 

@@ -63,7 +63,7 @@ def _command(cli: Path) -> automation.PulumiCommand:
 
 @contextmanager
 def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]:
-    """The cloud for the length of the block; its servers must end cleanly.
+    """The cloud for the length of the block, for the emulator's one administrator; its servers must end cleanly.
 
     `kubeconfig` is that of every cluster which is made in it; without one they lead nowhere.
     """
@@ -76,7 +76,19 @@ def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]
         **emulator.environment(root),
         "LOCALCLOUD_AWS_RECORD": str(emulator.record(root)),
         "LOCALCLOUD_KUBECONFIG": str(kubeconfig),
+        "PULUMI_CONFIG_PASSPHRASE": "x",
+        "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
     }
+    try:
+        with serving(root, shared) as cloud:
+            yield cloud
+    finally:
+        emulator.stop(root)
+
+
+@contextmanager
+def serving(root: Path, shared: dict[str, str]) -> Iterator[Cloud]:
+    """A running cloud for whoever's credentials are in an environment, for the length of the block."""
     servers = {
         name: subprocess.Popen(
             [sys.executable, "-m", "localcloud.providers", name],
@@ -89,18 +101,14 @@ def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]
     }
     try:
         ports = {name: _first_line(server) for name, server in servers.items()}
-        environment = {
-            **shared,
-            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in ports.items()),
-            "PULUMI_CONFIG_PASSPHRASE": "x",
-            "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
-        }
-        yield Cloud(root, environment)
+        yield Cloud(
+            root,
+            {**shared, "PULUMI_DEBUG_PROVIDERS": ",".join(f"{name}:{port}" for name, port in ports.items())},
+        )
     finally:
         for server in servers.values():
             server.terminate()
         codes = {name: server.wait(timeout=30) for name, server in servers.items()}
-        emulator.stop(root)
     assert codes == {"aws": 0, "eks": 0, "random": 0}
 
 

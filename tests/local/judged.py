@@ -25,7 +25,7 @@ def main(state: Path, token_key: Path, log: Path) -> None:
     iam_evaluator.enforce = noted
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
     os.environ["GATEWAY_PORT"] = str(listener.getsockname()[1])
-    asyncio.run(run(state, token_key, listener))
+    asyncio.run(run(state, token_key, 0, listener))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from infra.aws import iam
+from infra.aws.cluster import EBS_CSI_POLICY
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, IssuerArgs, irsa_role, runners
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.storage import Storage, StorageArgs
@@ -111,9 +112,7 @@ def program(issuer_url: str) -> None:
     )
     place, account = EBS.split("/")
     volumes = irsa_role("s-ebs-csi", issuer, place, account, {}, pulumi.ResourceOptions())
-    aws.iam.RolePolicyAttachment(
-        "ebs", role=volumes.name, policy_arn=iam.managed_policy(REGION, "service-role/AmazonEBSCSIDriverPolicy")
-    )
+    aws.iam.RolePolicyAttachment("ebs", role=volumes.name, policy_arn=iam.managed_policy(REGION, EBS_CSI_POLICY))
     pulumi.export("bucket", storage.bucket)
     pulumi.export("repository", registry.repository_url.apply(lambda url: url.rpartition("/")[2]))
     pulumi.export("roles", {**identity.runner_role_arns, EBS: volumes.arn})

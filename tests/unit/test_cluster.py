@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.unit.settings_source import settings
 ADMINISTRATOR = "arn:aws:iam::123456789012:role/team/ops"
 
 
-def cluster(log_group: str | None = None, **changes: Any) -> Recording:
+def cluster(log_group: str | None = None, let_in_already: frozenset[str] = frozenset(), **changes: Any) -> Recording:
     found = settings(**changes)
 
     def program() -> dict[str, Any]:
@@ -25,6 +26,7 @@ def cluster(log_group: str | None = None, **changes: Any) -> Recording:
                 vpc_id="vpc-1",
                 private_subnet_ids=["a", "b", "c", "d"],
                 log_group=log_group,
+                let_in_already=let_in_already,
                 tags=found.resource_tags,
             ),
             pulumi.ResourceOptions(protect=found.protect),
@@ -64,6 +66,18 @@ def test_people_come_in_by_access_entries_only(made: Recording) -> None:
     (policy,) = entry["accessPolicies"].values()
     assert policy["policyArn"] == "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
     assert policy["accessScope"] == {"type": "cluster"}
+
+
+def test_viewers_read_and_whom_eks_lets_in_anyway_gets_no_second_entry() -> None:
+    creator, viewer = "arn:aws:iam::123456789012:user/ada", "arn:aws:iam::123456789012:role/ci-preview"
+    found = cluster(
+        clusterAdministrators=[ADMINISTRATOR, creator], clusterViewers=[viewer], let_in_already=frozenset({creator})
+    )
+    entries = {
+        entry["principalArn"]: [policy["policyArn"].rpartition("/")[2] for policy in entry["accessPolicies"].values()]
+        for entry in eks(found)["accessEntries"].values()
+    }
+    assert entries == {ADMINISTRATOR: ["AmazonEKSClusterAdminPolicy"], viewer: ["AmazonEKSViewPolicy"]}
 
 
 def test_the_cluster_stays_in_standard_support_with_encrypted_secrets(made: Recording) -> None:
@@ -108,6 +122,32 @@ def test_every_addon_is_pinned_for_the_version(version: str) -> None:
     assert eks(found)["kubeProxyAddonOptions"]["version"] == pins.kube_proxy
     assert addon(found, "coredns")["addonVersion"] == pins.coredns
     assert addon(found, "aws-ebs-csi-driver")["addonVersion"] == pins.ebs_csi
+
+
+def test_nodes_run_the_pinned_image_or_the_newest_when_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "releaseVersion" not in cluster().one("ManagedNodeGroup").inputs
+    pinned = dataclasses.replace(versions.KUBERNETES["1.35"], nodes="1.35.3-20261112")
+    monkeypatch.setitem(versions.KUBERNETES, "1.35", pinned)
+    assert cluster().one("ManagedNodeGroup").inputs["releaseVersion"] == "1.35.3-20261112"
+
+
+@pytest.mark.parametrize(
+    ("kind", "image"),
+    [
+        ("g6.2xlarge", "AL2023_x86_64_NVIDIA"),
+        ("p5en.48xlarge", "AL2023_x86_64_NVIDIA"),
+        ("inf2.xlarge", "AL2023_x86_64_NEURON"),
+        ("g4ad.xlarge", "AL2023_x86_64_STANDARD"),
+    ],
+)
+def test_nodes_with_an_accelerator_run_the_image_with_its_drivers(
+    kind: str, image: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned = dataclasses.replace(versions.KUBERNETES["1.35"], nodes="1.35.3-20261112")
+    monkeypatch.setitem(versions.KUBERNETES, "1.35", pinned)
+    found = cluster(nodesInstanceType=kind).one("ManagedNodeGroup").inputs
+    assert found["amiType"] == image
+    assert ("releaseVersion" in found) is (image == "AL2023_x86_64_STANDARD")
 
 
 def test_coredns_and_volumes_wait_for_nodes(made: Recording) -> None:
@@ -164,6 +204,9 @@ def test_only_the_volume_driver_s_account_gets_its_role(made: Recording) -> None
     assert trust["Principal"] == {"Federated": OIDC_PROVIDER}
     assert trust["Condition"]["StringEquals"][f"{ISSUER}:sub"] == (
         "system:serviceaccount:kube-system:ebs-csi-controller-sa"
+    )
+    assert made.one("RolePolicyAttachment", "c-ebs-csi").inputs["policyArn"] == (
+        "arn:aws:iam::aws:policy/AmazonEBSCSIDriverPolicyV2"
     )
     driver = addon(made, "aws-ebs-csi-driver")
     assert driver["serviceAccountRoleArn"].endswith(":c-ebs-csi")

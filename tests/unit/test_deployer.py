@@ -8,11 +8,22 @@ import pytest
 
 from infra.aws import deployer
 
-FILE = Path(__file__).resolve().parents[2] / "docs" / "iam-policy.json"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+FILE = DOCS / "iam-policy.json"
 
 
 def test_the_file_is_what_the_module_generates() -> None:
     assert json.loads(FILE.read_text()) == deployer.policy(), "python -m infra.aws.deployer > docs/iam-policy.json"
+
+
+def test_whoever_previews_has_a_file_of_its_own_with_reads_alone() -> None:
+    previews = deployer.preview_policy()
+    written = json.loads((DOCS / "iam-preview-policy.json").read_text())
+    assert written == previews, "python -m infra.aws.deployer preview > docs/iam-preview-policy.json"
+    statement, parameters = previews["Statement"]
+    assert parameters["Resource"] == "arn:*:ssm:*::parameter/aws/service/eks/*"
+    assert set(statement["Action"]) <= set(deployer.actions(deployer.TYPES))
+    assert {action.split(":")[1][:3] for action in statement["Action"]} == {"Des", "Get", "Lis"}
 
 
 def test_it_fits_into_one_managed_policy() -> None:

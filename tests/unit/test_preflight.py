@@ -12,10 +12,10 @@ from moto import mock_aws
 from infra.errors import UserError
 from infra.preflight import (
     Caller,
-    check_administrators,
     check_aws,
     check_cluster,
     check_kubernetes_version,
+    check_live_version,
     read_kubeconfig,
 )
 
@@ -140,17 +140,48 @@ def test_a_cluster_too_old_for_the_release_is_refused() -> None:
         check_kubernetes_version("v1.33.9", "26.03")
 
 
+@pytest.mark.parametrize("live", ["", "1.34", "1.35"])
+def test_a_cluster_stays_or_goes_up_by_one(live: str) -> None:
+    check_live_version(live, "1.35", "dev")
+
+
 @pytest.mark.parametrize(
-    ("caller", "named"), [(SESSION, "role/ops"), (SESSION, "role/teams/ml/ops"), (USER, "user/people/ops")]
+    ("live", "wanted", "sentence"),
+    [
+        (
+            "1.35",
+            "1.34",
+            r"^The cluster runs Kubernetes 1\.35, and clusterVersion is 1\.34: .* set clusterVersion to 1\.35\.$",
+        ),
+        ("1.38", "1.36", r"never goes back; run `make versions STACK=dev`, and set clusterVersion to 1\.38\.$"),
+        ("1.34", "1.36", r"by one minor version at a time; set clusterVersion to 1\.35 before 1\.36\.$"),
+    ],
 )
-def test_the_creator_may_not_be_named_again(caller: Caller, named: str) -> None:
-    with pytest.raises(UserError, match="who creates the cluster and so administers it already; remove it"):
-        check_administrators((f"arn:aws:iam::{ACCOUNT}:role/others", f"arn:aws:iam::{ACCOUNT}:{named}"), caller)
+def test_a_cluster_never_goes_back_and_skips_no_version(live: str, wanted: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        check_live_version(live, wanted, "dev")
 
 
-@pytest.mark.parametrize("named", ["role/other", "user/ops"])
-def test_others_may_be_named(named: str) -> None:
-    check_administrators((f"arn:aws:iam::{ACCOUNT}:{named}", "arn:aws:iam::999999999999:role/ops"), SESSION)
+@pytest.mark.parametrize(
+    ("caller", "arn", "same"),
+    [
+        (SESSION, f"arn:aws:iam::{ACCOUNT}:role/ops", True),
+        (SESSION, f"arn:aws:iam::{ACCOUNT}:role/teams/ml/ops", True),  # AWS does not tell a session's path
+        (SESSION, f"arn:aws:iam::{ACCOUNT}:user/ops", False),
+        (SESSION, f"arn:aws:iam::{ACCOUNT}:role/me", False),
+        (SESSION, "arn:aws:iam::999999999999:role/ops", False),
+        (USER, f"arn:aws:iam::{ACCOUNT}:user/people/ops", True),
+        (USER, f"arn:aws:iam::{ACCOUNT}:user/others", False),
+        (USER, f"arn:aws:iam::{ACCOUNT}:role/ops", False),
+    ],
+)
+def test_a_caller_is_known_by_the_arn_of_its_user_or_role(caller: Caller, arn: str, same: bool) -> None:
+    assert caller.is_principal(arn) is same
+
+
+def test_a_session_is_that_of_a_role() -> None:
+    assert SESSION.principal == f"arn:aws:iam::{ACCOUNT}:role/ops"
+    assert USER.principal == USER.arn
 
 
 @pytest.fixture

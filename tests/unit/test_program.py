@@ -54,13 +54,21 @@ def test_a_new_cluster_comes_with_all_components() -> None:
     assert found.one("Namespace").provider == "kubeflow-dev-kubernetes"
 
 
-def test_a_new_cluster_has_an_administrator_role_of_its_own() -> None:
-    found = made(clusterAdministratorRole="admins")
+def test_an_administrator_role_is_made_for_whoever_is_named_and_for_nobody_else() -> None:
+    named = ["arn:aws:iam::123456789012:role/platform", "arn:aws:iam::123456789012:user/people/ada"]
+    found = made(clusterAdministratorRole="admins", clusterAdministratorPrincipals=named)
     role = found.one("Role", "kubeflow-dev-administrator").inputs
     assert role["name"] == "admins-dev"
     trust = json.loads(role["assumeRolePolicy"])["Statement"][0]
-    assert trust["Principal"] == {"AWS": ["arn:aws:iam::123456789012:root"]}
+    assert trust["Principal"] == {"AWS": named}
     assert found.one("AccessEntry").inputs["clusterName"] == "kubeflow-dev"
+
+
+def test_without_principals_there_is_no_administrator_role() -> None:
+    found = made()
+    assert "kubeflow-dev-administrator" not in roles(found)
+    assert not found.all("AccessEntry")
+    assert ":root" not in str([one.inputs for one in found.all("Role")])
 
 
 def test_what_a_new_cluster_s_stack_exports() -> None:

@@ -61,7 +61,7 @@ def test_values_of_every_kind_are_read() -> None:
     ("changes", "sentence"),
     [
         ({"networkCdir": "10.0.0.0/16"}, "networkCdir is not a setting of this project; did you mean networkCidr?"),
-        ({"zzz": "1"}, "zzz is not a setting of this project; known are clusterAdministratorRole, "),
+        ({"zzz": "1"}, "zzz is not a setting of this project; known are clusterAdministratorPrincipals, "),
         ({"protect": "yes"}, "protect 'yes' is not one of true, false."),
         ({"tags": {"aws:team": "ml"}}, "tags 'aws:team' cannot be used; "),
         ({"tags": {"dept": "R&D"}}, "tags 'dept': 'R&D' has a character that AWS refuses; "),
@@ -149,6 +149,36 @@ def test_values_of_every_kind_are_read() -> None:
             f"clusterAdministratorRole '{'r' * 61}' makes the role {'r' * 61}-dev, longer than 64 characters; ",
         ),
         ({"clusterAdministratorRole": ""}, "clusterAdministratorRole is empty; write a role name, "),
+        ({"clusterAdministratorRole": "a b"}, "clusterAdministratorRole 'a b' is not a role name."),
+        (
+            {"clusterAdministrators": ["arn:aws:iam::123456789012:root"]},
+            "clusterAdministrators 'arn:aws:iam::123456789012:root' is not a user or role; ",
+        ),
+        (
+            {"clusterAdministrators": ["arn:aws:iam::123456789012:role/a"] * 2},
+            "clusterAdministrators names arn:aws:iam::123456789012:role/a twice; remove one.",
+        ),
+        ({"clusterViewers": ["ci"]}, "clusterViewers 'ci' is not a user or role; write an ARN like "),
+        (
+            {
+                "clusterAdministrators": ["arn:aws:iam::123456789012:role/a"],
+                "clusterViewers": ["arn:aws:iam::123456789012:role/a"],
+            },
+            "clusterViewers arn:aws:iam::123456789012:role/a is in clusterAdministrators, too; keep it in one ",
+        ),
+        (
+            {"clusterViewers": [f"arn:aws:iam::123456789012:role/{name}" for name in ("a/b", "a-b")]},
+            "clusterViewers arn:aws:iam::123456789012:role/a/b and arn:aws:iam::123456789012:role/a-b would share ",
+        ),
+        (
+            {"clusterAdministratorPrincipals": ["*"]},
+            "clusterAdministratorPrincipals '*' is not a user, a role or an account; write an ARN like ",
+        ),
+        (
+            {"nodesInstanceType": "m7g.xlarge"},
+            "nodesInstanceType m7g.xlarge has ARM processors, and several of Kubeflow's images are for x86 alone; ",
+        ),
+        ({"nodesInstanceType": "g5g.xlarge"}, "nodesInstanceType g5g.xlarge has ARM processors, "),
         ({"nodesInstanceType": "big"}, "nodesInstanceType 'big' is not an EC2 instance type."),
         ({"nodesMin": "many"}, "nodesMin 'many' is not a whole number; choose one from 1 to 450."),
         ({"nodesMax": 500}, "nodesMax 500 is out of range; choose a number from 1 to 450."),
@@ -242,7 +272,7 @@ def test_a_version_is_refused_from_the_day_that_its_standard_support_ends() -> N
     with pytest.raises(SettingsError) as caught:
         load("kubeflow", "dev", config, today=date(2026, 12, 2), secret_keys=secret)
     assert str(caught.value) == (
-        "clusterVersion 1.34 is out of standard support on EKS since 2026-12-02 and would cost six times as much; "
+        "clusterVersion 1.34 is out of standard support since 2026-12-02, and EKS upgrades such clusters by itself; "
         "choose 1.35 or 1.36."
     )
 

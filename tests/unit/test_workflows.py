@@ -1,5 +1,6 @@
 """The workflows: pinned, with least permissions, and no credential for the code of a fork."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -30,8 +31,8 @@ def events(path: Path) -> set[str]:
     return {told} if isinstance(told, str) else set(told)
 
 
-def test_there_are_the_four_that_a_team_needs() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["deploy", "destroy", "preview", "trial"]
+def test_there_are_the_five_that_a_team_needs() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["deploy", "destroy", "preview", "sweep", "trial"]
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, GITHUB / "actions" / "setup" / "action.yml"], ids=lambda path: path.stem)
@@ -53,8 +54,9 @@ def test_official_plugins_are_kept_for_as_long_as_their_sdks_stay() -> None:
 def test_a_job_has_no_permission_that_it_does_not_name_and_ends_in_time(path: Path) -> None:
     assert read(path)["permissions"] == {}
     allowed = ({"contents": "read"}, {"contents": "read", "id-token": "write"}, {"pull-requests": "write"})
+    reading = {"contents": "read", "id-token": "write", "pull-requests": "read"}
     for job in jobs(path):
-        assert job["permissions"] in allowed
+        assert job["permissions"] in (*allowed, reading)
         assert job["timeout-minutes"] <= 120
 
 
@@ -77,15 +79,101 @@ def test_nothing_that_a_pull_request_says_becomes_a_script(path: Path) -> None:
             assert "${{" not in step.get("run", ""), "values go through the environment"
 
 
+def runs(job: dict[str, Any]) -> str:
+    """All that a job's steps run."""
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def groups(path: Path) -> list[dict[str, Any]]:
+    """Every concurrency group of a file, its own and those of its jobs."""
+    return [place["concurrency"] for place in (read(path), *jobs(path)) if "concurrency" in place]
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_only_a_preview_is_ever_cancelled(path: Path) -> None:
-    assert read(path)["concurrency"]["cancel-in-progress"] is (path.stem == "preview")
+    assert {group["cancel-in-progress"] for group in groups(path)} == {path.stem == "preview"}
+
+
+def test_what_changes_a_trial_stack_waits_for_the_others_and_an_event_for_nobody_cancels_none_that_waits() -> None:
+    """GitHub keeps one waiting run a group; a group of the whole file takes part even where each job is skipped."""
+    found: dict[str, str] = {}
+    for name in ("trial", "destroy", "sweep"):
+        path = GITHUB / "workflows" / f"{name}.yml"
+        assert "concurrency" not in read(path)
+        changing = [job for job in jobs(path) if re.search("make (up|destroy)", runs(job))]
+        [found[name]] = [job["concurrency"]["group"] for job in changing]
+    number, stack = "${{ github.event.pull_request.number }}", "${{ matrix.stack }}"
+    assert found == {"trial": f"trial-pr-{number}", "destroy": f"trial-pr-{number}", "sweep": f"trial-{stack}"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_credentials_last_as_long_as_a_job_may(path: Path) -> None:
+    for job in jobs(path):
+        for step in job["steps"]:
+            if "configure-aws-credentials" in step.get("uses", ""):
+                # An hour is the action's own, and what a role allows unless it says more (MaxSessionDuration).
+                assert int(step["with"].get("role-duration-seconds", 3600)) >= job["timeout-minutes"] * 60
+
+
+def test_the_set_up_lets_roles_last_as_long_as_the_workflows_ask() -> None:
+    asked = {
+        int(step["with"]["role-duration-seconds"])
+        for path in WORKFLOWS
+        for job in jobs(path)
+        for step in job["steps"]
+        if "role-duration-seconds" in step.get("with", {})
+    }
+    page = (GITHUB.parent / "docs" / "operating.md").read_text()
+    assert {int(seconds) for seconds in re.findall(r"--max-session-duration (\d+)", page)} == asked
+
+
+PULLS = {
+    "1": {"state": "open", "labels": [{"name": "trial"}, {"name": "docs"}]},
+    "2": {"state": "open", "labels": [{"name": "docs"}]},
+    "3": {"state": "closed", "labels": [{"name": "trial"}]},
+    "4": {"state": "closed", "labels": []},
+}
+
+
+@pytest.mark.parametrize(
+    ("stacks", "unwanted"),
+    [
+        ({"dev": 9, "org/pr-1": 5, "org/pr-2": 5, "pr-3": None, "pr-4": 0, "pr-x": 5, "my-pr-3": 5}, ["pr-2", "pr-3"]),
+        ({"dev": 9, "pr-1": 5}, []),
+    ],
+)
+def test_a_sweep_takes_the_trial_stacks_that_nobody_wants(
+    tmp_path: Path, stacks: dict[str, int | None], unwanted: list[str]
+) -> None:
+    [find] = [step for step in read(GITHUB / "workflows" / "sweep.yml")["jobs"]["find"]["steps"] if "run" in step]
+    listed = [{"name": name, "resourceCount": count} for name, count in stacks.items()]
+    (tmp_path / "listed.json").write_text(json.dumps(listed))
+    for number, pull in PULLS.items():
+        (tmp_path / f"{number}.json").write_text(json.dumps(pull))
+    programs = {
+        ".venv/bin/python": "echo ./pulumi",
+        "pulumi": "cat listed.json",
+        # `gh api PATH --jq FILTER`
+        "bin/gh": 'jq "$4" "${2##*/}.json"',
+    }
+    for name, script in programs.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        "REPOSITORY": "org/repo",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }
+    subprocess.run(["bash", "-eo", "pipefail", "-c", find["run"]], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "output").read_text() == f"stacks={json.dumps(unwanted, separators=(',', ':'))}\n"
 
 
 def test_deploying_and_trials_wait_for_their_environments_approval() -> None:
     assert read(GITHUB / "workflows" / "deploy.yml")["jobs"]["up"]["environment"] == "deploy"
-    for name in ("trial", "destroy"):
-        assert [job["environment"] for job in jobs(GITHUB / "workflows" / f"{name}.yml")] == ["trial"]
+    for name in ("trial", "destroy", "sweep"):
+        assert {job["environment"] for job in jobs(GITHUB / "workflows" / f"{name}.yml")} == {"trial"}
 
 
 def test_whatever_brings_a_stack_up_or_takes_it_down_says_that_nobody_will_answer() -> None:
@@ -97,7 +185,7 @@ def test_whatever_brings_a_stack_up_or_takes_it_down_says_that_nobody_will_answe
         for line in step.get("run", "").splitlines()
     ]
     asking = [line for line in lines if re.match(r"make (up|destroy|leftovers)\b", line)]
-    assert len(asking) == 4
+    assert len(asking) == 6
     assert all(line.endswith(" YES=1") for line in asking)
 
 

@@ -76,6 +76,11 @@ def test_the_first_line_counts_and_the_dangerous_comes_before_all_else() -> None
     assert "`m5.xlarge` → `m5.xlarge, m5a.xlarge`" in text
 
 
+def test_what_a_preview_could_not_ask_for_comes_before_what_it_found() -> None:
+    text = told(VPC, notices=["The cluster does not let it in."])
+    assert text.index("unchanged\n\n> The cluster does not let it in.\n\n") < text.index("### Replaced")
+
+
 def test_nothing_to_do_is_said_in_one_line() -> None:
     assert told(k8s("core/v1:Service", "a/b", "same")) == "## Preview of `dev`: no changes, 1 unchanged\n"
 

@@ -44,8 +44,8 @@ def test_a_version_in_support_is_fine_until_it_nears_its_end() -> None:
     assert check_version("1.35", TODAY).found == "1.35, in standard support until 2027-03-27"
     ending = check_version("1.34", TODAY)
     assert ending.state == "warning"
-    assert "in 31 days, and then costs six times as much" in ending.found
-    assert "1.36" in ending.advice
+    assert "in 31 days; then EKS upgrades the cluster by itself" in ending.found
+    assert "1.35" in ending.advice
     ended = check_version("1.34", date(2026, 12, 2))
     assert (ended.state, ended.advice) == ("broken", "set clusterVersion to one of 1.35, 1.36")
 

@@ -7,8 +7,21 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from infra import preflight
+from infra.aws import standing
+from infra.preflight import Caller
 from ops.doctor import account
-from ops.doctor.account import Need, check_account, check_kept, check_quotas, check_zones, judge, vcpu_quota
+from ops.doctor.account import (
+    Need,
+    check_access,
+    check_account,
+    check_kept,
+    check_quotas,
+    check_type,
+    check_zones,
+    judge,
+    vcpu_quota,
+)
 from ops.doctor.finding import Finding
 from tests.unit.settings_source import settings
 
@@ -74,23 +87,64 @@ def test_without_credentials_nothing_else_is_asked() -> None:
     assert "There are no AWS credentials" in finding.found
 
 
-def test_whoever_creates_the_cluster_need_not_be_named() -> None:
-    iam = boto3.client("iam", region_name=REGION)
-    iam.create_user(UserName="ops")
-    key = iam.create_access_key(UserName="ops")["AccessKey"]
+def lets_in(monkeypatch: pytest.MonkeyPatch, administrator: str, *others: str) -> None:
+    """EKS, which moto knows no access entries of."""
+    living = standing.Living(
+        version="1.35",
+        entries=frozenset({administrator, *others}),
+        administrators=frozenset({administrator}),
+        others=frozenset({administrator}),
+    )
+    monkeypatch.setattr(standing, "look", lambda *_: living)
+
+
+ME = f"arn:aws:sts::{ACCOUNT}:assumed-role/moto/session"
+
+
+@pytest.fixture
+def caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "check_aws", lambda _: Caller(account=ACCOUNT, arn=ME))
+
+
+@pytest.mark.usefixtures("caller")
+@pytest.mark.parametrize(
+    ("administrator", "viewer", "named", "state", "words"),
+    [
+        ("moto", "", [], "ok", "role/moto administers the cluster"),
+        ("ops", "", [], "broken", "has no access entry for role/moto"),
+        ("ops", "moto", [], "warning", "lets role/moto read and no more"),
+        ("ops", "", ["moto"], "warning", "has no access entry for role/moto yet"),
+    ],
+)
+def test_whether_the_cluster_lets_one_in(
+    monkeypatch: pytest.MonkeyPatch, administrator: str, viewer: str, named: list[str], state: str, words: str
+) -> None:
+    start = f"arn:aws:iam::{ACCOUNT}:role/"
+    lets_in(monkeypatch, start + administrator, start + viewer)
+    found = by_check(list(check_access(settings(clusterAdministrators=[start + name for name in named]))))["access"]
+    assert (found.state, found.advice != "") == (state, state != "ok")
+    assert words in found.found
+
+
+def test_whoever_creates_the_cluster_may_be_named() -> None:
     named = settings(clusterAdministrators=[f"arn:aws:iam::{ACCOUNT}:user/ops"])
-    with pytest.MonkeyPatch.context() as env:
-        env.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-        env.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-        findings = check_account(REGION, {}, named)
-    assert [finding.state for finding in findings if finding.check == "credentials"] == ["broken"]
+    assert by_check(list(check_access(named)))["access"].state == "ok"
 
 
 def test_an_account_with_room_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 64)
     found = by_check(check_account(REGION, {}, settings()))
     assert {finding.state for finding in found.values()} == {"ok"}
-    assert set(found) == {"credentials", "account", "VPCs", "elastic addresses", "vCPUs", "zones", "instance type"}
+    assert set(found) == {
+        "credentials",
+        "account",
+        "access",
+        "VPCs",
+        "elastic addresses",
+        "vCPUs",
+        "zones",
+        "instance type",
+    }
     assert found["vCPUs"].found == "0 of 64 used by others, 20 for this stack"
 
 
@@ -116,6 +170,48 @@ def test_what_the_stack_has_already_is_not_counted_twice(monkeypatch: pytest.Mon
     assert by_check(list(check_quotas(settings())))["vCPUs"].found.startswith("0 of 32 used by others")
 
 
+@pytest.mark.parametrize(
+    ("limit", "state"),
+    # 5 m5.xlarge in 4 zones: 20 vCPUs, 52 while EKS updates them, 40 while another group takes their place.
+    [(52, "ok"), (51, "warning"), (20, "warning"), (19, "broken")],
+)
+def test_the_peak_of_a_renewal_counts(monkeypatch: pytest.MonkeyPatch, limit: int, state: str) -> None:
+    limited(monkeypatch, limit)
+    found = by_check(list(check_quotas(settings())))["vCPUs"]
+    assert found.state == state
+    assert ("52 while nodes are renewed" in found.found) is (state == "warning")
+
+
+def test_a_smaller_type_still_needs_room_beside_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    run_instances("m5.4xlarge", 5, project="kubeflow", stack="dev")
+    limited(monkeypatch, 99)
+    found = by_check(list(check_quotas(settings())))["vCPUs"]
+    assert (found.state, "100 while nodes are renewed" in found.found) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state", "words"),
+    [
+        ("m5.xlarge", "", ""),
+        ("m6g.large", "broken", "is for arm64, and several of Kubeflow's images are for x86 alone"),
+        ("g4dn.xlarge", "warning", "AL2023_x86_64_NVIDIA, with drivers; pods are given GPUs only where"),
+    ],
+)
+def test_aws_is_asked_what_a_type_is(kind: str, state: str, words: str) -> None:
+    found = list(check_type(boto3.client("ec2", region_name=REGION), kind))
+    assert [one.state for one in found] == ([state] if state else [])
+    assert all(words in one.found for one in found)
+
+
+def test_a_type_that_is_not_what_its_name_says_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.aws.instances.image", lambda _: "AL2023_x86_64_STANDARD")
+    [found] = check_type(boto3.client("ec2", region_name=REGION), "g4dn.xlarge")
+    assert (found.state, "GPUs of NVIDIA, and the nodes' image would be AL2023_x86_64_STANDARD" in found.found) == (
+        "broken",
+        True,
+    )
+
+
 def test_a_gateway_in_each_zone_takes_an_address_each(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 5)
     for _ in range(2):
@@ -137,7 +233,10 @@ def test_vcpus_of_others_count_by_family(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_stack_that_fits_but_cannot_grow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     limited(monkeypatch, 24)
     found = by_check(list(check_quotas(settings())))["vCPUs"]
-    assert (found.state, found.found) == ("warning", "0 of 24 used by others, 20 for this stack, 32 with nodesMax")
+    assert (found.state, found.found) == (
+        "warning",
+        "0 of 24 used by others, 20 for this stack, 52 while nodes are renewed or with nodesMax",
+    )
 
 
 def test_a_quota_that_nobody_tells_is_a_warning() -> None:

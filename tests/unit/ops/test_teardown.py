@@ -15,12 +15,17 @@ from moto import mock_aws
 from pulumi import automation
 from rich.console import Console
 
+from infra import preflight
+from infra.aws import standing
+from infra.aws.standing import Living
 from infra.errors import UserError
+from infra.preflight import Caller
 from ops import forgetting, run, teardown
 from ops.commands import destroy
 from ops.drain import drain
 from ops.progress import Tracker
 from ops.run import Ground, Session
+from tests.unit import settings_source
 from tests.unit.ops.test_drain import Played, claim, made, pod, volume
 
 URN = "urn:pulumi:prod::kubeflow::kubeflow:infra:Storage$aws:s3/bucket:Bucket::prod-artifacts"
@@ -89,6 +94,11 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Played:
     monkeypatch.setattr(teardown, "read_config", lambda stack: ({"kubeflow:clusterMode": "create"}, frozenset()))
     monkeypatch.setattr(run, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
     monkeypatch.setattr(teardown, "drain", partial(drain, poll=0))
+    monkeypatch.setattr(
+        teardown, "stack_settings", lambda stack: SimpleNamespace(settings=settings_source.settings(stack))
+    )
+    monkeypatch.setattr(preflight, "check_aws", lambda region: Caller(account="1", arn="arn:aws:iam::1:user/ada"))
+    monkeypatch.setattr(standing, "look", lambda *_: None)
     return found
 
 
@@ -115,6 +125,31 @@ def test_what_the_state_protects_is_named_and_nothing_is_touched(cluster: Played
         take_down(engine)
     assert untouched(cluster)
     assert "deleted" not in engine.did
+
+
+@pytest.mark.parametrize(("administrator", "goes_on"), [("user/ada", True), ("user/bob", False)])
+def test_whom_the_cluster_does_not_let_in_takes_nothing_down(
+    cluster: Played, monkeypatch: pytest.MonkeyPatch, administrator: str, goes_on: bool
+) -> None:
+    arn = "arn:aws:iam::123456789012:"
+    one = frozenset({arn + administrator})
+    monkeypatch.setattr(
+        teardown, "stack_settings", lambda stack: SimpleNamespace(settings=settings_source.settings(stack))
+    )
+    monkeypatch.setattr(preflight, "check_aws", lambda region: Caller(account="123456789012", arn=f"{arn}user/ada"))
+    monkeypatch.setattr(
+        standing, "look", lambda *_: Living(version="1.35", entries=one, administrators=one, others=one)
+    )
+    engine = Engine(state(protected=False))
+    if goes_on:
+        take_down(engine)
+    else:
+        with pytest.raises(
+            UserError, match=r"^Nothing was destroyed\. The cluster .* has no access entry for user/ada"
+        ):
+            take_down(engine)
+    assert untouched(cluster) is not goes_on
+    assert ("deleted" in engine.did) is goes_on
 
 
 def test_many_protected_resources_are_counted(cluster: Played) -> None:

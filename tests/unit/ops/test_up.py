@@ -48,6 +48,8 @@ class Engine:
     events: list[EngineEvent]
     name: str = "dev"
     did: list[str] = field(default_factory=list)
+    later: list[EngineEvent] = field(default_factory=list)
+    """What it tells once it has read what changed by itself."""
 
     def export_stack(self) -> automation.Deployment:
         self.did.append("looked")
@@ -57,6 +59,10 @@ class Engine:
         self.did.append("previewed")
         for one in self.events:
             on_event(one)
+
+    def refresh(self, *, target: list[str], **_: Any) -> None:
+        self.did.append(f"read {' '.join(one.rpartition('::')[2] for one in target)}")
+        self.events = self.later
 
     def up(self, *, on_event: Callable[[EngineEvent], None], **_: Any) -> Any:
         self.did.append("updated")
@@ -74,9 +80,22 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.cost.claimed_gib", lambda settings: 50)
 
 
-def brought(engine: Engine, agree: Callable[[Preview], None] = lambda _: None) -> Brought:
+def brought(
+    engine: Engine,
+    agree: Callable[[Preview], None] = lambda _: None,
+    refusal: UserError | None = None,
+    live_version: str = "",
+) -> Brought:
     graph = build([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}])
-    program = SimpleNamespace(graph=graph, preload=lambda: None, expected=dict, failure=None)
+    program = SimpleNamespace(
+        graph=graph,
+        preload=lambda: None,
+        expected=dict,
+        failure=None,
+        refusal=refusal,
+        notices=(),
+        live_version=live_version,
+    )
     session = Session(
         stack=cast("Any", engine),
         program=cast("Any", program),
@@ -112,6 +131,41 @@ def test_a_broken_mandatory_rule_is_shown_and_stops_it_before_anybody_is_asked()
     with pytest.raises(UserError, match=r"1 policy rule is broken:\n  - open: is public "):
         brought(engine, lambda _: pytest.fail("nobody may be asked"))
     assert engine.did == ["looked", "previewed", "shown"]
+
+
+def test_whom_the_cluster_does_not_let_in_is_told_before_anybody_is_asked() -> None:
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())])
+    with pytest.raises(UserError, match="stranger"):
+        brought(engine, lambda _: pytest.fail("nobody may be asked"), refusal=UserError("a stranger"))
+    assert engine.did == ["looked", "previewed"]
+
+
+def control_plane(version: str) -> EngineEvent:
+    encrypted = {"resources": ["secrets"], "provider": {"keyArn": "key"}}
+    return event("same", "aws:eks/cluster:Cluster", "eks", **tagged(version=version, encryptionConfig=encrypted))
+
+
+@pytest.mark.parametrize("known", ["1.34", "1.33"])
+def test_a_cluster_that_eks_upgraded_is_read_into_the_state_before_anybody_is_asked(known: str) -> None:
+    engine = Engine([control_plane(known)], later=[control_plane("1.35")])
+    done = brought(engine, live_version="1.35")
+    assert engine.did == ["looked", "previewed", "read eks", "previewed", "shown", "updated"]
+    assert done.preview is not None
+    assert done.preview.notices == ()
+
+
+@pytest.mark.parametrize("live_version", ["1.35", "1.34", ""])
+def test_a_cluster_that_is_as_the_state_has_it_is_not_read_again(live_version: str) -> None:
+    engine = Engine([control_plane("1.35")])
+    brought(engine, live_version=live_version)
+    assert engine.did == ["looked", "previewed", "shown", "updated"]
+
+
+def test_a_preview_says_what_eks_has_done_already() -> None:
+    engine = Engine([control_plane("1.34")], later=[control_plane("1.34")])
+    done = brought(engine, live_version="1.35")
+    assert done.preview is not None
+    assert done.preview.notices[0].startswith("The cluster runs Kubernetes 1.35 already, and the state has 1.34: EKS ")
 
 
 def test_the_local_stack_goes_ahead_and_the_rules_are_applied_to_what_it_made() -> None:
@@ -207,7 +261,9 @@ def test_a_provider_that_the_engine_makes_by_itself_is_not_counted() -> None:
 def test_a_preview_leaves_its_recorder_with_the_session() -> None:
     engine = Engine([event("same", BUCKET, "artifacts", **tagged())])
     graph = build([])
-    program = SimpleNamespace(graph=graph, preload=lambda: None, expected=dict, failure=None)
+    program = SimpleNamespace(
+        graph=graph, preload=lambda: None, expected=dict, failure=None, refusal=None, notices=(), live_version=""
+    )
     session = Session(
         stack=cast("Any", engine),
         program=cast("Any", program),
