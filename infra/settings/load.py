@@ -208,6 +208,7 @@ def _cluster(
         log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
         administrators=administrators,
         administrator_role=_administrator_role(raw, stack),
+        network_policy=raw.boolean("clusterNetworkPolicy"),
     )
 
 

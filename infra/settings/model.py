@@ -55,6 +55,7 @@ class ClusterSettings:
     log_retention_days: int
     administrators: tuple[str, ...]
     administrator_role: str
+    network_policy: bool
 
 
 @dataclass(frozen=True, kw_only=True)
