@@ -171,7 +171,9 @@ class Cluster(pulumi.ComponentResource):
             encryption_config_key_arn=key.arn,
             # EXTENDED, the default, costs six times as much once standard support ends.
             upgrade_policy=eks.ClusterUpgradePolicyArgs(support_type="STANDARD"),
-            vpc_cni_options=pulumi_eks.VpcCniOptionsArgs(addon_version=self._addons.vpc_cni),
+            vpc_cni_options=pulumi_eks.VpcCniOptionsArgs(
+                addon_version=self._addons.vpc_cni, enable_network_policy=cluster.network_policy
+            ),
             kube_proxy_addon_options=pulumi_eks.KubeProxyAddonOptionsArgs(
                 enabled=True, version=self._addons.kube_proxy
             ),

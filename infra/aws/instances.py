@@ -49,8 +49,8 @@ _OTHERS = {
 
 
 # Names of types, as of November 2026 (EC2 user guide, "Amazon EC2 instance type naming conventions"): letters, a
-# generation, and letters of which `g` says Graviton, which is ARM. Before that came a1; Grace in p6e and Apple's mac are
-# ARM, too.
+# generation, and letters of which `g` says Graviton, which is ARM. Before that came a1; Grace in p6e and Apple's mac
+# are ARM, too.
 _ARM = re.compile(r"a1|[a-z]+\d+g[a-z]*|p6e-.*|mac.*")
 _NVIDIA, _NEURON = re.compile(r"(g|gr|p)\d.*"), re.compile(r"(inf|trn)\d.*")
 _AMD_GPU = "g4ad"

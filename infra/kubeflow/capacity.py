@@ -88,7 +88,7 @@ def requirements(objects: Iterable[Manifest]) -> Requirements:
             continue
         template = manifest if kind == "Pod" else _mapping(spec.get("template"))
         one = _pod(manifest, _mapping(template.get("spec")))
-        if sidecar and _is_injected(_mapping(template.get("metadata")), namespaces.get(_namespace(manifest), {})):
+        if sidecar and is_injected(_mapping(template.get("metadata")), namespaces.get(_namespace(manifest), {})):
             one = one + sidecar
         if kind == "DaemonSet":
             per_node = per_node + one
@@ -221,7 +221,7 @@ def _sidecar(objects: list[Manifest]) -> Load | None:
     return None
 
 
-def _is_injected(metadata: Mapping[str, Any], namespace: Mapping[str, str]) -> bool:
+def is_injected(metadata: Mapping[str, Any], namespace: Mapping[str, str]) -> bool:
     """As the injector's webhooks select (istio.io, "Installing the sidecar"): the pod's label has the last word."""
     wish = str(_mapping(metadata.get("labels")).get(_INJECT, "")).lower()
     enabled = namespace.get("istio-injection")

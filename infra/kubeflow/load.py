@@ -14,6 +14,7 @@ from infra.kubeflow.render import render
 from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
 from infra.kubeflow.slim import slim
+from infra.kubeflow.traffic import with_open_paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def load(
     everything that is wrong with the manifests.
     """
     source = resolve(release=release, path=path, sample=sample, root=root)
-    objects = slim(render(source.path, components=[root / component for component in components]))
+    objects = with_open_paths(slim(render(source.path, components=[root / component for component in components])))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
     return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.aws.iam import partition
 from infra.errors import UserError
 from infra.kubeflow.objects import Manifest
 
@@ -42,8 +43,12 @@ class ArtifactStore:
 
     @property
     def host(self) -> str:
-        """S3's name in the region: the global one redirects to it, and not every client follows."""
-        return f"s3.{self.region}.amazonaws.com"
+        """S3's name in the region: the global one redirects to it, and not every client follows.
+
+        >>> ArtifactStore(bucket="b", region="cn-north-1", platform_roles={}, profile_role="").host
+        's3.cn-north-1.amazonaws.com.cn'
+        """
+        return f"s3.{self.region}.amazonaws.com{'.cn' if partition(self.region) == 'aws-cn' else ''}"
 
 
 def use_bucket(

@@ -198,6 +198,7 @@ def _cluster(
         public_access_cidrs=_public_cidrs(raw),
         log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
         access=read_access(raw, stack, region),
+        network_policy=raw.boolean("clusterNetworkPolicy"),
     )
 
 

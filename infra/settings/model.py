@@ -66,6 +66,7 @@ class ClusterSettings:
     public_access_cidrs: tuple[str, ...]
     log_retention_days: int
     access: AccessSettings
+    network_policy: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 // Command controllers plays, on the local control plane, what its fake nodes cannot run: the
-// backends of webhooks, cert-manager, the EBS driver, the Profile controller and, for realistic
-// pods, the kubelet's wait for mounts. It runs until SIGTERM and may be restarted at any time.
+// backends of webhooks, cert-manager, the EBS driver, the Profile controller, metacontroller and, for
+// realistic pods, the kubelet's wait for mounts. It runs until SIGTERM and may be restarted at any time.
 package main
 
 import (
@@ -22,8 +22,8 @@ import (
 )
 
 type settings struct {
-	kubeconfig, egressSocket, caCertificate, caKey, pods, log, calls string
-	seed                                                             int64
+	kubeconfig, egressSocket, caCertificate, caKey, pods, log, calls, python, hook string
+	seed                                                                           int64
 }
 
 func main() {
@@ -42,6 +42,11 @@ func main() {
 	flag.Int64Var(&given.seed, "seed", 0, "of the start-up times of realistic pods")
 	flag.StringVar(&given.log, "log", "", "`FILE` for the log")
 	flag.StringVar(&given.calls, "calls", "", "`FILE` for the record of calls to webhooks, a line of JSON each")
+	flag.StringVar(&given.python, "python", "", "`FILE` that runs the hook, Python 3.11 or newer")
+	flag.StringVar(
+		&given.hook, "hook", "",
+		"`FILE` with the program that may answer as the hook of a DecoratorController; no other is run",
+	)
 	flag.Parse()
 	if err := run(given); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -56,6 +61,7 @@ func run(given settings) error {
 	for _, required := range []struct{ flag, value string }{
 		{"kubeconfig", given.kubeconfig}, {"egress-socket", given.egressSocket}, {"ca-cert", given.caCertificate},
 		{"ca-key", given.caKey}, {"log", given.log}, {"calls", given.calls},
+		{"python", given.python}, {"hook", given.hook},
 	} {
 		if required.value == "" {
 			return fmt.Errorf("--%s is missing; give it a path", required.flag)
@@ -81,6 +87,7 @@ func run(given settings) error {
 	}
 	cluster, err := play.New(config, play.Options{
 		Authority: ca, Realistic: given.pods == "realistic", Seed: given.seed, Log: log,
+		Hook: play.Hook{Python: given.python, Program: given.hook},
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from localcloud.plane.stages import stages
 API_AUDIENCE = "https://kubernetes.default.svc"
 SERVICE_RANGE = "172.20.0.0/16"
 PORTS = ("etcd", "etcd-peer", "kube-apiserver")
+# What answers metacontroller for a profile where artifacts are in S3: the one program of a pod that runs here.
+_HOOK = Path(__file__).parents[2] / "manifests" / "s3" / "sync.py"
 # In the order of start; they end the other way round.
 COMPONENTS = ("etcd", "kube-apiserver", "controllers", "kube-controller-manager", "kube-scheduler", "kwok")
 
@@ -67,6 +70,8 @@ def components(
             f"--seed={seed}",
             f"--calls={layout.webhook_calls}",
             f"--log={layout.log('controllers')}",
+            f"--python={sys.executable}",
+            f"--hook={_HOOK}",
         ),
         client(
             "kube-controller-manager",

@@ -10,6 +10,7 @@ from infra.kubeflow.plan import CHAINS, FORMATS
 from infra.kubeflow.release import RELEASES, resolve
 from infra.kubeflow.render import render
 from infra.kubeflow.slim import slim
+from infra.kubeflow.traffic import with_open_paths
 from ops.options import format_option
 from ops.project import PROJECT_ROOT, default_release
 
@@ -28,7 +29,7 @@ def command(path: Path | None, release: str, form: str, why: str) -> None:
     if why and form not in CHAINS:
         raise click.UsageError(f"--why prints {' or '.join(CHAINS)}.")
     source, title = (path, str(path)) if path is not None else _released(release)
-    graph = build(slim(render(source)))
+    graph = build(with_open_paths(slim(render(source))))
     click.echo(CHAINS[form](graph, why) if why else FORMATS[form](graph, title))
 
 

@@ -14,6 +14,7 @@ from infra.kubeflow.release import resolve
 from infra.kubeflow.render import render
 from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, ok, warning
+from ops.doctor.network import CHECK, check_network_policies, reached
 from ops.settings import SEALED
 
 # What most Nitro instances can attach, network interfaces and the root disk among it (EC2 user guide, "Amazon EBS
@@ -36,6 +37,7 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
     if not objects:
         return findings
     findings += attempt("well-known secrets", lambda: check_secrets(objects))
+    findings += attempt(CHECK, lambda: check_network_policies(settings, objects, reached))
     if settings.cluster.mode == "existing":
         findings += attempt("volumes", lambda: check_class(settings, without_class(objects), root))
     else:

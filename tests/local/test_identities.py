@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import boto3
 import pulumi
 import pulumi_aws as aws
 import pytest
+import yaml
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -19,13 +21,14 @@ from infra.aws.cluster import EBS_CSI_POLICY
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, IssuerArgs, irsa_role, runners
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.storage import Storage, StorageArgs
+from infra.kubeflow.s3 import COMPONENT, ROLE_ANNOTATION
 from localcloud import emulator, plane
 from pipelines import role as pipelines_role
 from pipelines.__main__ import main
 from pipelines.stack import Context
 from tests.local import permissions
 from tests.local.aws_cloud import running_cloud
-from tests.local.cluster import Cluster, namespace
+from tests.local.cluster import Cluster, Manifest, config_map, crd, deployment, namespace, service, until
 from tests.local.permissions import OTHERS, OWN, Places
 from tests.local.stack import REGION, aws_client
 
@@ -37,14 +40,18 @@ EBS = "kube-system/ebs-csi-controller-sa"
 # the launcher and Argo's executor read, write and list where their run's artifacts are; the executor pulls images.
 OBJECTS = ("list", "get", "put", "delete", "parts", "abort")
 IMAGES = {"registry's token", "images", "image", "layers", "layer"}
+OF_OTHER = ("private-artifacts/other/", "private/other/", "shared/")
 EVERYTHING = {f"{ask} {prefix}" for ask in OBJECTS for prefix in (*OWN, *OTHERS)}
 MAY = {
     "kubeflow/ml-pipeline": EVERYTHING | IMAGES | {"head_bucket", "list_objects_v2", "get_bucket_location"},
     "kubeflow/pipeline-runner": EVERYTHING | IMAGES | {"head_bucket", "list_objects_v2", "get_bucket_location"},
     "team/default-editor": {f"{ask} {prefix}" for ask in OBJECTS for prefix in OWN} | IMAGES | {"get_bucket_location"},
+    "other/default-editor": {f"{ask} {prefix}" for ask in OBJECTS for prefix in OF_OTHER}
+    | IMAGES
+    | {"get_bucket_location"},
     EBS: set[str](),
 }
-ACCOUNTS = [*MAY, "kubeflow/ml-pipeline-ui", "kubeflow/default", "team/default", "other/default-editor"]
+ACCOUNTS = [*MAY, "kubeflow/ml-pipeline-ui", "kubeflow/default", "team/default"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ def program(issuer_url: str) -> None:
             account=emulator.ACCOUNT,
             administrator=AdministratorArgs(role_name="administrator", cluster_name="there", principals=(ROOT,)),
             issuer=issuer,
-            runners=runners(["team"]),
+            runners=runners(["team", "other"]),
             bucket_arn=storage.bucket_arn,
             repository_arn=registry.repository_arn,
             tags={},
@@ -180,6 +187,66 @@ def test_an_administrator_may_ask_for_the_cluster_and_nothing_else(world: World)
     sts = aws_client("sts", world.environment)
     given = sts.assume_role(RoleArn=world.places.role, RoleSessionName="somebody")["Credentials"]
     assert permissions.allowed(session(world.environment, given), world.places) == {"cluster"}
+
+
+def hooked(world: World) -> list[Manifest]:
+    """What of a release makes the proxies: metacontroller, its decorator, and the hook behind it."""
+    controller = "kubeflow-pipelines-profile-controller"
+    component = Path(__file__).parents[2] / COMPONENT
+    spec = yaml.safe_load((component / "metacontroller.yaml").read_text())["spec"]
+    enabled = {"matchLabels": {"pipelines.kubeflow.org/enabled": "true"}}
+    spec["resources"] = [{"apiVersion": "v1", "resource": "namespaces", "labelSelector": enabled}]
+    spec["hooks"]["sync"] = {"webhook": {"url": f"http://{controller}/sync"}}
+    program = config_map("kubeflow", "profile-controller-s3", **{"sync.py": (component / "sync.py").read_text()})
+    backend = deployment(
+        "kubeflow", controller, volumes=[{"name": "hooks", "configMap": {"name": "profile-controller-s3"}}]
+    )
+    place = {"S3_BUCKET": world.places.bucket, "S3_REGION": REGION, "S3_HOST": "s3.example", "PROXY_IMAGE": "none"}
+    [container] = backend["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": name, "value": value} for name, value in place.items()]
+    definition = crd("metacontroller.k8s.io", "DecoratorController", scope="Cluster", versions=("v1alpha1",))
+    # The group looks like one of Kubernetes' own; the release says the same.
+    definition["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, request not yet submitted"}
+    meta = deployment("kubeflow", "metacontroller")
+    about = {
+        "apiVersion": "metacontroller.k8s.io/v1alpha1",
+        "kind": "DecoratorController",
+        "metadata": {"name": controller},
+    }
+    return [definition, meta, program, service("kubeflow", controller), backend, {**about, "spec": spec}]
+
+
+def proxy(world: World, place: str, role: str) -> Manifest | None:
+    """The template of the proxy's pods in a namespace, once it names the role."""
+    found = world.cluster.get("deployment", "ml-pipeline-ui-artifact", "-n", place)
+    template: Manifest = found["spec"]["template"] if found else {}
+    named = template.get("metadata", {}).get("annotations", {}).get(ROLE_ANNOTATION)
+    return template if named == role else None
+
+
+def test_each_profile_s_proxy_reads_its_own_artifacts_and_no_others(world: World) -> None:
+    definition, *rest = hooked(world)
+    world.cluster.apply(definition)
+    world.cluster.run("wait", "--for=condition=Established", f"crd/{definition['metadata']['name']}", "--timeout=30s")
+    world.cluster.apply(*rest)
+    prefixes = {"team": OWN, "other": OF_OTHER}
+    for place in prefixes:
+        world.cluster.apply(namespace(place, **{"pipelines.kubeflow.org/enabled": "true"}))
+        # The Profile controller's plugin does this some time after it has made the account.
+        role = world.roles[f"{place}/default-editor"]
+        done = world.cluster.run(
+            "annotate", "serviceaccount", "default-editor", "-n", place, f"{ROLE_ANNOTATION}={role}"
+        )
+        assert done.returncode == 0, done.stderr
+    for place, own in prefixes.items():
+        role = world.roles[f"{place}/default-editor"]
+        template = until(partial(proxy, world, place, role), f"the proxy of {place} is there")
+        account = f"{place}/{template['spec']['serviceAccountName']}"
+        may = permissions.allowed(world.take(role, world.token(account)), world.places)
+        assert {prefix for prefix in (*OWN, *OTHERS) if f"get {prefix}" in may} == set(own)
+    # A proxy that somebody removes is made again.
+    world.cluster.delete("deployment", "ml-pipeline-ui-artifact", "-n", "team")
+    until(lambda: proxy(world, "team", world.roles["team/default-editor"]), "the proxy is made again")
 
 
 # ml-pipeline's policies are pipeline-runner's.

@@ -119,6 +119,7 @@ def test_the_control_plane_keeps_to_two_zones_and_nodes_take_all(made: Recording
 def test_every_addon_is_pinned_for_the_version(version: str) -> None:
     found, pins = cluster(clusterVersion=version), versions.KUBERNETES[version].addons
     assert eks(found)["vpcCniOptions"]["addonVersion"] == pins.vpc_cni
+    assert eks(found)["vpcCniOptions"]["enableNetworkPolicy"] is True
     assert eks(found)["kubeProxyAddonOptions"]["version"] == pins.kube_proxy
     assert addon(found, "coredns")["addonVersion"] == pins.coredns
     assert addon(found, "aws-ebs-csi-driver")["addonVersion"] == pins.ebs_csi
@@ -297,3 +298,7 @@ def test_an_existing_cluster_may_be_another_stack_s() -> None:
     found = existing(clusterStack="organization/clusters/shared")
     assert found.one("kubernetes").inputs["kubeconfig"] == KUBECONFIG
     assert found.result == {"kubeconfig": KUBECONFIG, "secret": True, "issuer": ISSUER}
+
+
+def test_network_policies_are_enforced_unless_the_stack_says_no() -> None:
+    assert eks(cluster(clusterNetworkPolicy="false"))["vpcCniOptions"]["enableNetworkPolicy"] is False

@@ -89,7 +89,10 @@ def test_a_new_program_is_started(layout: Layout) -> None:
 def test_the_controllers_are_told_all_they_need(layout: Layout) -> None:
     command = made(layout, pods="realistic", seed=5)["controllers"].command
     flags = dict(argument.removeprefix("--").split("=", 1) for argument in command[1:])
-    assert set(flags) == {"kubeconfig", "egress-socket", "ca-cert", "ca-key", "pods", "seed", "calls", "log"}
+    told = {"kubeconfig", "egress-socket", "ca-cert", "ca-key", "pods", "seed", "calls", "log", "python", "hook"}
+    assert set(flags) == told
+    assert Path(flags["python"]).is_file()
+    assert Path(flags["hook"]).read_text().count("def answer(") == 1
     assert (flags["pods"], flags["seed"]) == ("realistic", "5")
     assert Path(flags["ca-key"]).read_text().startswith("-----BEGIN PRIVATE KEY-----")
 

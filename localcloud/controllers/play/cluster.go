@@ -44,6 +44,7 @@ var (
 // Options are what the parts need to know of the run.
 type Options struct {
 	Authority *authority.Authority
+	Hook      Hook
 	Realistic bool  // hold pods until what they mount exists
 	Seed      int64 // of the pods' start-up times
 	Log       *slog.Logger
@@ -64,6 +65,7 @@ type Cluster struct {
 	injected  map[string]injection // by resource and name; touched by the injector alone
 	replaced  sync.Map             // UID of an object -> the version that a write from here replaced
 	told      map[types.UID]string // what the pod's last event said; touched by the mounts part alone
+	decorated map[types.UID]string // what a Namespace's hook was last shown; touched by the decorators part alone
 }
 
 const (
@@ -92,7 +94,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		Options: options, config: config, client: client, dynamic: dynamicClient,
-		injected: map[string]injection{}, told: map[types.UID]string{},
+		injected: map[string]injection{}, told: map[types.UID]string{}, decorated: map[types.UID]string{},
 		informers: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(slim)),
 		metadata: metadatainformer.NewSharedInformerFactoryWithOptions(
 			metadataClient, 0, metadatainformer.WithTransform(slim),
@@ -104,7 +106,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	c.kinds = newKinds(c)
 	parts := []func() error{
 		c.playKinds, c.playIssuers, c.playCertificates, c.playInjector,
-		c.playBackends, c.playRoots, c.playVolumes, c.playProfiles,
+		c.playBackends, c.playRoots, c.playVolumes, c.playProfiles, c.playDecorators,
 	}
 	if options.Realistic {
 		parts = append(parts, c.playMounts)

@@ -116,9 +116,12 @@ func (c *Cluster) syncProfile(
 		return c.failProfile(ctx, resource, profile, typed.Spec)
 	}
 	if held {
-		return nil
+		return c.applyPlugins(ctx, profile)
 	}
 	if err := c.fillNamespace(ctx, profile, typed.Spec); err != nil {
+		return err
+	}
+	if err := c.applyPlugins(ctx, profile); err != nil {
 		return err
 	}
 	profile.SetFinalizers(append(finalizers, profileFinalizer))

@@ -1,15 +1,7 @@
 """With the component and the stack's values, artifacts go to S3 and no key is left; without, a sentence says why."""
 
-import importlib.util
 import json
-import os
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,6 +12,7 @@ from infra.kubeflow.credentials import GENERATED, Credentials, assert_none_left,
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.render import render
 from infra.kubeflow.s3 import COMPONENT, PLATFORM_ACCOUNTS, ROLE_ANNOTATION, ArtifactStore, use_bucket
+from tests.unit.kubeflow import hook
 
 ROOT = Path(__file__).parents[3]
 RELEASE = ROOT.parent / "shared" / "kubeflow" / "26.03"
@@ -30,11 +23,13 @@ STORE = ArtifactStore(
     platform_roles={name: f"arn:aws:iam::123456789012:role/{name}" for name in PLATFORM_ACCOUNTS},
     profile_role="arn:aws:iam::123456789012:role/profile",
 )
+PROFILE_CONTROLLER = "kubeflow-pipelines-profile-controller"
 KEYS = {"secretKeyRef": {"name": "mlpipeline-minio-artifact", "key": "accesskey"}}
 
 
-def deployment(name: str, container: str, env: list[dict[str, Any]], **pod: Any) -> Manifest:
-    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [{"name": container, "env": env}], **pod}}
+def deployment(name: str, container: str, env: list[dict[str, Any]], *, image: str = "any", **pod: Any) -> Manifest:
+    containers = [{"name": container, "image": image, "env": env}]
+    template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": containers, **pod}}
     metadata = {"name": name, "namespace": "kubeflow"}
     spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
@@ -47,6 +42,24 @@ def named(api_version: str, kind: str, name: str, **rest: Any) -> Manifest:
 def pipelines(version: str = "2.16.0") -> list[Manifest]:
     """What of Pipelines the component touches, in few words."""
     code = "kubeflow-pipelines-profile-controller-code-c55f957kgf"
+    interface: list[dict[str, Any]] = [
+        {"name": "MINIO_ACCESS_KEY", "valueFrom": KEYS},
+        {"name": "ARTIFACTS_SERVICE_PROXY_NAME", "value": "ml-pipeline-ui-artifact"},
+        {"name": "ARTIFACTS_SERVICE_PROXY_PORT", "value": "80"},
+        {"name": "ARTIFACTS_SERVICE_PROXY_ENABLED", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}},
+        {"name": "ARGO_ARCHIVE_LOGS", "value": "true"},
+    ]
+    sync = {"webhook": {"url": "http://kubeflow-pipelines-profile-controller/sync"}}
+    decorator = {
+        "resources": [{"apiVersion": "v1", "resource": "namespaces"}],
+        "attachments": [{"apiVersion": "v1", "resource": "configmaps", "updateStrategy": {"method": "OnDelete"}}],
+        "hooks": {"sync": sync},
+    }
+    editing = ["get", "list", "watch", "create", "update", "patch", "delete"]
+    rules = [
+        {"apiGroups": [""], "resources": ["secrets", "configmaps", "services"], "verbs": editing},
+        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": editing},
+    ]
     return [
         named("v1", "ConfigMap", "pipeline-install-config", data={"appVersion": version, "bucketName": "mlpipeline"}),
         named("v1", "ConfigMap", "kfp-launcher", data={"defaultPipelineRoot": ""}),
@@ -61,6 +74,18 @@ def pipelines(version: str = "2.16.0") -> list[Manifest]:
         named("v1", "ServiceAccount", "ml-pipeline-ui"),
         named("v1", "ServiceAccount", "pipeline-runner"),
         named("v1", "ServiceAccount", "argo"),
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": "kubeflow-metacontroller"},
+            "rules": rules,
+        },
+        named(
+            "metacontroller.k8s.io/v1alpha1",
+            "DecoratorController",
+            "kubeflow-pipelines-profile-controller",
+            spec=decorator,
+        ),
         deployment("seaweedfs", "seaweedfs", [{"name": "KEY", "valueFrom": KEYS}]),
         deployment(
             "ml-pipeline",
@@ -73,7 +98,7 @@ def pipelines(version: str = "2.16.0") -> list[Manifest]:
                 {"name": "OBJECTSTORECONFIG_SECRETACCESSKEY", "valueFrom": KEYS},
             ],
         ),
-        deployment("ml-pipeline-ui", "ml-pipeline-ui", [{"name": "MINIO_ACCESS_KEY", "valueFrom": KEYS}]),
+        deployment("ml-pipeline-ui", "ml-pipeline-ui", interface, image="registry.example/kfp-frontend:2.16.0"),
         deployment(
             "kubeflow-pipelines-profile-controller",
             "profile-controller",
@@ -133,7 +158,7 @@ def test_the_release_s_own_store_and_every_key_are_gone(rendered: list[Manifest]
     assert get(objects, "ServiceAccount", "ml-pipeline")
 
 
-def test_the_api_server_and_the_ui_ask_the_bucket_with_their_role(rendered: list[Manifest]) -> None:
+def test_the_api_server_asks_the_bucket_with_its_role(rendered: list[Manifest]) -> None:
     objects = use_bucket(rendered, STORE)
     server = environment(objects, "ml-pipeline")
     wanted = {
@@ -145,14 +170,68 @@ def test_the_api_server_and_the_ui_ask_the_bucket_with_their_role(rendered: list
         "OBJECTSTORECONFIG_SECRETACCESSKEY": "",
     }
     assert wanted.items() <= server.items()
-    interface = environment(objects, "ml-pipeline-ui")
-    assert interface["AWS_REGION"] == "eu-west-1"
-    assert "MINIO_ACCESS_KEY" not in interface
+    # The logs of a step are an artifact of it, which is how the UI gets at them without a bucket.
+    assert server["PUBLISH_LOGS"] == "true"
     for name in ("ml-pipeline", "pipeline-runner"):
         annotations = get(objects, "ServiceAccount", name)["metadata"]["annotations"]
         assert annotations[ROLE_ANNOTATION] == f"arn:aws:iam::123456789012:role/{name}"
-    for name in ("argo", "ml-pipeline-ui"):
-        assert not get(objects, "ServiceAccount", name)["metadata"].get("annotations")
+    assert not get(objects, "ServiceAccount", "argo")["metadata"].get("annotations")
+
+
+def test_the_ui_has_no_access_to_the_bucket_and_leaves_artifacts_to_each_namespace_s_proxy(
+    rendered: list[Manifest],
+) -> None:
+    objects = use_bucket(rendered, STORE)
+    interface = environment(objects, "ml-pipeline-ui")
+    assert interface["ARTIFACTS_SERVICE_PROXY_ENABLED"] == "true"
+    assert interface["ARGO_ARCHIVE_LOGS"] == "false"
+    assert interface["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert not {"MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", "AWS_S3_ENDPOINT", "AWS_REGION"} & interface.keys()
+    assert STORE.bucket not in json.dumps(get(objects, "Deployment", "ml-pipeline-ui"))
+    assert not get(objects, "ServiceAccount", "ml-pipeline-ui")["metadata"].get("annotations")
+
+
+def test_every_proxy_runs_the_ui_s_own_image(rendered: list[Manifest]) -> None:
+    (interface,) = get(rendered, "Deployment", "ml-pipeline-ui")["spec"]["template"]["spec"]["containers"]
+    assert environment(use_bucket(rendered, STORE), PROFILE_CONTROLLER)["PROXY_IMAGE"] == interface["image"]
+
+
+def test_the_ui_finds_the_proxy_that_the_hook_makes(rendered: list[Manifest]) -> None:
+    interface = environment(rendered, "ml-pipeline-ui")
+    made = {
+        one["kind"]: one for one in hook.program().proxy("ada", None, image="any", host=STORE.host, region="eu-west-1")
+    }
+    service, pods = made["Service"], made["Deployment"]["spec"]["template"]
+    assert service["metadata"]["name"] == interface["ARTIFACTS_SERVICE_PROXY_NAME"]
+    (port,) = service["spec"]["ports"]
+    assert str(port["port"]) == interface["ARTIFACTS_SERVICE_PROXY_PORT"]
+    assert service["spec"]["selector"].items() <= pods["metadata"]["labels"].items()
+    (container,) = pods["spec"]["containers"]
+    assert [one["containerPort"] for one in container["ports"]] == [port["targetPort"]]
+    # Istio asks for the protocol of a port by its name.
+    assert port["name"] == "http"
+
+
+def test_metacontroller_may_do_what_the_hook_wants_of_it(rendered: list[Manifest]) -> None:
+    program = hook.program()
+    resources = {"ConfigMap": "configmaps", "Deployment": "deployments", "Service": "services"}
+    spec = get(rendered, "DecoratorController", "kubeflow-pipelines-profile-controller")["spec"]
+    strategies = {(one["apiVersion"], one["resource"]): one["updateStrategy"]["method"] for one in spec["attachments"]}
+    asked = program.answer("/sync", {"object": hook.NAMESPACE, "related": hook.related("arn")}, hook.HOOK_ENVIRONMENT)
+    kinds = {(one["apiVersion"], resources[one["kind"]]) for one in asked["attachments"]}
+    # What a release with its own object store left in a profile points nowhere: it must be written again.
+    assert {strategies.get(kind) for kind in kinds} == {"InPlace"}
+    assert ("v1", "secrets") in strategies
+    assert spec["hooks"]["customize"]["webhook"]["url"].endswith("/customize")
+    beside = program.answer("/customize", {"parent": hook.NAMESPACE}, {})["relatedResources"]
+    rules = get(rendered, "ClusterRole", "kubeflow-metacontroller")["rules"]
+    for api_version, resource, verbs in [
+        *((*kind, {"list", "watch", "create", "update", "delete"}) for kind in kinds),
+        *((one["apiVersion"], one["resource"], {"list", "watch"}) for one in beside),
+    ]:
+        group = api_version.rpartition("/")[0]
+        allowed = [rule for rule in rules if group in rule["apiGroups"] and resource in rule["resources"]]
+        assert any(verbs <= set(rule["verbs"]) for rule in allowed), resource
 
 
 def test_runs_of_every_profile_sign_in_with_the_profile_s_role(rendered: list[Manifest]) -> None:
@@ -221,70 +300,3 @@ def test_pipelines_that_need_keys_are_refused() -> None:
         use_bucket([], STORE)
     with pytest.raises(UserError, match="with the component manifests/s3"):
         use_bucket(pipelines(), STORE)
-
-
-@pytest.fixture(scope="module")
-def program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sync", ROOT / COMPONENT / "sync.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def hook(program: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    for name, value in {"S3_BUCKET": "the-bucket", "S3_REGION": "eu-west-1", "S3_HOST": STORE.host}.items():
-        monkeypatch.setitem(os.environ, name, value)
-    monkeypatch.setattr(program.Hook, "log_message", lambda *_: None)
-    with ThreadingHTTPServer(("127.0.0.1", 0), program.Hook) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/sync"
-        server.shutdown()
-
-
-def post(url: str, body: bytes) -> dict[str, Any]:
-    with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=10) as answer:
-        result: dict[str, Any] = json.load(answer)
-    return result
-
-
-def namespace(**labels: str) -> dict[str, Any]:
-    return {"metadata": {"name": "ada", "labels": {key.replace("__", "/"): value for key, value in labels.items()}}}
-
-
-ENABLED = {"pipelines.kubeflow.org__enabled": "true"}
-
-
-def test_the_hook_gives_a_profile_what_its_pipelines_read(hook: str) -> None:
-    answer = post(hook, json.dumps({"object": namespace(**ENABLED), "attachments": {}}).encode())
-    found = {manifest["metadata"]["name"]: manifest for manifest in answer["attachments"]}
-    assert set(found) == {"kfp-launcher", "metadata-grpc-configmap", "artifact-repositories"}
-    assert {manifest["metadata"]["namespace"] for manifest in found.values()} == {"ada"}
-    assert found["kfp-launcher"]["data"]["defaultPipelineRoot"] == "s3://the-bucket/private-artifacts/ada/v2/artifacts"
-    provider = yaml.safe_load(found["kfp-launcher"]["data"]["providers"])["s3"]["default"]
-    assert provider["credentials"] == {"fromEnv": True}
-    assert provider["region"] == "eu-west-1"
-    annotations = found["artifact-repositories"]["metadata"]["annotations"]
-    key = annotations["workflows.argoproj.io/default-artifact-repository"]
-    repository = json.loads(found["artifact-repositories"]["data"][key])
-    assert repository["s3"]["keyFormat"] == "private-artifacts/ada/{{workflow.name}}/{{pod.name}}"
-    assert answer["status"] == {"kubeflow-pipelines-ready": "False"}
-    assert "Secret" not in {manifest["kind"] for manifest in answer["attachments"]}
-
-
-def test_the_hook_says_ready_once_all_is_there(hook: str) -> None:
-    first = post(hook, json.dumps({"object": namespace(**ENABLED), "attachments": {}}).encode())
-    there = {f"ada/{manifest['metadata']['name']}": manifest for manifest in first["attachments"]}
-    asked = {"object": namespace(**ENABLED), "attachments": {"ConfigMap.v1": there}}
-    assert post(hook, json.dumps(asked).encode())["status"] == {"kubeflow-pipelines-ready": "True"}
-
-
-def test_the_hook_leaves_other_namespaces_alone_and_refuses_nonsense(hook: str) -> None:
-    answer = post(hook, json.dumps({"object": namespace(), "attachments": {}}).encode())
-    assert answer == {"status": {}, "attachments": []}
-    for body in (b"", b"{", b"{}", b"[]"):
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            post(hook, body)
-        assert caught.value.code == 400
