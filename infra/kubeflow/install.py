@@ -8,6 +8,7 @@ import pulumi
 
 from infra.kubeflow.graph import Graph, Node, ObjectId, takes_time
 from infra.kubeflow.objects import Manifest
+from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
 
 # Seconds. A rollout on new nodes waits for gigabytes of images; a namespace for all that lives in it.
@@ -89,6 +90,7 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                 provider=args.provider,
                 depends_on=needs,
                 custom_timeouts=TIMEOUTS if _takes_time(node) else None,
+                ignore_changes=taken(manifest),
             ),
         )
     component.register_outputs({})

@@ -15,7 +15,7 @@ from tests.local.stack import Checkout, changes, checked_out, now, release, unav
 RELEASES = {"26.03": "instant", "1.10.2": "realistic"}
 
 # istiod writes its root certificate into every namespace, those of others too, and takes it from none.
-LEFT_BY_ISTIO = {"v1/ConfigMap/default/istio-ca-root-cert"}
+LEFT_BY_ISTIO = {f"v1/ConfigMap/{name}/istio-ca-root-cert" for name in ("default", "kube-system")}
 
 
 class Run:
@@ -54,6 +54,31 @@ def test_every_object_was_sent_once_and_nothing_was_refused(run: Run) -> None:
 
 def test_a_following_preview_is_empty(run: Run) -> None:
     assert changes(run.checkout.must("preview", "--pods", run.pods)).keys() == {"unchanged"}
+
+
+def test_backends_have_written_their_own(run: Run) -> None:
+    """istiod closes its validation, and Knative asks about one kind a rule: neither is what the release renders."""
+    cluster = run.checkout.cluster()
+    found = {
+        one["metadata"]["name"]: (one["metadata"].get("labels") or {}, one["webhooks"])
+        for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
+        for one in cluster.at(kind)["items"]
+    }
+    for name, (labels, hooks) in found.items():
+        assert all(hook["clientConfig"].get("caBundle") for hook in hooks), name
+        if "istio.io/rev" in labels:
+            assert {hook["failurePolicy"] for hook in hooks} == {"Fail"}, name
+        if name in ("webhook.serving.knative.dev", "validation.webhook.serving.knative.dev"):
+            assert len(hooks[0]["rules"]) == 10, name
+
+
+def test_a_preview_that_refreshes_is_empty_too(run: Run) -> None:
+    mark = emulator.forgotten(run.checkout.root)
+    mark.touch()
+    try:
+        assert changes(run.checkout.must("preview", "--pods", run.pods)).keys() == {"unchanged"}
+    finally:
+        mark.unlink()
 
 
 def test_destroy_leaves_nothing(run: Run) -> None:
