@@ -9,6 +9,7 @@ import pulumi
 from infra.kubeflow.graph import Graph, Node, ObjectId, takes_time
 from infra.kubeflow.identity import Identities
 from infra.kubeflow.objects import Manifest
+from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
 
 # Seconds. A rollout on new nodes waits for gigabytes of images; a namespace for all that lives in it.
@@ -95,6 +96,7 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                     pulumi.Alias(type_=token(replace(node, id=node.id._replace(api_version=other))))
                     for other in identities.others(node.id)
                 ],
+                ignore_changes=taken(manifest),
             ),
         )
     component.register_outputs({})

@@ -7,6 +7,7 @@ from pathlib import Path
 import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
+from infra.kubeflow.declared import check_declared
 from infra.kubeflow.graph import Graph, ObjectId, build, id_of
 from infra.kubeflow.objects import Manifest
 from infra.kubeflow.release import Release, resolve
@@ -56,7 +57,9 @@ def load(
     everything that is wrong with the manifests.
     """
     source = resolve(release=release, path=path, sample=sample, root=root)
-    objects = with_open_paths(slim(render(source.path, components=[root / component for component in components])))
+    objects = slim(render(source.path, components=[root / component for component in components]))
+    check_declared(objects)
+    objects = with_open_paths(objects)
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
     return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges))

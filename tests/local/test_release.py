@@ -1,6 +1,7 @@
 """Real releases from end to end: everything Available, nothing refused, nothing to change, nothing left.
 
-26.03 has pods that start at once; those of 1.10.2 take 20 to 60 s, as when images are pulled.
+26.03 has pods that start at once; those of 1.10.2 take 20 to 60 s, as when images are pulled. The third is Kubeflow
+Pipelines by itself, without Istio and cert-manager.
 """
 
 from collections.abc import Iterator
@@ -12,10 +13,14 @@ from localcloud.aws.record import recorded_kinds
 from ops.audit import Report
 from tests.local.stack import Checkout, changes, checked_out, now, release, unavailable, world
 
-RELEASES = {"26.03": "instant", "1.10.2": "realistic"}
+ALONE = "pipelines-2.16.0"
+RELEASES = {"26.03": "instant", "1.10.2": "realistic", ALONE: "instant"}
 
 # istiod writes its root certificate into every namespace, those of others too, and takes it from none.
-LEFT_BY_ISTIO = {"v1/ConfigMap/default/istio-ca-root-cert"}
+LEFT_BY_ISTIO = {f"v1/ConfigMap/{name}/istio-ca-root-cert" for name in ("default", "kube-system")}
+
+# The cache deployer of Pipelines alone makes its webhook by itself, and nothing takes it away. It ignores failures.
+LEFT_BY_CACHE_DEPLOYER = {"admissionregistration.k8s.io/v1/MutatingWebhookConfiguration//cache-webhook-kubeflow"}
 
 
 class Run:
@@ -34,7 +39,8 @@ class Run:
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     manifests = release(request.param)
     with checked_out(tmp_path_factory.mktemp("release"), manifests) as checkout:
-        checkout.configure({"kubeflowRelease": request.param})
+        if request.param != ALONE:
+            checkout.configure({"kubeflowRelease": request.param})
         yield Run(checkout, RELEASES[request.param])
 
 
@@ -46,7 +52,7 @@ def test_every_deployment_is_available(run: Run) -> None:
 def test_every_object_was_sent_once_and_nothing_was_refused(run: Run) -> None:
     assert [str(one) for one in run.asked.refused] == []
     assert [str(one) for one in run.asked.refused_calls] == []
-    assert run.asked.calls > 10
+    assert run.asked.calls > 10 or run.checkout.manifests == release(ALONE), "it has no webhooks of its own"
     sent = sum("kubernetes:" in urn and "Patch::" not in urn for urn in run.checkout.resources())
     # The provider itself is one; the rest was one request each.
     assert run.asked.requests["patch", 201] in {sent, sent - 1}
@@ -54,6 +60,31 @@ def test_every_object_was_sent_once_and_nothing_was_refused(run: Run) -> None:
 
 def test_a_following_preview_is_empty(run: Run) -> None:
     assert changes(run.checkout.must("preview", "--pods", run.pods)).keys() == {"unchanged"}
+
+
+def test_backends_have_written_their_own(run: Run) -> None:
+    """istiod closes its validation, and Knative asks about one kind a rule: neither is what the release renders."""
+    cluster = run.checkout.cluster()
+    found = {
+        one["metadata"]["name"]: (one["metadata"].get("labels") or {}, one["webhooks"])
+        for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations")
+        for one in cluster.at(kind)["items"]
+    }
+    for name, (labels, hooks) in found.items():
+        assert all(hook["clientConfig"].get("caBundle") for hook in hooks), name
+        if "istio.io/rev" in labels:
+            assert {hook["failurePolicy"] for hook in hooks} == {"Fail"}, name
+        if name in ("webhook.serving.knative.dev", "validation.webhook.serving.knative.dev"):
+            assert len(hooks[0]["rules"]) == 10, name
+
+
+def test_a_preview_that_refreshes_is_empty_too(run: Run) -> None:
+    mark = emulator.forgotten(run.checkout.root)
+    mark.touch()
+    try:
+        assert changes(run.checkout.must("preview", "--pods", run.pods)).keys() == {"unchanged"}
+    finally:
+        mark.unlink()
 
 
 def test_destroy_leaves_nothing(run: Run) -> None:
@@ -65,6 +96,6 @@ def test_destroy_leaves_nothing(run: Run) -> None:
         "kube-public",
         "kube-system",
     }
-    assert world(run.checkout) ^ run.before <= LEFT_BY_ISTIO
+    assert world(run.checkout) ^ run.before <= LEFT_BY_ISTIO | LEFT_BY_CACHE_DEPLOYER
     assert run.checkout.resources() == {}
     assert recorded_kinds(emulator.record(run.checkout.root)) == {}

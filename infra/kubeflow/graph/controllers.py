@@ -95,6 +95,7 @@ METACONTROLLER = Controller(
     names=frozenset({"metacontroller"}),
     images=("/metacontroller",),
 )
+CACHE_DEPLOYER = Controller("the cache deployer", images=("/kfp-cache-deployer",))
 CONTROLLERS = (CERT_MANAGER, ISTIO, KNATIVE, KNATIVE_ISTIO, PROFILES, METACONTROLLER)
 
 # ConfigMaps that a controller writes into every namespace, and pods mount: no pod that names one starts before.
@@ -110,7 +111,7 @@ class Controllers:
     """The workloads of this platform that run each known controller."""
 
     def __init__(self, platform: Platform) -> None:
-        known = (*CONTROLLERS, CERT_MANAGER_WEBHOOK, CA_INJECTOR, ISTIO_CNI)
+        known = (*CONTROLLERS, CERT_MANAGER_WEBHOOK, CA_INJECTOR, ISTIO_CNI, CACHE_DEPLOYER)
         self._run_by = {c: [w.id for w in platform.workloads.values() if c.is_run_by(w)] for c in known}
 
     def workloads(self, controller: Controller) -> list[ObjectId]:

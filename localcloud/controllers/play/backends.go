@@ -3,12 +3,12 @@ package play
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"kubeflow-on-pulumi.local/localcloud/controllers/admission"
 	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
@@ -18,49 +18,36 @@ import (
 // their process runs: istiod, Knative's webhooks, JobSet, Trainer, the training and Spark operators.
 // Nothing in a configuration says so; what says it is that nobody else was asked to.
 
-// knativeHook is what Knative's webhook writes into a configuration of its own besides caBundle.
-type knativeHook struct {
-	path   string
-	rules  []admissionregistrationv1.RuleWithOperations // nil: those that the release renders
-	secret string                                       // where it keeps its certificate, rendered empty
+// binaries are the processes' names where the workload has another. None of them names a field
+// manager, so the API server takes what stands before the slash of client-go's user agent: the
+// binary's name. From the images of Istio 1.28.0 (pilot/docker/Dockerfile.pilot), Knative 1.21.1 (ko
+// calls a binary like its cmd), JobSet 0.10.1 and Trainer 2.1.0 (ENTRYPOINT /manager), Spark operator
+// 2.5.0 (entrypoint.sh).
+var binaries = map[string]string{
+	"istiod":                              "pilot-discovery",
+	"net-istio-webhook":                   "webhook",
+	"jobset-controller-manager":           "manager",
+	"kubeflow-trainer-controller-manager": "manager",
+	"training-operator":                   "manager",
+	"spark-operator-webhook":              "spark-operator",
 }
 
-func createdOrUpdated(
-	scope admissionregistrationv1.ScopeType,
-	group, version string,
-	resources ...string,
-) []admissionregistrationv1.RuleWithOperations {
-	return []admissionregistrationv1.RuleWithOperations{{
-		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
-		Rule: admissionregistrationv1.Rule{
-			APIGroups: []string{group}, APIVersions: []string{version}, Resources: resources, Scope: &scope,
-		},
-	}}
-}
-
-// knativeHooks by the name that configuration and webhook share. Facts from knative.dev/pkg/webhook
-// (configmaps, resourcesemantics) and net-istio's cmd/webhook.
-var knativeHooks = func() map[string]knativeHook {
-	configMaps := createdOrUpdated(admissionregistrationv1.NamespacedScope, "", "v1", "configmaps/*")
-	deployments := createdOrUpdated(admissionregistrationv1.AllScopes, "apps", "v1", "deployments", "deployments/status")
-	const serving, istio = "webhook-certs", "net-istio-webhook-certs"
-	return map[string]knativeHook{
-		"webhook.serving.knative.dev":                          {"/defaulting", nil, serving},
-		"validation.webhook.serving.knative.dev":               {"/resource-validation", nil, serving},
-		"config.webhook.serving.knative.dev":                   {"/config-validation", configMaps, serving},
-		"webhook.istio.networking.internal.knative.dev":        {"/defaulting", deployments, istio},
-		"config.webhook.istio.networking.internal.knative.dev": {"/config-validation", configMaps, istio},
+// process is the name of the pod's process, as the API server sees it.
+func process(pod *corev1.Pod) string {
+	of := workload(pod)
+	if known, ok := binaries[of]; ok {
+		return known
 	}
-}()
-
-const knativeExclude = "webhooks.knative.dev/exclude"
+	return of
+}
 
 func (c *Cluster) playBackends() error {
 	registration := c.informers.Admissionregistration().V1()
 	core := c.informers.Core().V1()
 	_, err := c.play("backends", c.syncBackends,
 		registration.MutatingWebhookConfigurations().Informer(), registration.ValidatingWebhookConfigurations().Informer(),
-		core.Services().Informer(), core.Pods().Informer(), core.Secrets().Informer(), core.Namespaces().Informer())
+		core.Services().Informer(), core.Pods().Informer(), core.Secrets().Informer(), core.Namespaces().Informer(),
+		c.informers.Discovery().V1().EndpointSlices().Informer())
 	return err
 }
 
@@ -80,8 +67,8 @@ func (c *Cluster) syncBackends(ctx context.Context) error {
 	})
 }
 
-// fill writes into a configuration what its running backends would: the authority where there is
-// none, and for Knative the rest. The workload's name is the field manager, as a binary's would be.
+// fill writes into a configuration what its running backends would, by one update of the whole, as
+// all of them do.
 func (c *Cluster) fill(ctx context.Context, found configuration) error {
 	changed, manager := false, ""
 	for _, h := range found.hooks {
@@ -96,24 +83,13 @@ func (c *Cluster) fill(ctx context.Context, found configuration) error {
 		if pod == nil {
 			continue
 		}
-		knative, isKnative := knativeHooks[found.meta.Name]
-		if isKnative && h.name == found.meta.Name {
-			namespace, err := c.informers.Core().V1().Namespaces().Lister().Get(service.Namespace)
-			if err != nil {
-				return err
-			}
-			if err := c.fillSecret(ctx, service, knative.secret, knativeSecret); err != nil {
-				return err
-			}
-			changed = h.complete(knative) || own(found.meta, namespace) || changed
+		wrote, err := c.fillHook(ctx, found, h, service, pod)
+		if err != nil {
+			return err
 		}
-		if len(h.client.CABundle) == 0 {
-			if err := c.fillMountedSecrets(ctx, service, pod); err != nil {
-				return err
-			}
-			changed = h.trust(c.Authority.Bundle()) || changed
+		if wrote {
+			changed, manager = true, process(pod)
 		}
-		manager = workload(pod)
 	}
 	if !changed {
 		return nil
@@ -125,128 +101,124 @@ func (c *Cluster) fill(ctx context.Context, found configuration) error {
 	return err
 }
 
-// complete sets what Knative's webhook sets beside caBundle, and tells whether that changed anything.
-func (h hook) complete(knative knativeHook) bool {
-	changed := false
-	if path := h.client.Service.Path; path == nil || *path != knative.path {
-		h.client.Service.Path, changed = &knative.path, true
+// fillHook sets what the backend writes into one webhook, and tells whether that changed anything.
+// One that is not known here fills an empty caBundle and leaves any other alone.
+func (c *Cluster) fillHook(
+	ctx context.Context,
+	found configuration,
+	h hook,
+	service admission.Service,
+	pod *corev1.Pod,
+) (bool, error) {
+	if knative, ok := knativeHooks[found.meta.Name]; ok && h.name == found.meta.Name {
+		return c.fillKnative(ctx, found, h, service, knative)
 	}
-	if len(*h.rules) == 0 && knative.rules != nil {
-		*h.rules, changed = knative.rules, true
+	if process(pod) == istioBinary {
+		return c.fillIstio(ctx, found, h, service), nil
 	}
-	if *h.namespaces == nil {
-		*h.namespaces = &metav1.LabelSelector{}
+	if len(h.client.CABundle) != 0 && binaries[workload(pod)] == "" {
+		return false, nil
 	}
-	for _, expression := range (*h.namespaces).MatchExpressions {
-		if expression.Key == knativeExclude {
-			return changed
-		}
+	if err := c.keepSecrets(ctx, service, pod); err != nil {
+		return false, err
 	}
-	(*h.namespaces).MatchExpressions = append((*h.namespaces).MatchExpressions,
-		metav1.LabelSelectorRequirement{Key: knativeExclude, Operator: metav1.LabelSelectorOpDoesNotExist})
-	return true
+	return h.trust(c.Authority.Bundle()), nil
 }
 
-// own makes the namespace the owner of the configuration, so that it goes when its backend's
-// namespace does.
-func own(object *metav1.ObjectMeta, namespace *corev1.Namespace) bool {
-	if metav1.IsControlledBy(object, namespace) {
-		return false
-	}
-	object.OwnerReferences = []metav1.OwnerReference{
-		*metav1.NewControllerRef(namespace, corev1.SchemeGroupVersion.WithKind("Namespace")),
-	}
-	return true
-}
-
-// knativeSecret and rotatedSecret are the keys under which Knative, and cert-controller (JobSet,
-// Trainer, training operator), keep certificate, key and authority.
+// The keys under which backends keep certificate, key, authority and the authority's key: Knative
+// (knative.dev/pkg of 2026-01, webhook/certificates/resources/secret.go) without the last, cert-controller
+// for JobSet, Trainer and the training operator (open-policy-agent/cert-controller 0.14, pkg/rotator),
+// the Spark operator 2.5.0 (pkg/common/constants.go).
 var (
-	knativeSecret = [3]string{"server-cert.pem", "server-key.pem", "ca-cert.pem"}
-	rotatedSecret = [3]string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, "ca.crt"}
+	knativeKeys = []string{"server-cert.pem", "server-key.pem", "ca-cert.pem"}
+	rotatorKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, "ca.crt", "ca.key"}
+	sparkKeys   = []string{"server-cert.pem", "server-key.pem", "ca-cert.pem", "ca-key.pem"}
 )
 
-// fillMountedSecrets fills the Secrets that the backend mounts and that a release renders empty.
-func (c *Cluster) fillMountedSecrets(ctx context.Context, service admission.Service, pod *corev1.Pod) error {
+// keepSecrets fills the Secrets that the backend mounts and that a release renders empty, or makes the one
+// that its arguments name, which nothing mounts.
+func (c *Cluster) keepSecrets(ctx context.Context, service admission.Service, pod *corev1.Pod) error {
+	if named := argument(pod, "--webhook-secret-name="); named != "" {
+		return c.keepSecret(ctx, service, named, sparkKeys, process(pod))
+	}
 	return each(pod.Spec.Volumes, func(volume corev1.Volume) error {
 		if volume.Secret == nil {
 			return nil
 		}
-		return c.fillSecret(ctx, service, volume.Secret.SecretName, rotatedSecret)
+		return c.fillSecret(ctx, service, volume.Secret.SecretName, rotatorKeys, process(pod))
 	})
 }
 
-func (c *Cluster) fillSecret(ctx context.Context, service admission.Service, secretName string, keys [3]string) error {
-	cached := c.secret(service.Namespace, secretName)
+// argument is the value of a flag of one of the pod's containers, empty if none has it.
+func argument(pod *corev1.Pod, flag string) string {
+	for _, container := range pod.Spec.Containers {
+		for _, given := range slices.Concat(container.Command, container.Args) {
+			if value, ok := strings.CutPrefix(given, flag); ok {
+				return value
+			}
+		}
+	}
+	return ""
+}
+
+// keepSecret makes a Secret unless there is one of that name.
+func (c *Cluster) keepSecret(
+	ctx context.Context,
+	service admission.Service,
+	named string,
+	keys []string,
+	manager string,
+) error {
+	if c.secret(service.Namespace, named) != nil {
+		return nil
+	}
+	data, err := c.secretData(service, keys)
+	if err != nil {
+		return err
+	}
+	_, err = c.client.CoreV1().Secrets(service.Namespace).Create(ctx, &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: service.Namespace, Name: named}, Data: data,
+	}, metav1.CreateOptions{FieldManager: manager})
+	if apierrors.IsAlreadyExists(err) {
+		return nil // the cache was a moment behind
+	}
+	return err
+}
+
+// fillSecret fills a Secret that is there and empty.
+func (c *Cluster) fillSecret(
+	ctx context.Context,
+	service admission.Service,
+	named string,
+	keys []string,
+	manager string,
+) error {
+	cached := c.secret(service.Namespace, named)
 	if cached == nil || len(cached.Data) > 0 || !c.fresh(cached) {
 		return nil
 	}
-	pair, err := c.Authority.Issue(authority.Request{CommonName: service.Host(), DNSNames: []string{service.Host()}})
+	data, err := c.secretData(service, keys)
 	if err != nil {
 		return err
 	}
 	secret := cached.DeepCopy()
-	secret.Data = map[string][]byte{keys[0]: pair.Certificate, keys[1]: pair.Key, keys[2]: c.Authority.Bundle()}
+	secret.Data = data
 	_, err = c.client.CoreV1().
 		Secrets(secret.Namespace).
-		Update(ctx, secret, metav1.UpdateOptions{FieldManager: service.Name})
+		Update(ctx, secret, metav1.UpdateOptions{FieldManager: manager})
 	return c.replace(cached, err)
 }
 
-const (
-	istiod        = "istiod"
-	istioRootName = "istio-ca-root-cert"
-)
-
-func (c *Cluster) playRoots() error {
-	core := c.informers.Core().V1()
-	_, err := c.play("roots", c.syncRoots,
-		core.Services().Informer(), core.Pods().Informer(), core.Namespaces().Informer(), core.ConfigMaps().Informer())
-	return err
-}
-
-// syncRoots plays istiod's root certificate, a ConfigMap in every namespace: gateways mount it.
-func (c *Cluster) syncRoots(ctx context.Context) error {
-	services, err := c.informers.Core().V1().Services().Lister().List(labels.Everything())
+// secretData is a certificate for the Service. The authority's own key stays here: its place holds the
+// certificate's.
+func (c *Cluster) secretData(service admission.Service, keys []string) (map[string][]byte, error) {
+	pair, err := c.Authority.Issue(authority.Request{CommonName: service.Host(), DNSNames: []string{service.Host()}})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	running := false
-	for _, service := range services {
-		if service.Name == istiod {
-			pod, err := c.running(admission.Service{Namespace: service.Namespace, Name: istiod})
-			if err != nil {
-				return err
-			}
-			running = running || pod != nil
-		}
+	data := map[string][]byte{}
+	for i, key := range keys {
+		data[key] = [][]byte{pair.Certificate, pair.Key, c.Authority.Bundle(), pair.Key}[i]
 	}
-	if !running {
-		return nil
-	}
-	namespaces, err := c.informers.Core().V1().Namespaces().Lister().List(labels.Everything())
-	if err != nil {
-		return err
-	}
-	return each(namespaces, func(namespace *corev1.Namespace) error {
-		switch namespace.Name {
-		case metav1.NamespaceSystem, metav1.NamespacePublic, corev1.NamespaceNodeLease:
-			return nil // istiod leaves these alone
-		}
-		if namespace.Status.Phase != corev1.NamespaceActive || namespace.DeletionTimestamp != nil {
-			return nil
-		}
-		known := c.informers.Core().V1().ConfigMaps().Lister().ConfigMaps(namespace.Name)
-		if _, err := known.Get(istioRootName); !apierrors.IsNotFound(err) {
-			return err
-		}
-		_, err := c.client.CoreV1().ConfigMaps(namespace.Name).Create(ctx, &corev1.ConfigMap{
-			ObjectMeta: metav1.ObjectMeta{Name: istioRootName, Labels: map[string]string{"istio.io/config": "true"}},
-			Data:       map[string]string{"root-cert.pem": string(c.Authority.Bundle())},
-		}, metav1.CreateOptions{FieldManager: "pilot-discovery"})
-		if apierrors.IsAlreadyExists(err) {
-			return nil // the cache was a moment behind
-		}
-		return err
-	})
+	return data, nil
 }

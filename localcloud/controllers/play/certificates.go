@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -48,7 +47,7 @@ func readCertificate(object *unstructured.Unstructured) (certificateSpec, error)
 	var certificate struct {
 		Spec certificateSpec `json:"spec"`
 	}
-	err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &certificate)
+	err := fromUnstructured(object, &certificate)
 	if certificate.Spec.IssuerRef.Kind == "" {
 		certificate.Spec.IssuerRef.Kind = "Issuer"
 	}

@@ -4,16 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
-	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/dynamic"
@@ -24,7 +20,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 
-	"kubeflow-on-pulumi.local/localcloud/controllers/admission"
 	"kubeflow-on-pulumi.local/localcloud/controllers/authority"
 )
 
@@ -65,7 +60,9 @@ type Cluster struct {
 	injected  map[string]injection // by resource and name; touched by the injector alone
 	replaced  sync.Map             // UID of an object -> the version that a write from here replaced
 	told      map[types.UID]string // what the pod's last event said; touched by the mounts part alone
-	decorated map[types.UID]string // what a Namespace's hook was last shown; touched by the decorators part alone
+	answered  map[types.UID]string // what the project's hook was last shown of a Namespace; by metacontroller's part
+	profiled  map[types.UID]string // the versions in which a Profile was found settled; by the profiles part alone
+	deployed  map[types.UID]bool   // pods of the cache deployer that have done their work; by its part alone
 }
 
 const (
@@ -94,7 +91,8 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		Options: options, config: config, client: client, dynamic: dynamicClient,
-		injected: map[string]injection{}, told: map[types.UID]string{}, decorated: map[types.UID]string{},
+		injected: map[string]injection{}, told: map[types.UID]string{}, answered: map[types.UID]string{},
+		profiled: map[types.UID]string{}, deployed: map[types.UID]bool{},
 		informers: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(slim)),
 		metadata: metadatainformer.NewSharedInformerFactoryWithOptions(
 			metadataClient, 0, metadatainformer.WithTransform(slim),
@@ -106,7 +104,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	c.kinds = newKinds(c)
 	parts := []func() error{
 		c.playKinds, c.playIssuers, c.playCertificates, c.playInjector,
-		c.playBackends, c.playRoots, c.playVolumes, c.playProfiles, c.playDecorators,
+		c.playBackends, c.playRoots, c.playVolumes, c.playProfiles, c.playMetacontroller, c.playCacheDeployer,
 	}
 	if options.Realistic {
 		parts = append(parts, c.playMounts)
@@ -205,114 +203,6 @@ func slim(object any) (any, error) {
 		}
 	}
 	return object, nil
-}
-
-// Find gives the Service with this NAME.NAMESPACE.svc or cluster IP.
-func (c *Cluster) Find(host string) (admission.Service, bool) {
-	if found, err := c.services.ByIndex(byClusterIP, host); err == nil && len(found) > 0 {
-		service := found[0].(*corev1.Service)
-		return admission.Service{Namespace: service.Namespace, Name: service.Name}, true
-	}
-	parts := strings.Split(host, ".")
-	if len(parts) < 3 || parts[2] != "svc" {
-		return admission.Service{}, false
-	}
-	service := admission.Service{Namespace: parts[1], Name: parts[0]}
-	_, exists, err := c.services.GetByKey(service.String())
-	return service, err == nil && exists
-}
-
-// Ready tells whether an endpoint of the Service is ready. When the cache says no the API server is
-// asked too, so that this process's own lag refuses nothing.
-func (c *Cluster) Ready(ctx context.Context, service admission.Service) bool {
-	if cached, err := c.slices.ByIndex(byService, service.String()); err == nil {
-		for _, object := range cached {
-			if readyEndpoint(object.(*discoveryv1.EndpointSlice)) {
-				return true
-			}
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	live, err := c.client.DiscoveryV1().EndpointSlices(service.Namespace).List(ctx, metav1.ListOptions{
-		LabelSelector: discoveryv1.LabelServiceName + "=" + service.Name,
-	})
-	if err != nil {
-		return false
-	}
-	for i := range live.Items {
-		if readyEndpoint(&live.Items[i]) {
-			return true
-		}
-	}
-	return false
-}
-
-func readyEndpoint(slice *discoveryv1.EndpointSlice) bool {
-	for _, endpoint := range slice.Endpoints {
-		if endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready {
-			return true
-		}
-	}
-	return false
-}
-
-// available gives a Deployment that is Available and that the test picks, or nil.
-func (c *Cluster) available(picks func(*appsv1.Deployment) bool) (*appsv1.Deployment, error) {
-	deployments, err := c.informers.Apps().V1().Deployments().Lister().List(labels.Everything())
-	if err != nil {
-		return nil, err
-	}
-	for _, deployment := range deployments {
-		if deployment.DeletionTimestamp == nil && picks(deployment) && isAvailable(deployment) {
-			return deployment, nil
-		}
-	}
-	return nil, nil
-}
-
-func isAvailable(deployment *appsv1.Deployment) bool {
-	for _, condition := range deployment.Status.Conditions {
-		if condition.Type == appsv1.DeploymentAvailable {
-			return condition.Status == corev1.ConditionTrue && deployment.Status.AvailableReplicas > 0
-		}
-	}
-	return false
-}
-
-// running gives a pod behind the Service whose containers have started, or nil. A backend that
-// makes its own certificate does so before it is Ready: often it is Ready only then.
-func (c *Cluster) running(service admission.Service) (*corev1.Pod, error) {
-	object, exists, err := c.services.GetByKey(service.String())
-	if err != nil || !exists {
-		return nil, err
-	}
-	selector := object.(*corev1.Service).Spec.Selector
-	if len(selector) == 0 {
-		return nil, nil
-	}
-	pods, err := c.informers.Core().V1().Pods().Lister().Pods(service.Namespace).List(labels.SelectorFromSet(selector))
-	if err != nil {
-		return nil, err
-	}
-	for _, pod := range pods {
-		if pod.Status.Phase == corev1.PodRunning && pod.DeletionTimestamp == nil {
-			return pod, nil
-		}
-	}
-	return nil, nil
-}
-
-// workload is the name of what made the pod: its Deployment's rather than its ReplicaSet's.
-func workload(pod *corev1.Pod) string {
-	owner := metav1.GetControllerOf(pod)
-	if owner == nil {
-		return pod.Name
-	}
-	if hash := pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]; owner.Kind == "ReplicaSet" && hash != "" {
-		return strings.TrimSuffix(owner.Name, "-"+hash)
-	}
-	return owner.Name
 }
 
 func name(object metav1.Object) string {

@@ -13,9 +13,10 @@ import (
 
 // configuration is a webhook configuration of either kind, as a copy that may be changed.
 type configuration struct {
-	meta   *metav1.ObjectMeta
-	hooks  []hook
-	update func(context.Context, metav1.UpdateOptions) error
+	meta    *metav1.ObjectMeta
+	mutates bool
+	hooks   []hook
+	update  func(context.Context, metav1.UpdateOptions) error
 }
 
 // hook points into one webhook of a configuration.
@@ -24,6 +25,8 @@ type hook struct {
 	client     *admissionregistrationv1.WebhookClientConfig
 	rules      *[]admissionregistrationv1.RuleWithOperations
 	namespaces **metav1.LabelSelector
+	policy     **admissionregistrationv1.FailurePolicyType
+	again      **admissionregistrationv1.ReinvocationPolicyType // nil: it only validates
 }
 
 // service is what the webhook calls; false for one with an address outside the cluster.
@@ -84,13 +87,16 @@ func (c *Cluster) replace(object metav1.Object, err error) error {
 }
 
 func (c *Cluster) mutating(object *admissionregistrationv1.MutatingWebhookConfiguration) configuration {
-	made := configuration{meta: &object.ObjectMeta, update: func(ctx context.Context, options metav1.UpdateOptions) error {
+	made := configuration{meta: &object.ObjectMeta, mutates: true}
+	made.update = func(ctx context.Context, options metav1.UpdateOptions) error {
 		_, err := c.client.AdmissionregistrationV1().MutatingWebhookConfigurations().Update(ctx, object, options)
 		return c.replace(object, err)
-	}}
+	}
 	for i := range object.Webhooks {
 		h := &object.Webhooks[i]
-		made.hooks = append(made.hooks, hook{h.Name, &h.ClientConfig, &h.Rules, &h.NamespaceSelector})
+		made.hooks = append(made.hooks, hook{
+			h.Name, &h.ClientConfig, &h.Rules, &h.NamespaceSelector, &h.FailurePolicy, &h.ReinvocationPolicy,
+		})
 	}
 	return made
 }
@@ -102,7 +108,9 @@ func (c *Cluster) validating(object *admissionregistrationv1.ValidatingWebhookCo
 	}}
 	for i := range object.Webhooks {
 		h := &object.Webhooks[i]
-		made.hooks = append(made.hooks, hook{h.Name, &h.ClientConfig, &h.Rules, &h.NamespaceSelector})
+		made.hooks = append(made.hooks, hook{
+			h.Name, &h.ClientConfig, &h.Rules, &h.NamespaceSelector, &h.FailurePolicy, nil,
+		})
 	}
 	return made
 }

@@ -26,7 +26,10 @@ const (
 	injectFromAPIServer   = "cert-manager.io/inject-apiserver-ca"
 )
 
-const injectorManager = "cainjector"
+// The injector updates the whole object: its feature ServerSideApply is off by default. It calls itself so
+// in its user agent. Facts from cert-manager 1.19.4, pkg/controller/cainjector/reconciler.go,
+// internal/cainjector/feature/features.go and pkg/util/useragent.go.
+const injectorManager = "cert-manager-cainjector"
 
 func asksForInjection(annotations map[string]string) bool {
 	return annotations[injectFromCertificate] != "" || annotations[injectFromSecret] != "" ||

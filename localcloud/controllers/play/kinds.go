@@ -18,6 +18,7 @@ const (
 	issuers        = "issuers.cert-manager.io"
 	clusterIssuers = "clusterissuers.cert-manager.io"
 	profiles       = "profiles.kubeflow.org"
+	decorators     = "decoratorcontrollers.metacontroller.k8s.io"
 )
 
 // kinds watches custom resources, each from when its CRD is Established until the CRD is gone.

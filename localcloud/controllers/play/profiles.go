@@ -2,7 +2,9 @@ package play
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,19 +14,21 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/yaml"
 )
 
-// Facts on what a Profile becomes: kubeflow/kubeflow, components/profile-controller/controllers. Its
-// finalizer is the only one to play: no other custom resource that a release renders carries one in
-// life. Trainer's on a runtime comes with the first TrainJob, metacontroller's with a finalize hook
-// (the release's has none), Katib's and KServe's with experiments and inference services.
+// Facts on what a Profile becomes: kubeflow/kubeflow v1.10.0, components/profile-controller/controllers
+// (profile_controller.go, plugin_iam.go), which 26.03 and 1.10.2 run. Its finalizer is the only one to play:
+// no other custom resource that a release renders carries one in life. Trainer's on a runtime comes with the
+// first TrainJob, metacontroller's with a finalize hook (the release's has none), Katib's and KServe's with
+// experiments and inference services.
 const (
 	profileFinalizer = "profile-finalizer"
-	profileManager   = "profile-controller"
+	profileManager   = "manager" // its binary, /manager
+	profileImage     = "/profile-controller"
 	labelsKey        = "namespace-labels.yaml"
+	accessPolicies   = "authorizationpolicies.security.istio.io"
 )
 
 // profileLabels are those of a profile's namespace where the controller mounts no file of them.
@@ -38,6 +42,13 @@ var profileLabels = map[string]string{
 type profileSpec struct {
 	Owner             rbacv1.Subject           `json:"owner"`
 	ResourceQuotaSpec corev1.ResourceQuotaSpec `json:"resourceQuotaSpec"`
+	Plugins           []struct {
+		Kind string `json:"kind"`
+		Spec struct {
+			AwsIAMRole   string `json:"awsIamRole"`
+			AnnotateOnly bool   `json:"annotateOnly"`
+		} `json:"spec"`
+	} `json:"plugins"`
 }
 
 func isProfileController(deployment *appsv1.Deployment) bool {
@@ -59,93 +70,180 @@ func (c *Cluster) syncProfiles(ctx context.Context) error {
 	if err != nil || controller == nil {
 		return err
 	}
+	if !c.kinds.exists(accessPolicies) && watchesIstio(controller) {
+		return nil // it does not start without the kinds that it watches
+	}
 	resource, objects := c.kinds.list(profiles)
 	return each(objects, func(profile *unstructured.Unstructured) error {
-		if err := c.syncProfile(ctx, controller, resource, profile); err != nil {
+		if err := c.syncProfile(ctx, controller, c.dynamic.Resource(resource), profile); err != nil {
 			return fmt.Errorf("playing the Profile %s: %w", profile.GetName(), err)
 		}
 		return nil
 	})
 }
 
-// syncProfile makes the namespace of a Profile and what is in it, and lets go of a deleted one: the
-// namespace then goes by garbage collection, for the Profile owns it.
+// watchesIstio tells whether the Deployment runs the real controller; the one of a platform without Istio is
+// somebody's own.
+func watchesIstio(controller *appsv1.Deployment) bool {
+	return slices.ContainsFunc(controller.Spec.Template.Spec.Containers, func(container corev1.Container) bool {
+		image, _, _ := strings.Cut(container.Image, "@")
+		last := strings.LastIndex(image, "/")
+		if last < 0 {
+			return false
+		}
+		path, _, _ := strings.Cut(image[last:], ":")
+		return path == profileImage
+	})
+}
+
+// syncProfile brings the namespace of a Profile and what is in it, then writes the Profile back, and lets go
+// of a deleted one: the namespace then goes by garbage collection, for the Profile owns it. What a person
+// takes away comes back with the next change of Profile, namespace or controller.
 func (c *Cluster) syncProfile(
 	ctx context.Context,
 	controller *appsv1.Deployment,
-	resource schema.GroupVersionResource,
+	client updater,
 	profile *unstructured.Unstructured,
 ) error {
-	finalizers := profile.GetFinalizers()
-	held := slices.Contains(finalizers, profileFinalizer)
-	if profile.GetDeletionTimestamp() != nil {
-		if !held {
-			return nil
-		}
-		profile.SetFinalizers(slices.DeleteFunc(finalizers, func(f string) bool { return f == profileFinalizer }))
-		_, err := c.dynamic.Resource(resource).Update(ctx, profile, metav1.UpdateOptions{FieldManager: profileManager})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return err
-	}
 	var typed struct {
 		Spec profileSpec `json:"spec"`
 	}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(profile.Object, &typed); err != nil {
+	if err := fromUnstructured(profile, &typed); err != nil {
 		return err
 	}
-	namespace, err := c.informers.Core().V1().Namespaces().Lister().Get(profile.GetName())
-	switch {
-	case apierrors.IsNotFound(err):
-		labels, err := c.namespaceLabels(ctx, controller)
-		if err != nil {
-			return err
-		}
-		if _, err := c.client.CoreV1().Namespaces().Create(ctx, profileNamespace(profile, typed.Spec, labels),
-			metav1.CreateOptions{FieldManager: profileManager}); err != nil {
-			return err
-		}
-		c.Log.Info("made the namespace", "profile", profile.GetName())
-		return nil // its arrival wakes this part again
-	case err != nil:
-		return err
-	case namespace.DeletionTimestamp != nil:
+	held := slices.Contains(profile.GetFinalizers(), profileFinalizer)
+	if profile.GetDeletionTimestamp() != nil && !held {
 		return nil
-	case namespace.Annotations["owner"] != typed.Spec.Owner.Name:
-		return c.failProfile(ctx, resource, profile, typed.Spec)
 	}
-	if held {
-		return c.applyPlugins(ctx, profile)
-	}
-	if err := c.fillNamespace(ctx, profile, typed.Spec); err != nil {
+	namespace, err := c.profileNamespace(ctx, controller, profile, typed.Spec)
+	if err != nil || namespace == nil {
 		return err
 	}
-	if err := c.applyPlugins(ctx, profile); err != nil {
+	if namespace.Annotations["owner"] != typed.Spec.Owner.Name {
+		return c.refuseProfile(ctx, client, profile, typed.Spec)
+	}
+	settled := profile.GetResourceVersion() + "/" + namespace.ResourceVersion + "/" + controller.ResourceVersion
+	if c.profiled[profile.GetUID()] == settled {
+		return nil
+	}
+	if err := c.fillNamespace(ctx, controller, profile, typed.Spec); err != nil {
 		return err
 	}
-	profile.SetFinalizers(append(finalizers, profileFinalizer))
-	_, err = c.dynamic.Resource(resource).Update(ctx, profile, metav1.UpdateOptions{FieldManager: profileManager})
+	if err := c.applyPlugins(ctx, profile, typed.Spec); err != nil {
+		return err
+	}
+	before := profile.DeepCopy()
+	if quota, found, _ := unstructured.NestedMap(profile.Object, "spec", "resourceQuotaSpec"); !found && quota == nil {
+		// Its Go type holds the quota as a value, so that writing a Profile back adds an empty one.
+		_ = unstructured.SetNestedMap(profile.Object, map[string]any{}, "spec", "resourceQuotaSpec")
+	}
+	if profile.GetDeletionTimestamp() != nil {
+		profile.SetFinalizers(slices.DeleteFunc(profile.GetFinalizers(), func(held string) bool {
+			return held == profileFinalizer
+		}))
+	} else if !held {
+		profile.SetFinalizers(append(profile.GetFinalizers(), profileFinalizer))
+	}
+	if !changed(before, profile) {
+		c.profiled[profile.GetUID()] = settled
+		return nil
+	}
+	_, err = client.Update(ctx, profile, metav1.UpdateOptions{FieldManager: profileManager})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
 	return err
 }
 
-// failProfile reports a namespace that is somebody else's. The real controller reports nothing when all is well.
-func (c *Cluster) failProfile(
+// profileNamespace gives the namespace of a Profile with the labels that it should have; nil while it comes or goes.
+func (c *Cluster) profileNamespace(
 	ctx context.Context,
-	resource schema.GroupVersionResource,
+	controller *appsv1.Deployment,
+	profile *unstructured.Unstructured,
+	spec profileSpec,
+) (*corev1.Namespace, error) {
+	extra, err := c.namespaceLabels(ctx, controller)
+	if err != nil {
+		return nil, err
+	}
+	namespace, err := c.informers.Core().V1().Namespaces().Lister().Get(profile.GetName())
+	if apierrors.IsNotFound(err) {
+		_, err := c.client.CoreV1().Namespaces().Create(ctx, newNamespace(profile, spec, extra),
+			metav1.CreateOptions{FieldManager: profileManager})
+		if err == nil {
+			c.Log.Info("made the namespace", "profile", profile.GetName())
+		}
+		return nil, err // its arrival wakes this part again
+	}
+	if err != nil || namespace.DeletionTimestamp != nil {
+		return nil, err
+	}
+	labels := withLabels(namespace.Labels, extra)
+	if namespace.Annotations["owner"] != spec.Owner.Name || maps.Equal(labels, namespace.Labels) {
+		return namespace, nil
+	}
+	namespace = namespace.DeepCopy()
+	namespace.Labels = labels
+	_, err = c.client.CoreV1().Namespaces().Update(ctx, namespace, metav1.UpdateOptions{FieldManager: profileManager})
+	return nil, err
+}
+
+// refuseProfile does what the controller does with a namespace that is somebody else's, or that it finds without
+// an owner: it makes nothing, and puts a condition into the Profile by an update of the whole. Since the release's
+// definition has the subresource status, the API server takes no status that way: the condition is never seen.
+func (c *Cluster) refuseProfile(
+	ctx context.Context,
+	client updater,
 	profile *unstructured.Unstructured,
 	spec profileSpec,
 ) error {
 	message := "namespace already exist, but not owned by profile creator " + spec.Owner.Name
-	if conditionStatus(profile, "Failed") == "True" {
+	if conditionStatus(profile, "Failed") != "" || c.profiled[profile.GetUID()] == message+profile.GetResourceVersion() {
 		return nil
 	}
-	conditions := []any{map[string]any{"type": "Failed", "status": "True", "message": message}}
+	c.Log.Warn(message, "profile", profile.GetName())
+	c.profiled[profile.GetUID()] = message + profile.GetResourceVersion()
+	conditions := []any{map[string]any{"type": "Failed", "message": message}}
 	if err := unstructured.SetNestedSlice(profile.Object, conditions, "status", "conditions"); err != nil {
 		return err
 	}
-	_, err := c.dynamic.Resource(resource).UpdateStatus(ctx, profile, metav1.UpdateOptions{FieldManager: profileManager})
+	_, err := client.Update(ctx, profile, metav1.UpdateOptions{FieldManager: profileManager})
 	return err
+}
+
+// applyPlugins gives default-editor its role on AWS, or takes it away. Without annotateOnly the controller would
+// go on to change the role's trust policy by a role of its own, which it has not here.
+func (c *Cluster) applyPlugins(ctx context.Context, profile *unstructured.Unstructured, spec profileSpec) error {
+	for _, plugin := range spec.Plugins {
+		if plugin.Kind != "AwsIamForServiceAccount" {
+			continue
+		}
+		if plugin.Spec.AwsIAMRole == "" {
+			return errors.New("failed to setup service account because awsIamRole is empty")
+		}
+		accounts := c.client.CoreV1().ServiceAccounts(profile.GetName())
+		account, err := accounts.Get(ctx, "default-editor", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		role := map[string]string{"eks.amazonaws.com/role-arn": plugin.Spec.AwsIAMRole}
+		if profile.GetDeletionTimestamp() != nil {
+			role = map[string]string{"eks.amazonaws.com/role-arn": ""}
+		}
+		wanted := withLabels(account.Annotations, nil)
+		maps.Copy(wanted, role)
+		maps.DeleteFunc(wanted, func(_, value string) bool { return value == "" })
+		if !maps.Equal(wanted, account.Annotations) {
+			account.Annotations = wanted
+			if _, err := accounts.Update(ctx, account, metav1.UpdateOptions{FieldManager: profileManager}); err != nil {
+				return err
+			}
+		}
+		if !plugin.Spec.AnnotateOnly {
+			return errors.New("NoCredentialProviders: the Profile controller has no role on AWS; set annotateOnly")
+		}
+	}
+	return nil
 }
 
 // namespaceLabels reads the labels from the ConfigMap that the controller mounts.
@@ -174,122 +272,32 @@ func (c *Cluster) namespaceLabels(ctx context.Context, controller *appsv1.Deploy
 	return profileLabels, nil
 }
 
-func profileNamespace(profile *unstructured.Unstructured, spec profileSpec, extra map[string]string) *corev1.Namespace {
-	labels := map[string]string{"istio-injection": "enabled"}
-	for key, value := range extra {
-		if value == "" { // how the file asks for a label's removal
-			delete(labels, key)
-		} else {
-			labels[key] = value
-		}
-	}
+func newNamespace(profile *unstructured.Unstructured, spec profileSpec, extra map[string]string) *corev1.Namespace {
 	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
-		Name: profile.GetName(), Labels: labels,
+		Name: profile.GetName(), Labels: withLabels(map[string]string{"istio-injection": "enabled"}, extra),
 		Annotations:     map[string]string{"owner": spec.Owner.Name},
 		OwnerReferences: ownedBy(profile),
 	}}
 }
 
+// withLabels is a copy with those that are missing; an empty value is how the file asks for a label's removal.
+func withLabels(labels, extra map[string]string) map[string]string {
+	result := maps.Clone(labels)
+	if result == nil {
+		result = map[string]string{}
+	}
+	for key, value := range extra {
+		if value == "" {
+			delete(result, key)
+		} else if _, ok := result[key]; !ok {
+			result[key] = value
+		}
+	}
+	return result
+}
+
 func ownedBy(profile *unstructured.Unstructured) []metav1.OwnerReference {
-	return []metav1.OwnerReference{*metav1.NewControllerRef(profile, profile.GroupVersionKind())}
-}
-
-// fillNamespace makes the service accounts, their roles, the owner's role, the quota that was asked
-// and, where Istio is, the owner's access through it.
-func (c *Cluster) fillNamespace(ctx context.Context, profile *unstructured.Unstructured, spec profileSpec) error {
-	namespace := profile.GetName()
-	for account, role := range map[string]string{"default-editor": "kubeflow-edit", "default-viewer": "kubeflow-view"} {
-		if err := ensure(ctx, c.client.CoreV1().ServiceAccounts(namespace), &corev1.ServiceAccount{
-			ObjectMeta: metav1.ObjectMeta{Name: account, OwnerReferences: ownedBy(profile)},
-		}); err != nil {
-			return err
-		}
-		subject := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: account, Namespace: namespace}
-		if err := c.bind(ctx, profile, account, role, subject, nil); err != nil {
-			return err
-		}
-	}
-	admin := map[string]string{"user": spec.Owner.Name, "role": "admin"}
-	if err := c.bind(ctx, profile, "namespaceAdmin", "kubeflow-admin", spec.Owner, admin); err != nil {
-		return err
-	}
-	if len(spec.ResourceQuotaSpec.Hard) > 0 {
-		if err := ensure(ctx, c.client.CoreV1().ResourceQuotas(namespace), &corev1.ResourceQuota{
-			ObjectMeta: metav1.ObjectMeta{Name: "kf-resource-quota", OwnerReferences: ownedBy(profile)},
-			Spec:       spec.ResourceQuotaSpec,
-		}); err != nil {
-			return err
-		}
-	}
-	if !c.kinds.exists("authorizationpolicies.security.istio.io") {
-		return nil
-	}
-	policies := schema.GroupVersionResource{
-		Group:    "security.istio.io",
-		Version:  "v1beta1",
-		Resource: "authorizationpolicies",
-	}
-	return ensure(
-		ctx,
-		unstructuredClient{c.dynamic.Resource(policies).Namespace(namespace)},
-		accessPolicy(profile, spec, admin),
-	)
-}
-
-func (c *Cluster) bind(
-	ctx context.Context,
-	profile *unstructured.Unstructured,
-	binding, role string,
-	subject rbacv1.Subject,
-	annotations map[string]string,
-) error {
-	return ensure(ctx, c.client.RbacV1().RoleBindings(profile.GetName()), &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: binding, OwnerReferences: ownedBy(profile), Annotations: annotations},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-		Subjects:   []rbacv1.Subject{subject},
-	})
-}
-
-// accessPolicy lets in the owner, the namespace's own workloads and Knative's probes.
-func accessPolicy(
-	profile *unstructured.Unstructured,
-	spec profileSpec,
-	annotations map[string]string,
-) *unstructured.Unstructured {
-	policy := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "security.istio.io/v1beta1",
-		"kind":       "AuthorizationPolicy",
-		"spec": map[string]any{
-			"action": "ALLOW",
-			"rules": []any{
-				map[string]any{"when": []any{map[string]any{
-					"key": "request.headers[kubeflow-userid]", "values": []any{spec.Owner.Name},
-				}}},
-				map[string]any{"when": []any{map[string]any{"key": "source.namespace", "values": []any{profile.GetName()}}}},
-				map[string]any{"to": []any{map[string]any{"operation": map[string]any{
-					"paths": []any{"/healthz", "/metrics", "/wait-for-drain"},
-				}}}},
-			},
-		},
-	}}
-	policy.SetName("ns-owner-access-istio")
-	policy.SetAnnotations(annotations)
-	policy.SetOwnerReferences(ownedBy(profile))
-	return policy
-}
-
-// creator is the part of a typed client that ensure needs.
-type creator[T metav1.Object] interface {
-	Get(context.Context, string, metav1.GetOptions) (T, error)
-	Create(context.Context, T, metav1.CreateOptions) (T, error)
-}
-
-// ensure creates the object unless there is one of its name.
-func ensure[T metav1.Object](ctx context.Context, client creator[T], object T) error {
-	_, err := client.Get(ctx, object.GetName(), metav1.GetOptions{})
-	if !apierrors.IsNotFound(err) {
-		return err
-	}
-	_, err = client.Create(ctx, object, metav1.CreateOptions{FieldManager: profileManager})
-	return err
+	return []metav1.OwnerReference{*metav1.NewControllerRef(profile, schema.GroupVersionKind{
+		Group: "kubeflow.org", Version: "v1", Kind: "Profile",
+	})}
 }

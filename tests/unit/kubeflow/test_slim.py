@@ -65,6 +65,54 @@ def test_a_definition_loses_status_and_the_null_time() -> None:
     assert result["metadata"] == {"name": "things.sample.dev"}
 
 
+def test_what_a_definition_says_of_nothing_is_left_out_and_data_stays() -> None:
+    openapi = {
+        "type": "object",
+        "required": [],
+        "nullable": False,
+        "properties": {
+            "a": {"type": "string", "pattern": "", "minLength": 0, "enum": [], "default": ""},
+            "b": {"type": "object", "properties": {}, "default": {"c": []}, "additionalProperties": {}},
+        },
+    }
+    columns = [{"name": "A", "jsonPath": ".a", "priority": 0, "format": ""}, {"name": "B", "priority": 1}]
+    defined = definition(openapi, names={"kind": "Thing", "plural": "things", "shortNames": [], "singular": ""})
+    defined["spec"]["versions"][0] |= {"additionalPrinterColumns": columns, "served": False, "deprecated": False}
+    spec = only(defined)["spec"]
+    assert spec["names"] == {"kind": "Thing", "plural": "things"}
+    (version,) = spec["versions"]
+    assert version == {
+        "name": "v1",
+        "served": False,
+        "storage": True,
+        "additionalPrinterColumns": [{"name": "A", "jsonPath": ".a"}, {"name": "B", "priority": 1}],
+        "schema": {
+            "openAPIV3Schema": {
+                "type": "object",
+                "properties": {
+                    "a": {"type": "string", "minLength": 0, "default": ""},
+                    "b": {"type": "object", "default": {"c": []}, "additionalProperties": {}},
+                },
+            }
+        },
+    }
+
+
+def test_a_status_that_is_a_subresource_is_left_to_its_controller() -> None:
+    thing = {"apiVersion": "sample.dev/v1", "kind": "Thing", "metadata": {"name": "x"}, "status": {"ready": True}}
+    plain = definition({"type": "object"})
+    assert slim([thing, plain])[0]["status"] == {"ready": True}
+    plain["spec"]["versions"][0]["subresources"] = {"status": {}}
+    assert "status" not in slim([thing, plain])[0]
+
+
+def test_what_a_cluster_wrote_into_an_exported_object_is_left_out() -> None:
+    written = {"uid": "1", "resourceVersion": "2", "generation": 3, "selfLink": "/x", "managedFields": []}
+    metadata = {"name": "x", "namespace": "here", "labels": {"a": "b"}, "finalizers": ["f"]}
+    exported = {"apiVersion": "team.dev/v1", "kind": "Thing", "metadata": metadata | written}
+    assert only(exported)["metadata"] == metadata
+
+
 @pytest.mark.parametrize("bundle", ["", None, "Cg=="])
 def test_an_empty_bundle_is_left_to_its_controller(bundle: str | None) -> None:
     client = {"caBundle": bundle, "service": {"name": "hook", "namespace": "here"}}
@@ -85,6 +133,23 @@ def test_an_empty_bundle_is_left_to_its_controller(bundle: str | None) -> None:
         "spec": {"group": "metrics", "caBundle": bundle},
     }
     assert only(service)["spec"] == {"group": "metrics"}
+
+
+@pytest.mark.parametrize("how", ["inject-ca-from", "inject-ca-from-secret", "inject-apiserver-ca"])
+def test_a_bundle_that_is_injected_is_left_to_the_injector_whatever_it_holds(how: str) -> None:
+    client = {"caBundle": "LS0tLS1CRUdJTg==", "service": {"name": "hook", "namespace": "here"}}
+    metadata = {"name": "hook", "annotations": {f"cert-manager.io/{how}": "true"}}
+    hook = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": metadata,
+        "webhooks": [{"name": "hook.sample.dev", "clientConfig": client}],
+    }
+    assert "caBundle" not in only(hook)["webhooks"][0]["clientConfig"]
+    webhook = {"conversionReviewVersions": ["v1"], "clientConfig": client}
+    converting = definition({"type": "object"}, conversion={"strategy": "Webhook", "webhook": webhook})
+    converting["metadata"] = metadata
+    assert "caBundle" not in only(converting)["spec"]["conversion"]["webhook"]["clientConfig"]
 
 
 def test_a_real_bundle_stays() -> None:
@@ -141,7 +206,9 @@ leaves = st.sampled_from([{"type": "string"}, {"type": "integer", "minimum": 1},
 schemas = st.recursive(
     leaves,
     lambda inner: st.one_of(
-        st.builds(lambda of: {"type": "object", "properties": of}, st.dictionaries(names, inner, max_size=3)),
+        st.builds(
+            lambda of: {"type": "object", "properties": of}, st.dictionaries(names, inner, min_size=1, max_size=3)
+        ),
         st.builds(lambda of: {"type": "array", "items": of}, inner),
         st.builds(lambda of: {"type": "object", "additionalProperties": of}, inner),
         st.builds(lambda of: {"allOf": of}, st.lists(inner, min_size=1, max_size=2)),

@@ -39,7 +39,11 @@ from infra.kubeflow.graph.rules.certificates import (
     issuer_needs_secret,
     workload_needs_certificate,
 )
-from infra.kubeflow.graph.rules.controllers import custom_resource_needs_controller, object_needs_declared
+from infra.kubeflow.graph.rules.controllers import (
+    cache_deployer_needs_signer,
+    custom_resource_needs_controller,
+    object_needs_declared,
+)
 from infra.kubeflow.graph.rules.facts import Facts
 from infra.kubeflow.graph.rules.workloads import (
     claim_needs_storage,
@@ -84,6 +88,7 @@ RULES: tuple[Rule, ...] = (
     object_needs_profile,
     object_needs_declared,
     service_selects_workloads,
+    cache_deployer_needs_signer,
 )
 
 __all__ = ["RULES", "Facts", "Rule"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from infra.errors import UserError
-from infra.kubeflow.graph.controllers import CONTROLLERS
-from infra.kubeflow.graph.edges import Finding, Need
+from infra.kubeflow.graph.controllers import CACHE_DEPLOYER, CONTROLLERS
+from infra.kubeflow.graph.edges import Finding, Need, Warned
 from infra.kubeflow.graph.ids import ObjectId
 from infra.kubeflow.graph.index import Platform
 from infra.kubeflow.graph.rules.facts import Facts
@@ -20,6 +20,20 @@ def custom_resource_needs_controller(facts: Facts) -> Iterator[Finding]:
             for controller in CONTROLLERS:
                 if controller.finishes(id_):
                     yield from facts.needs_controller(id_, controller, f"{controller.title} finishes {id_.kind}s")
+
+
+def cache_deployer_needs_signer(facts: Facts) -> Iterator[Finding]:
+    """No edges: says that Pipelines' cache deployer gets no certificate on EKS.
+
+    It asks the signer kubernetes.io/kubelet-serving, which on EKS answers nodes only
+    (github.com/kubeflow/community-distribution/issues/2165); the distribution's releases have cert-manager instead.
+    """
+    for id_ in facts.controllers.workloads(CACHE_DEPLOYER):
+        yield Warned(
+            id_,
+            f"{id_.title} asks for a certificate that EKS does not sign: Secret webhook-server-tls does not come "
+            "there, and cache-server waits for it; take a variant of Pipelines that has cert-manager",
+        )
 
 
 def object_needs_declared(facts: Facts) -> Iterator[Finding]:

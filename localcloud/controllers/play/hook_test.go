@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
@@ -67,20 +65,5 @@ func TestTheHookSeesItsOwnEnvironmentAndNothingOfOurs(t *testing.T) {
 	}
 	if answer.Path != "/sync" || answer.Asked["object"] != "x" {
 		t.Errorf("the hook was asked %+v", answer)
-	}
-}
-
-func TestAProfilesRoleIsThatOfItsAWSPlugin(t *testing.T) {
-	plugin := func(kind string) any {
-		return map[string]any{"kind": kind, "spec": map[string]any{"awsIamRole": "arn:of-" + kind}}
-	}
-	profile := func(plugins ...any) *unstructured.Unstructured {
-		return &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"plugins": plugins}}}
-	}
-	if got := awsRole(profile(plugin("Other"), plugin(awsPlugin))); got != "arn:of-"+awsPlugin {
-		t.Errorf("the role is %q", got)
-	}
-	if got := awsRole(profile(plugin("Other"))); got != "" {
-		t.Errorf("the role is %q", got)
 	}
 }

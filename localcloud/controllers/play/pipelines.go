@@ -1,0 +1,176 @@
+package play
+
+import (
+	"context"
+	"encoding/json"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/dynamic"
+)
+
+// Facts on what Pipelines puts into a profile's namespace: kubeflow/pipelines 2.16.0,
+// manifests/kustomize/base/installs/multi-user/pipelines-profile-controller/sync.py.
+const (
+	pipelinesHook     = "kubeflow-pipelines-profile-controller"
+	pipelinesConfig   = "pipeline-install-config"
+	pipelinesSecret   = "mlpipeline-minio-artifact"
+	pipelinesArtifact = "ml-pipeline-ui-artifact"
+	pipelinesBucket   = "mlpipeline"
+)
+
+type pipelinesSettings struct {
+	proxy   bool // a server of artifacts in each namespace
+	version string
+}
+
+// pipelinesSettings are those that the hook's pod reads of its environment.
+func (c *Cluster) pipelinesSettings(ctx context.Context, pod *corev1.Pod) (pipelinesSettings, error) {
+	found, err := c.client.CoreV1().ConfigMaps(pod.Namespace).Get(ctx, pipelinesConfig, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return pipelinesSettings{}, nil
+	}
+	if err != nil {
+		return pipelinesSettings{}, err
+	}
+	return pipelinesSettings{
+		proxy: found.Data["ARTIFACTS_PROXY_ENABLED"] == "true", version: found.Data["appVersion"],
+	}, nil
+}
+
+// pipelinesChildren is what the hook answers for a namespace. Keys of the Secret are made once: the hook gives back
+// the one that it finds.
+func (c *Cluster) pipelinesChildren(
+	namespace string,
+	settings pipelinesSettings,
+) ([]*unstructured.Unstructured, error) {
+	repository, err := json.Marshal(map[string]any{"archiveLogs": true, "s3": map[string]any{
+		"endpoint": "seaweedfs.kubeflow.svc.cluster.local:9000", "bucket": pipelinesBucket,
+		"keyFormat": "private-artifacts/" + namespace + "/{{workflow.name}}/{{pod.name}}",
+	}})
+	if err != nil {
+		return nil, err
+	}
+	configMap := func(name string, data map[string]any) *unstructured.Unstructured {
+		return child("v1", "ConfigMap", namespace, name, map[string]any{"data": data})
+	}
+	repositories := configMap("artifact-repositories", map[string]any{"default-namespaced": string(repository)})
+	repositories.SetAnnotations(map[string]string{
+		"workflows.argoproj.io/default-artifact-repository": "default-namespaced",
+	})
+	children := []*unstructured.Unstructured{
+		configMap("kfp-launcher", map[string]any{
+			"defaultPipelineRoot": "minio://" + pipelinesBucket + "/private-artifacts/" + namespace + "/v2/artifacts",
+		}),
+		configMap("metadata-grpc-configmap", map[string]any{
+			"METADATA_GRPC_SERVICE_HOST": "metadata-grpc-service.kubeflow", "METADATA_GRPC_SERVICE_PORT": "8080",
+		}),
+		repositories,
+	}
+	children = append(children, child("v1", "Secret", namespace, pipelinesSecret, map[string]any{
+		"data": map[string]any{"accesskey": "cGxheWVk", "secretkey": "cGxheWVk"},
+	}))
+	if settings.proxy {
+		children = append(children, artifactServer(namespace, settings.version)...)
+	}
+	return children, nil
+}
+
+// artifactServer is the Deployment and the Service that serve a namespace's artifacts to the UI.
+func artifactServer(namespace, version string) []*unstructured.Unstructured {
+	app := map[string]any{"app": pipelinesArtifact}
+	server := child("apps/v1", "Deployment", namespace, pipelinesArtifact, map[string]any{"spec": map[string]any{
+		"selector": map[string]any{"matchLabels": app},
+		"template": map[string]any{"metadata": map[string]any{"labels": app}, "spec": map[string]any{
+			"serviceAccountName": "default-editor",
+			"containers": []any{map[string]any{
+				"name": pipelinesArtifact, "image": "ghcr.io/kubeflow/kfp-frontend:" + version,
+				"imagePullPolicy": "IfNotPresent",
+				"ports":           []any{map[string]any{"containerPort": int64(3000)}},
+				"resources": map[string]any{
+					"requests": map[string]any{"cpu": "10m", "memory": "70Mi"},
+					"limits":   map[string]any{"cpu": "100m", "memory": "500Mi"},
+				},
+			}},
+		}},
+	}})
+	service := child("v1", "Service", namespace, pipelinesArtifact, map[string]any{"spec": map[string]any{
+		"selector": app,
+		"ports": []any{
+			map[string]any{"name": "http", "port": int64(80), "protocol": "TCP", "targetPort": int64(3000)},
+		},
+	}})
+	for _, object := range []*unstructured.Unstructured{server, service} {
+		object.SetLabels(map[string]string{"app": pipelinesArtifact})
+	}
+	return []*unstructured.Unstructured{server, service}
+}
+
+func child(version, kind, namespace, name string, content map[string]any) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: content}
+	object.SetAPIVersion(version)
+	object.SetKind(kind)
+	object.SetNamespace(namespace)
+	object.SetName(name)
+	return object
+}
+
+// attached gives the kind of a resource, and those objects of it that the namespace has.
+func (c *Cluster) attached(resource, namespace string) (string, []metav1.Object, error) {
+	core, all := c.informers.Core().V1(), labels.Everything()
+	switch resource {
+	case "configmaps":
+		found, err := core.ConfigMaps().Lister().ConfigMaps(namespace).List(all)
+		return "ConfigMap", asObjects(found), err
+	case "secrets":
+		found, err := core.Secrets().Lister().Secrets(namespace).List(all)
+		return "Secret", asObjects(found), err
+	case "services":
+		found, err := core.Services().Lister().Services(namespace).List(all)
+		return "Service", asObjects(found), err
+	case "deployments":
+		found, err := c.informers.Apps().V1().Deployments().Lister().Deployments(namespace).List(all)
+		return "Deployment", asObjects(found), err
+	default:
+		return "", nil, nil // the hook asks for no others
+	}
+}
+
+func asObjects[T metav1.Object](found []T) []metav1.Object {
+	var objects []metav1.Object
+	for _, object := range found {
+		objects = append(objects, object)
+	}
+	return objects
+}
+
+// replaceChild writes what the hook asks for over the child's content, and leaves what the API server and others
+// have added to its metadata.
+func replaceChild(ctx context.Context, client dynamic.ResourceInterface, wanted *unstructured.Unstructured) error {
+	found, err := client.Get(ctx, wanted.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	merge(found.Object, wanted.Object)
+	_, err = client.Update(ctx, found, metav1.UpdateOptions{FieldManager: metacontroller})
+	return err
+}
+
+// merge puts the values of one object into another; maps are joined, all else is replaced.
+func merge(into, from map[string]any) {
+	for key, value := range from {
+		nested, isMap := value.(map[string]any)
+		current, wasMap := into[key].(map[string]any)
+		if isMap && wasMap {
+			merge(current, nested)
+		} else {
+			into[key] = value
+		}
+	}
+}
