@@ -1,12 +1,12 @@
 """Starting, stopping and looking at a control plane."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from localcloud.plane.components import COMPONENTS, PORTS, Component, components
 from localcloud.plane.layout import Layout, Pods, Record, State, read_state, write_state
 from localcloud.plane.stages import nodes
 from tools.catalog import KUBERNETES
+from tools.claim import claim
 from tools.progress import Event, Report, silent
 
 _PATIENCE = 120.0  # seconds to get ready; a machine that also builds something is slow
@@ -89,7 +90,12 @@ def stop(root: Path, *, wipe: bool = False) -> bool:
     if not layout.home.exists():
         return False
     with _lock(layout):
-        state = read_state(layout)
+        try:
+            state = read_state(layout)
+        except UserError:
+            if not wipe:
+                raise
+            state = _found(layout)
         running = [name for name in COMPONENTS if _alive(state, name)]
         _end(state, COMPONENTS)
         layout.egress_socket.unlink(missing_ok=True)
@@ -179,9 +185,12 @@ class _Starter:
         log = layout.log(name)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
-        pid = processes.spawn(component.command, log, _environment(layout, component))
-        state.processes[name] = Record(pid, processes.identity(pid) or "ended at once", component.digest)
-        write_state(layout, state)
+
+        def note(pid: int, started: str) -> None:
+            state.processes[name] = Record(pid, started, component.digest)
+            write_state(layout, state)
+
+        processes.spawn(component.command, log, _environment(layout, component), note)
         self._wait(name, self._readiness(name))
         if name == "kube-apiserver":
             text = kubeconfig(layout.certificates, "admin", state.ports["kube-apiserver"], embed=True)
@@ -285,6 +294,17 @@ def _plane(layout: Layout, state: State) -> Plane:
     )
 
 
+def _found(layout: Layout) -> State:
+    """The components of a plane whose state file is damaged: their command lines name its folder."""
+    state = State()
+    for pid, command in processes.commands().items():
+        name = Path(command.split(maxsplit=1)[0]).name
+        started = processes.identity(pid)
+        if name in COMPONENTS and f"{layout.home}/" in command and started:
+            state.processes[name] = Record(pid, started, wanted="")
+    return state
+
+
 def _alive(state: State, name: str) -> bool:
     record = state.processes.get(name)
     return record is not None and processes.alive(record.pid, record.started)
@@ -341,10 +361,7 @@ def _write_private(path: Path, content: str) -> None:
     path.write_text(content)
 
 
-@contextlib.contextmanager
-def _lock(layout: Layout) -> Iterator[None]:
-    """Only one start or stop at a time; the system frees the lock if we are killed."""
+def _lock(layout: Layout) -> AbstractContextManager[None]:
+    """Only one start or stop at a time."""
     # Beside the folder, not in it, because stopping may remove the folder.
-    with layout.home.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return claim(layout.home.with_suffix(".lock"))
