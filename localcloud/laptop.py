@@ -68,7 +68,7 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
         official = plugin.install(home)
         started = plane.start(root, pods=pods, report=lambda event: report(str(event)))
         report(f"control plane: {started.server}, pods start {pods}")
-        endpoint = emulator.start(root)
+        endpoint = emulator.start(root, report)
         report(f"AWS emulator: {endpoint}")
         environment = {**client_environment(root), **_OFFLINE, "PULUMI_HOME": str(home)} | plugin.FORCE
         with _serving(STAND_INS, {**os.environ, **environment}, root / ".local" / "logs") as ports:
@@ -95,6 +95,17 @@ def recorded(root: Path) -> dict[str, int]:
 def refreshed(root: Path) -> None:
     """The state knows again what the emulator holds."""
     emulator.forgotten(root).unlink(missing_ok=True)
+
+
+def lost(root: Path) -> str | None:
+    """A sentence about a part of the laptop that has died since it was started; None where all of them run."""
+    gone = plane.lost(root)
+    if gone is None and not emulator.alive(root):
+        gone = (
+            f"The AWS emulator has died, and what it held with it; its log, {emulator.log(root)}, ends with: "
+            f"{emulator.last_line(root)}"
+        )
+    return gone and f"{gone}. Type the same command again: it starts what is missing, and goes on from there."
 
 
 @contextmanager

@@ -19,7 +19,7 @@ PATIENCE_S = 600.0
 """Seconds for everything to go: a load balancer takes one or two minutes, a volume waits for its pod's grace period."""
 
 POLL_S = 2.0
-REPORT_S = 10.0
+REPORT_S = 5.0
 
 _PROFILE = ("kubeflow.org/v1", "Profile")
 _SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})

@@ -16,6 +16,7 @@ from typing import Any
 from pulumi import automation
 
 from infra.errors import UserError
+from tools.progress import Reminder
 
 Resource = dict[str, Any]
 Deployment = Mapping[str, Any]
@@ -63,6 +64,7 @@ def settle(
     stack.import_stack(automation.Deployment(version=exported.version, deployment=noted))
     ended([one for one in noted["resources"] if one["urn"] in urns and one.get("id")])
     deadline = time.monotonic() + PATIENCE_S
+    remind = Reminder(report)
     while urns:
         stack.refresh(target=sorted(urns), suppress_progress=True)
         exported = stack.export_stack()
@@ -77,6 +79,7 @@ def settle(
                 f"{', '.join(sorted(going)[:3])} of the interrupted run was not deleted in {PATIENCE_S:.0f} s; "
                 "see what holds it (its finalizers), and run the same command again."
             )
+        remind(f"until these of the interrupted run are gone: {', '.join(sorted(going)[:3])}")
         time.sleep(_POLL_S)
     return _resources(noted)
 

@@ -29,6 +29,7 @@ from ops.project import is_local, local_root, project_name
 from ops.settings import read_config
 from ops.stack import select
 from ops.unanswered import Operation, Unanswered
+from ops.watching import watched
 from state import serving
 
 Pods = Literal["instant", "realistic"]
@@ -49,7 +50,8 @@ class Ground:
     serves, where that need not be the SDK's other half. `left_out` are beginnings of what the engine tells and the
     summary tells better. `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is
     called; `recorded` counts, by kind, what is only on record because nothing here serves it. `asked` reports on the
-    requests since the start, where a log of them is at hand.
+    requests since the start, where a log of them is at hand. `lost` is a sentence about a part that died, None where
+    all live.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Ground:
     refreshed: Callable[[], None] = lambda: None
     recorded: Callable[[], Mapping[str, int]] = dict
     asked: Callable[[], audit.Report | None] = lambda: None
+    lost: Callable[[], str | None] = lambda: None
 
 
 @dataclass
@@ -181,6 +184,7 @@ def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, 
 
     def program() -> None:
         assert first is not None
+        run.tracker.waits.before = ""  # a drain tells of itself
         try:
             first()
         except UserError as error:
@@ -297,8 +301,12 @@ def _keep(run: Session, operations: Sequence[Operation]) -> str:
 
 def _engine(run: Session, call: Callable[[], Any]) -> Any:
     """Runs one operation; the engine's failure becomes the errors that it told, without a traceback."""
+
+    def say(line: str) -> None:
+        run.tracker.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     try:
-        with interruptible(lambda line: run.tracker.console.print(line, highlight=False, soft_wrap=True)):
+        with interruptible(say), watched(run.ground.lost, say) as watch:
             return call()
     except automation.ConcurrentUpdateError:
         raise UserError(
@@ -306,6 +314,8 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             f"in files of this checkout, type `pulumi cancel --stack {run.stack.name}` first."
         ) from None
     except automation.CommandError as error:
+        if lost := watch.lost or run.ground.lost():
+            raise UserError(lost) from None
         if run.program.failure is not None:
             raise run.program.failure from None
         raise UserError("\n".join(run.tracker.errors) or _reason(str(error))) from None
@@ -359,4 +369,5 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
             refreshed=lambda: laptop.refreshed(local_root()),
             recorded=lambda: laptop.recorded(local_root()),
             asked=asked,
+            lost=lambda: laptop.lost(local_root()),
         )

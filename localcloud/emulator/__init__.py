@@ -10,7 +10,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from infra.errors import UserError
 from localcloud.plane import processes
 from localcloud.plane.layout import Layout
 from tools.claim import claim
+from tools.progress import Reminder
 
 START_SECONDS = 60.0
 END_SECONDS = 5.0
@@ -48,10 +49,11 @@ class Server:
     minute: float
 
 
-def start(root: Path) -> str:
+def start(root: Path, report: Callable[[str], object] = len) -> str:
     """Start the server of this root, if it does not run, and return its endpoint, an http URL.
 
-    LOCALCLOUD_MINUTE says how long things take in it. Raises UserError when it does not come up within a minute.
+    `report` gets a line every 5 s that this takes. LOCALCLOUD_MINUTE says how long things take in it. Raises UserError
+    when it does not come up within a minute.
     """
     minute = _minute(os.environ)
     home = _home(root)
@@ -69,6 +71,7 @@ def start(root: Path) -> str:
         def note(pid: int, started: str) -> None:
             _process(root).write_text(json.dumps({"pid": pid, "started": started}), encoding="utf-8")
 
+        remind = Reminder(report)
         try:
             processes.spawn(command, log(root), server_environment(home), note)
             deadline = time.monotonic() + START_SECONDS
@@ -76,6 +79,7 @@ def start(root: Path) -> str:
                 found = status(root)
                 if found:
                     return found.endpoint
+                remind(f"for the AWS emulator to be ready; its log is {log(root)}")
                 time.sleep(_POLL)
         except BaseException:  # also Ctrl-C: nothing may be left half started
             _end(root)

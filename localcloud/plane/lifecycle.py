@@ -20,12 +20,13 @@ from localcloud.plane.layout import Layout, Pods, Record, State, read_state, wri
 from localcloud.plane.stages import nodes
 from tools.catalog import KUBERNETES
 from tools.claim import claim
-from tools.progress import Event, Report, silent
+from tools.progress import Event, Reminder, Report, silent
 
 _PATIENCE = 120.0  # seconds to get ready; a machine that also builds something is slow
 _POLL = 0.05  # seconds
 _CLIENTS_END = 4.0  # seconds until what does not end when asked is killed
 _ETCD_ENDS = 3.0
+_LAST_LINE = 200  # characters of a log's last line that an error shows
 _WATCHERS = tuple(name for name in COMPONENTS if name not in ("etcd", "kube-apiserver"))
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
@@ -129,6 +130,18 @@ def status(root: Path) -> Status:
     return Status(plane=_plane(layout, state) if whole else None, components=shown, pids=pids, problem=problem)
 
 
+def lost(root: Path) -> str | None:
+    """Which components have died since they were started, with the last line of the first one's log; None if none."""
+    layout = Layout(root)
+    state = read_state(layout)
+    dead = [name for name in COMPONENTS if name in state.processes and not _alive(state, name)]
+    if not dead:
+        return None
+    have = "has" if len(dead) == 1 else "have"
+    last = layout.last_lines(dead[0], 1).strip()[:_LAST_LINE]
+    return f"{', '.join(dead)} of the control plane {have} died; the log, {layout.log(dead[0])}, ends with: {last}"
+
+
 class _Starter:
     """One call of `start`, under the lock."""
 
@@ -181,7 +194,8 @@ class _Starter:
             case "controllers":
                 layout.egress_socket.unlink(missing_ok=True)
             case "kwok":
-                self._hand_over_nodes()
+                # An API server whose etcd has just come back is ready, and not at each request.
+                self._wait("kube-apiserver", self._hand_over_nodes)
         log = layout.log(name)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
@@ -211,8 +225,8 @@ class _Starter:
                 # What these do shows on the nodes, for which `_wait_for_work` waits.
                 return lambda: True
 
-    def _hand_over_nodes(self) -> None:
-        """Create the nodes that are missing, and free them from the kwok that had them."""
+    def _hand_over_nodes(self) -> bool:
+        """Create the nodes that are missing, and free them from the kwok that had them. True, or OSError."""
         server = self._server()
         there = _names(server.get("/api/v1/nodes"))
         for node in nodes(KUBERNETES):
@@ -220,6 +234,7 @@ class _Starter:
                 server.create("/api/v1/nodes", node)
         # A new kwok has a new identity and would wait until the leases of the old one run out, 40 s.
         server.delete(_LEASES)
+        return True
 
     def _wait_for_work(self) -> None:
         """Wait until kwok has taken the nodes and pods can be made and scheduled."""
@@ -240,6 +255,7 @@ class _Starter:
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         """Wait for a component, while everything that was started lives."""
         deadline = time.monotonic() + _PATIENCE
+        remind = Reminder(self._note)
         while True:
             for started, record in self._state.processes.items():
                 if not processes.alive(record.pid, record.started):
@@ -255,6 +271,7 @@ class _Starter:
                     f"{name} was not ready within {_PATIENCE:.0f} s; the end of its log, "
                     f"{self._layout.log(name)}:\n{self._layout.last_lines(name)}"
                 )
+            remind(f"for {name} to be ready; its log is {self._layout.log(name)}")
             time.sleep(_POLL)
 
     def _ports(self) -> dict[str, int]:
