@@ -42,6 +42,7 @@ _POLL_S = 2.0
 
 def settle(
     stack: automation.Stack,
+    exported: automation.Deployment,
     *,
     identify: Identify,
     ended: Ended,
@@ -51,10 +52,10 @@ def settle(
 ) -> list[Resource]:
     """Makes the state say what a killed run has left, and returns its resources; only that after a run that ended.
 
-    `until_gone` waits for what that run was deleting: `up` creates it again, `destroy` deletes it again. It may be
-    killed, too: the state then still says what was not looked at. UserError when something does not go.
+    `exported` is that state. `until_gone` waits for what that run was deleting: `up` creates it again, `destroy`
+    deletes it again. It may be killed, too: the state then still says what was not looked at. UserError when something
+    does not go.
     """
-    exported = stack.export_stack()
     before = exported.deployment or {}
     if not unsettled(before):
         return _resources(before)
