@@ -339,7 +339,12 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             raise UserError(lost) from None
         if run.program.failure is not None:
             raise run.program.failure from None
-        raise UserError("\n".join(run.tracker.errors) or _reason(str(error))) from None
+        raise UserError(_journals(run.tracker.errors) or "\n".join(run.tracker.errors) or _reason(str(error))) from None
+
+
+def _journals(errors: Sequence[str]) -> str:
+    """What the journal itself says among the engine's errors, where it does: each resource under way repeats that."""
+    return "\n".join(dict.fromkeys(found[1] for one in errors if (found := re.search(r"\[500\] (.+)", one))))
 
 
 def _reason(output: str) -> str:
