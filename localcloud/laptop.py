@@ -15,6 +15,7 @@ from typing import Literal
 from infra.errors import UserError
 from localcloud import emulator, plane, plugin
 from localcloud.aws.record import recorded_kinds
+from tools.claim import claim
 from tools.leash import leash
 
 Pods = Literal["instant", "realistic"]
@@ -58,18 +59,22 @@ class Laptop:
 
 @contextmanager
 def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
-    """Starts what is not running yet, serves the stand-ins for the length of the block, and yields the laptop."""
-    home = _pulumi_home(root)
-    official = plugin.install(home)
-    started = plane.start(root, pods=pods, report=lambda event: report(str(event)))
-    report(f"control plane: {started.server}, pods start {pods}")
-    endpoint = emulator.start(root)
-    report(f"AWS emulator: {endpoint}")
-    environment = {**client_environment(root), **_OFFLINE, "PULUMI_HOME": str(home)} | plugin.FORCE
-    with _serving(STAND_INS, {**os.environ, **environment}, root / ".local" / "logs") as ports:
-        environment["PULUMI_DEBUG_PROVIDERS"] = ",".join(f"{package}:{port}" for package, port in ports.items())
-        forgot = emulator.forgotten(root).exists()
-        yield Laptop(plane=started, environment=environment, plugin=official, forgot=forgot)
+    """Starts what is not running yet, serves the stand-ins for the length of the block, and yields the laptop.
+
+    Until the block ends, `alone` refuses: nobody takes the laptop away from under a run.
+    """
+    with claim(in_use(root), lambda: report("waiting until `make down` has ended"), shared=True):
+        home = _pulumi_home(root)
+        official = plugin.install(home)
+        started = plane.start(root, pods=pods, report=lambda event: report(str(event)))
+        report(f"control plane: {started.server}, pods start {pods}")
+        endpoint = emulator.start(root, report)
+        report(f"AWS emulator: {endpoint}")
+        environment = {**client_environment(root), **_OFFLINE, "PULUMI_HOME": str(home)} | plugin.FORCE
+        with _serving(STAND_INS, {**os.environ, **environment}, root / ".local" / "logs") as ports:
+            environment["PULUMI_DEBUG_PROVIDERS"] = ",".join(f"{package}:{port}" for package, port in ports.items())
+            forgot = emulator.forgotten(root).exists()
+            yield Laptop(plane=started, environment=environment, plugin=official, forgot=forgot)
 
 
 def client_environment(root: Path) -> dict[str, str]:
@@ -90,6 +95,36 @@ def recorded(root: Path) -> dict[str, int]:
 def refreshed(root: Path) -> None:
     """The state knows again what the emulator holds."""
     emulator.forgotten(root).unlink(missing_ok=True)
+
+
+def lost(root: Path) -> str | None:
+    """A sentence about a part of the laptop that has died since it was started; None where all of them run."""
+    gone = plane.lost(root)
+    if gone is None and not emulator.alive(root):
+        gone = (
+            f"The AWS emulator has died, and what it held with it; its log, {emulator.log(root)}, ends with: "
+            f"{emulator.last_line(root)}"
+        )
+    return gone and f"{gone}. Type the same command again: it starts what is missing, and goes on from there."
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """No run uses the laptop for the length of the block, and none begins; UserError where one does."""
+
+    def busy() -> None:
+        raise UserError(
+            "A run is at work on the local stack, and nothing was stopped: wait for it to end, or press Ctrl-C there, "
+            "and type `make down` again."
+        )
+
+    with claim(in_use(root), busy):
+        yield
+
+
+def in_use(root: Path) -> Path:
+    """The file that runs lock while they use the laptop."""
+    return root.resolve() / ".local" / "in-use.lock"
 
 
 def stop(root: Path) -> None:

@@ -1,5 +1,11 @@
 """Commands around the program: `python -m ops COMMAND --help`."""
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C during the imports has nothing to tell, and would tell it as a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import importlib
 import sys
 
@@ -47,4 +53,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     garbage.search_rarely()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(entry.run(main, name="python -m ops", interrupted=INTERRUPTED))

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from infra.errors import UserError
 from infra.kubeflow.objects import Manifest, title
+from ops.claims import claims_of
 
 Report = Callable[[str], None]
 
@@ -19,7 +20,7 @@ PATIENCE_S = 600.0
 """Seconds for everything to go: a load balancer takes one or two minutes, a volume waits for its pod's grace period."""
 
 POLL_S = 2.0
-REPORT_S = 10.0
+REPORT_S = 5.0
 
 _PROFILE = ("kubeflow.org/v1", "Profile")
 _SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})
@@ -111,7 +112,7 @@ def _release(api: Api, claims: Collection[Manifest]) -> None:
     wanted = {(_namespace(one), one["metadata"]["name"]) for one in claims}
     owners: dict[str, Manifest] = {}
     for pod in api.list("v1", "Pod"):
-        if any((_namespace(pod), claim) in wanted for claim in _claims(pod)):
+        if any((_namespace(pod), claim) in wanted for claim in claims_of(pod)):
             owner = _owner(api, pod)
             owners[title(owner)] = owner
     for owner in owners.values():
@@ -129,11 +130,6 @@ def _owner(api: Api, manifest: Manifest) -> Manifest:
             found = api.get(reference["apiVersion"], reference["kind"], _namespace(manifest), reference["name"])
             return _owner(api, found) if found else manifest
     return manifest
-
-
-def _claims(pod: Manifest) -> list[str]:
-    volumes = (pod.get("spec") or {}).get("volumes") or ()
-    return [one["persistentVolumeClaim"]["claimName"] for one in volumes if "persistentVolumeClaim" in one]
 
 
 def _has_volume(manifest: Manifest) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from pulumi import automation
 
 from infra.errors import UserError
+from tools.progress import Reminder
 
 Resource = dict[str, Any]
 Deployment = Mapping[str, Any]
@@ -41,6 +42,7 @@ _POLL_S = 2.0
 
 def settle(
     stack: automation.Stack,
+    exported: automation.Deployment,
     *,
     identify: Identify,
     ended: Ended,
@@ -50,10 +52,10 @@ def settle(
 ) -> list[Resource]:
     """Makes the state say what a killed run has left, and returns its resources; only that after a run that ended.
 
-    `until_gone` waits for what that run was deleting: `up` creates it again, `destroy` deletes it again. It may be
-    killed, too: the state then still says what was not looked at. UserError when something does not go.
+    `exported` is that state. `until_gone` waits for what that run was deleting: `up` creates it again, `destroy`
+    deletes it again. It may be killed, too: the state then still says what was not looked at. UserError when something
+    does not go.
     """
-    exported = stack.export_stack()
     before = exported.deployment or {}
     if not unsettled(before):
         return _resources(before)
@@ -63,6 +65,7 @@ def settle(
     stack.import_stack(automation.Deployment(version=exported.version, deployment=noted))
     ended([one for one in noted["resources"] if one["urn"] in urns and one.get("id")])
     deadline = time.monotonic() + PATIENCE_S
+    remind = Reminder(report)
     while urns:
         stack.refresh(target=sorted(urns), suppress_progress=True)
         exported = stack.export_stack()
@@ -77,6 +80,7 @@ def settle(
                 f"{', '.join(sorted(going)[:3])} of the interrupted run was not deleted in {PATIENCE_S:.0f} s; "
                 "see what holds it (its finalizers), and run the same command again."
             )
+        remind(f"until these of the interrupted run are gone: {', '.join(sorted(going)[:3])}")
         time.sleep(_POLL_S)
     return _resources(noted)
 

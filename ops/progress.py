@@ -1,6 +1,5 @@
 """Progress that a person can read: per stage a count and the time, as bars on a terminal, as plain lines elsewhere."""
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,11 +10,10 @@ from pulumi.automation.events import DiagnosticEvent, EngineEvent, OpType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from ops.waiting import MARKUP, Waits
+
 PLAIN_INTERVAL_S = 5.0
 """Seconds between plain lines of one stage."""
-
-# The engine's colour marks, such as `<{%reset%}>`.
-_MARKUP = re.compile(r"<\{%[^%]*%\}>")
 
 
 def stage_of(urn: str) -> str:
@@ -75,23 +73,26 @@ class Tracker:
     spans: dict[str, Span] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     changes: dict[str, int] = field(default_factory=dict)
+    waits: Waits = field(default_factory=Waits)
     _bars: Progress | None = None
     _tasks: dict[str, TaskID] = field(default_factory=dict)
 
     @contextmanager
     def showing(self) -> Iterator["Tracker"]:
-        """Shows bars for the length of the block where output is a terminal."""
+        """Shows bars for the length of the block where output is a terminal, and on any every 5 s what takes long."""
         if not self.console.is_terminal:
-            yield self
+            with self.waits.told(self._wait):
+                yield self
             for name in self.stages:
                 self._line(name)
             return
         columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console) as self._bars:
+        with Progress(*columns, console=self.console) as self._bars, self.waits.told(self._wait):
             yield self
 
     def __call__(self, event: EngineEvent) -> None:
         """One event of the engine."""
+        self.waits(event)
         if event.resource_pre_event is not None:
             self._count(event.resource_pre_event.metadata.urn, "begun")
         elif event.res_outputs_event is not None:
@@ -125,6 +126,9 @@ class Tracker:
             stage.said = now
             self._line(name)
 
+    def _wait(self, line: str) -> None:
+        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
     def _line(self, name: str) -> None:
         stage = self.stages[name]
         done = f"{len(stage.done)} of {self._total(name)}"
@@ -134,7 +138,7 @@ class Tracker:
         return max(self.expected().get(name, 0), len(self.stages[name].begun))
 
     def _diagnostic(self, event: DiagnosticEvent) -> None:
-        text = _MARKUP.sub("", event.message).strip()
+        text = MARKUP.sub("", event.message).strip()
         if not text:
             return
         urn = event.urn or ""

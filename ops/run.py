@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import pulumi
@@ -20,15 +21,18 @@ import tools
 from infra.errors import UserError
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
+from ops.claims import Claims, cluster_of
 from ops.engine import pulumi_root
 from ops.identify import Account, field_managers, identify
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
+from ops.relocated import relocated
 from ops.settings import read_config
 from ops.stack import select
 from ops.unanswered import Operation, Unanswered
+from ops.watching import watched
 from state import serving
 
 Pods = Literal["instant", "realistic"]
@@ -49,7 +53,8 @@ class Ground:
     serves, where that need not be the SDK's other half. `left_out` are beginnings of what the engine tells and the
     summary tells better. `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is
     called; `recorded` counts, by kind, what is only on record because nothing here serves it. `asked` reports on the
-    requests since the start, where a log of them is at hand.
+    requests since the start, where a log of them is at hand. `lost` is a sentence about a part that died, None where
+    all live. `kubeconfig` leads to the cluster, where that is one of our own whose address may change.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +66,8 @@ class Ground:
     refreshed: Callable[[], None] = lambda: None
     recorded: Callable[[], Mapping[str, int]] = dict
     asked: Callable[[], audit.Report | None] = lambda: None
+    lost: Callable[[], str | None] = lambda: None
+    kubeconfig: Path | None = None
 
 
 @dataclass
@@ -78,11 +85,18 @@ class Session:
     settled: bool = False
     resources: Sequence[Mapping[str, Any]] = ()
     unanswered: Unanswered = field(default_factory=Unanswered)
+    listeners: list[Callable[[EngineEvent], None]] = field(default_factory=list)
 
     def hear(self, event: EngineEvent) -> None:
         """One event of the engine."""
         self.tracker(event)
         self.unanswered(event)
+        for listener in self.listeners:
+            listener(event)
+
+    def say(self, line: str) -> None:
+        """Tells a person something."""
+        self.tracker.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -141,7 +155,9 @@ def session(
 def up(run: Session) -> dict[str, automation.OutputValue]:
     """Brings the stack up; returns its outputs."""
     settle(run, until_gone=True)
-    with run.timed("engine"), run.tracker.showing():
+    claims = Claims(lambda: cluster_of(run.stack), run.say)
+    run.listeners.append(claims)
+    with run.timed("engine"), run.tracker.showing(), claims.freed():
         run.program.preload()
         result = _change(
             run,
@@ -155,6 +171,8 @@ def up(run: Session) -> dict[str, automation.OutputValue]:
 
 def preview(run: Session) -> dict[str, int]:
     """What `up` would change, as counts by operation."""
+    if run.ground.forgot and not run.settled:
+        _engine(run, lambda: _at_its_address(run))
     with run.timed("engine"), run.tracker.showing():
         run.program.preload()
         _engine(
@@ -181,6 +199,7 @@ def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, 
 
     def program() -> None:
         assert first is not None
+        run.tracker.waits.before = ""  # a drain tells of itself
         try:
             first()
         except UserError as error:
@@ -212,23 +231,21 @@ def settle(run: Session, *, until_gone: bool) -> None:
         return
     run.settled = True
 
-    def say(line: str) -> None:
-        run.tracker.console.print(line, highlight=False)
-
     def ended(resources: Collection[interrupted.Resource]) -> None:
         with breakable():
-            found = underway.wait(Account(_region(run), frozenset()).client, resources, say)
+            found = underway.wait(Account(_region(run), frozenset()).client, resources, run.say)
         if until_gone:  # a destroy deletes what failed
             underway.check(resources, found)
 
     def look() -> None:
         run.resources = interrupted.settle(
             run.stack,
+            _at_its_address(run),
             identify=_identify(run),
             ended=ended,
             # What is deleted next may be anybody's.
             managers=_managers if until_gone else lambda *_: {},
-            report=say,
+            report=run.say,
             until_gone=until_gone,
         )
 
@@ -239,6 +256,18 @@ def settle(run: Session, *, until_gone: bool) -> None:
             raise UserError(
                 f"AWS does not say what the interrupted run created: {error}. Fix that, and run the same command again."
             ) from None
+
+
+def _at_its_address(run: Session) -> automation.Deployment:
+    """The state, which says where a cluster of our own is now."""
+    exported = run.stack.export_stack()
+    if run.ground.kubeconfig is None:
+        return exported
+    moved = relocated(exported.deployment or {}, run.ground.kubeconfig.read_text())
+    if moved is None:
+        return exported
+    run.stack.import_stack(automation.Deployment(version=exported.version, deployment=moved))
+    return run.stack.export_stack()
 
 
 def _managers(deployment: interrupted.Deployment, objects: Collection[interrupted.Resource]) -> Mapping[str, str]:
@@ -275,7 +304,7 @@ def _change(run: Session, call: Callable[[], Any]) -> Any:
         return _engine(run, call)
     finally:
         if operations := run.unanswered.operations:
-            run.tracker.console.print(_keep(run, operations), highlight=False, markup=False, soft_wrap=True)
+            run.say(_keep(run, operations))
 
 
 def _keep(run: Session, operations: Sequence[Operation]) -> str:
@@ -298,7 +327,7 @@ def _keep(run: Session, operations: Sequence[Operation]) -> str:
 def _engine(run: Session, call: Callable[[], Any]) -> Any:
     """Runs one operation; the engine's failure becomes the errors that it told, without a traceback."""
     try:
-        with interruptible(lambda line: run.tracker.console.print(line, highlight=False, soft_wrap=True)):
+        with interruptible(run.say), watched(run.ground.lost, run.say) as watch:
             return call()
     except automation.ConcurrentUpdateError:
         raise UserError(
@@ -306,9 +335,16 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             f"in files of this checkout, type `pulumi cancel --stack {run.stack.name}` first."
         ) from None
     except automation.CommandError as error:
+        if lost := watch.lost or run.ground.lost():
+            raise UserError(lost) from None
         if run.program.failure is not None:
             raise run.program.failure from None
-        raise UserError("\n".join(run.tracker.errors) or _reason(str(error))) from None
+        raise UserError(_journals(run.tracker.errors) or "\n".join(run.tracker.errors) or _reason(str(error))) from None
+
+
+def _journals(errors: Sequence[str]) -> str:
+    """What the journal itself says among the engine's errors, where it does: each resource under way repeats that."""
+    return "\n".join(dict.fromkeys(found[1] for one in errors if (found := re.search(r"\[500\] (.+)", one))))
 
 
 def _reason(output: str) -> str:
@@ -359,4 +395,6 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
             refreshed=lambda: laptop.refreshed(local_root()),
             recorded=lambda: laptop.recorded(local_root()),
             asked=asked,
+            lost=lambda: laptop.lost(local_root()),
+            kubeconfig=started.plane.kubeconfig,
         )

@@ -46,7 +46,10 @@ def select(
     )
     make = automation.create_or_select_stack if create else automation.select_stack
     try:
-        return make(stack_name=stack, project_name=project_name(), program=program, opts=options)
+        try:
+            return make(stack_name=stack, project_name=project_name(), program=program, opts=options)
+        except automation.StackAlreadyExistsError:  # another first run made it after we had looked
+            return make(stack_name=stack, project_name=project_name(), program=program, opts=options)
     except automation.StackNotFoundError:
         raise UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.") from None
 

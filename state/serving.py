@@ -7,6 +7,7 @@ what a killed one left in the journal.
 import json
 import os
 import secrets
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,11 @@ from tempfile import TemporaryDirectory
 
 import tools
 from infra.errors import UserError
+from tools.claim import claim
 from tools.leash import leash
+
+_ENDS_S = 10.0
+"""Seconds until the journal of a run that was killed has ended, too."""
 
 
 @contextmanager
@@ -101,10 +106,38 @@ def recover(folder: Path, project: str, stack: str) -> Recovery:
     )
 
 
+@contextmanager
+def held(folder: Path, project: str, stack: str) -> Iterator[None]:
+    """Nobody else changes a stack's state for the length of the block; UserError where somebody does.
+
+    The claim is the journal's own (`claim` in state/journal/internal/store/update.go). Plain `pulumi` makes a file for
+    each of its runs instead, which stays where that is killed.
+    """
+    kept = folder / ".pulumi"
+    for path in sorted((kept / "locks" / "organization" / project / stack).glob("*.json")):
+        raise UserError(
+            f"Plain `pulumi` is at work on stack {stack!r}, or was killed ({path}): wait for it to end, or type "
+            f"`pulumi cancel --stack {stack}` if it is gone, and the same command again."
+        )
+
+    def busy() -> None:
+        raise UserError(
+            f"Another run holds stack {stack!r}: wait for it to end, or press Ctrl-C there, and type the same command "
+            "again."
+        )
+
+    with claim(kept / "stacks" / project / f"{stack}.lock", busy, patience_s=_ENDS_S):
+        yield
+
+
 def forget(folder: Path, project: str, stack: str) -> None:
-    """Removes what is kept beside a stack's state, which says that there was one after that is gone."""
-    for extension in (".journal", ".backup", ".lock"):
-        (folder / ".pulumi" / "stacks" / project / f"{stack}{extension}").unlink(missing_ok=True)
+    """Removes a stack's state, whatever condition it is in, and what is kept beside it; not what was set aside."""
+    kept = folder / ".pulumi"
+    for path in (kept / "stacks" / project).glob(f"{stack}.*"):
+        if ".set-aside-" not in path.name:
+            path.unlink(missing_ok=True)
+    for beside in ("history", "backups"):
+        shutil.rmtree(kept / beside / project / stack, ignore_errors=True)
 
 
 def _program() -> str:

@@ -1,7 +1,6 @@
 """The folder where tools are kept between runs: keys, locks, and installs that are either whole or absent."""
 
 import contextlib
-import fcntl
 import hashlib
 import itertools
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from infra import cache
 from tools.catalog import SourceTool, Tool, go_platform
+from tools.claim import claim
 
 _KEPT_BUILDS = 3
 
@@ -115,13 +115,7 @@ def slot(tool: Tool) -> Slot:
 @contextlib.contextmanager
 def lock(tool: Tool, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold the tool's lock, which the system frees if we are killed; `waiting` is called once if it is taken."""
-    root().mkdir(parents=True, exist_ok=True)
-    with (root() / f"{tool.name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with claim(root() / f"{tool.name}.lock", waiting):
         yield
 
 

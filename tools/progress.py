@@ -33,6 +33,23 @@ class Event:
 
 Report = Callable[[Event], None]
 
+_STILL = 5.0  # seconds between two words about a wait
+
+
+class Reminder:
+    """Tells every 5 s of a wait that has no steps: what is waited for, and since when."""
+
+    def __init__(self, report: Callable[[str], object]) -> None:
+        self._report = report
+        self._begun = self._said = time.monotonic()
+
+    def __call__(self, what: str) -> None:
+        """Called again and again while the wait lasts."""
+        now = time.monotonic()
+        if now - self._said >= _STILL:
+            self._said = now
+            self._report(f"waiting since {now - self._begun:.0f} s {what}")
+
 
 def silent(event: Event) -> None:
     """Report nothing."""

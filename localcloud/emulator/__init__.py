@@ -10,13 +10,16 @@ import math
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from infra.errors import UserError
 from localcloud.plane import processes
 from localcloud.plane.layout import Layout
+from tools.claim import claim
+from tools.progress import Reminder
 
 START_SECONDS = 60.0
 END_SECONDS = 5.0
@@ -46,45 +49,54 @@ class Server:
     minute: float
 
 
-def start(root: Path) -> str:
+def start(root: Path, report: Callable[[str], object] = len) -> str:
     """Start the server of this root, if it does not run, and return its endpoint, an http URL.
 
-    LOCALCLOUD_MINUTE says how long things take in it. Raises UserError when it does not come up within a minute.
+    `report` gets a line every 5 s that this takes. LOCALCLOUD_MINUTE says how long things take in it. Raises UserError
+    when it does not come up within a minute.
     """
-    running = status(root)
-    if running:
-        return running.endpoint
     minute = _minute(os.environ)
     home = _home(root)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    record(root).unlink(missing_ok=True)
-    state(root).unlink(missing_ok=True)
-    forgotten(root).touch()
-    log = home / "emulator.log"
-    keys = Layout(root).certificates / "service-accounts.pub"
-    command = [sys.executable, "-u", "-m", "localcloud.emulator", str(state(root)), str(keys), str(minute)]
-    pid = processes.spawn(command, log, server_environment(home))
-    started = processes.identity(pid)
-    deadline = time.monotonic() + START_SECONDS
-    while started and processes.alive(pid, started) and time.monotonic() < deadline:
-        found = status(root)
-        if found:
-            return found.endpoint
-        time.sleep(_POLL)
-    if started:
-        processes.end([(pid, started)], END_SECONDS)
-    raise UserError(f"The AWS emulator did not come up; its log, {log}, ends with: {_last_line(log)}")
+    with _lock(root):
+        running = status(root)
+        if running:
+            return running.endpoint
+        _end(root)
+        record(root).unlink(missing_ok=True)
+        forgotten(root).touch()
+        keys = Layout(root).certificates / "service-accounts.pub"
+        command = [sys.executable, "-u", "-m", "localcloud.emulator", str(state(root)), str(keys), str(minute)]
+
+        def note(pid: int, started: str) -> None:
+            _process(root).write_text(json.dumps({"pid": pid, "started": started}), encoding="utf-8")
+
+        remind = Reminder(report)
+        try:
+            processes.spawn(command, log(root), server_environment(home), note)
+            deadline = time.monotonic() + START_SECONDS
+            while _running(root) and time.monotonic() < deadline:
+                found = status(root)
+                if found:
+                    return found.endpoint
+                remind(f"for the AWS emulator to be ready; its log is {log(root)}")
+                time.sleep(_POLL)
+        except BaseException:  # also Ctrl-C: nothing may be left half started
+            _end(root)
+            raise
+        _end(root)
+    raise UserError(f"The AWS emulator did not come up; its log, {log(root)}, ends with: {last_line(root)}")
 
 
 def stop(root: Path) -> bool:
     """End the server of this root and forget what was about it; returns whether it ran."""
-    running = status(root)
-    if running:
-        processes.end([(running.pid, running.started)], END_SECONDS)
-    state(root).unlink(missing_ok=True)
-    record(root).unlink(missing_ok=True)
-    forgotten(root).unlink(missing_ok=True)
-    return running is not None
+    if not _home(root).exists():
+        return False
+    with _lock(root):
+        ran = _end(root)
+        record(root).unlink(missing_ok=True)
+        forgotten(root).unlink(missing_ok=True)
+    return ran
 
 
 def status(root: Path) -> Server | None:
@@ -95,9 +107,15 @@ def status(root: Path) -> Server | None:
         return None
     except (ValueError, TypeError) as error:
         raise UserError(
-            f"{state(root)} is damaged ({error}): end the AWS emulator by hand and remove the file"
+            f"{state(root)} is damaged ({error}): type `make down`, which ends the AWS emulator and forgets the local "
+            "stack, and `make up`"
         ) from error
     return server if processes.alive(server.pid, server.started) else None
+
+
+def alive(root: Path) -> bool:
+    """Whether the server of this root runs, or at least is starting."""
+    return _running(root) is not None
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -175,6 +193,46 @@ def server_environment(home: Path) -> dict[str, str]:
     }
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() if log.exists() else []
+def log(root: Path) -> Path:
+    """The server's log."""
+    return _home(root) / "emulator.log"
+
+
+def last_line(root: Path) -> str:
+    """The last line of the server's log."""
+    path = log(root)
+    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines() if path.exists() else []
     return lines[-1] if lines else "(nothing)"
+
+
+def _lock(root: Path) -> AbstractContextManager[None]:
+    """Only one start or stop at a time."""
+    return claim(_home(root).with_suffix(".lock"))
+
+
+def _process(root: Path) -> Path:
+    """The file that says which process was started last, from before that does anything: its pid and its start."""
+    return _home(root) / "process.json"
+
+
+def _running(root: Path) -> tuple[int, str] | None:
+    """The process that was started last, while it runs; also by one of its files where the other is damaged."""
+    for path in (_process(root), state(root)):
+        try:
+            about = json.loads(path.read_text(encoding="utf-8"))
+            pid, started = int(about["pid"]), str(about["started"])
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        if processes.alive(pid, started):
+            return pid, started
+    return None
+
+
+def _end(root: Path) -> bool:
+    """End what was started last, however far it came; returns whether it ran."""
+    running = _running(root)
+    if running:
+        processes.end([running], END_SECONDS)
+    state(root).unlink(missing_ok=True)
+    _process(root).unlink(missing_ok=True)
+    return running is not None

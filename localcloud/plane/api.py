@@ -21,7 +21,7 @@ class ApiServer:
         """Whether the server says that it is ready for requests."""
         try:
             return self._request("GET", "/readyz")[0] == http.client.OK
-        except (OSError, http.client.HTTPException):
+        except OSError:
             return False
 
     def get(self, path: str) -> dict[str, Any] | None:
@@ -47,5 +47,7 @@ class ApiServer:
             connection.request(method, path, body, {"Content-Type": "application/json"})
             response = connection.getresponse()
             return response.status, response.read().decode()
+        except http.client.HTTPException as error:  # the server ended in the middle of an answer
+            raise OSError(f"the API server broke off its answer ({error or type(error).__name__})") from error
         finally:
             connection.close()

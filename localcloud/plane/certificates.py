@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from infra.errors import UserError
+
 _LIFETIME = datetime.timedelta(days=3650)
 _MARGIN = datetime.timedelta(days=1)
 
@@ -82,7 +84,10 @@ def issue(
 
 
 def ensure(folder: Path) -> None:
-    """Write all keys and certificates (PEM) into the folder, unless they are there and good for another day."""
+    """Write all keys and certificates (PEM) into the folder, unless they are there and good for another day.
+
+    UserError where the clock stands before they were made: nobody would accept them.
+    """
     if _good(folder):
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -113,7 +118,14 @@ def _good(folder: Path) -> bool:
     if not (folder / "complete").exists():
         return False
     certificate = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
-    return certificate.not_valid_after_utc > datetime.datetime.now(datetime.UTC) + _MARGIN
+    now = datetime.datetime.now(datetime.UTC)
+    if now < certificate.not_valid_before_utc:
+        raise UserError(
+            f"The certificates of the control plane are not yet valid: this machine's clock says {now:%Y-%m-%d %H:%M}, "
+            f"and they begin at {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC. Set the clock; if it is right, "
+            "type `make down`, which forgets the local stack, and `make up`."
+        )
+    return certificate.not_valid_after_utc > now + _MARGIN
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

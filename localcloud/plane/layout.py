@@ -129,10 +129,12 @@ def read_state(layout: Layout) -> State:
     try:
         parsed: dict[str, Any] = json.loads(text)
         processes = {name: Record(**record) for name, record in parsed["processes"].items()}
-        return State(pods=parsed["pods"], seed=parsed["seed"], ports=parsed["ports"], processes=processes)
+        ports = {str(name): int(port) for name, port in parsed["ports"].items()}
+        return State(pods=parsed["pods"], seed=parsed["seed"], ports=ports, processes=processes)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
-            f"{layout.pids} is damaged ({error}): end the control plane's processes by hand and remove {layout.home}"
+            f"{layout.pids} is damaged ({error}): type `make down`, which ends the control plane and forgets the local "
+            "stack, and `make up`"
         ) from error
 
 

@@ -1,12 +1,12 @@
 """Starting, stopping and looking at a control plane."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,14 @@ from localcloud.plane.components import COMPONENTS, PORTS, Component, components
 from localcloud.plane.layout import Layout, Pods, Record, State, read_state, write_state
 from localcloud.plane.stages import nodes
 from tools.catalog import KUBERNETES
-from tools.progress import Event, Report, silent
+from tools.claim import claim
+from tools.progress import Event, Reminder, Report, silent
 
 _PATIENCE = 120.0  # seconds to get ready; a machine that also builds something is slow
 _POLL = 0.05  # seconds
 _CLIENTS_END = 4.0  # seconds until what does not end when asked is killed
 _ETCD_ENDS = 3.0
+_LAST_LINE = 200  # characters of a log's last line that an error shows
 _WATCHERS = tuple(name for name in COMPONENTS if name not in ("etcd", "kube-apiserver"))
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 
@@ -89,7 +91,12 @@ def stop(root: Path, *, wipe: bool = False) -> bool:
     if not layout.home.exists():
         return False
     with _lock(layout):
-        state = read_state(layout)
+        try:
+            state = read_state(layout)
+        except UserError:
+            if not wipe:
+                raise
+            state = _found(layout)
         running = [name for name in COMPONENTS if _alive(state, name)]
         _end(state, COMPONENTS)
         layout.egress_socket.unlink(missing_ok=True)
@@ -121,6 +128,18 @@ def status(root: Path) -> Status:
         problem = f"the API server runs but is not ready (see {log}): wait, or stop the plane and start it"
     whole = bool(state.processes) and problem is None
     return Status(plane=_plane(layout, state) if whole else None, components=shown, pids=pids, problem=problem)
+
+
+def lost(root: Path) -> str | None:
+    """Which components have died since they were started, with the last line of the first one's log; None if none."""
+    layout = Layout(root)
+    state = read_state(layout)
+    dead = [name for name in COMPONENTS if name in state.processes and not _alive(state, name)]
+    if not dead:
+        return None
+    have = "has" if len(dead) == 1 else "have"
+    last = layout.last_lines(dead[0], 1).strip()[:_LAST_LINE]
+    return f"{', '.join(dead)} of the control plane {have} died; the log, {layout.log(dead[0])}, ends with: {last}"
 
 
 class _Starter:
@@ -175,13 +194,17 @@ class _Starter:
             case "controllers":
                 layout.egress_socket.unlink(missing_ok=True)
             case "kwok":
-                self._hand_over_nodes()
+                # An API server whose etcd has just come back is ready, and not at each request.
+                self._wait("kube-apiserver", self._hand_over_nodes)
         log = layout.log(name)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
-        pid = processes.spawn(component.command, log, _environment(layout, component))
-        state.processes[name] = Record(pid, processes.identity(pid) or "ended at once", component.digest)
-        write_state(layout, state)
+
+        def note(pid: int, started: str) -> None:
+            state.processes[name] = Record(pid, started, component.digest)
+            write_state(layout, state)
+
+        processes.spawn(component.command, log, _environment(layout, component), note)
         self._wait(name, self._readiness(name))
         if name == "kube-apiserver":
             text = kubeconfig(layout.certificates, "admin", state.ports["kube-apiserver"], embed=True)
@@ -202,8 +225,8 @@ class _Starter:
                 # What these do shows on the nodes, for which `_wait_for_work` waits.
                 return lambda: True
 
-    def _hand_over_nodes(self) -> None:
-        """Create the nodes that are missing, and free them from the kwok that had them."""
+    def _hand_over_nodes(self) -> bool:
+        """Create the nodes that are missing, and free them from the kwok that had them. True, or OSError."""
         server = self._server()
         there = _names(server.get("/api/v1/nodes"))
         for node in nodes(KUBERNETES):
@@ -211,6 +234,7 @@ class _Starter:
                 server.create("/api/v1/nodes", node)
         # A new kwok has a new identity and would wait until the leases of the old one run out, 40 s.
         server.delete(_LEASES)
+        return True
 
     def _wait_for_work(self) -> None:
         """Wait until kwok has taken the nodes and pods can be made and scheduled."""
@@ -231,6 +255,7 @@ class _Starter:
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         """Wait for a component, while everything that was started lives."""
         deadline = time.monotonic() + _PATIENCE
+        remind = Reminder(self._note)
         while True:
             for started, record in self._state.processes.items():
                 if not processes.alive(record.pid, record.started):
@@ -246,6 +271,7 @@ class _Starter:
                     f"{name} was not ready within {_PATIENCE:.0f} s; the end of its log, "
                     f"{self._layout.log(name)}:\n{self._layout.last_lines(name)}"
                 )
+            remind(f"for {name} to be ready; its log is {self._layout.log(name)}")
             time.sleep(_POLL)
 
     def _ports(self) -> dict[str, int]:
@@ -283,6 +309,17 @@ def _plane(layout: Layout, state: State) -> Plane:
         logs=layout.logs,
         pids=layout.pids,
     )
+
+
+def _found(layout: Layout) -> State:
+    """The components of a plane whose state file is damaged: their command lines name its folder."""
+    state = State()
+    for pid, command in processes.commands().items():
+        name = Path(command.split(maxsplit=1)[0]).name
+        started = processes.identity(pid)
+        if name in COMPONENTS and f"{layout.home}/" in command and started:
+            state.processes[name] = Record(pid, started, wanted="")
+    return state
 
 
 def _alive(state: State, name: str) -> bool:
@@ -341,10 +378,7 @@ def _write_private(path: Path, content: str) -> None:
     path.write_text(content)
 
 
-@contextlib.contextmanager
-def _lock(layout: Layout) -> Iterator[None]:
-    """Only one start or stop at a time; the system frees the lock if we are killed."""
+def _lock(layout: Layout) -> AbstractContextManager[None]:
+    """Only one start or stop at a time."""
     # Beside the folder, not in it, because stopping may remove the folder.
-    with layout.home.with_suffix(".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return claim(layout.home.with_suffix(".lock"))

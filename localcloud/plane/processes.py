@@ -5,29 +5,44 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 _POLL = 0.02  # seconds
+# Becomes the command once it reads a line; its input ends with whoever was to write that.
+_HELD = ("/bin/sh", "-c", 'read -r go && exec "$0" "$@" < /dev/null')
 
 
-def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> int:
-    """Start a command in a session of its own, with its output in a new log file; returns the pid.
+def spawn(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], note: Callable[[int, str], object]
+) -> tuple[int, str]:
+    """Start a command in a session of its own, with its output in a new log file; returns its pid and start.
 
-    The process outlives this one, and does not get the terminal's Ctrl-C.
+    The process outlives this one, and does not get the terminal's Ctrl-C. `note` writes down what was started, and the
+    command begins only after that: where we are killed before, there is nothing that nobody knows.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    return os.posix_spawn(
-        command[0],
-        list(command),
-        dict(environment),
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
-            (os.POSIX_SPAWN_DUP2, 1, 2),
-        ],
-        setsid=True,
-    )
+    go, hold = os.pipe()
+    try:
+        pid = os.posix_spawn(
+            _HELD[0],
+            [*_HELD, *command],
+            dict(environment),
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, go, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
+        started = identity(pid) or "ended at once"
+        note(pid, started)
+        with contextlib.suppress(BrokenPipeError):  # somebody has ended it meanwhile
+            os.write(hold, b"go\n")
+    finally:
+        os.close(go)
+        os.close(hold)
+    return pid, started
 
 
 def identity(pid: int) -> str | None:
@@ -51,6 +66,13 @@ def parse_stat(text: str, boot: str) -> str | None:
     state, threads, ticks = fields[0], int(fields[17]), fields[19]
     # A killed process shows as a zombie while its other threads still hold its ports.
     return None if state in "ZX" and threads <= 1 else f"{boot}:{ticks}"
+
+
+def commands() -> dict[int, str]:
+    """The command lines of all processes, by pid."""
+    shown = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,command="], capture_output=True, text=True, check=True)
+    rows = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
+    return {int(row[0]): row[1] for row in rows if len(row) == 2}
 
 
 def alive(pid: int, started: str) -> bool:

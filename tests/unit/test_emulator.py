@@ -54,8 +54,10 @@ def test_stale_and_damaged_state_is_known(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not running; start it with `make up`"):
         emulator.environment(tmp_path)
     state.write_text("{")
-    with pytest.raises(UserError, match="is damaged"):
+    with pytest.raises(UserError, match=r"is damaged .*: type `make down`"):
         emulator.status(tmp_path)
+    assert emulator.stop(tmp_path) is False
+    assert emulator.status(tmp_path) is None
 
 
 @pytest.mark.parametrize("text", ["soon", "-1", "nan", "61"])

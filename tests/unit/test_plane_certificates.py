@@ -12,6 +12,7 @@ from cryptography.x509 import DNSName, load_pem_x509_certificate
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
+from infra.errors import UserError
 from localcloud.plane import certificates
 
 
@@ -95,3 +96,20 @@ def test_expired_ones_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     before = (tmp_path / "c" / "ca.crt").read_bytes()
     certificates.ensure(tmp_path / "c")
     assert (tmp_path / "c" / "ca.crt").read_bytes() != before
+
+
+def test_a_clock_that_is_back_before_they_begin_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificates.ensure(tmp_path)
+    before = (tmp_path / "ca.crt").read_bytes()
+
+    three_days_ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=3)
+
+    class Earlier(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> "Earlier":
+            return cls.fromtimestamp(three_days_ago.timestamp(), tz)
+
+    monkeypatch.setattr("localcloud.plane.certificates.datetime.datetime", Earlier)
+    with pytest.raises(UserError, match=r"are not yet valid: this machine's clock says .* Set the clock"):
+        certificates.ensure(tmp_path)
+    assert (tmp_path / "ca.crt").read_bytes() == before

@@ -21,11 +21,9 @@ def spawn(tmp_path: Path) -> Iterator[Spawn]:
     pids: list[int] = []
 
     def start(code: str) -> tuple[int, str]:
-        pid = processes.spawn([sys.executable, "-c", code], tmp_path / "log", os.environ)
-        pids.append(pid)
-        started = processes.identity(pid)
-        assert started
-        return pid, started
+        return processes.spawn(
+            [sys.executable, "-c", code], tmp_path / "log", os.environ, lambda pid, _: pids.append(pid)
+        )
 
     yield start
     for pid in pids:
@@ -45,6 +43,33 @@ def test_output_goes_to_a_private_log(spawn: Spawn, tmp_path: Path) -> None:
     wait_for("EOFError", tmp_path / "log")  # it has no terminal to read from
     assert (tmp_path / "log").read_text().startswith("out\nerr\n")
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_begins_that_was_not_written_down(tmp_path: Path) -> None:
+    """A starter that is cut short there leaves nothing that runs, and nothing that somebody would have to find."""
+    noted: list[tuple[int, str]] = []
+
+    def note(pid: int, started: str) -> None:
+        noted.append((pid, started))
+        raise KeyboardInterrupt
+
+    code = f"open({str(tmp_path / 'begun')!r}, 'w')"
+    with pytest.raises(KeyboardInterrupt):
+        processes.spawn([sys.executable, "-c", code], tmp_path / "log", os.environ, note)
+    deadline = time.monotonic() + 10
+    while processes.alive(*noted[0]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not (tmp_path / "begun").exists()
+
+
+def test_arguments_arrive_as_they_are(tmp_path: Path) -> None:
+    code = "import sys; print(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "a b", "$(c)", "", "'"]
+    process = processes.spawn(command, tmp_path / "log", os.environ, lambda *_: None)
+    wait_for("]", tmp_path / "log")
+    assert (tmp_path / "log").read_text() == "['a b', '$(c)', '', \"'\"]\n"
+    processes.end([process], patience=1)
 
 
 def test_a_component_does_not_get_our_ctrl_c(spawn: Spawn) -> None:

@@ -133,6 +133,7 @@ def test_what_aws_is_still_making_is_read_only_once_it_is_there() -> None:
 
     settle(
         cast("Any", engine),
+        cast("Any", engine.export_stack()),
         identify=lambda *_: "dev",
         ended=ended,
         managers=lambda *_: {},

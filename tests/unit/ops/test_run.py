@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.run import _reason
+from ops.run import _journals, _reason
 
 LISTED = """
  code: 1
@@ -28,3 +28,10 @@ LISTED = """
 )
 def test_the_reason_is_in_the_engines_own_words(output: str, reason: str) -> None:
     assert _reason(output) == reason
+
+
+def test_what_the_journal_says_is_said_once() -> None:
+    full = "the state cannot be written (write local.journal: no space left on device): free some space"
+    errors = [f"network-vpc: post-step event returned an error: [500] {full}", f"roles: [500] {full}", "update failed"]
+    assert _journals(errors) == full
+    assert _journals(["network-vpc: AWS refuses"]) == ""

@@ -237,7 +237,7 @@ func failed(w http.ResponseWriter, err error) bool {
 		// The Automation API knows the case by these words.
 		fail(w, http.StatusConflict, "Conflict: Another update is currently in progress.")
 	case errors.Is(err, fs.ErrExist):
-		fail(w, http.StatusConflict, "the stack exists already")
+		fail(w, http.StatusConflict, "the stack already exists")
 	default:
 		fail(w, http.StatusInternalServerError, err.Error())
 	}

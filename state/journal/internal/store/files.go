@@ -7,6 +7,15 @@ import (
 	"path/filepath"
 )
 
+// matching lists the files below a folder whose path there matches a pattern; the folder's own path may hold `[`.
+func matching(folder, pattern string) ([]string, error) {
+	found, err := fs.Glob(os.DirFS(folder), pattern)
+	for index, one := range found {
+		found[index] = filepath.Join(folder, filepath.FromSlash(one))
+	}
+	return found, err
+}
+
 // replace writes a file as a whole: a reader, and a crash of the machine, sees the old content or the new.
 func replace(path string, content []byte) error {
 	temporary := path + ".new"

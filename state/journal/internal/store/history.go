@@ -65,7 +65,7 @@ func (s *Store) History(stack Stack) ([]apitype.UpdateInfo, error) {
 
 // recorded lists the files of a stack's history, the oldest first: their names hold the time.
 func (s *Store) recorded(stack Stack) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(s.history(stack), "*.history.json"))
+	files, err := matching(s.history(stack), "*.history.json")
 	slices.SortFunc(files, strings.Compare)
 	return files, err
 }

@@ -117,7 +117,7 @@ func (s *Store) recovered(stack Stack) (Recovery, error) {
 // candidates are the states that can be read, the likeliest first: the stack's own, its copy, and what plain `pulumi`
 // kept of it. It writes the one before the last as .bak, and one an update into a folder.
 func (s *Store) candidates(stack Stack) ([]candidate, error) {
-	older, err := filepath.Glob(filepath.Join(s.root, ".pulumi", "backups", stack.Project, stack.Name, "*.json"))
+	older, err := matching(filepath.Join(s.root, ".pulumi", "backups", stack.Project, stack.Name), "*.json")
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (s *Store) backup(stack Stack) string { return s.beside(stack, ".backup") }
 
 // Stacks lists all stacks.
 func (s *Store) Stacks() ([]Stack, error) {
-	files, err := filepath.Glob(filepath.Join(s.root, ".pulumi", "stacks", "*", "*.json"))
+	files, err := matching(filepath.Join(s.root, ".pulumi", "stacks"), "*/*.json")
 	stacks := make([]Stack, 0, len(files))
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")

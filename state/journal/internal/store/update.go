@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"syscall"
@@ -18,6 +19,7 @@ type Update struct {
 
 	mutex    sync.Mutex
 	journal  *os.File
+	size     int64
 	appended bool
 }
 
@@ -39,7 +41,15 @@ func (u *Update) open() error {
 		return err
 	}
 	u.journal, err = os.OpenFile(u.store.journal(u.stack), os.O_APPEND|os.O_WRONLY, 0o600)
-	return err
+	if err != nil {
+		return err
+	}
+	about, err := u.journal.Stat()
+	if err != nil {
+		return err
+	}
+	u.size = about.Size()
+	return nil
 }
 
 // back makes the copy of a state that something else wrote; a state without a copy is only as safe as its file.
@@ -70,8 +80,10 @@ func (u *Update) Append(entries []apitype.JournalEntry) error {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
 	if _, err := u.journal.Write(lines.Bytes()); err != nil {
-		return err
+		// The next line may fit, and would be glued to a part of this one.
+		return errors.Join(full(err), u.journal.Truncate(u.size))
 	}
+	u.size += int64(lines.Len())
 	u.appended = true
 	u.store.count(lines.Len())
 	return u.journal.Sync()
@@ -128,6 +140,12 @@ func (s *Store) announce(stack Stack, raw []byte) error {
 func (u *Update) forget() error { return remove(u.store.journal(u.stack)) }
 
 func (u *Update) release() error { return u.lock.Close() }
+
+// full says in a sentence for people that something could not be written.
+func full(err error) error {
+	return fmt.Errorf("the state cannot be written (%w): free some space, and run the same command again, which first "+
+		"looks at what was under way", err)
+}
 
 // claim locks a file for this process alone.
 func claim(path string) (*os.File, error) {

@@ -1,0 +1,71 @@
+"""A look, all the time that the engine works, at what it works with: parts that died would be waited for in vain."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+POLL_S = 1.0
+GRACE_S = 5.0
+"""Seconds that a part may be away, for example while somebody starts it again."""
+ENDS_S = 10.0
+"""Seconds that the engine gets, each time that it is asked to end: it waits for what it has under way."""
+
+# Ctrl-C twice, then what nobody can ignore.
+_ASKED = (signal.SIGINT, signal.SIGINT, signal.SIGKILL)
+
+
+@dataclass
+class Watch:
+    """What was noticed: a sentence about a part that died, None as long as all live."""
+
+    lost: str | None = None
+
+
+@contextmanager
+def watched(lost: Callable[[], str | None], report: Callable[[str], object]) -> Iterator[Watch]:
+    """For the length of the block ends the engine where `lost` tells, for 5 s on end, of a part that died."""
+    watch, ended = Watch(), threading.Event()
+
+    def look() -> None:
+        since: float | None = None
+        while not ended.wait(POLL_S):
+            told = lost()
+            since = None if told is None else since or time.monotonic()
+            if told is not None and since is not None and time.monotonic() - since >= GRACE_S:
+                watch.lost = told
+                report("Ending this run, because a part that it works with has died.")
+                _end_engine(ended)
+                return
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield watch
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _end_engine(ended: threading.Event) -> None:
+    for number in _ASKED:
+        for pid in engines(os.getpid()):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+        if ended.wait(ENDS_S):
+            return
+
+
+def engines(parent: int) -> list[int]:
+    """The engine's processes among the children of a process: the Automation API tells nobody which they are."""
+    listed = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+    return [int(row[0]) for row in rows if len(row) == 3 and int(row[1]) == parent and "/bin/pulumi " in row[2]]

@@ -1,0 +1,96 @@
+"""Parts of the laptop that die in the middle of a run: it says so soon, and the same command goes on from there."""
+
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from localcloud import emulator, plane
+from localcloud.aws.record import recorded_kinds
+from tests.local.cluster import until
+from tests.local.stack import SAMPLE, Checkout, changes, checked_out, unavailable, world
+from tests.local.test_interrupted import left_running, not_in_state
+
+NOTICED_S = 30.0
+"""Seconds, at most, from the death of a part to the end of the run."""
+QUICK_S = 120.0
+"""Seconds for what used to take ten minutes, and then failed; half a minute without other load."""
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    with checked_out(tmp_path_factory.mktemp("parts")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def empty(checkout: Checkout) -> set[str]:
+    """What the laptop holds before a stack is made."""
+    emulator.start(checkout.root)
+    return world(checkout)
+
+
+def ends_without(checkout: Checkout, part: str, seen: bytes, *command: str) -> str:
+    """Kills a part once a command has written `seen` into its journal; what that says in the end."""
+    journal = checkout.state_file.with_suffix(".journal")
+    run = checkout.start(*command)
+    until(
+        lambda: run.poll() is not None or (journal.exists() and seen in journal.read_bytes()), "the run is half through"
+    )
+    os.kill(plane.status(checkout.root).pids[part], signal.SIGKILL)
+    since = time.monotonic()
+    _, err = run.communicate(timeout=300)
+    assert time.monotonic() - since < NOTICED_S
+    assert run.returncode == 1
+    until(lambda: not left_running(checkout), "what the run had started ends")
+    return err
+
+
+def test_an_up_without_its_controllers_ends_soon_and_the_next_one_comes_up(checkout: Checkout, empty: set[str]) -> None:
+    err = ends_without(checkout, "kube-controller-manager", b"sample-apps/", "up", "--pods", "realistic")
+    assert err.startswith("error: kube-controller-manager of the control plane has died; the log, ")
+    assert err.strip().endswith("Type the same command again: it starts what is missing, and goes on from there.")
+    assert len(err.splitlines()) == 1
+    checkout.must("up")
+    assert not unavailable(checkout.cluster())
+    assert changes(checkout.must("preview")).keys() == {"unchanged"}
+    assert not_in_state(checkout, empty) == set()
+
+
+def test_a_claim_is_replaced_while_pods_use_it(checkout: Checkout, empty: set[str], tmp_path: Path) -> None:
+    checkout.must("up")
+    before = checkout.cluster().at("pvc", "mysql-pv-claim", "-n", "kubeflow")
+    manifests = shutil.copytree(SAMPLE, tmp_path / "changed")
+    claims = (manifests / "storage.yaml").read_text()
+    (manifests / "storage.yaml").write_text(claims.replace("ReadWriteOnce", "ReadWriteMany"))
+    since = time.monotonic()
+    output = Checkout(checkout.root, manifests).must("up")
+    assert time.monotonic() - since < QUICK_S
+    assert "deleting pod kubeflow/mysql-" in output
+    after = checkout.cluster().at("pvc", "mysql-pv-claim", "-n", "kubeflow")
+    assert (before["spec"]["accessModes"], after["spec"]["accessModes"]) == (["ReadWriteOnce"], ["ReadWriteMany"])
+    until(lambda: not unavailable(checkout.cluster()), "what used it is back")
+
+
+def test_a_destroy_without_its_store_ends_soon_and_the_next_one_at_another_port_leaves_nothing(
+    checkout: Checkout, empty: set[str]
+) -> None:
+    if not checkout.state_file.exists():
+        checkout.must("up")
+    err = ends_without(checkout, "etcd", b'"operation":', "destroy")
+    assert err.startswith("error: etcd of the control plane has died; the log, ")
+    server = checkout.cluster().plane.server
+    plane.stop(checkout.root)
+    with socket.create_server(("127.0.0.1", int(server.rpartition(":")[2]))):
+        since = time.monotonic()
+        checkout.must("destroy")
+        assert time.monotonic() - since < QUICK_S
+    assert checkout.cluster().plane.server != server
+    assert world(checkout) ^ empty == set()
+    assert checkout.resources() == {}
+    assert recorded_kinds(emulator.record(checkout.root)) == {}
