@@ -51,7 +51,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
         return nullcontext(UNSAFE) if unsafe else serving.serving(chosen.folder, written.append)
 
     console = Console(stderr=True)
-    with run.session(LOCAL_STACK, console=console, pods=pods, create=True, keeping=keeping) as session:
+    with run.session(LOCAL_STACK, console=console, pods=pods, missing="make", keeping=keeping) as session:
         before, started = time.process_time(), time.time()
         OPERATIONS[operation](session)
         ended, after = time.time(), time.process_time()

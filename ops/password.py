@@ -7,9 +7,8 @@ from infra.errors import UserError
 from infra.settings import password_fault
 from ops.backend import backend
 from ops.engine import pulumi_root
-from ops.program import Program
 from ops.project import PROJECT_ROOT, is_local, project_name
-from ops.stack import select
+from ops.stack import make
 
 
 def set_password(stack: str, password: str) -> None:
@@ -26,7 +25,7 @@ def set_password(stack: str, password: str) -> None:
         raise UserError(f"The password {fault}; choose another. Nothing was changed.")
     root = pulumi_root()
     environment = dict(backend(stack).environment)
-    select(stack, program=Program(), engine_root=root, env=environment, create=True)
+    make(stack, env=environment)
     done = subprocess.run(
         [root / "bin" / "pulumi", "config", "set", "--secret", f"{project_name()}:dashboardPassword", "--stack", stack],
         input=password,

@@ -20,14 +20,13 @@ import tools
 from infra.errors import UserError
 from ops import audit, interrupted, unanswered
 from ops.backend import Backend, backend
-from ops.engine import pulumi_root
 from ops.identify import Account, field_managers, identify
 from ops.interrupting import interruptible
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
 from ops.settings import read_config
-from ops.stack import select
+from ops.stack import Missing, selected
 from ops.unanswered import Operation, Unanswered
 from state import serving
 
@@ -103,13 +102,14 @@ def session(
     *,
     console: Console,
     pods: Pods,
-    create: bool,
+    missing: Missing,
     keeping: Callable[[Backend], AbstractContextManager[Mapping[str, str]]] = kept_in_files,
 ) -> Iterator[Session]:
     """Everything that a command on a stack needs, for the length of the block.
 
-    `keeping` serves the state for as long, and yields what the engine must know of that. Bad settings and a release
-    that is not available are the program's own to refuse, before it registers a resource.
+    `missing` says what becomes of a stack that the backend does not have. `keeping` serves the state for as long, and
+    yields what the engine must know of that. Bad settings and a release that is not available are the program's own to
+    refuse, before it registers a resource.
     """
     begun = time.monotonic()
     # An engine that is killed breaks off its stream of events; `_engine` says so in words for people.
@@ -126,10 +126,10 @@ def session(
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
-        stack = select(name, program=program, engine_root=pulumi_root(), env=env, create=create)
-        tracker.left_out = ground.left_out
-        seconds = {"start what it runs on": time.monotonic() - begun}
-        yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
+        with selected(name, program=program, env=env, missing=missing) as stack:
+            tracker.left_out = ground.left_out
+            seconds = {"start what it runs on": time.monotonic() - begun}
+            yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
 
 
 def up(run: Session) -> dict[str, automation.OutputValue]:

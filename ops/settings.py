@@ -67,6 +67,14 @@ def stack_settings(
     return StackSettings(settings=settings, config=config, sealed=sealed, refused=refused)
 
 
+def sound_settings(stack: str) -> Settings:
+    """The settings of a stack that is to be brought up; SettingsError for whatever the program would refuse in them."""
+    found = stack_settings(stack)
+    if found.refused:
+        raise SettingsError(stack, found.refused)
+    return found.settings
+
+
 def read_config(stack: str, root: Path = PROJECT_ROOT) -> tuple[dict[str, str], frozenset[str]]:
     """A stack's configuration as texts under full keys, with the defaults, and the keys that are encrypted."""
     path = stack_file(stack, root)

@@ -30,7 +30,7 @@ def command(stack: str, yes: bool) -> None:
     teardown.check_settings(stack)
     confirm(stack, yes=yes)
     console = terminal.console()
-    with run.session(stack, console=console, pods="instant", create=False) as session:
+    with run.session(stack, console=console, pods="instant", missing="refuse") as session:
         state = teardown.destroy(session, console)
         summary.print_changes(console, session)
         summary.print_levels(console, timed(levels_of(state), session.tracker.spans))

@@ -7,6 +7,7 @@ from ops import console as terminal
 from ops.bring_up import bring_up
 from ops.options import answer_option, format_option, stack_option
 from ops.preview import Preview
+from ops.settings import sound_settings
 
 
 def confirm(planned: Preview, *, yes: bool) -> None:
@@ -36,7 +37,8 @@ def confirm(planned: Preview, *, yes: bool) -> None:
 def command(stack: str, pods: run.Pods, yes: bool, form: str) -> None:
     """Bring the stack up: on any but `local`, show what would change and ask for its name first."""
     console = terminal.console(json=form != "text")
-    with run.session(stack, console=console, pods=pods, create=True) as session:
+    sound_settings(stack)
+    with run.session(stack, console=console, pods=pods, missing="make") as session:
         brought = bring_up(
             session,
             show=lambda planned: summary.print_planned(console, planned),
