@@ -20,7 +20,6 @@ from bench import stages
 from localcloud import laptop
 from ops import run
 from ops.backend import Backend, backend
-from ops.engine import pulumi_root
 from ops.project import LOCAL_STACK, local_dir, local_root, project_name
 from state import serving
 from tools import garbage
@@ -86,7 +85,7 @@ def grow_command(sizes: tuple[int, ...]) -> None:
     with laptop.running(local_root(), pods="instant", report=_aside) as ground, serving.serving(folder) as state:
         env = {"GOGC": run.GARBAGE_COLLECTION, "PULUMI_CONFIG_PASSPHRASE": "growth", **ground.environment, **state}
         os.environ.update(env)
-        timed = {size: growth.bring_up(size, env, pulumi_root(), ground.plane.kubeconfig) for size in sizes}
+        timed = {size: growth.bring_up(size, env, ground.plane.kubeconfig) for size in sizes}
     _tell(seconds=timed)
 
 

@@ -1,7 +1,6 @@
 """`up`, `preview` and `destroy` of one stack: set up what the stack runs on, drive the engine, say what happened."""
 
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import tools
 from infra.errors import UserError
 from ops import audit, interrupted, unanswered
 from ops.backend import Backend, backend
+from ops.engine import told
 from ops.identify import Account, field_managers, identify
 from ops.interrupting import interruptible
 from ops.program import Program
@@ -88,6 +88,7 @@ class Session:
 
 def kept_in_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
     """Serves state that is in files of our own, with a journal; any other backend keeps it by itself."""
+    chosen.check_writable()
     return nullcontext({}) if chosen.folder is None else serving.serving(chosen.folder)
 
 
@@ -119,14 +120,14 @@ def session(
     program = Program()
     tracker = Tracker(console=console, expected=program.expected)
     _bring_tools(name, chosen)
-    if chosen.folder is not None:
+    if chosen.folder is not None and chosen.folder.is_dir():
         serving.check(chosen.folder, project_name(), name)
     with keeping(chosen) as state, _ground(name, console, pods) as ground:
         kustomize = str(tools.ensure("kustomize")["kustomize"])
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
-        with selected(name, program=program, env=env, missing=missing) as stack:
+        with selected(name, program=program, chosen=chosen, env=env, missing=missing) as stack:
             tracker.left_out = ground.left_out
             seconds = {"start what it runs on": time.monotonic() - begun}
             yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
@@ -258,7 +259,7 @@ def _keep(run: Session, operations: Sequence[Operation]) -> str:
         unanswered.keep(run.stack, operations, _identify(run))
     except (automation.CommandError, BotoCoreError, ClientError) as error:
         names = ", ".join(str(one["resource"]["urn"]).rsplit("::", 1)[-1] for one in operations)
-        reason = _reason(str(error)) if isinstance(error, automation.CommandError) else str(error)
+        reason = told(error) if isinstance(error, automation.CommandError) else str(error)
         return (
             f"A provider's process ended while it worked on {names}, and the state could not be told ({reason}): "
             "look for these by hand before the next run."
@@ -282,19 +283,7 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
     except automation.CommandError as error:
         if run.program.failure is not None:
             raise run.program.failure from None
-        raise UserError("\n".join(run.tracker.errors) or _reason(str(error))) from None
-
-
-def _reason(output: str) -> str:
-    """Why the engine failed, from its output: its own words where it says any."""
-    # The journal's own sentences come with the number of an HTTP answer.
-    output = re.sub(r"\[\d{3}\] ", "", output)
-    # What it lists below a line of its own is indented.
-    told = [one.strip() for one in re.findall(r"error: (.*(?:\n[ \t]+\S.*)*)", output)]
-    ended = re.search(r"^ code: -(\d+)$", output, re.MULTILINE)
-    if ended and not told:
-        return f"The engine was killed by signal {ended[1]}: run the same command again, and it continues from there."
-    return "\n".join(told) or output.strip()
+        raise UserError("\n".join(run.tracker.errors) or told(error)) from None
 
 
 def _bring_tools(name: str, chosen: Backend) -> None:

@@ -15,8 +15,8 @@ from typing import Any, Literal
 from pulumi import automation
 
 from infra.errors import UserError
-from ops.backend import backend
-from ops.engine import pulumi_root
+from ops.backend import Backend, backend, unusable
+from ops.engine import Command
 from ops.program import Program
 from ops.project import PROJECT_ROOT, full_key, is_local, local_root, project_name, stack_file
 from ops.settings import read_config
@@ -35,15 +35,15 @@ class Workspace(automation.LocalWorkspace):
     pkg/cmd/pulumi/stack/secrets.go).
     """
 
-    def __init__(self, folder: Path, *, program: Program, env: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, *, program: Program, env: Mapping[str, str], chosen: Backend) -> None:
         super().__init__(
             work_dir=str(PROJECT_ROOT),
             program=program,
             secrets_provider="passphrase" if "PULUMI_CONFIG_PASSPHRASE" in env else None,
             env_vars={**env, **_FALL_BACK},
-            pulumi_command=automation.PulumiCommand(root=str(pulumi_root())),
+            pulumi_command=Command(),
         )
-        self._folder = folder
+        self._folder, self._chosen = folder, chosen
 
     def serialize_args_for_op(self, stack_name: str) -> list[str]:
         """What `up`, `preview`, `refresh` and `destroy` are told in addition."""
@@ -63,7 +63,12 @@ class Workspace(automation.LocalWorkspace):
         self._in_folder("stack", "rm", "--yes", "--force", "--preserve-config", "--remove-backups", stack_name)
 
     def _in_folder(self, *arguments: str) -> None:
-        self.pulumi_command.run(list(arguments), str(self._folder), self.env_vars)
+        try:
+            self.pulumi_command.run(list(arguments), str(self._folder), self.env_vars)
+        except (automation.StackNotFoundError, automation.StackAlreadyExistsError, automation.ConcurrentUpdateError):
+            raise
+        except automation.CommandError as error:
+            raise unusable(self._chosen, error) from None
 
 
 def environment(stack: str) -> dict[str, str]:
@@ -81,14 +86,14 @@ def environment(stack: str) -> dict[str, str]:
 
 @contextmanager
 def selected(
-    stack: str, *, program: Program, env: Mapping[str, str], missing: Missing = "refuse"
+    stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str], missing: Missing = "refuse"
 ) -> Iterator[automation.Stack]:
-    """The stack, ready to run the program, for the length of the block.
+    """The stack of the chosen backend, ready to run the program in this environment, for the length of the block.
 
     A stack that was made for the block and that has nothing at its end is removed again: whatever was refused has
     changed nothing. UserError for a stack without a settings file, or for one that is missing and refused.
     """
-    with _workspace(stack, program=program, env=env) as workspace:
+    with _workspace(stack, program=program, chosen=chosen, env=env) as workspace:
         try:
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
@@ -99,28 +104,32 @@ def selected(
             return
         # What another stack's outputs are read from is the backend alone.
         if missing == "play" and not read_config(stack)[0].get(full_key(project_name(), "clusterStack")):
-            with _played(stack, program=program, env=env) as made:
+            with _played(stack, program=program, chosen=chosen, env=env) as made:
                 yield made
         else:
             with _made(stack, workspace) as made:
                 yield made
 
 
-def make(stack: str, *, env: Mapping[str, str]) -> None:
-    """Makes the stack in its backend, unless it is there."""
-    with _workspace(stack, program=Program(), env=env) as workspace:
+def make(stack: str, chosen: Backend) -> None:
+    """Makes the stack in the chosen backend, unless it is there."""
+    chosen.check_writable()
+    with _workspace(stack, program=Program(), chosen=chosen, env=chosen.environment) as workspace:
         _create_or_select(stack, workspace)
 
 
 def outputs(stack: str) -> dict[str, Any]:
     """The stack's outputs, secrets in the clear: handle them as such."""
-    with selected(stack, program=Program(), env=environment(stack)) as found:
+    with selected(stack, program=Program(), chosen=backend(stack), env=environment(stack)) as found:
         return {name: output.value for name, output in found.outputs().items()}
 
 
 def in_state(stack: str) -> list[str]:
     """The ids of what the stack's state has; none for a stack that has no state."""
-    with _workspace(stack, program=Program(), env=environment(stack)) as workspace:
+    chosen = backend(stack)
+    if chosen.folder is not None and not chosen.folder.is_dir():
+        return []
+    with _workspace(stack, program=Program(), chosen=chosen, env=environment(stack)) as workspace:
         try:
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
@@ -129,13 +138,13 @@ def in_state(stack: str) -> list[str]:
 
 
 @contextmanager
-def _workspace(stack: str, *, program: Program, env: Mapping[str, str]) -> Iterator[Workspace]:
+def _workspace(stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str]) -> Iterator[Workspace]:
     """The workspace, with copies of the project's file and the stack's settings for as long as the block lasts."""
     settings = stack_file(stack)
     with TemporaryDirectory(prefix="kubeflow-settings-") as folder:
         for path in (PROJECT_ROOT / "Pulumi.yaml", settings):
             shutil.copyfile(path, Path(folder) / path.name)
-        yield Workspace(Path(folder), program=program, env=env)
+        yield Workspace(Path(folder), program=program, env=env, chosen=chosen)
 
 
 @contextmanager
@@ -152,11 +161,11 @@ def _made(stack: str, workspace: Workspace) -> Iterator[automation.Stack]:
 
 
 @contextmanager
-def _played(stack: str, *, program: Program, env: Mapping[str, str]) -> Iterator[automation.Stack]:
+def _played(stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str]) -> Iterator[automation.Stack]:
     """A stack on an empty state of its own, in files that go with the block."""
     with TemporaryDirectory(prefix="kubeflow-state-") as state:
         played = {**_any_passphrase(), **env, "PULUMI_BACKEND_URL": Path(state).as_uri()}
-        with _workspace(stack, program=program, env=played) as workspace:
+        with _workspace(stack, program=program, chosen=chosen, env=played) as workspace:
             yield automation.Stack.create(stack, workspace)
 
 

@@ -33,9 +33,10 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     owner = Owner(
         project=project, stack=stack, cluster=config[full_key(project, "clusterName")] or f"{project}-{stack}"
     )
+    # First, since it chooses the backend by the person's own environment.
+    known = in_state(stack)
     os.environ.update(environment(stack))
     session: Any = boto3.Session(region_name=config["aws:region"])
-    known = in_state(stack)
     client: Client = functools.cache(session.client)
     left = find(client, owner, known=known)
     region, lives = config["aws:region"], bool(known)

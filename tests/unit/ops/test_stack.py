@@ -7,6 +7,7 @@ from pulumi import automation
 
 from infra.errors import UserError
 from ops import stack as module
+from ops.backend import backend
 from ops.program import Program
 from ops.project import PROJECT_ROOT
 from ops.settings import read_config
@@ -18,16 +19,18 @@ SETTINGS = PROJECT_ROOT / "Pulumi.dev.yaml"
 @pytest.fixture
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """A backend that has been looked at, and a home of Pulumi's."""
-    backend = tmp_path / "backend"
-    backend.mkdir()
+    (tmp_path / "backend").mkdir()
     found = {
-        "PULUMI_BACKEND_URL": backend.as_uri(),
+        "PULUMI_BACKEND_URL": (tmp_path / "backend").as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "mine",
         "PULUMI_HOME": str(tmp_path / "home"),
     }
     for name, value in found.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match="'dev' has no state yet"), selected("dev", program=Program(), env=found):
+    with (
+        pytest.raises(UserError, match="'dev' has no state yet"),
+        selected("dev", program=Program(), chosen=backend("dev"), env=found),
+    ):
         pass
     return found
 
@@ -47,7 +50,7 @@ def test_a_stack_that_was_made_only_to_be_refused_is_gone_again(
     config = read_config("dev")[0] | {"kubeflow:clusterStack": reference}
     monkeypatch.setattr(module, "read_config", lambda _: (config, frozenset()))
     before = world(env)
-    with selected("dev", program=Program(), env=env, missing=missing) as found:
+    with selected("dev", program=Program(), chosen=backend("dev"), env=env, missing=missing) as found:
         deployment = found.export_stack().deployment
         assert deployment
         assert deployment["secrets_providers"]["type"] == "passphrase"
@@ -57,11 +60,11 @@ def test_a_stack_that_was_made_only_to_be_refused_is_gone_again(
 
 def test_a_stack_that_is_made_for_good_stays_and_is_made_once(env: dict[str, str]) -> None:
     before = world(env)
-    make("dev", env=env)
+    make("dev", backend("dev"))
     made = world(env)
     assert made != before
-    make("dev", env=env)
-    with selected("dev", program=Program(), env=env, missing="make"):
+    make("dev", backend("dev"))
+    with selected("dev", program=Program(), chosen=backend("dev"), env=env, missing="make"):
         pass
     assert in_state("dev") == []
     assert world(env) == made
@@ -69,7 +72,7 @@ def test_a_stack_that_is_made_for_good_stays_and_is_made_once(env: dict[str, str
 
 def test_a_stack_that_has_something_stays(env: dict[str, str]) -> None:
     before = world(env)
-    with selected("dev", program=Program(), env=env, missing="make") as found:
+    with selected("dev", program=Program(), chosen=backend("dev"), env=env, missing="make") as found:
         exported = found.export_stack()
         assert exported.deployment is not None
         urn = "urn:pulumi:dev::kubeflow::random:index/randomPassword:RandomPassword::a"
@@ -91,6 +94,6 @@ def test_somebody_who_makes_it_at_the_same_moment_keeps_it(
 
     monkeypatch.setattr(automation.Stack, "create", later)
     before = world(env)
-    with selected("dev", program=Program(), env=env, missing="make") as found:
+    with selected("dev", program=Program(), chosen=backend("dev"), env=env, missing="make") as found:
         assert found.name == "dev"
     assert world(env) != before
