@@ -76,7 +76,7 @@ def documents(file: Path, loader: type[_Loader] = _Loader) -> Iterator[Document]
 
 
 def single(file: Path) -> Any:
-    """The only document of a file of the engine's, None where it is empty; UserError where it is none or has another."""
+    """The only document of a file that the engine reads, None where it is empty; UserError where it has another."""
     return only(documents(file, _EngineLoader), str(file))
 
 
