@@ -20,7 +20,6 @@ from bench import stages
 from localcloud import laptop
 from ops import run
 from ops.backend import Backend, backend
-from ops.engine import pulumi_root
 from ops.project import LOCAL_STACK, local_dir, local_root, project_name
 from state import serving
 from tools import garbage
@@ -51,7 +50,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
         return nullcontext(UNSAFE) if unsafe else serving.serving(chosen.folder, written.append)
 
     console = Console(stderr=True)
-    with run.session(LOCAL_STACK, console=console, pods=pods, create=True, keeping=keeping) as session:
+    with run.session(LOCAL_STACK, console=console, pods=pods, missing="make", keeping=keeping) as session:
         before, started = time.process_time(), time.time()
         OPERATIONS[operation](session)
         ended, after = time.time(), time.process_time()
@@ -86,7 +85,7 @@ def grow_command(sizes: tuple[int, ...]) -> None:
     with laptop.running(local_root(), pods="instant", report=_aside) as ground, serving.serving(folder) as state:
         env = {"GOGC": run.GARBAGE_COLLECTION, "PULUMI_CONFIG_PASSPHRASE": "growth", **ground.environment, **state}
         os.environ.update(env)
-        timed = {size: growth.bring_up(size, env, pulumi_root(), ground.plane.kubeconfig) for size in sizes}
+        timed = {size: growth.bring_up(size, env, ground.plane.kubeconfig) for size in sizes}
     _tell(seconds=timed)
 
 

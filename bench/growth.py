@@ -12,6 +12,7 @@ from infra.aws.cluster import kubernetes_provider
 from infra.kubeflow.graph import build
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.objects import Manifest
+from ops.engine import Command
 from ops.program import Program
 from ops.project import project_name
 from ops.run import PARALLEL
@@ -48,13 +49,13 @@ class _Growth(Program):
         install("plain", KubeflowArgs(graph=self._graph, replacements={}, provider=provider, needs=[]))
 
 
-def bring_up(size: int, env: Mapping[str, str], engine_root: Path, kubeconfig: Path) -> float:
+def bring_up(size: int, env: Mapping[str, str], kubeconfig: Path) -> float:
     """Seconds of the engine's `up` of a platform of `size` objects, in a stack of its own."""
     options = automation.LocalWorkspaceOptions(
         env_vars=dict(env),
         project_settings=automation.ProjectSettings(name=project_name(), runtime="python"),
         secrets_provider="passphrase",
-        pulumi_command=automation.PulumiCommand(root=str(engine_root)),
+        pulumi_command=Command(),
     )
     stack = automation.create_or_select_stack(
         f"plain-{size}", project_name=project_name(), program=_Growth(size, kubeconfig), opts=options

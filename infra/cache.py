@@ -6,6 +6,9 @@ from pathlib import Path
 
 
 def home(env: Mapping[str, str] = os.environ) -> Path:
-    """`$XDG_CACHE_HOME/kubeflow-on-pulumi`, by default under `~/.cache`."""
-    base = env.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "kubeflow-on-pulumi"
+    """`$XDG_CACHE_HOME/kubeflow-on-pulumi`, by default under `~/.cache`, also where that variable is a relative path.
+
+    The XDG base directory specification has such a path ignored.
+    """
+    base = env.get("XDG_CACHE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "kubeflow-on-pulumi"

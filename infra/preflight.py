@@ -3,7 +3,6 @@
 import base64
 import json
 import ssl
-import tempfile
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from infra import versions
+from infra.api import client_of
 from infra.aws import kept
 from infra.errors import UserError
-from infra.kubeflow import classes
+from infra.kubeflow import classes, parse
 from infra.settings import Settings
 
 _TIMEOUT_SECONDS = 5
 _NAMED = 3
 """Claims that an error names."""
+
+# What a kubeconfig says of a cluster and is read here (client-go, tools/clientcmd/api/v1, Cluster).
+_TEXTS = ("server", "proxy-url", "certificate-authority", "certificate-authority-data")
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,12 @@ def read_kubeconfig(value: str, folder: Path) -> str:
     """A kubeconfig's content, given as such or as a path (relative to `folder`, `~` allowed)."""
     if "\n" in value or value.startswith("{"):
         return value
-    path = folder / Path(value).expanduser()
     try:
-        return path.read_text()
-    except OSError as error:
-        raise UserError(f"The kubeconfig {path} cannot be read ({error.strerror}); set clusterKubeconfig.") from None
+        return (folder / Path(value).expanduser()).read_text(encoding="utf-8")
+    except (OSError, RuntimeError, ValueError) as error:
+        # No such user's home, or bytes that are no text.
+        reason = error.strerror if isinstance(error, OSError) else "it is not text" if "codec" in str(error) else error
+        raise UserError(f"The kubeconfig {value} cannot be read ({reason}); set clusterKubeconfig.") from None
 
 
 def check_cluster(kubeconfig: str, context: str | None = None) -> str:
@@ -152,16 +155,13 @@ def storage_classes(kubeconfig: str, context: str | None) -> list[dict[str, Any]
     from kubernetes import client, config  # type: ignore[import-untyped]
     from urllib3.exceptions import HTTPError
 
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            api = config.new_client_from_config_dict(yaml.safe_load(kubeconfig), context=context, temp_file_path=folder)
-            answer = client.StorageV1Api(api).list_storage_class(
-                _preload_content=False, _request_timeout=_TIMEOUT_SECONDS
-            )
-            items: list[dict[str, Any]] = json.loads(answer.data)["items"]
-            return items
-        except (config.ConfigException, client.ApiException, HTTPError, OSError, ValueError, KeyError):
-            return None
+    try:
+        api = client.StorageV1Api(client_of(kubeconfig, context))
+        answer = api.list_storage_class(_preload_content=False, _request_timeout=_TIMEOUT_SECONDS)
+        items: list[dict[str, Any]] = json.loads(answer.data)["items"]
+        return items
+    except (config.ConfigException, client.ApiException, HTTPError, OSError, ValueError, KeyError):
+        return None
 
 
 def check_kubernetes_version(version: str, release: str) -> None:
@@ -194,20 +194,31 @@ def check_live_version(live: str, wanted: str, stack: str) -> None:
 
 
 def _cluster_of(kubeconfig: str, context: str | None) -> tuple[dict[str, Any], str]:
-    try:
-        config = yaml.safe_load(kubeconfig)
-        contexts = {entry["name"]: entry["context"] for entry in config["contexts"]}
-        clusters = {entry["name"]: entry["cluster"] for entry in config["clusters"]}
-    except (yaml.YAMLError, KeyError, TypeError):
-        raise UserError("clusterKubeconfig is not a kubeconfig: it has no list of contexts and clusters.") from None
-    name = context or config.get("current-context") or ""
+    """The cluster's part of a kubeconfig that a context names, and the context's name."""
+    config = parse.only(parse.parse(kubeconfig.encode(errors="replace"), "clusterKubeconfig"), "clusterKubeconfig")
+    contexts, clusters = _named(config, "contexts", "context"), _named(config, "clusters", "cluster")
+    if contexts is None or clusters is None:
+        raise UserError("clusterKubeconfig is not a kubeconfig: it has no list of contexts and clusters.")
+    name = str(context or config.get("current-context") or "")
     if name not in contexts:
         known = ", ".join(sorted(contexts)) or "none"
         raise UserError(f"The kubeconfig has no context {name!r}; set clusterContext to one that it has ({known}).")
-    cluster = clusters.get(contexts[name].get("cluster"))
+    cluster = clusters.get(str(contexts[name].get("cluster")))
     if cluster is None:
         raise UserError(f"The context {name!r} of the kubeconfig names a cluster that it does not describe.")
+    for key in _TEXTS:
+        if not isinstance(cluster.get(key, ""), str):
+            raise UserError(f"The cluster of context {name!r} of the kubeconfig has a {key} that is not text.")
     return cluster, name
+
+
+def _named(config: Any, many: str, one: str) -> dict[str, dict[str, Any]] | None:
+    """The entries of a list of a kubeconfig, by name; those that describe nothing are left out. None for no list."""
+    entries = config.get(many) if isinstance(config, dict) else None
+    if not isinstance(entries, list):
+        return None
+    found = [entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get(one), dict)]
+    return {str(entry.get("name")): entry[one] for entry in found}
 
 
 def _tls(cluster: dict[str, Any]) -> ssl.SSLContext | bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pulumi import automation
 
 from infra.errors import UserError
-from ops.engine import pulumi_root
+from ops.engine import Command, killed, told
 from ops.project import PROJECT_ROOT, is_local, local_dir, read_project
 
 # The passphrase of the `local` stack alone, whose secrets are public: its salt in Pulumi.local.yaml was made with it.
@@ -21,12 +21,19 @@ LOCAL_PASSPHRASE = "local"
 class Backend:
     """Where state goes, as an environment for the engine and a sentence for people.
 
-    `folder` is set for state in files of our own.
+    `folder` is set for state in files of our own; `unwritable` says why nothing can be kept there, which stops nobody
+    who only reads.
     """
 
     environment: Mapping[str, str]
     note: str
     folder: Path | None = None
+    unwritable: OSError | None = None
+
+    def check_writable(self) -> None:
+        """OSError where nothing can be kept."""
+        if self.unwritable is not None:
+            raise self.unwritable
 
 
 PULUMI_CLOUD = "https://api.pulumi.com"
@@ -40,7 +47,7 @@ def backend(stack: str, env: Mapping[str, str] = os.environ) -> Backend:
     plane there. UserError where CI would keep state in files, which end with the runner.
     """
     if is_local(stack):
-        return _file_backend(LOCAL_PASSPHRASE, "State is in files of this checkout.")
+        return _file_backend("State is in files of this checkout.", None)
     if env.get("PULUMI_BACKEND_URL"):
         return Backend(environment={}, note=f"State is at {env['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL).")
     if url := (read_project().get("backend") or {}).get("url"):
@@ -55,9 +62,7 @@ def backend(stack: str, env: Mapping[str, str] = os.environ) -> Backend:
             f"CI is set and no Pulumi backend is chosen, so the state of {stack} would end with this machine: set "
             "PULUMI_BACKEND_URL, or PULUMI_ACCESS_TOKEN for Pulumi Cloud."
         )
-    return _file_backend(
-        _own_passphrase(env), "Nobody is logged in to a Pulumi backend, so state is in files of this checkout."
-    )
+    return _file_backend("Nobody is logged in to a Pulumi backend, so state is in files of this checkout.", env)
 
 
 def stacks_in_use(name: str) -> list[str]:
@@ -68,12 +73,22 @@ def stacks_in_use(name: str) -> list[str]:
     workspace = automation.LocalWorkspace(
         work_dir=str(PROJECT_ROOT),
         env_vars=dict(chosen.environment),
-        pulumi_command=automation.PulumiCommand(root=str(pulumi_root())),
+        pulumi_command=Command(),
     )
     try:
         return [summary.name.rpartition("/")[2] for summary in workspace.list_stacks()]
     except automation.CommandError as error:
-        raise UserError(f"{chosen.note} It does not answer: {_last_line(str(error))}") from None
+        raise unusable(chosen, error) from None
+
+
+def unusable(chosen: Backend, error: automation.CommandError) -> UserError:
+    """Why the engine cannot work with a backend, in its own words."""
+    if ended := killed(error):
+        return UserError(ended)
+    reason = " ".join(told(error).split()).rstrip(".")
+    return UserError(
+        f"{chosen.note} The engine cannot use it: {reason}; see that it is there, and `pulumi login` to it."
+    )
 
 
 def _logged_in(credentials: Path) -> str | None:
@@ -81,17 +96,25 @@ def _logged_in(credentials: Path) -> str | None:
     if not credentials.is_file():
         return None
     try:
-        current = json.loads(credentials.read_text()).get("current")
-    except (ValueError, AttributeError):
-        raise UserError(f"{credentials} is damaged; remove it, and run `pulumi login` again.") from None
-    return str(current) if current else None
+        current = json.loads(credentials.read_text(encoding="utf-8")).get("current")
+    except (ValueError, AttributeError, RecursionError):
+        current = 0
+    if not isinstance(current, str | None):
+        raise UserError(f"{credentials} is damaged; remove it, and run `pulumi login` again.")
+    return current or None
 
 
-def _file_backend(passphrase: str, note: str) -> Backend:
+def _file_backend(note: str, env: Mapping[str, str] | None) -> Backend:
+    """State in files of our own, encrypted with the person's passphrase; that of the laptop's for no environment."""
     folder = local_dir() / "state"
-    folder.mkdir(parents=True, exist_ok=True)
-    env = {"PULUMI_BACKEND_URL": folder.as_uri(), "PULUMI_CONFIG_PASSPHRASE": passphrase}
-    return Backend(environment=env, note=f"{note} ({_shown(folder)})", folder=folder)
+    unwritable = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        passphrase = LOCAL_PASSPHRASE if env is None else _own_passphrase(env)
+    except OSError as error:
+        unwritable, passphrase = error, secrets.token_urlsafe(32)
+    found = {"PULUMI_BACKEND_URL": folder.as_uri(), "PULUMI_CONFIG_PASSPHRASE": passphrase}
+    return Backend(environment=found, note=f"{note} ({_shown(folder)})", folder=folder, unwritable=unwritable)
 
 
 def _shown(folder: Path) -> str:
@@ -108,9 +131,4 @@ def _own_passphrase(env: Mapping[str, str]) -> str:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(32))
-    return file.read_text()
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "(it said nothing)"
+    return file.read_text(encoding="utf-8")

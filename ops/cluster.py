@@ -6,15 +6,14 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from kubernetes import client, config, dynamic  # type: ignore[import-untyped]
 from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
+from infra.api import client_of
 from infra.errors import UserError
 from infra.kubeflow.objects import Manifest
 
@@ -146,26 +145,15 @@ def connected(access: Access) -> Iterator[ClusterApi]:
     """A cluster, for the length of the block. Raises OSError when it does not answer."""
     # It warns of every retry, and the caller says what comes of them.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-    folder = _folder().name
-    try:
-        if access.kubeconfig is None:
-            api = config.new_client_from_config(context=access.context)
-        else:
-            api = config.new_client_from_config_dict(
-                yaml.safe_load(access.kubeconfig), context=access.context, temp_file_path=folder
-            )
-        # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
-        yield ClusterApi(dynamic.DynamicClient(api, cache_file=str(Path(tempfile.mkdtemp(dir=folder)) / "offers.json")))
-    except HTTPError as error:
-        raise OSError(str(error)) from None
-    except (config.ConfigException, client.ApiException) as error:
-        raise OSError(str(error)) from None
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Where this process keeps certificates and keys of kubeconfigs; it goes with the process.
-
-    The client writes each of them once and remembers where, so the folder outlives a connection.
-    """
-    return tempfile.TemporaryDirectory()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            if access.kubeconfig is None:
+                api = config.new_client_from_config(context=access.context)
+            else:
+                api = client_of(access.kubeconfig, access.context)
+            # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
+            yield ClusterApi(dynamic.DynamicClient(api, cache_file=str(Path(folder) / "offers.json")))
+        except HTTPError as error:
+            raise OSError(str(error)) from None
+        except (config.ConfigException, client.ApiException) as error:
+            raise OSError(str(error)) from None

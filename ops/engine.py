@@ -1,20 +1,65 @@
 """The engine's command line tool, as the Automation API wants it."""
 
+import re
+from contextlib import suppress
 from pathlib import Path
 
+from pulumi import automation
+from semver import VersionInfo
+
 import tools
-from ops.project import local_dir
+
+_CLOSED = (
+    "the settings or the state were encrypted with another passphrase; set PULUMI_CONFIG_PASSPHRASE to that one, or "
+    "set the password again with `make password`."
+)
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def pulumi_root() -> Path:
-    """The folder whose `bin/pulumi` is the engine: the one on PATH or the one that `tools` brings."""
-    pulumi = tools.ensure("pulumi")["pulumi"]
-    if pulumi.parent.name == "bin":
-        return pulumi.parent.parent
-    link = local_dir() / "engine" / "bin" / "pulumi"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if link.is_symlink() and link.readlink() != pulumi:
-        link.unlink()
-    if not link.is_symlink():
-        link.symlink_to(pulumi)
-    return link.parent.parent
+class Command(automation.PulumiCommand):
+    """The engine on PATH, or the one that `tools` brings.
+
+    It is of a version that is known to do, so nobody asks it, as the Automation API would each time.
+    """
+
+    def __init__(self) -> None:
+        [found] = tools.find("pulumi")
+        self.command = str(in_bin(found.path))
+        self.version = VersionInfo.parse(found.origin.partition(",")[0])
+
+
+def in_bin(program: Path) -> Path:
+    """A program as one that lies in a folder called `bin`, by which the engine's process is known from others."""
+    if program.parent.name == "bin":
+        return program
+    link = program.parent / "bin" / program.name
+    if not link.exists():
+        link.parent.mkdir(exist_ok=True)
+        with suppress(FileExistsError):
+            link.symlink_to(program)
+    return link
+
+
+def killed(error: automation.CommandError) -> str | None:
+    """What to say of an engine that was killed before it said anything; None where it ended by itself."""
+    output = str(error)
+    ended = re.search(r"^ code: -(\d+)$", output, re.MULTILINE)
+    if ended is None or "error: " in output:
+        return None
+    return f"The engine was killed by signal {ended[1]}: run the same command again, and it continues from there."
+
+
+def told(error: automation.CommandError) -> str:
+    """Why the engine failed, in its own words where it said any."""
+    # The journal's own sentences come with the number of an HTTP answer.
+    output = re.sub(r"\[\d{3}\] ", "", _COLOURS.sub("", str(error)))
+    # What it lists below a line of its own is indented.
+    found = [one.strip() for one in re.findall(r"error: (.*(?:\n[ \t]+\S.*)*)", output)]
+    return killed(error) or "\n".join(map(_explained, found)) or output.strip()
+
+
+def _explained(reason: str) -> str:
+    """What the engine says, and what it means where it says that to nobody but its authors."""
+    closed = "message authentication failed" in reason or "incorrect passphrase" in reason
+    return f"{reason}: {_CLOSED}" if closed else reason

@@ -6,10 +6,16 @@ import subprocess
 from infra.errors import UserError
 from infra.settings import password_fault
 from ops.backend import backend
-from ops.engine import pulumi_root
-from ops.program import Program
-from ops.project import PROJECT_ROOT, is_local, project_name
-from ops.stack import select
+from ops.engine import Command
+from ops.project import PROJECT_ROOT, is_local, project_name, stack_file
+from ops.stack import make
+
+
+def check_stack(stack: str) -> None:
+    """UserError for a stack that does not exist, and for `local`, whose password is public."""
+    if is_local(stack):
+        raise UserError("The stack local has a well-known password; make another stack for one of your own.")
+    stack_file(stack)
 
 
 def set_password(stack: str, password: str) -> None:
@@ -18,22 +24,21 @@ def set_password(stack: str, password: str) -> None:
     UserError for a password that `up` would refuse, for the stack `local`, whose password is public, and for what the
     engine refuses.
     """
-    if is_local(stack):
-        raise UserError("The stack local has a well-known password; make another stack for one of your own.")
+    check_stack(stack)
     if not password.strip():
         raise UserError("The password is empty; type one, or set DASHBOARD_PASSWORD.")
     if fault := password_fault(password.strip()):
         raise UserError(f"The password {fault}; choose another. Nothing was changed.")
-    root = pulumi_root()
-    environment = dict(backend(stack).environment)
-    select(stack, program=Program(), engine_root=root, env=environment, create=True)
+    engine = Command()
+    chosen = backend(stack)
+    make(stack, chosen)
     done = subprocess.run(
-        [root / "bin" / "pulumi", "config", "set", "--secret", f"{project_name()}:dashboardPassword", "--stack", stack],
+        [engine.command, "config", "set", "--secret", f"{project_name()}:dashboardPassword", "--stack", stack],
         input=password,
         text=True,
         capture_output=True,
         cwd=PROJECT_ROOT,
-        env={**os.environ, **environment, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        env={**os.environ, **chosen.environment, "PULUMI_SKIP_UPDATE_CHECK": "true"},
         check=False,
     )
     if done.returncode != 0:

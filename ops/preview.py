@@ -18,7 +18,7 @@ from ops.cost import bill, estimate
 from ops.existing import Existing, made_by
 from ops.reaching import existing
 from ops.run import Session
-from ops.settings import stack_settings
+from ops.settings import sound_settings
 from ops.steps import Change, Recorder, Step
 
 if TYPE_CHECKING:
@@ -128,8 +128,8 @@ def look(session: Session, settings: Settings) -> Preview:
 
 def copied(stack: str, pods: run.Pods, console: Console) -> tuple[Preview, Session]:
     """The preview of a stack on a copy of its state, which changes nothing, and the session that it took."""
-    settings = stack_settings(stack).settings
-    with run.session(stack, console=console, pods=pods, create=True, keeping=run.copied_from_files) as session:
+    settings = sound_settings(stack)
+    with run.session(stack, console=console, pods=pods, missing="play", keeping=run.copied_from_files) as session:
         return look(session, settings), session
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from infra.errors import UserError
+from infra.kubeflow import parse
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -18,6 +17,9 @@ LOCAL_STACK = "local"
 
 TEMPLATE_STACK = "dev"
 """The stack whose settings file new stacks are made from."""
+
+
+_RESTORE = "bring the file back with `git checkout Pulumi.yaml`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +40,13 @@ class Setting:
 def local_root() -> Path:
     """The folder whose `.local/` holds state, logs and the local control plane: the project's own.
 
-    `KUBEFLOW_LOCAL_ROOT` moves it, so that a test's state and a person's can live side by side.
+    `KUBEFLOW_LOCAL_ROOT` moves it, so that a test's state and a person's can live side by side; UserError where it is
+    no folder: with state in another place everything would be made again.
     """
-    return Path(os.environ.get("KUBEFLOW_LOCAL_ROOT") or PROJECT_ROOT)
+    root = Path(os.environ.get("KUBEFLOW_LOCAL_ROOT") or PROJECT_ROOT).absolute()
+    if not root.is_dir():
+        raise UserError(f"KUBEFLOW_LOCAL_ROOT is {root}, and there is no such folder; create it, or name another.")
+    return root
 
 
 def local_dir() -> Path:
@@ -54,9 +60,18 @@ def is_local(stack: str) -> bool:
 
 
 def read_project(root: Path = PROJECT_ROOT) -> dict[str, Any]:
-    """Pulumi.yaml, parsed."""
-    project: dict[str, Any] = yaml.safe_load((root / "Pulumi.yaml").read_text())
-    return project
+    """Pulumi.yaml, parsed; UserError where it is not this project's any more."""
+    project = parse.single(root / "Pulumi.yaml")
+    config = project.get("config") if isinstance(project, dict) else None
+    if not isinstance(config, dict) or not isinstance(project.get("name"), str):
+        raise UserError(f"{root / 'Pulumi.yaml'} has no `name` or no `config` as a project has; {_RESTORE}")
+    for key, schema in config.items():
+        wanted = ("value",) if ":" in str(key) else ("type", "default", "description")
+        if not isinstance(schema, dict) or any(name not in schema for name in wanted):
+            raise UserError(
+                f"{root / 'Pulumi.yaml'} declares {key} without {' or '.join(wanted)}; declare it, or {_RESTORE}"
+            )
+    return {**project, "config": config}
 
 
 def project_name() -> str:
@@ -95,7 +110,12 @@ def default_release() -> str:
 def stack_file(stack: str, root: Path = PROJECT_ROOT) -> Path:
     """A stack's settings file; UserError when there is none."""
     path = settings_path(stack, root)
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):
+        # No file can have such a name.
+        there = False
+    if not there or stack not in stack_names(root):
         known = ", ".join(stack_names(root))
         raise UserError(f"There is no stack {stack!r} (known: {known}); make it with `make stack NAME={stack}`.")
     return path
@@ -112,16 +132,17 @@ def stack_names(root: Path = PROJECT_ROOT) -> list[str]:
 
 
 def read_stacks(root: Path = PROJECT_ROOT) -> dict[str, dict[str, Any]]:
-    """Every stack's settings file, parsed, by the stack's name; UserError for one that is not YAML."""
-    stacks = {}
-    for name in stack_names(root):
-        path = settings_path(name, root)
-        try:
-            stacks[name] = yaml.safe_load(path.read_text()) or {}
-        except yaml.YAMLError as error:
-            line = str(error).splitlines()[0]
-            raise UserError(f"{path.name} is not valid YAML ({line}); fix it first.") from None
-    return stacks
+    """Every stack's settings file, parsed, by the stack's name; UserError for one that is none."""
+    return {name: {"config": read_section(settings_path(name, root))} for name in stack_names(root)}
+
+
+def read_section(path: Path) -> dict[str, Any]:
+    """What a stack's settings file has under `config:`; UserError for a file that is none."""
+    content = parse.single(path) or {}
+    section = (content.get("config") or {}) if isinstance(content, dict) else None
+    if not isinstance(section, dict):
+        raise UserError(f"{path.name} is not a stack's settings; write keys and values under `config:`.")
+    return {str(key): value for key, value in section.items()}
 
 
 def _is_stack_file(name: str) -> bool:

@@ -31,11 +31,11 @@ def reached(session: Session) -> Iterator[ClusterApi | None]:
 
 
 def _access(session: Session) -> Access | None:
+    if session.ground.kubeconfig:
+        return Access(kubeconfig=session.ground.kubeconfig.read_text(encoding="utf-8"), context=None)
     resources = session.resources or (session.stack.export_stack().deployment or {}).get("resources") or ()
     if access := access_of(resources):
         return access
-    if session.ground.kubeconfig:
-        return Access(kubeconfig=session.ground.kubeconfig, context=None)
     given = session.program.given
     if given is None or given.settings.cluster.mode == "create":
         return None

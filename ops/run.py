@@ -22,7 +22,7 @@ from infra.errors import UserError
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
 from ops.claims import Claims, cluster_of
-from ops.engine import pulumi_root
+from ops.engine import told
 from ops.identify import Account, field_managers, identify
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
@@ -30,7 +30,7 @@ from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
 from ops.relocated import relocated
 from ops.settings import read_config
-from ops.stack import select
+from ops.stack import Missing, selected
 from ops.unanswered import Operation, Unanswered
 from ops.watching import watched
 from state import serving
@@ -48,7 +48,6 @@ GARBAGE_COLLECTION = "400"
 class Ground:
     """What a stack stands on: an environment, and how much of it is not the real thing.
 
-    `kubeconfig` is that of a cluster that is there from the start, where its content is at hand.
     `stand_ins` are packages that no official plugin serves; `plugin` says which code of the official Kubernetes plugin
     serves, where that need not be the SDK's other half. `left_out` are beginnings of what the engine tells and the
     summary tells better. `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is
@@ -58,7 +57,6 @@ class Ground:
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    kubeconfig: str | None = None
     stand_ins: tuple[str, ...] = ()
     plugin: str | None = None
     left_out: tuple[str, ...] = ()
@@ -109,6 +107,7 @@ class Session:
 
 def kept_in_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
     """Serves state that is in files of our own, with a journal; any other backend keeps it by itself."""
+    chosen.check_writable()
     return nullcontext({}) if chosen.folder is None else serving.serving(chosen.folder)
 
 
@@ -123,13 +122,14 @@ def session(
     *,
     console: Console,
     pods: Pods,
-    create: bool,
+    missing: Missing,
     keeping: Callable[[Backend], AbstractContextManager[Mapping[str, str]]] = kept_in_files,
 ) -> Iterator[Session]:
     """Everything that a command on a stack needs, for the length of the block.
 
-    `keeping` serves the state for as long, and yields what the engine must know of that. Bad settings and a release
-    that is not available are the program's own to refuse, before it registers a resource.
+    `missing` says what becomes of a stack that the backend does not have. `keeping` serves the state for as long, and
+    yields what the engine must know of that. Bad settings and a release that is not available are the program's own to
+    refuse, before it registers a resource.
     """
     begun = time.monotonic()
     # An engine that is killed breaks off its stream of events; `_engine` says so in words for people.
@@ -139,17 +139,17 @@ def session(
     program = Program()
     tracker = Tracker(console=console, expected=program.expected)
     _bring_tools(name, chosen)
-    if chosen.folder is not None:
+    if chosen.folder is not None and chosen.folder.is_dir():
         serving.check(chosen.folder, project_name(), name)
     with keeping(chosen) as state, _ground(name, console, pods) as ground:
         kustomize = str(tools.ensure("kustomize")["kustomize"])
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
-        stack = select(name, program=program, engine_root=pulumi_root(), env=env, create=create)
-        tracker.left_out = ground.left_out
-        seconds = {"start what it runs on": time.monotonic() - begun}
-        yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
+        with selected(name, program=program, chosen=chosen, env=env, missing=missing) as stack:
+            tracker.left_out = ground.left_out
+            seconds = {"start what it runs on": time.monotonic() - begun}
+            yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
 
 
 def up(run: Session) -> dict[str, automation.OutputValue]:
@@ -313,7 +313,7 @@ def _keep(run: Session, operations: Sequence[Operation]) -> str:
         unanswered.keep(run.stack, operations, _identify(run))
     except (automation.CommandError, BotoCoreError, ClientError) as error:
         names = ", ".join(str(one["resource"]["urn"]).rsplit("::", 1)[-1] for one in operations)
-        reason = _reason(str(error)) if isinstance(error, automation.CommandError) else str(error)
+        reason = told(error) if isinstance(error, automation.CommandError) else str(error)
         return (
             f"A provider's process ended while it worked on {names}, and the state could not be told ({reason}): "
             "look for these by hand before the next run."
@@ -339,24 +339,12 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             raise UserError(lost) from None
         if run.program.failure is not None:
             raise run.program.failure from None
-        raise UserError(_journals(run.tracker.errors) or "\n".join(run.tracker.errors) or _reason(str(error))) from None
+        raise UserError(_journals(run.tracker.errors) or "\n".join(run.tracker.errors) or told(error)) from None
 
 
 def _journals(errors: Sequence[str]) -> str:
     """What the journal itself says among the engine's errors, where it does: each resource under way repeats that."""
     return "\n".join(dict.fromkeys(found[1] for one in errors if (found := re.search(r"\[500\] (.+)", one))))
-
-
-def _reason(output: str) -> str:
-    """Why the engine failed, from its output: its own words where it says any."""
-    # The journal's own sentences come with the number of an HTTP answer.
-    output = re.sub(r"\[\d{3}\] ", "", output)
-    # What it lists below a line of its own is indented.
-    told = [one.strip() for one in re.findall(r"error: (.*(?:\n[ \t]+\S.*)*)", output)]
-    ended = re.search(r"^ code: -(\d+)$", output, re.MULTILINE)
-    if ended and not told:
-        return f"The engine was killed by signal {ended[1]}: run the same command again, and it continues from there."
-    return "\n".join(told) or output.strip()
 
 
 def _bring_tools(name: str, chosen: Backend) -> None:
@@ -387,7 +375,6 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
         yield Ground(
             environment=started.environment,
-            kubeconfig=started.plane.kubeconfig.read_text(encoding="utf-8"),
             stand_ins=laptop.STAND_INS,
             plugin=started.plugin,
             left_out=(plugin.MISMATCH,),

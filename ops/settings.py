@@ -7,11 +7,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from infra.errors import UserError
 from infra.settings import Settings, SettingsError, load
-from ops.project import PROJECT_ROOT, defaults, full_key, read_project, stack_file
+from ops.project import PROJECT_ROOT, defaults, full_key, read_project, read_section, stack_file
 
 # Stands for an encrypted value: only the engine, with the stack's passphrase or key, can open it.
 SEALED = "(encrypted)"
@@ -67,29 +64,33 @@ def stack_settings(
     return StackSettings(settings=settings, config=config, sealed=sealed, refused=refused)
 
 
+def sound_settings(stack: str) -> Settings:
+    """The settings of a stack that is to be brought up; SettingsError for whatever the program would refuse in them."""
+    found = stack_settings(stack)
+    if found.refused:
+        raise SettingsError(stack, found.refused)
+    return found.settings
+
+
 def read_config(stack: str, root: Path = PROJECT_ROOT) -> tuple[dict[str, str], frozenset[str]]:
     """A stack's configuration as texts under full keys, with the defaults, and the keys that are encrypted."""
     path = stack_file(stack, root)
     project = read_project(root)
     config, sealed = defaults(project), set()
-    for key, value in _section(path).items():
-        full = full_key(str(project["name"]), str(key))
+    for key, value in read_section(path).items():
+        full = full_key(str(project["name"]), key)
         opened, closed = _open(value)
-        config[full] = opened if isinstance(opened, str) else json.dumps(opened)
+        config[full] = configured(opened)
         if closed:
             sealed.add(full)
     return config, frozenset(sealed)
 
 
-def _section(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text()) or {}
-        section = content.get("config") or {}
-    except (yaml.YAMLError, AttributeError):
-        section = None
-    if not isinstance(section, dict):
-        raise UserError(f"{path.name} is not a stack's settings; write keys and values under `config:`.")
-    return section
+def configured(value: Any) -> str:
+    """A value as the engine hands it to the program: text as it is, nothing as an empty text, all else as JSON."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _open(value: Any) -> tuple[Any, bool]:

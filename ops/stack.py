@@ -4,17 +4,71 @@ The engine is driven through Pulumi's Automation API with `infra/program.py` as 
 tool alone is enough; the same program runs under plain `pulumi up` where the Python language host is installed.
 """
 
-from collections.abc import Mapping
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from pulumi import automation
 
 from infra.errors import UserError
-from ops.backend import backend
-from ops.engine import pulumi_root
+from ops.backend import Backend, backend, unusable
+from ops.engine import Command
 from ops.program import Program
-from ops.project import PROJECT_ROOT, is_local, local_root, project_name, stack_file
+from ops.project import PROJECT_ROOT, full_key, is_local, local_root, project_name, stack_file
+from ops.settings import read_config
+
+Missing = Literal["refuse", "make", "play"]
+"""What becomes of a stack that its backend does not have: it is refused, made there, or played on an empty state."""
+
+_FALL_BACK = {"PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
+
+
+class Workspace(automation.LocalWorkspace):
+    """The project as the engine works in it, which neither writes a stack's settings nor selects a stack.
+
+    The engine adds a salt or a key to those settings, and then writes all of them again, numbers as texts. Here it gets
+    a copy in `folder`. What it adds is in the state as well, where `_FALL_BACK` finds it (pulumi 3.259,
+    pkg/cmd/pulumi/stack/secrets.go).
+    """
+
+    def __init__(self, folder: Path, *, program: Program, env: Mapping[str, str], chosen: Backend) -> None:
+        super().__init__(
+            work_dir=str(PROJECT_ROOT),
+            program=program,
+            secrets_provider="passphrase" if "PULUMI_CONFIG_PASSPHRASE" in env else None,
+            env_vars={**env, **_FALL_BACK},
+            pulumi_command=Command(),
+        )
+        self._folder, self._chosen = folder, chosen
+
+    def serialize_args_for_op(self, stack_name: str) -> list[str]:
+        """What `up`, `preview`, `refresh` and `destroy` are told in addition."""
+        return ["--config-file", str(self._folder / stack_file(stack_name).name)]
+
+    def select_stack(self, stack_name: str) -> None:
+        """StackNotFoundError for a stack that the backend does not have."""
+        self._in_folder("stack", "--show-name", "--stack", stack_name)
+
+    def create_stack(self, stack_name: str) -> None:
+        """Makes the stack in the backend."""
+        provider = ["--secrets-provider", self.secrets_provider] if self.secrets_provider else []
+        self._in_folder("stack", "init", stack_name, "--no-select", *provider)
+
+    def remove_stack(self, stack_name: str, force: bool | None = None, preserve_config: bool | None = None) -> None:
+        """Removes a stack with what the backend keeps beside it; the state may have the stack itself as a resource."""
+        self._in_folder("stack", "rm", "--yes", "--force", "--preserve-config", "--remove-backups", stack_name)
+
+    def _in_folder(self, *arguments: str) -> None:
+        try:
+            self.pulumi_command.run(list(arguments), str(self._folder), self.env_vars)
+        except (automation.StackNotFoundError, automation.StackAlreadyExistsError, automation.ConcurrentUpdateError):
+            raise
+        except automation.CommandError as error:
+            raise unusable(self._chosen, error) from None
 
 
 def environment(stack: str) -> dict[str, str]:
@@ -30,41 +84,111 @@ def environment(stack: str) -> dict[str, str]:
     return chosen
 
 
-def select(
-    stack: str, *, program: Program, engine_root: Path, env: Mapping[str, str], create: bool
-) -> automation.Stack:
-    """The stack, ready to run the program; with `create` it is made when it does not exist.
+@contextmanager
+def selected(
+    stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str], missing: Missing = "refuse"
+) -> Iterator[automation.Stack]:
+    """The stack of the chosen backend, ready to run the program in this environment, for the length of the block.
 
-    Raises UserError for a stack without a settings file, or one that was never made.
+    A stack that was made for the block and that has nothing at its end is removed again: whatever was refused has
+    changed nothing. UserError for a stack without a settings file, or for one that is missing and refused.
     """
-    stack_file(stack)
-    options = automation.LocalWorkspaceOptions(
-        work_dir=str(PROJECT_ROOT),
-        secrets_provider="passphrase" if "PULUMI_CONFIG_PASSPHRASE" in env else None,
-        env_vars=dict(env),
-        pulumi_command=automation.PulumiCommand(root=str(engine_root)),
-    )
-    make = automation.create_or_select_stack if create else automation.select_stack
-    try:
+    with _workspace(stack, program=program, chosen=chosen, env=env) as workspace:
         try:
-            return make(stack_name=stack, project_name=project_name(), program=program, opts=options)
-        except automation.StackAlreadyExistsError:  # another first run made it after we had looked
-            return make(stack_name=stack, project_name=project_name(), program=program, opts=options)
-    except automation.StackNotFoundError:
-        raise UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.") from None
+            found = automation.Stack.select(stack, workspace)
+        except automation.StackNotFoundError:
+            if missing == "refuse":
+                raise UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.") from None
+        else:
+            yield found
+            return
+        # What another stack's outputs are read from is the backend alone.
+        if missing == "play" and not read_config(stack)[0].get(full_key(project_name(), "clusterStack")):
+            with _played(stack, program=program, chosen=chosen, env=env) as made:
+                yield made
+        else:
+            with _made(stack, workspace) as made:
+                yield made
+
+
+def make(stack: str, chosen: Backend) -> None:
+    """Makes the stack in the chosen backend, unless it is there."""
+    chosen.check_writable()
+    with _workspace(stack, program=Program(), chosen=chosen, env=chosen.environment) as workspace:
+        _create_or_select(stack, workspace)
 
 
 def outputs(stack: str) -> dict[str, Any]:
     """The stack's outputs, secrets in the clear: handle them as such."""
-    selected = select(stack, program=Program(), engine_root=pulumi_root(), env=environment(stack), create=False)
-    return {name: output.value for name, output in selected.outputs().items()}
+    with selected(stack, program=Program(), chosen=backend(stack), env=environment(stack)) as found:
+        return {name: output.value for name, output in found.outputs().items()}
 
 
 def in_state(stack: str) -> list[str]:
     """The ids of what the stack's state has; none for a stack that has no state."""
-    try:
-        selected = select(stack, program=Program(), engine_root=pulumi_root(), env=environment(stack), create=False)
-    except UserError:
+    chosen = backend(stack)
+    if chosen.folder is not None and not chosen.folder.is_dir():
         return []
-    resources = (selected.export_stack().deployment or {}).get("resources") or []
-    return [str(one["id"]) for one in resources if one.get("id") and not one["type"].startswith("pulumi:")]
+    with _workspace(stack, program=Program(), chosen=chosen, env=environment(stack)) as workspace:
+        try:
+            found = automation.Stack.select(stack, workspace)
+        except automation.StackNotFoundError:
+            return []
+        return [str(one["id"]) for one in _resources(found) if one.get("id")]
+
+
+@contextmanager
+def _workspace(stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str]) -> Iterator[Workspace]:
+    """The workspace, with copies of the project's file and the stack's settings for as long as the block lasts."""
+    settings = stack_file(stack)
+    with TemporaryDirectory(prefix="kubeflow-settings-") as folder:
+        for path in (PROJECT_ROOT / "Pulumi.yaml", settings):
+            shutil.copyfile(path, Path(folder) / path.name)
+        yield Workspace(Path(folder), program=program, env=env, chosen=chosen)
+
+
+@contextmanager
+def _made(stack: str, workspace: Workspace) -> Iterator[automation.Stack]:
+    """A stack that is made, and removed again where nothing came of it."""
+    made, ours = _create_or_select(stack, workspace)
+    try:
+        yield made
+    finally:
+        # A backend that does not answer any more keeps an empty stack, which the next `up` goes on with.
+        with suppress(automation.CommandError):
+            if ours and _is_empty(made):
+                workspace.remove_stack(stack)
+
+
+@contextmanager
+def _played(stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str]) -> Iterator[automation.Stack]:
+    """A stack on an empty state of its own, in files that go with the block."""
+    with TemporaryDirectory(prefix="kubeflow-state-") as state:
+        played = {**_any_passphrase(), **env, "PULUMI_BACKEND_URL": Path(state).as_uri()}
+        with _workspace(stack, program=program, chosen=chosen, env=played) as workspace:
+            yield automation.Stack.create(stack, workspace)
+
+
+def _create_or_select(stack: str, workspace: Workspace) -> tuple[automation.Stack, bool]:
+    """The stack, and whether it was made here: somebody else may have made it a moment ago."""
+    try:
+        return automation.Stack.create(stack, workspace), True
+    except automation.StackAlreadyExistsError:
+        return automation.Stack.select(stack, workspace), False
+
+
+def _any_passphrase() -> dict[str, str]:
+    """A passphrase for an empty state in files, unless the person has one, which opens the settings, too."""
+    chosen = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
+    return {} if any(name in os.environ for name in chosen) else {chosen[0]: ""}
+
+
+def _is_empty(stack: automation.Stack) -> bool:
+    deployment = stack.export_stack().deployment or {}
+    return not _resources(stack) and not deployment.get("pending_operations")
+
+
+def _resources(stack: automation.Stack) -> list[dict[str, Any]]:
+    """What the state has, without the stack itself and the providers."""
+    resources = (stack.export_stack().deployment or {}).get("resources") or []
+    return [one for one in resources if not str(one["type"]).startswith("pulumi:")]

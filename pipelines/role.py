@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
+from infra.api import client_of
 from infra.errors import UserError
 
 ACCOUNT = "default-editor"
@@ -41,19 +40,18 @@ def taken(environment: Mapping[str, str], *, kubeconfig: str, role: str, runner:
 
 def token(kubeconfig: str, runner: str) -> str:
     """A token for AWS that the cluster's API server signs for the service account; UserError when it does not."""
-    from kubernetes import client, config  # type: ignore[import-untyped]  # half a second
+    from kubernetes import client  # type: ignore[import-untyped]  # half a second
     from urllib3.exceptions import HTTPError
 
     namespace, _, account = runner.partition("/")
     wanted = client.AuthenticationV1TokenRequest(
         spec=client.V1TokenRequestSpec(audiences=[AUDIENCE], expiration_seconds=LIFETIME_S)
     )
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            api = config.new_client_from_config_dict(yaml.safe_load(kubeconfig), temp_file_path=folder)
-            made = client.CoreV1Api(api).create_namespaced_service_account_token(account, namespace, wanted)
-        except client.ApiException as error:
-            raise UserError(f"The cluster gives no token for the service account {runner}: {error.reason}.") from None
-        except (HTTPError, OSError) as error:
-            raise UserError(f"The cluster does not answer ({error}): start it with `make up`.") from None
+    try:
+        api = client.CoreV1Api(client_of(kubeconfig))
+        made = api.create_namespaced_service_account_token(account, namespace, wanted)
+    except client.ApiException as error:
+        raise UserError(f"The cluster gives no token for the service account {runner}: {error.reason}.") from None
+    except (HTTPError, OSError) as error:
+        raise UserError(f"The cluster does not answer ({error}): start it with `make up`.") from None
     return str(made.status.token)

@@ -64,7 +64,8 @@ def copied(folder: Path) -> Iterator[dict[str, str]]:
     once: a server gets each of them, too, a tenth of the engine's work in a preview.
     """
     with TemporaryDirectory(prefix="kubeflow-preview-") as copy:
-        _run("copy", folder, copy)
+        if folder.is_dir():
+            _run("copy", folder, copy)
         yield {"PULUMI_BACKEND_URL": Path(copy).as_uri()}
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def on_path(tool: ReleasedTool) -> tuple[Path, Version | None] | None:
     if entry is None or entry["mark"] != mark:
         entry = {"mark": mark, "version": _ask(path, tool.version_arguments)}
         known[found] = entry
-        cache.write_atomically(_file(), json.dumps(known, indent=1))
+        with suppress(OSError):  # what cannot be kept is asked again
+            cache.write_atomically(_file(), json.dumps(known, indent=1))
     return path, Version(entry["version"]) if entry["version"] else None
 
 

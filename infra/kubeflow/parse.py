@@ -45,6 +45,19 @@ _Loader.add_implicit_resolver(
 )
 
 
+class _EngineLoader(_Loader):
+    """Scalars as the engine reads them (yaml.v3 of Go), to which `yes` and `on` are text."""
+
+
+_EngineLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag.rpartition(":")[2] != "bool"]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+_EngineLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+
+
 @dataclass(frozen=True)
 class Document:
     """One YAML document, and where it starts: `FILE:LINE`."""
@@ -53,16 +66,29 @@ class Document:
     place: str
 
 
-def documents(file: Path) -> Iterator[Document]:
+def documents(file: Path, loader: type[_Loader] = _Loader) -> Iterator[Document]:
     """The documents of a YAML file; UserError with file and line where it is not YAML."""
     try:
         data = file.read_bytes()
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}.") from None
-    return parse(data, str(file))
+    return parse(data, str(file), loader)
 
 
-def parse(data: bytes, name: str) -> Iterator[Document]:
+def single(file: Path) -> Any:
+    """The only document of a file that the engine reads, None where it is empty; UserError where it has another."""
+    return only(documents(file, _EngineLoader), str(file))
+
+
+def only(docs: Iterable[Document], name: str) -> Any:
+    """The only one of some documents, or None; UserError where there is another."""
+    found = list(docs)
+    if len(found) > 1:
+        raise UserError(f"{found[1].place}: {name} has more than one document; remove what begins there.")
+    return found[0].content if found else None
+
+
+def parse(data: bytes, name: str, kind: type[_Loader] = _Loader) -> Iterator[Document]:
     """The documents of YAML text that are not empty; `name` is what messages call it."""
     try:
         text = data.decode()
@@ -72,7 +98,7 @@ def parse(data: bytes, name: str) -> Iterator[Document]:
     loader: Any = None
     try:
         _check_bounds(text, name)
-        loader = _Loader(text)
+        loader = kind(text)
         while loader.check_node():
             node = loader.get_node()
             content = loader.construct_document(node)
@@ -82,6 +108,9 @@ def parse(data: bytes, name: str) -> Iterator[Document]:
         mark = error.problem_mark or error.context_mark
         place = f"{name}:{mark.line + 1}" if mark else name
         raise UserError(f"{place} is not YAML: {error.problem or error.context}.") from None
+    except ValueError as error:
+        # A number of thousands of digits, or a date that no calendar has.
+        raise UserError(f"{name} has a value that cannot be read: {str(error).partition(';')[0]}.") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise UserError(f"{name}:{line} is not YAML: {error.reason}.") from None

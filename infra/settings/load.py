@@ -1,6 +1,7 @@
 """From raw strings to Settings: every rule that needs no network."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date
 from ipaddress import IPv4Network
@@ -41,6 +42,8 @@ _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _OIDC_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:oidc-provider/\S+")
 # What every service of AWS takes in a tag (Tagging AWS resources, "Tag naming limits and requirements").
 _TAG = re.compile(r"[\w .:/=+@-]*")
+# What the engine makes of a date that is not in quotes (pulumi 3.259).
+_YAML_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC")
 # AWS allows 50; a subnet gets five more than it is told here.
 _TAGS = 45
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -111,6 +114,8 @@ def _tags(raw: RawSettings, *, closed: bool) -> dict[str, str]:
                 f"{name!r} cannot be used; a name has up to 128 characters and does not start with aws:, pulumi: or "
                 "kubernetes.io/, and a value has up to 256.",
             )
+        elif _YAML_DATE.fullmatch(value):
+            raw.problem("tags", f"{name!r}: {value!r} is a date that YAML has read; write it in quotes.")
         elif not closed and not (_TAG.fullmatch(name) and _TAG.fullmatch(value)):
             raw.problem(
                 "tags",
@@ -289,18 +294,21 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
     namespaces = raw.texts("kubeflowProfileNamespaces")
     if artifacts == "s3" and raw.sound("kubeflowProfileNamespaces") and not namespaces:
         raw.problem("kubeflowProfileNamespaces", "is empty, and artifacts in S3 need a profile to be for; name one.")
-    if len(set(namespaces)) < len(namespaces):
-        raw.problem("kubeflowProfileNamespaces", f"{', '.join(namespaces)} names a namespace twice.")
+    for namespace in sorted(name for name, count in Counter(namespaces).items() if count > 1):
+        raw.problem("kubeflowProfileNamespaces", f"names {namespace!r} twice; keep one.")
     for namespace in namespaces:
         if not _NAMESPACE.fullmatch(namespace):
             raw.problem(
                 "kubeflowProfileNamespaces",
                 f"{namespace!r} is not a namespace; use lower-case letters, digits and dashes.",
             )
+    components = raw.texts("kubeflowComponents")
+    if not all(components):
+        raw.problem("kubeflowComponents", "names no folder in one of its places; write one, or remove it.")
     return KubeflowSettings(
         release=release,
         path=raw.text("kubeflowPath") or None,
-        components=raw.texts("kubeflowComponents"),
+        components=components,
         artifacts=cast("Literal['release', 's3']", artifacts),
         edges=tuple(
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))

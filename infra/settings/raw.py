@@ -52,7 +52,8 @@ class RawSettings:
     def problem(self, key: str, sentence: str) -> None:
         """Note what is wrong with a key; the sentence follows the key's name."""
         self._wrong.add(key)
-        self.problems.append(f"{key} {sentence}")
+        # A key that is none may be anything, also empty or a line's end.
+        self.problems.append(f"{key if key.isprintable() and key.strip() else repr(key)} {sentence}")
 
     def sound(self, *keys: str) -> bool:
         """Whether nothing is wrong with these keys so far, so that they may be compared."""
@@ -67,6 +68,9 @@ class RawSettings:
             self._missing.append(key)
             return ""
         value = value.strip()
+        if odd := next((letter for letter in value if ord(letter) < 32 and letter not in "\n\r\t"), None):
+            self.problem(key, f"has the character U+{ord(odd):04X}, which no setting takes; remove it.")
+            return ""
         if allowed and value not in allowed:
             self.problem(key, f"{value!r} is not one of {', '.join(allowed)}.")
         return value

@@ -66,7 +66,7 @@ def command(stack: str, yes: bool, forget: str, force_finalizers: bool) -> None:
     teardown.check_settings(stack)
     confirm(stack, yes=yes)
     console = terminal.console()
-    with run.session(stack, console=console, pods="instant", create=False) as session:
+    with run.session(stack, console=console, pods="instant", missing="refuse") as session:
         state = teardown.destroy(session, console, stuck=decision(force=force_finalizers), forget=bool(forget))
         summary.print_changes(console, session)
         summary.print_levels(console, timed(levels_of(state), session.tracker.spans))

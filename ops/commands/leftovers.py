@@ -37,9 +37,10 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
         region=config["aws:region"],
         repository=config[full_key(project, "registryRepository")] or None,
     )
+    # First, since it chooses the backend by the person's own environment.
+    known = in_state(stack)
     os.environ.update(environment(stack))
     session: Any = boto3.Session(region_name=config["aws:region"])
-    known = in_state(stack)
     client: Client = functools.cache(session.client)
     left = find(client, owner, known=known)
     region, lives = config["aws:region"], bool(known)

@@ -2,10 +2,10 @@
 
 import click
 
-from infra.errors import UserError
 from ops import comment, document, policies, preview, run, summary
 from ops import console as terminal
 from ops.options import format_option, stack_option
+from tools import entry
 
 
 @click.command("preview")
@@ -17,9 +17,10 @@ def command(stack: str, pods: run.Pods, form: str) -> None:
     console = terminal.console(json=form != "text")
     try:
         found, session = preview.copied(stack, pods, console)
-    except UserError as error:
+    except Exception as error:
         if form == "markdown":
-            click.echo(comment.failure(stack, str(error)))
+            # Whatever went wrong: a comment without a word says that nothing changes.
+            click.echo(comment.failure(stack, entry.sentence(error) or f"{type(error).__name__}: {error}"))
         raise
     summary.print_changes(console, session)
     summary.print_preview(console, found)

@@ -9,6 +9,7 @@ from ops import console as terminal
 from ops.bring_up import bring_up
 from ops.options import answer_option, format_option, stack_option
 from ops.preview import Preview
+from ops.settings import sound_settings
 
 
 def confirm(planned: Preview, *, yes: bool) -> None:
@@ -49,7 +50,8 @@ def command(stack: str, pods: run.Pods, yes: bool, lose: str, form: str) -> None
 def bring(stack: str, *, pods: run.Pods, yes: bool, form: str, adopt: bool, lose: Collection[str] = ()) -> None:
     """Bring a stack up; with `adopt` what is in its cluster already becomes the stack's own. `lose` names data."""
     console = terminal.console(json=form != "text")
-    with run.session(stack, console=console, pods=pods, create=True) as session:
+    sound_settings(stack)
+    with run.session(stack, console=console, pods=pods, missing="make") as session:
         brought = bring_up(
             session,
             show=lambda planned: summary.print_planned(console, planned),

@@ -103,6 +103,8 @@ class Checkout:
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """What the state holds, by URN, which must be there once; the engine itself reads it, secrets opened."""
+        if not self.state_file.exists():
+            return {}
         env = {**os.environ, "PULUMI_BACKEND_URL": self.state.as_uri(), "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE}
         command = [str(tools.ensure("pulumi")["pulumi"]), "stack", "export", "--show-secrets", "--stack", "local"]
         done = subprocess.run(command, cwd=self.root, env=env, capture_output=True, text=True, check=False)

@@ -3,12 +3,13 @@
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from localcloud import emulator
-from tests.local.stack import Checkout, checked_out, world
+from localcloud import emulator, laptop
+from tests.local.stack import Checkout, changes, checked_out, world
 
 CONFIG_MAP = """
 apiVersion: v1
@@ -156,8 +157,46 @@ def test_aws_wants_credentials(project: Checkout, before: set[str]) -> None:
     (project.root / "Pulumi.dev-red.yaml").unlink()
 
 
+def test_a_preview_and_a_refused_up_change_no_byte_of_the_settings_and_make_no_stack(
+    project: Checkout, before: set[str], tmp_path: Path
+) -> None:
+    file = project.root / "Pulumi.dev-green.yaml"
+    file.write_text("# No salt.\nconfig:\n  aws:region: us-west-2\n  kubeflow:emulated: true\n  kubeflow:nodesMax: 9\n")
+    backend = tmp_path / "backend"
+    backend.mkdir()
+    with laptop.running(project.root, pods="instant", report=lambda _: None) as running:
+        given = {
+            **running.environment,
+            "PULUMI_BACKEND_URL": backend.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "a private one",
+        }
+        shared = replace(project, environment=given)
+        # The engine writes its marker of a backend when it first looks at one.
+        shared.ops("destroy", "--stack", "dev-green", "--yes")
+        kept = files(backend), file.read_bytes()
+        told = shared.must("preview", "--stack", "dev-green")
+        assert changes(told)["create"] > 100
+        assert (files(backend), file.read_bytes()) == kept
+        done = shared.ops("up", "--stack", "dev-green")
+        assert "Nobody answered, and nothing was changed" in done.stderr
+        assert (files(backend), file.read_bytes()) == kept
+    file.unlink()
+
+
+def test_a_refused_first_up_leaves_no_stack_in_files_of_the_checkout(project: Checkout, before: set[str]) -> None:
+    shutil.rmtree(project.state, ignore_errors=True)
+    project.configure({"kubeflowPath": "nowhere"})
+    refused(replace(project, manifests=None), "up")
+    assert not list(project.state.rglob("local*"))
+
+
 def test_nothing_was_made_by_all_that(checkout: Checkout, before: set[str]) -> None:
     assert world(checkout) ^ before == set()
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All that a folder holds, by path."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def in_emulator(checkout: Checkout) -> dict[str, str]:

@@ -107,7 +107,7 @@ def test_a_broken_certificate_authority_is_told(data: str) -> None:
     ("content", "context", "sentence"),
     [
         ("just text", None, "clusterKubeconfig is not a kubeconfig"),
-        ("{]", None, "clusterKubeconfig is not a kubeconfig"),
+        ("{]", None, "clusterKubeconfig:1 is not YAML"),
         (
             kubeconfig("http://x"),
             "there",

@@ -56,7 +56,23 @@ def test_ci_keeps_no_state_in_files_but_the_laptops(env: dict[str, str], value: 
     assert backend("dev", env).folder is not None
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_checkout_that_cannot_be_written_stops_nobody_who_only_reads(
+    env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", "/proc")
+    chosen = backend("dev", env)
+    assert chosen.environment["PULUMI_CONFIG_PASSPHRASE"]
+    with pytest.raises(OSError, match=r"/proc/\.local"):
+        chosen.check_writable()
+
+
+def test_a_place_for_state_that_is_misspelt_is_refused(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", "/nope")
+    with pytest.raises(UserError, match="KUBEFLOW_LOCAL_ROOT is /nope, and there is no such folder"):
+        backend("dev", env)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"current": 5}', "[" * 99999])
 def test_a_damaged_login_is_named(env: dict[str, str], content: str) -> None:
     logged_in(env, content)
     with pytest.raises(UserError, match=r"credentials.json is damaged; remove it, and run `pulumi login` again\."):

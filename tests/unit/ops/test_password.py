@@ -17,6 +17,6 @@ from ops import password
     ],
 )
 def test_a_bad_password_changes_nothing(stack: str, given: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(password, "pulumi_root", lambda: pytest.fail("the engine was asked"))
+    monkeypatch.setattr(password, "Command", lambda: pytest.fail("the engine was asked"))
     with pytest.raises(UserError, match=words):
         password.set_password(stack, given)

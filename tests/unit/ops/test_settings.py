@@ -6,7 +6,7 @@ import pytest
 from infra.errors import UserError
 from infra.settings import SettingsError
 from ops.project import PROJECT_ROOT
-from ops.settings import SEALED, StackSettings, stack_settings
+from ops.settings import SEALED, StackSettings, read_config, stack_settings
 
 TODAY = date(2026, 11, 1)
 
@@ -81,10 +81,29 @@ def test_a_stack_that_is_not_there_is_named_with_those_that_are(root: Path) -> N
 
 @pytest.mark.parametrize("text", ["config: [a]\n", "just text", "config: {a\n"])
 def test_a_file_that_is_no_configuration_is_named(root: Path, text: str) -> None:
-    with pytest.raises(UserError, match=r"Pulumi\.blue\.yaml is not a stack's settings"):
+    with pytest.raises(UserError, match=r"Pulumi\.blue\.yaml(:2 is not YAML| is not a stack's settings)"):
         read(root, text)
 
 
 @pytest.mark.parametrize("stack", ["dev", "local"])
 def test_the_projects_own_stacks_can_be_read(stack: str) -> None:
     assert stack_settings(stack, today=TODAY).settings.stack == stack
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("yes", "yes"),
+        ("on", "on"),
+        ("1:20", "1:20"),
+        ("", ""),
+        ("~", ""),
+        ("0x10", "16"),
+        ("1_000", "1000"),
+        ("1.50", "1.5"),
+    ],
+)
+def test_a_value_is_read_as_the_engine_reads_it(root: Path, written: str, text: str) -> None:
+    """As `pulumi config --json` (3.259) prints them; YAML 1.1 makes true, true, 80 and None of the first four."""
+    (root / "Pulumi.blue.yaml").write_text(f"config:\n  kubeflow:clusterName: {written}\n")
+    assert read_config("blue", root)[0]["kubeflow:clusterName"] == text

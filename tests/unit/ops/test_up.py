@@ -201,6 +201,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: str, *arguments: str, plan
 
     monkeypatch.setattr("ops.run.session", lambda *args, **kwargs: Opened())
     monkeypatch.setattr(up, "bring_up", play)
+    monkeypatch.setattr(up, "sound_settings", settings)
     done = CliRunner().invoke(up.command, ["--stack", "dev", *arguments], input=answer)
     return done.exception if isinstance(done.exception, UserError) else type(done.exception).__name__
 

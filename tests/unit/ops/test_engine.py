@@ -1,8 +1,27 @@
 """Why an engine failed, out of what it printed."""
 
-import pytest
+from typing import Any, cast
 
-from ops.run import _journals, _reason
+import pytest
+from pulumi import automation
+
+from ops.engine import told
+from ops.run import _journals
+
+
+class Result:
+    """What the Automation API makes an error of."""
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+
+    def __str__(self) -> str:
+        return self.output
+
+
+def failed(output: str) -> automation.CommandError:
+    return automation.CommandError(cast("Any", Result(output)))
+
 
 LISTED = """
  code: 1
@@ -27,7 +46,7 @@ LISTED = """
     ],
 )
 def test_the_reason_is_in_the_engines_own_words(output: str, reason: str) -> None:
-    assert _reason(output) == reason
+    assert told(failed(output)) == reason
 
 
 def test_what_the_journal_says_is_said_once() -> None:
