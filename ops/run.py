@@ -313,7 +313,10 @@ def _bring_tools(name: str, chosen: Backend) -> None:
 def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
     """What the stack stands on: nothing but the person's own credentials on AWS, the whole laptop for `local`."""
     if not is_local(name):
-        yield Ground()
+        from tools import plugins  # its server is slow to import
+
+        with plugins.checked() as environment:
+            yield Ground(environment=environment)
         return
     from localcloud import laptop, plugin  # nothing else needs them
 

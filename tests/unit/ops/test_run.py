@@ -1,8 +1,10 @@
-"""Why an engine failed, out of what it printed."""
+"""What an engine gets, and why it failed, out of what it printed."""
 
 import pytest
+from rich.console import Console
 
-from ops.run import _reason
+from ops.run import _ground, _reason
+from tools.plugins import SETTING
 
 LISTED = """
  code: 1
@@ -28,3 +30,10 @@ LISTED = """
 )
 def test_the_reason_is_in_the_engines_own_words(output: str, reason: str) -> None:
     assert _reason(output) == reason
+
+
+def test_on_aws_the_engines_downloads_of_plugins_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (SETTING, "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"):
+        monkeypatch.delenv(name, raising=False)
+    with _ground("dev", Console(), "instant") as ground:
+        assert "=http://127.0.0.1:" in ground.environment[SETTING]
