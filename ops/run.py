@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import pulumi
@@ -26,6 +27,7 @@ from ops.interrupting import interruptible
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
+from ops.scratch import scratch
 from ops.settings import read_config
 from ops.stack import select
 from ops.unanswered import Operation, Unanswered
@@ -97,6 +99,18 @@ def copied_from_files(chosen: Backend) -> AbstractContextManager[Mapping[str, st
     return nullcontext({}) if chosen.folder is None else serving.copied(chosen.folder)
 
 
+def _left_behind(folder: Path, chosen: Backend) -> dict[str, str]:
+    """What makes the engine and its plugins leave in the folder what they would leave for ever.
+
+    The Kubernetes plugin writes each provider's kubeconfig to a temporary file (`writeKubeconfigToFile` in
+    provider/pkg/provider/util.go of pulumi-kubernetes at f47bc2d6f199). The engine keeps the token of every backend
+    that the environment names (sdk/go/common/workspace/creds.go at 3.259.0), and our journal has a new address and
+    token for each run.
+    """
+    own_state = {"PULUMI_CREDENTIALS_PATH": str(folder)} if chosen.folder is not None else {}
+    return {"TMPDIR": str(folder), **own_state}
+
+
 @contextmanager
 def session(
     name: str,
@@ -121,12 +135,14 @@ def session(
     _bring_tools(name, chosen)
     if chosen.folder is not None:
         serving.check(chosen.folder, project_name(), name)
-    with keeping(chosen) as state, _ground(name, console, pods) as ground:
+    with scratch() as folder, keeping(chosen) as state, _ground(name, console, pods) as ground:
         kustomize = str(tools.ensure("kustomize")["kustomize"])
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
-        stack = select(name, program=program, engine_root=pulumi_root(), env=env, create=create)
+        stack = select(
+            name, program=program, engine_root=pulumi_root(), env=env | _left_behind(folder, chosen), create=create
+        )
         tracker.left_out = ground.left_out
         seconds = {"start what it runs on": time.monotonic() - begun}
         yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
