@@ -19,7 +19,8 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script = tmp_path / "it's here" / plugin.TOOL
     script.parent.mkdir()
     script.write_text(
-        f"#!/bin/sh\necho 4711 $1\necho secret > $TMPDIR/kubeconfig1\necho $$ > {tmp_path}/pid\nexec sleep 60\n"
+        f"#!/bin/sh\necho 4711 $1\necho secret > $TMPDIR/kubeconfig1\necho $$ > {tmp_path}/new\n"
+        f"mv {tmp_path}/new {tmp_path}/pid\nexec sleep 60\n"
     )
     script.chmod(0o755)
     found = tools.Found(name=plugin.TOOL, path=script, origin="4.0.0, built from it")
