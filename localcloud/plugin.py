@@ -23,14 +23,18 @@ MISMATCH = "resource plugin kubernetes is expected to have version"
 # An engine that is killed leaves the plugin running, with all that it was asked for: it looks for its engine every five
 # minutes (provider.Main of pulumi/pkg 3.215). The script's input is a pipe that ends with the engine. An engine that
 # ends by itself interrupts the script and what runs in it, and waits for five seconds (plugin.go of pulumi/sdk 3.259);
-# what a shell runs in the background ignores that, so the script passes it on.
+# what a shell runs in the background ignores that, so the script passes it on. The plugin never removes the kubeconfig
+# that it writes to a temporary file, with the key of whoever may do everything; the script does.
 _SCRIPT = """#!/bin/sh
+TMPDIR=$(mktemp -d) || exit
+export TMPDIR
 {program} "$@" < /dev/null &
 trap : INT TERM
 exec > /dev/null 2>&1
 cat
 kill $!
 wait
+rm -rf "$TMPDIR"
 """
 
 

@@ -29,6 +29,7 @@ from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
 from ops.relocated import relocated
+from ops.scratch import scratch
 from ops.settings import read_config
 from ops.stack import Missing, selected
 from ops.unanswered import Operation, Unanswered
@@ -116,6 +117,18 @@ def copied_from_files(chosen: Backend) -> AbstractContextManager[Mapping[str, st
     return nullcontext({}) if chosen.folder is None else serving.copied(chosen.folder)
 
 
+def _left_behind(folder: Path, chosen: Backend) -> dict[str, str]:
+    """What makes the engine and its plugins leave in the folder what they would leave for ever.
+
+    The Kubernetes plugin writes each provider's kubeconfig to a temporary file (`writeKubeconfigToFile` in
+    provider/pkg/provider/util.go of pulumi-kubernetes at f47bc2d6f199). The engine keeps the token of every backend
+    that the environment names (sdk/go/common/workspace/creds.go at 3.259.0), and our journal has a new address and
+    token for each run.
+    """
+    own_state = {"PULUMI_CREDENTIALS_PATH": str(folder)} if chosen.folder is not None else {}
+    return {"TMPDIR": str(folder), **own_state}
+
+
 @contextmanager
 def session(
     name: str,
@@ -141,12 +154,13 @@ def session(
     _bring_tools(name, chosen)
     if chosen.folder is not None and chosen.folder.is_dir():
         serving.check(chosen.folder, project_name(), name)
-    with keeping(chosen) as state, _ground(name, console, pods) as ground:
+    with scratch() as folder, keeping(chosen) as state, _ground(name, console, pods) as ground:
         kustomize = str(tools.ensure("kustomize")["kustomize"])
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
-        with selected(name, program=program, chosen=chosen, env=env, missing=missing) as stack:
+        left_behind = _left_behind(folder, chosen)
+        with selected(name, program=program, chosen=chosen, env=env | left_behind, missing=missing) as stack:
             tracker.left_out = ground.left_out
             seconds = {"start what it runs on": time.monotonic() - begun}
             yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
@@ -363,7 +377,10 @@ def _bring_tools(name: str, chosen: Backend) -> None:
 def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
     """What the stack stands on: nothing but the person's own credentials on AWS, the whole laptop for `local`."""
     if not is_local(name):
-        yield Ground()
+        from tools import plugins  # its server is slow to import
+
+        with plugins.checked() as environment:
+            yield Ground(environment=environment)
         return
     from localcloud import laptop, plugin  # nothing else needs them
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 import tempfile
 import time
@@ -80,7 +81,7 @@ def run(
 @contextlib.contextmanager
 def _runner(folder: Path) -> Iterator[None]:
     """kfp's subprocess runner, for as long as the block lasts: it is global, and makes any call of a step run it."""
-    with tempfile.TemporaryDirectory() as workspace, warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as workspace, _temporary_files(workspace), warnings.catch_warnings():
         # It warns of an image whose name has no "python" in it; ours is not used here at all.
         warnings.filterwarnings("ignore", message="You may be attemping to run a task", category=RuntimeWarning)
         local.init(
@@ -93,6 +94,23 @@ def _runner(folder: Path) -> Iterator[None]:
             yield
         finally:
             config.LocalExecutionConfig.instance = None
+
+
+@contextlib.contextmanager
+def _temporary_files(folder: str) -> Iterator[None]:
+    """Has the steps make their temporary files in the folder: each begins with a `mktemp -d` that nobody removes.
+
+    `_get_command_and_args_for_lightweight_component` in kfp/dsl/component_factory.py of kfp 2.16.1.
+    """
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = folder
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
 
 
 class _Log(io.StringIO):

@@ -2,13 +2,18 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.errors import UserError
 from tools import cache, versions
 from tools.catalog import TOOLS, ReleasedTool, SourceTool, Tool
 from tools.progress import Event, Report, reporter, silent
+
+if TYPE_CHECKING:
+    from tools.download import Downloads
 
 __all__ = ["Found", "bring", "ensure", "find"]
 
@@ -41,10 +46,28 @@ def bring(*names: str) -> dict[str, Path]:
 def find(*names: str, report: Report = silent) -> list[Found]:
     """As `ensure`, with the origin of every tool."""
     tools = _select(names)
-    offline: set[str] = set()
-    return [
-        _bring(tool, _Steps(tool.name, index, len(tools), report), offline) for index, tool in enumerate(tools, start=1)
-    ]
+    with ExitStack() as stack:
+        run = _Run(stack)
+        return [
+            _bring(tool, _Steps(tool.name, index, len(tools), report), run) for index, tool in enumerate(tools, start=1)
+        ]
+
+
+class _Run:
+    """What one call of `find` knows: whether there is a network, and what it downloaded."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.offline = False
+        self._stack = stack
+        self._downloads: Downloads | None = None
+
+    @property
+    def downloads(self) -> "Downloads":
+        from tools.download import downloads  # with its HTTP client, a third of a second
+
+        if self._downloads is None:
+            self._downloads = self._stack.enter_context(downloads())
+        return self._downloads
 
 
 class _Steps:
@@ -74,7 +97,7 @@ def _select(names: Iterable[str]) -> list[Tool]:
     return [tool for tool in TOOLS.values() if tool.name in chosen]
 
 
-def _bring(tool: Tool, steps: _Steps, offline: set[str]) -> Found:
+def _bring(tool: Tool, steps: _Steps, run: _Run) -> Found:
     if isinstance(tool, SourceTool) and not tool.folder.is_dir():
         raise UserError(f"cannot build {tool.name}: its sources are missing, there is no folder {tool.folder}")
     refused = None
@@ -89,7 +112,7 @@ def _bring(tool: Tool, steps: _Steps, offline: set[str]) -> Found:
             steps.note(refused)
         with cache.lock(tool, lambda: steps.start("waiting for another run that is fetching it")):
             if not slot.present():
-                slot.install(lambda program: _make(tool, program, steps, offline))
+                slot.install(lambda program: _make(tool, program, steps, run))
                 steps.end(slot.origin)
             else:
                 steps.end("fetched by another run")
@@ -103,23 +126,21 @@ def _version(tool: Tool, origin: str) -> list[str]:
     return [tool.built_version if tool.built_version and origin.startswith("built") else tool.version]
 
 
-def _make(tool: Tool, program: Path, steps: _Steps, offline: set[str]) -> str:
-    from tools.build import build  # together with the download's HTTP client, a third of a second
+def _make(tool: Tool, program: Path, steps: _Steps, run: _Run) -> str:
+    from tools.build import build  # slow to import, and most runs find everything in place
 
-    if isinstance(tool, ReleasedTool) and tool.download is not None and not offline:
-        from tools.download import UnavailableError, UnreachableError, fetch
+    if isinstance(tool, ReleasedTool) and tool.download is not None and not run.offline:
+        from tools.download import UnavailableError, UnreachableError
 
         steps.start(f"downloading {tool.version}")
         try:
-            fetch(tool.download, program)
+            return run.downloads.fetch(tool.download, program)
         except UnreachableError as error:
             # Said once: the next tools are on the same side of the same wall.
-            offline.add(tool.name)
+            run.offline = True
             steps.note(f"{error}; building from Go modules instead, also what follows")
         except UnavailableError as error:
             steps.note(f"{error}; building from Go modules instead")
-        else:
-            return f"downloaded from {tool.download.url}"
     what = tool.package if isinstance(tool, ReleasedTool) and tool.package != "." else f"{tool.folder.name}/"
     steps.start(f"building {what}")
     return build(tool, program)

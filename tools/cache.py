@@ -86,14 +86,14 @@ class Slot:
         """
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         for leftover in self.folder.parent.glob(".new-*"):  # a killed build; nobody else is here
-            shutil.rmtree(leftover, ignore_errors=True)
+            remove(leftover)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder.parent, ignore_cleanup_errors=True) as name:
             new = Path(name) / "whole"
             new.mkdir()
             program = new / self.tool.name
             (new / "origin").write_text(make(program) + "\n")
             program.chmod(0o755)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
             new.rename(self.folder)
         if isinstance(self.tool, SourceTool):
             self._drop_old_builds()
@@ -104,7 +104,12 @@ class Slot:
             key=lambda path: path.stat().st_mtime,
         )
         for build in builds[:-_KEPT_BUILDS]:
-            shutil.rmtree(build, ignore_errors=True)
+            remove(build)
+
+
+def remove(folder: Path) -> None:
+    """Take a folder away as far as that is possible; it may be gone."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def slot(tool: Tool) -> Slot:

@@ -20,14 +20,21 @@ PULUMI_KUBERNETES_MODULE = "4.0.0-20260115033456-f47bc2d6f199"
 """The one version of `github.com/pulumi/pulumi-kubernetes/provider/v4` that the Go module proxy serves."""
 
 
+PLATFORMS = (("linux", "amd64"), ("linux", "arm64"), ("darwin", "amd64"), ("darwin", "arm64"))
+"""Operating systems and architectures that the project runs on, in Go's words."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """An official release file. `checksums` is the project's own list of SHA-256 sums, or one bare sum."""
+    """An official release archive, and the program's path in it.
+
+    Its sum is pinned in `sums.json`. Where it is not, `checksums` is asked, the release's own list of sums or one bare
+    sum; None for a release without one.
+    """
 
     url: str
-    checksums: str
-    member: str | None = None
-    """The program's path in the archive; None when the file is the program itself."""
+    member: str
+    checksums: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +101,9 @@ def _github(repository: str, tag: str, file: str) -> str:
 
 
 def _kubernetes(name: str, accepts: str, system: str, architecture: str, arguments: tuple[str, ...]) -> ReleasedTool:
-    url = f"https://dl.k8s.io/release/v{KUBERNETES}/bin/{system}/{architecture}/{name}"
+    # The changelog of Kubernetes has the sums of its archives, and none of single programs. All servers are in one.
+    part = "client" if name == "kubectl" else "server"
+    url = f"https://dl.k8s.io/v{KUBERNETES}/kubernetes-{part}-{system}-{architecture}.tar.gz"
     major, minor, _ = KUBERNETES.split(".")
     # The servers are released for Linux only.
     released = system == "linux" or name == "kubectl"
@@ -109,7 +118,9 @@ def _kubernetes(name: str, accepts: str, system: str, architecture: str, argumen
         stamps=(f"{variables}.gitVersion", f"{user_agent}.gitVersion"),
         constants=((f"{variables}.gitMajor", major), (f"{variables}.gitMinor", minor)),
         version_arguments=arguments,
-        download=Download(url=url, checksums=f"{url}.sha256") if released else None,
+        download=Download(url=url, member=f"kubernetes/{part}/bin/{name}", checksums=f"{url}.sha512")
+        if released
+        else None,
     )
 
 
@@ -145,7 +156,7 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
             stamps=("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",),
             version_arguments=("version",),
             download=Download(
-                url=f"https://get.pulumi.com/releases/sdk/pulumi-v{PULUMI}-{system}-{pulumi_architecture}.tar.gz",
+                url=_github("pulumi/pulumi", f"v{PULUMI}", f"pulumi-v{PULUMI}-{system}-{pulumi_architecture}.tar.gz"),
                 checksums=_github("pulumi/pulumi", f"v{PULUMI}", f"pulumi-{PULUMI}-checksums.txt"),
                 member="pulumi/pulumi",
             ),
@@ -159,7 +170,8 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
             module="pulumi-kubernetes",
             package=".",
             stamps=("github.com/pulumi/pulumi-kubernetes/provider/v4/pkg/version.Version",),
-            # The layout of .goreleaser.yml in pulumi-kubernetes; the list of sums has GoReleaser's default name.
+            # The layout of .goreleaser.yml in pulumi-kubernetes; the list of sums has GoReleaser's default name. No sum
+            # of 4.34.2 was found anywhere else, so none is pinned (November 2026).
             download=Download(
                 url=_github(
                     "pulumi/pulumi-kubernetes",
@@ -208,7 +220,7 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
             accepts=SpecifierSet("~=0.7.0"),
             module="kwok",
             package="sigs.k8s.io/kwok/cmd/kwok",
-            # No download: its releases carry no checksums.
+            # No download: its releases carry no checksums, and no sum of theirs is published elsewhere.
         ),
         ReleasedTool(
             name="actionlint",

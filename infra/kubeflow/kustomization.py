@@ -23,6 +23,9 @@ _REMOTE = re.compile(r"://|^git@|^github\.com[/:]|[?&](?:ref|version)=|\.git(?:/
 # A build reaches the network for remote bases only; kustomize itself gives up on each after 27 s.
 _BUILD_SECONDS = 300
 
+SILENT_GIT = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+"""What keeps Git, which kustomize runs for remote bases, from asking for a password that nobody would see asked for."""
+
 
 @dataclass
 class Inputs:
@@ -139,7 +142,14 @@ def tool(env: Mapping[str, str], given: str | None = None) -> list[str]:
 def build(command: list[str], folder: Path) -> bytes:
     """The YAML that the tool renders; UserError with the tool's own reason when it cannot."""
     try:
-        done = subprocess.run([*command, os.fspath(folder)], capture_output=True, timeout=_BUILD_SECONDS, check=False)
+        done = subprocess.run(
+            [*command, os.fspath(folder)],
+            env={**os.environ, **SILENT_GIT},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_BUILD_SECONDS,
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         raise UserError(
             f"kustomize did not finish {folder} within {_BUILD_SECONDS} s: see whether its remote bases can be reached."

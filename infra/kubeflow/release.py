@@ -154,7 +154,7 @@ def _clone(pin: Pin, clone: Path, env: Mapping[str, str]) -> None:
 
 
 def _git(arguments: list[str], folder: Path, env: Mapping[str, str], seconds: int) -> str:
-    # Never ask for a password, and give up on a transfer that has come to a halt.
+    # Give up on a transfer that has come to a halt, and never ask for a password.
     settings = [
         "-c",
         "credential.helper=",
@@ -163,7 +163,7 @@ def _git(arguments: list[str], folder: Path, env: Mapping[str, str], seconds: in
         "-c",
         f"http.lowSpeedTime={_PROBE_SECONDS}",
     ]
-    quiet = {**env, "GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+    quiet = {**env, **kustomization.SILENT_GIT}
     try:
         done = subprocess.run(
             ["git", *settings, *arguments], cwd=folder, env=quiet, capture_output=True, timeout=seconds, check=False

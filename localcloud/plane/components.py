@@ -14,9 +14,9 @@ import yaml
 from localcloud.plane.layout import Layout, Pods
 from localcloud.plane.stages import stages
 
-# EKS's default range for Services.
 # The audience of a token that is asked for without one, as on EKS.
 API_AUDIENCE = "https://kubernetes.default.svc"
+# EKS's default range for Services.
 SERVICE_RANGE = "172.20.0.0/16"
 PORTS = ("etcd", "etcd-peer", "kube-apiserver")
 # What answers metacontroller for a profile where artifacts are in S3: the one program of a pod that runs here.
@@ -110,7 +110,7 @@ def components(
 
 def _etcd(layout: Layout, program: Path, ports: dict[str, int]) -> Component:
     certificates = layout.certificates
-    client, peer = f"https://127.0.0.1:{ports['etcd']}", f"http://127.0.0.1:{ports['etcd-peer']}"
+    client, peer = (f"https://127.0.0.1:{ports[name]}" for name in ("etcd", "etcd-peer"))
     return Component(
         "etcd",
         (
@@ -122,10 +122,18 @@ def _etcd(layout: Layout, program: Path, ports: dict[str, int]) -> Component:
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=local={peer}",
-            f"--cert-file={certificates / 'etcd.crt'}",
-            f"--key-file={certificates / 'etcd.key'}",
-            f"--trusted-ca-file={certificates / 'etcd-ca.crt'}",
+            # Nobody else is in this cluster, but etcd listens for other members all the same.
+            *(
+                f"--{side}{option}={certificates / file}"
+                for side in ("", "peer-")
+                for option, file in (
+                    ("cert-file", "etcd.crt"),
+                    ("key-file", "etcd.key"),
+                    ("trusted-ca-file", "etcd-ca.crt"),
+                )
+            ),
             "--client-cert-auth",
+            "--peer-client-cert-auth",
             # This data may be lost when the machine loses power; in return a write does not wait for the disk.
             "--unsafe-no-fsync",
             "--quota-backend-bytes=4294967296",

@@ -3,13 +3,13 @@
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
+import tools
 from infra.errors import UserError
 
 _READY = re.compile(r"^Forwarding from (127\.0\.0\.1:\d+) ->")
@@ -17,14 +17,12 @@ GATEWAY = ("-n", "istio-system", "port-forward", "--address", "127.0.0.1", "svc/
 
 
 @contextlib.contextmanager
-def forward(kubeconfig: str, kubectl: str = "kubectl") -> Iterator[str]:
+def forward(kubeconfig: str) -> Iterator[str]:
     """The address of the dashboard on this machine, for as long as the block lasts.
 
-    The kubeconfig is content, not a path. Raises UserError when there is no kubectl, or it cannot reach the gateway.
+    The kubeconfig is content, not a path. Raises UserError when kubectl cannot be brought, or cannot reach the gateway.
     """
-    program = shutil.which(kubectl)
-    if program is None:
-        raise UserError("There is no kubectl on PATH to reach the dashboard with; install it, or name an --endpoint.")
+    program = tools.bring("kubectl")["kubectl"]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "kubeconfig"
         config.touch(mode=0o600)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tempfile
 import uuid
 import zipfile
 from collections.abc import Iterator
@@ -165,8 +166,12 @@ def test_unzip_csv_from_the_bucket(cloud: Cloud, capsys: pytest.CaptureFixture[s
 def test_sequential_without_any_stack(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", str(tmp_path))
+    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("TMPDIR", str(temporary := tmp_path / "temporary"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    temporary.mkdir()
     assert main(["run", "sequential", "--local", "--param", "count=10", "--param", "seed=5"]) == 0
+    assert list(temporary.iterdir()) == [], "a step left what it made for itself"
     mean = np.random.default_rng(5).standard_normal(10).mean()
     assert _printed(capsys.readouterr().out)["result"] == f"{mean:,.4g}"
 

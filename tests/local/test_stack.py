@@ -1,9 +1,11 @@
 """The whole line on the sample: up, nothing to change, just the right change, and away again without a trace."""
 
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +97,21 @@ def test_nothing_was_refused(checkout: Checkout, said: str) -> None:
     assert found.calls > 10
     assert [str(one) for one in found.refused] == []
     assert [str(one) for one in found.refused_calls] == []
+
+
+def test_no_key_of_the_cluster_and_no_token_stays_behind(checkout: Checkout, said: str) -> None:
+    """The plugin writes a kubeconfig to a temporary file, and the engine keeps the tokens of its backends."""
+    running = plane.status(checkout.root).plane
+    assert running is not None
+    temporary = Path(tempfile.gettempdir())
+    left = [
+        file
+        for pattern in ("kubeconfig*", "kubeflow-run-*/kubeconfig*")
+        for file in temporary.glob(pattern)
+        if running.server in file.read_text(errors="replace")
+    ]
+    assert left == []
+    assert not (checkout.root / ".local" / "pulumi" / "credentials.json").exists()
 
 
 def test_a_preview_of_nothing_changed_is_empty(checkout: Checkout, said: str) -> None:

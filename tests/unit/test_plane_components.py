@@ -52,7 +52,7 @@ def test_everything_is_on_loopback(layout: Layout) -> None:
     for part in made(layout).values():
         text = " ".join(part.command) + "".join(content for _, content in part.files)
         addresses = set(re.findall(r"https?://[^\s,:\"']+", text)) - {API_AUDIENCE, layout.issuer}
-        assert addresses <= {"http://127.0.0.1", "https://127.0.0.1"}, part.name
+        assert addresses <= {"https://127.0.0.1"}, part.name
         assert not re.search(r"--(bind-address|listen-\S+)=(?!\S*127\.0\.0\.1)", text), part.name
 
 

@@ -18,7 +18,10 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A plugin that says its port and its pid, and stays."""
     script = tmp_path / "it's here" / plugin.TOOL
     script.parent.mkdir()
-    script.write_text(f"#!/bin/sh\necho 4711 $1\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    script.write_text(
+        f"#!/bin/sh\necho 4711 $1\necho secret > $TMPDIR/kubeconfig1\necho $$ > {tmp_path}/new\n"
+        f"mv {tmp_path}/new {tmp_path}/pid\nexec sleep 60\n"
+    )
     script.chmod(0o755)
     found = tools.Found(name=plugin.TOOL, path=script, origin="4.0.0, built from it")
     monkeypatch.setattr(tools, "find", lambda *names: [found])
@@ -38,8 +41,14 @@ def test_it_is_where_the_engine_looks_and_tells_what_it_is(tmp_path: Path, progr
 @pytest.mark.parametrize("killed", [True, False])
 def test_it_ends_with_the_engine(tmp_path: Path, program: Path, killed: bool) -> None:
     plugin.install(tmp_path / "home")
+    (temporary := tmp_path / "temporary").mkdir()
     running = subprocess.Popen(
-        [program, "127.0.0.1:1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        [program, "127.0.0.1:1"],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert running.stdin is not None
     assert running.stdout is not None
@@ -48,12 +57,14 @@ def test_it_ends_with_the_engine(tmp_path: Path, program: Path, killed: bool) ->
         time.sleep(0.01)
     pid = int((tmp_path / "pid").read_text())
     assert _lives(pid)
+    assert list(temporary.rglob("kubeconfig*")) != []
     if killed:
         running.stdin.close()
     else:
         os.killpg(running.pid, signal.SIGINT)
     running.wait(timeout=10)
     assert not _lives(pid)
+    assert list(temporary.iterdir()) == [], "its kubeconfig stays"
 
 
 def _lives(pid: int) -> bool:

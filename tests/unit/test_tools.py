@@ -146,7 +146,7 @@ def test_a_changed_pin_is_built_again(tmp_path: Path, path: Path, monkeypatch: p
 def test_no_network_is_said_once_and_the_modules_are_used(
     tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    download = Download(url=UNREACHABLE, checksums=UNREACHABLE)
+    download = Download(url=UNREACHABLE, member="tool", checksums=UNREACHABLE)
     offer(monkeypatch, released(tmp_path, "one", download), released(tmp_path, "two", download))
     fake_go(path)
     events: list[Event] = []

@@ -3,8 +3,6 @@
 import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +10,10 @@ import pytest
 
 from infra.kubeflow.graph import Graph, build
 from infra.kubeflow.plan import page
+from tests.unit import browser
 from tests.unit.graph.runs import objects_of, real_platforms
 
 LARGEST = "26.03" if "26.03" in real_platforms() else "sample"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Nothing is fetched, and as root the sandbox refuses to start.
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1600,1000",
-    "--virtual-time-budget=5000",
-)
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +28,6 @@ def content(graph: Graph) -> str:
 
 def browse(folder: Path, content: str, script: str, fragment: str = "") -> dict[str, Any]:
     """Opens the page, runs the script on it, and returns what it reports."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert browser, "no Chromium on PATH: install Debian's package chromium"
     helpers = """
       const seen = {};
       const visible = (e) => e.getBoundingClientRect().height > 0;
@@ -60,9 +43,7 @@ def browse(folder: Path, content: str, script: str, fragment: str = "") -> dict[
     )
     file = folder / "page.html"
     file.write_text(content.replace("</body>", f"{guarded}</body>"))
-    profile = folder / "profile"
-    command = [browser, *FLAGS, f"--user-data-dir={profile}", "--dump-dom", f"{file.as_uri()}{fragment}"]
-    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    dom = browser.document(f"{file.as_uri()}{fragment}", folder / "profile")
     found = re.search(r"REPORT(.*?)END", dom, re.DOTALL)
     assert found, "the page's script never ended"
     seen: dict[str, Any] = json.loads(html.unescape(found[1]))

@@ -95,6 +95,61 @@ def test_git_brings_the_pinned_commit_once_and_the_cache_answers_after(
     assert [entry.name for entry in first.path.parent.iterdir()] == [first.path.name], "something was left behind"
 
 
+def test_a_release_with_remote_bases_comes_from_git_alone(
+    root: Path, env: dict[str, str], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upstream's real address, and a base at another: a mirror that a person's own Git settings name serves both."""
+    base = folder(tmp_path / "base" / "deploy", "remote").parent
+    _commit(base, "tag", "v1.0.0")
+    (repository / "example" / "kustomization.yaml").write_text(
+        "resources: [../common, 'https://github.com/example/bases//deploy?ref=v1.0.0']\n"
+    )
+    commit = _commit(repository)
+    for mirrored, name in ((repository, "kubeflow/manifests"), (base, "example/bases"), (base, "example/bases.git")):
+        subprocess.run(
+            ["git", "clone", "--quiet", "--bare", str(mirrored), str(tmp_path / "mirror" / name)], check=True
+        )
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f'[url "{(tmp_path / "mirror").as_uri()}/"]\n\tinsteadOf = https://github.com/\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    monkeypatch.setattr(releases, "REPOSITORY", "https://github.com/kubeflow/manifests")
+    monkeypatch.setitem(RELEASES, "26.03", Pin("26.03", commit))
+    first = found(root, {**env, "GIT_CONFIG_GLOBAL": str(settings)})
+    assert (first.origin, sorted(names(first, env))) == ("git", ["newer", "remote"])
+    # The cache holds the bases too: nothing is fetched again.
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL")
+    again = found(root, env)
+    assert (again.origin, sorted(names(again, env))) == ("cache", ["newer", "remote"])
+
+
+def test_a_remote_base_that_wants_a_password_is_an_error_and_no_prompt(
+    root: Path, env: dict[str, str], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "git"
+    asked.write_text(
+        '#!/bin/sh\n[ "$1" = fetch ] || exec /usr/bin/git "$@"\n'
+        'echo "fatal: prompts: ${GIT_TERMINAL_PROMPT:-yes}" >&2\nexit 128\n'
+    )
+    asked.chmod(0o755)
+    (repository / "example" / "kustomization.yaml").write_text(
+        "resources: ['https://github.com/example/bases//deploy?ref=v1.0.0']\n"
+    )
+    commit = _commit(repository)
+    monkeypatch.setitem(RELEASES, "26.03", Pin("26.03", commit))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(UserError, match="prompts: 0"):
+        found(root, env)
+
+
+def _commit(top: Path, *then: str) -> str:
+    """Commits all that is in a folder, runs another command of Git, and gives the commit."""
+    git = ["git", "-C", str(top), "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "more"], list(then)):
+        if arguments:
+            subprocess.run([*git, *arguments], check=True)
+    return subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def test_a_commit_that_the_repository_lacks_is_refused(
     root: Path, env: dict[str, str], repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,12 +1,14 @@
-"""Why an engine failed, out of what it printed."""
+"""What an engine gets, and why it failed, out of what it printed."""
 
 from typing import Any, cast
 
 import pytest
 from pulumi import automation
+from rich.console import Console
 
 from ops.engine import told
-from ops.run import _journals
+from ops.run import _ground, _journals
+from tools.plugins import SETTING
 
 
 class Result:
@@ -54,3 +56,10 @@ def test_what_the_journal_says_is_said_once() -> None:
     errors = [f"network-vpc: post-step event returned an error: [500] {full}", f"roles: [500] {full}", "update failed"]
     assert _journals(errors) == full
     assert _journals(["network-vpc: AWS refuses"]) == ""
+
+
+def test_on_aws_the_engines_downloads_of_plugins_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (SETTING, "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"):
+        monkeypatch.delenv(name, raising=False)
+    with _ground("dev", Console(), "instant") as ground:
+        assert "=http://127.0.0.1:" in ground.environment[SETTING]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import tools
 from infra.aws import identity
 from pipelines.__main__ import main
 from pipelines.endpoint.session import Retry
@@ -22,6 +23,8 @@ from tests.unit.pipelines.kubeflow_server import (
 )
 
 IMAGE = ["--image", "registry.example.com/pipeline:1"]
+# What the project asks a copy on PATH first.
+VERSION = '[ "$1" != version ] || exec echo "Client Version: v1.35.0"'
 CONTEXT = Context(retry=Retry(attempts=4, first_wait=0.01), poll_seconds=0.01)
 
 
@@ -308,19 +311,28 @@ def test_a_pipeline_without_an_image(kubeflow: Kubeflow, capsys: pytest.CaptureF
     assert "which image the steps run in" in _error(capsys)
 
 
+@pytest.mark.parametrize("on_path", [True, False])
 def test_a_dashboard_that_is_not_open_is_reached_through_kubectl(
-    kubeflow: Kubeflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kubeflow: Kubeflow,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    on_path: bool,
 ) -> None:
-    """kubectl itself is not here; what stands for it says what kubectl says, and notes what it was called with."""
+    """What stands for kubectl, the person's or the project's own, says what kubectl says, and notes its arguments."""
     port = kubeflow.url.rpartition(":")[2]
     kubectl = tmp_path / "kubectl"
     kubectl.write_text(
-        f'#!/bin/sh\necho "$@" > {tmp_path}/called\ncat "$2" >> {tmp_path}/called\n'
+        f'#!/bin/sh\n{VERSION}\necho "$@" > {tmp_path}/called\ncat "$2" >> {tmp_path}/called\n'
         f'echo "Forwarding from 127.0.0.1:{port} -> 8080"\ntrap "echo ended >> {tmp_path}/called; exit" TERM\n'
         "while :; do sleep 0.05; done\n"
     )
     kubectl.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if on_path:
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    else:
+        monkeypatch.setattr(tools, "bring", lambda *names: dict.fromkeys(names, kubectl))
     context = Context(
         outputs=lambda stack: {"bucket": "b", "kubeconfig": "the kubeconfig", "dashboard_user": USER},
         environment=lambda stack: {},
@@ -340,8 +352,10 @@ def test_kubectl_that_cannot_reach_the_gateway(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kubectl = tmp_path / "kubectl"
-    kubectl.write_text('#!/bin/sh\necho "error: services \\"istio-ingressgateway\\" not found" >&2\nexit 1\n')
+    said = 'error: services "istio-ingressgateway" not found'
+    kubectl.write_text(f"#!/bin/sh\n{VERSION}\necho '{said}' >&2\nexit 1\n")
     kubectl.chmod(0o755)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     context = Context(outputs=lambda stack: {"kubeconfig": "x"}, environment=lambda stack: {})
     assert main(["status", "run-1", "--stack", "dev"], context) == 1
