@@ -19,7 +19,7 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint bench
+.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -108,8 +108,17 @@ test: tools
 test-unit: $(VENV)/.installed
 	@$(PY) -m pytest tests/unit
 
-## make lint                                               ruff, mypy, gofmt, staticcheck, go vet and go test, actionlint
-lint: $(VENV)/.installed
+## make audit                                              secrets in the repository, known vulnerabilities in Go modules
+audit: $(VENV)/.installed
+	@# The flags are those that the tools are built with, so that Go compiles what they share once.
+	@export CGO_ENABLED=0 GOFLAGS=-trimpath && cd tools/gitleaks && for where in dir git; do \
+		go tool gitleaks $$where "$(CURDIR)" --config=gitleaks.toml --no-banner --no-color --redact --log-level=warn -v \
+			|| exit 1; \
+	done
+	@CGO_ENABLED=0 GOFLAGS=-trimpath $(PY) -m tools.vulnerabilities
+
+## make lint                                               ruff, mypy, gofmt, staticcheck, go vet and go test, actionlint, audit
+lint: audit
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy .

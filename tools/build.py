@@ -10,7 +10,7 @@ from pathlib import Path
 from infra.errors import UserError
 from tools.catalog import Embedded, ReleasedTool, Tool
 
-_OLDEST_GO = (1, 25)
+_OLDEST_GO = (1, 26)
 _ADVICE = "install it from https://go.dev/dl, or by `apt install golang-go` or `brew install go` if that is new enough"
 _GO_TOO_OLD = re.compile(r"requires go >= (\S+) \(running go (\S+?)[;)]")
 _NO_NETWORK = re.compile(

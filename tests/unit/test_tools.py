@@ -187,14 +187,14 @@ def test_a_go_that_the_modules_find_too_old_is_told_as_such() -> None:
 def test_no_go(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, released(tmp_path, "tool"))
     monkeypatch.setenv("PATH", str(path))
-    with pytest.raises(UserError, match=r"Go 1\.25 or newer is needed to build tool.*https://go\.dev/dl"):
+    with pytest.raises(UserError, match=r"Go 1\.26 or newer is needed to build tool.*https://go\.dev/dl"):
         tools.ensure("tool")
 
 
 def test_an_old_go(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(monkeypatch, released(tmp_path, "tool"))
     fake_go(path, version="go1.19.8")
-    with pytest.raises(UserError, match=r"Go 1\.25 or newer.*go is 1\.19\.8"):
+    with pytest.raises(UserError, match=r"Go 1\.26 or newer.*go is 1\.19\.8"):
         tools.ensure("tool")
 
 

@@ -31,8 +31,8 @@ def events(path: Path) -> set[str]:
     return {told} if isinstance(told, str) else set(told)
 
 
-def test_there_are_the_five_that_a_team_needs() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["deploy", "destroy", "preview", "sweep", "trial"]
+def test_there_are_the_six_that_a_team_needs() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["audit", "deploy", "destroy", "preview", "sweep", "trial"]
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, GITHUB / "actions" / "setup" / "action.yml"], ids=lambda path: path.stem)
