@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tools import build, vulnerabilities
-from tools.catalog import TOOLS
+from tools.catalog import HERE, TOOLS
 from tools.vulnerabilities import Finding, findings, judge, lay_out
 
 ENTRY: dict[str, Any] = {
@@ -75,7 +75,7 @@ def test_the_real_checker_reads_the_database_as_it_is_laid_out(tmp_path: Path, n
 
 def test_a_secret_is_found_and_what_is_no_secret_is_not(tmp_path: Path) -> None:
     """With the project's own settings, on a file that is made here: no secret may be in this one."""
-    folder = Path(vulnerabilities.HERE) / "gitleaks"
+    folder = HERE / "gitleaks"
     key = "ghp_" + "0aA1bB2cC3dD4eE5fF6gG7hH8iI9jJ0kK1lL"[:36]
     (tmp_path / "settings.py").write_text(f'TOKEN = "{key}"\n')
     command = ["go", "tool", "gitleaks", "dir", str(tmp_path), "--no-banner", "--redact", "--config=gitleaks.toml"]
