@@ -77,6 +77,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         operator = emulator.status(checkout.root)
         assert operator
         key = become_deployer(checkout, operator)
+        checkout.configure({"clusterAdministratorPrincipals": [f"arn:aws:iam::{emulator.ACCOUNT}:root"]})
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
         checkout.must("preview")
