@@ -46,10 +46,12 @@ def block_fault(text: str) -> str | None:
 
 
 def principal_fault(arn: str, region: str) -> str | None:
-    """What is wrong with the ARN of a user or role, which has the right characters."""
+    """What is wrong with the ARN of a user, a role or an account, which has the right characters."""
     partition = iam.partition(region)
     if not arn.startswith(f"arn:{partition}:"):
         return f"{arn!r} is of another part of AWS than {region}; write one that begins with arn:{partition}:iam::."
+    if arn.endswith(":root"):
+        return None
     path, _, name = arn.rpartition(":")[2].partition("/")[2].rpartition("/")
     if not 1 <= len(name) <= _ROLE_LENGTH or len(path) > _PATH_LENGTH - 2 or "//" in arn:
         return f"{arn!r} names no user or role: a name has 1 to {_ROLE_LENGTH} characters."

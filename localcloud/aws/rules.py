@@ -37,7 +37,8 @@ _LOG_DAYS = (0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1
 
 def judge(kind: Kind, name: str, inputs: Properties) -> None:
     """Raises InvalidPropertyError for the first input of a resource that is refused."""
-    for rule in (*_ROWS.get(kind.token, ()), *(_TAGS if kind.retag else ())):
+    tags = () if kind.retag is None else (_ANY_TAGS if kind.token.startswith("aws:ec2/") else _TAGS)
+    for rule in (*_ROWS.get(kind.token, ()), *tags):
         for path, value, reason in rule.faults(inputs):
             raise refusal(kind, name, path, value, reason)
 
@@ -59,17 +60,23 @@ def _tags(inputs: Properties) -> Fault | None:
         path = f"tags.{key}"
         if not 1 <= len(key) <= 128 or key.lower().startswith("aws:"):
             return path, value, "whose name is not 1 to 128 characters, or is one of AWS's own (`aws:`)"
-        if value is UNKNOWN:
-            continue
-        if len(value) > 256:
+        if value is not UNKNOWN and len(value) > 256:
             return path, value, f"with {len(value)} characters, more than 256"
-        # What every service takes (Tagging AWS resources, "Tag naming limits and requirements").
-        if not (re.fullmatch(r"[\w\s.:/=+@-]+", key) and re.fullmatch(r"[\w\s.:/=+@-]*", value)):
-            return path, value, "with a character that AWS refuses: letters, digits, spaces and _.:/=+-@ are taken"
     return None
 
 
-_TAGS = (Whole(_tags),)
+def _characters(inputs: Properties) -> Fault | None:
+    """What every service takes; EC2 takes more (Tagging AWS resources, "Tag naming limits and requirements")."""
+    tags = inputs.get("tags")
+    for key, value in tags.items() if isinstance(tags, dict) else ():
+        texts = (key,) if value is UNKNOWN else (key, value)
+        if not all(re.fullmatch(r"[\w\s.:/=+@-]*", text) for text in texts):
+            return f"tags.{key}", value, "with a character that is refused: letters, digits, spaces, _.:/=+-@ are taken"
+    return None
+
+
+_ANY_TAGS = (Whole(_tags),)
+_TAGS = (*_ANY_TAGS, Whole(_characters))
 
 
 def _same_tags(inputs: Properties) -> Fault | None:
@@ -170,7 +177,7 @@ _GROUP_TEXT = both(
     matching(r"[0-9A-Za-z_ .:/()#,@\[\]+=&;{}!$*-]*", "a text that EC2 takes (letters, digits, some signs)"),
 )
 _GROUP_NAME = both(_GROUP_TEXT, matching(r"(?!sg-).*", "a name: those that begin with sg- are EC2's"))
-_PROTOCOL = matching(r"-1|all|tcp|udp|icmp|icmpv6|\d{1,3}", "a protocol: tcp, udp, icmp, -1 for all, or a number")
+_PROTOCOL = matching(r"(?i)-1|all|tcp|udp|icmp|icmpv6|\d{1,3}", "a protocol: tcp, udp, icmp, -1 for all, or a number")
 _TEMPLATE_NAME = both(length(3, 125), matching(r"[0-9A-Za-z()./_-]+", "a name of letters, digits and ()./_-"))
 _ROLE_NAME = matching(r"[\w+=,.@-]*", "a name of letters, digits and +=,.@_-")
 _CLUSTER_NAME = both(length(1, 100), matching(r"[0-9A-Za-z][A-Za-z0-9_-]*", "a cluster name"))
@@ -179,7 +186,7 @@ _BUCKET = matching(
     r"(?!\d+\.\d+\.\d+\.\d+$)(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
     "a bucket's name: 3 to 63 lower-case letters, digits, dots and dashes",
 )
-_NULLABLE = one_of("true", "false", "")
+_NULLABLE = one_of("true", "false", "1", "0", "")
 _VPC_ID = matching(r"vpc-[0-9a-zA-Z]+", "the id of a VPC")
 _SUBNET_ID = matching(r"subnet-[0-9a-zA-Z]+", "the id of a subnet")
 _GROUP_ID = matching(r"sg-[0-9a-zA-Z]+", "the id of a security group")

@@ -20,13 +20,14 @@ from tests.local.stack import REGION, Checkout, checked_out, world
 STARTED_S = 60
 
 # Listed, and asked for by nothing here: by the official provider alone, for changes that the sample does not bring (of
-# tags, settings and versions), for rules and instances, or by commands when they find something. Of these, EKS's
-# updates and service quotas are not even served. MiniStack judges no iam:PassRole.
+# tags, settings and versions), for groups, rules and instances, or by commands when they find something. Of these,
+# EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "ec2": (
-        "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateLaunchTemplateVersion DeleteNetworkInterface "
-        "DeleteTags DeleteVolume DisassociateAddress GetSecurityGroupsForVpc ModifyLaunchTemplate ModifyVpcEndpoint "
-        "ReplaceRoute ReplaceRouteTableAssociation RevokeSecurityGroupIngress RunInstances"
+        "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateLaunchTemplateVersion CreateSecurityGroup "
+        "DeleteNetworkInterface DeleteSecurityGroup DeleteTags DeleteVolume DisassociateAddress "
+        "GetSecurityGroupsForVpc ModifyLaunchTemplate ModifyVpcEndpoint ReplaceRoute ReplaceRouteTableAssociation "
+        "RevokeSecurityGroupIngress RunInstances"
     ),
     "ecr": (
         "BatchDeleteImage DescribeImages GetRepositoryPolicy ListImages PutImageScanningConfiguration "
@@ -76,6 +77,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         operator = emulator.status(checkout.root)
         assert operator
         key = become_deployer(checkout, operator)
+        checkout.configure({"clusterAdministratorPrincipals": [f"arn:aws:iam::{emulator.ACCOUNT}:root"]})
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
         checkout.must("preview")

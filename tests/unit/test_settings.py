@@ -193,7 +193,7 @@ def test_values_of_every_kind_are_read() -> None:
         ({"kubeflowRelease": ""}, "kubeflowRelease is empty; write a release, "),
         ({"kubeflowEdges": [{"from": "a"}]}, 'kubeflowEdges {"from": "a"} must have exactly the texts from and to.'),
         ({"kubeflowEdges": ["a"]}, 'kubeflowEdges "a" must have exactly the texts from and to.'),
-        ({"kubeflowProfileNamespaces": ["a", "b", "a"]}, "kubeflowProfileNamespaces a, b, a names a namespace twice."),
+        ({"kubeflowProfileNamespaces": ["a", "b", "a"]}, "kubeflowProfileNamespaces names 'a' twice; keep one."),
         ({"kubeflowProfileNamespaces": ["A_B"]}, "kubeflowProfileNamespaces 'A_B' is not a namespace; "),
         (
             {"dashboardUser": "admin"},
@@ -305,6 +305,13 @@ def test_a_stack_s_name_may_be_no_bucket_s(stack: str) -> None:
 @pytest.mark.parametrize("stack", ["dev", "Dev", "team-a", "a--b", "feature.1"])
 def test_stack_s_names_that_all_of_aws_takes(stack: str) -> None:
     assert settings(stack, clusterName="one").stack == stack
+
+
+def test_a_whole_account_may_take_the_administrator_role() -> None:
+    account = "arn:aws:iam::123456789012:root"
+    assert settings(clusterAdministratorPrincipals=[account]).cluster.access.role_principals == (account,)
+    (only,) = problems(clusterAdministratorPrincipals=[account.replace("aws", "aws-cn")])
+    assert "is of another part of AWS than us-west-2" in only
 
 
 def test_a_stack_s_name_may_be_no_cluster_s() -> None:
