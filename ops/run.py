@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import pulumi
@@ -53,7 +54,7 @@ class Ground:
     summary tells better. `forgot` says that the cloud may have lost what the state knows of, until `refreshed` is
     called; `recorded` counts, by kind, what is only on record because nothing here serves it. `asked` reports on the
     requests since the start, where a log of them is at hand. `lost` is a sentence about a part that died, None where
-    all live.
+    all live. `kubeconfig` leads to the cluster, where that is one of our own whose address may change.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Ground:
     recorded: Callable[[], Mapping[str, int]] = dict
     asked: Callable[[], audit.Report | None] = lambda: None
     lost: Callable[[], str | None] = lambda: None
+    kubeconfig: Path | None = None
 
 
 @dataclass
@@ -275,7 +277,7 @@ def _at_its_address(run: Session) -> automation.Deployment:
     exported = run.stack.export_stack()
     if run.ground.kubeconfig is None:
         return exported
-    moved = relocated(exported.deployment or {}, run.ground.kubeconfig)
+    moved = relocated(exported.deployment or {}, run.ground.kubeconfig.read_text())
     if moved is None:
         return exported
     run.stack.import_stack(automation.Deployment(version=exported.version, deployment=moved))
@@ -398,4 +400,5 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
             recorded=lambda: laptop.recorded(local_root()),
             asked=asked,
             lost=lambda: laptop.lost(local_root()),
+            kubeconfig=started.plane.kubeconfig,
         )
