@@ -6,7 +6,6 @@ whole matrix takes some hours. The table and the chart of docs/reliability.md ar
 
 import json
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -67,15 +66,10 @@ def run(kept: list[dict[str, Any]], rounds: int) -> None:
             for operation in OPERATIONS:
                 when = moment(number, victim, operation)
                 outcome = killed(checkout, manifests, operation, victim, when, empty)
-                about = {"round": number, "at": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit()}
+                about = {"round": number, "at": datetime.now(UTC).isoformat(timespec="seconds")}
                 kept.append({**about, **asdict(outcome)})
                 KEPT.write_text(json.dumps(kept, indent=1) + "\n")
                 click.echo(f"{operation}, {victim} after {when:.1f} s: {outcome.wrong or 'right'}", err=True)
-
-
-def _commit() -> str:
-    described = ["git", "-C", str(PROJECT_ROOT), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(described, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":
