@@ -126,7 +126,7 @@ def program(given: Inputs) -> Outputs:
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts),
+            replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
             provider=access.provider,
             needs=[cluster.ready] if cluster else [],
         ),
@@ -173,5 +173,4 @@ def _artifacts(
         bucket=bucket,
         region=stack.region,
         platform_roles={name: runner_role_arns[f"kubeflow/{name}"] for name in PLATFORM_ACCOUNTS},
-        profile_role=runner_role_arns[f"{stack.kubeflow.profile_namespaces[0]}/default-editor"],
     )
