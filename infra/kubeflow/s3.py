@@ -44,7 +44,7 @@ class ArtifactStore:
     def host(self) -> str:
         """S3's name in the region: the global one redirects to it, and not every client follows.
 
-        >>> ArtifactStore(bucket="b", region="cn-north-1", platform_roles={}, profile_role="").host
+        >>> ArtifactStore(bucket="b", region="cn-north-1", platform_roles={}).host
         's3.cn-north-1.amazonaws.com.cn'
         """
         return f"s3.{self.region}.amazonaws.com{'.cn' if partition(self.region) == 'aws-cn' else ''}"
