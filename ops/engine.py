@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pulumi import automation
 from semver import VersionInfo
@@ -14,6 +15,7 @@ _CLOSED = (
     "set the password again with `make password`."
 )
 
+SETTINGS_FILE = "--config-file"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -27,6 +29,13 @@ class Command(automation.PulumiCommand):
         [found] = tools.find("pulumi")
         self.command = str(in_bin(found.path))
         self.version = VersionInfo.parse(found.origin.partition(",")[0])
+
+    def run(self, args: list[str], *rest: Any, **named: Any) -> automation.CommandResult:
+        """Runs the engine; `stack history`, with which the Automation API ends each run, takes no settings file."""
+        if args[0] == "stack" and SETTINGS_FILE in args:
+            index = args.index(SETTINGS_FILE)
+            args = args[:index] + args[index + 2 :]
+        return super().run(args, *rest, **named)
 
 
 def in_bin(program: Path) -> Path:

@@ -6,7 +6,7 @@ import pytest
 from pulumi import automation
 from rich.console import Console
 
-from ops.engine import told
+from ops.engine import SETTINGS_FILE, Command, told
 from ops.run import _ground, _journals
 from tools.plugins import SETTING
 
@@ -63,3 +63,13 @@ def test_on_aws_the_engines_downloads_of_plugins_are_checked(monkeypatch: pytest
         monkeypatch.delenv(name, raising=False)
     with _ground("dev", Console(), "instant") as ground:
         assert "=http://127.0.0.1:" in ground.environment[SETTING]
+
+
+def test_the_history_that_ends_each_run_is_asked_for_without_a_settings_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(automation.PulumiCommand, "run", lambda self, args, *rest, **named: ran.append(args))
+    command = Command.__new__(Command)
+    told_to = [SETTINGS_FILE, "Pulumi.dev.yaml", "--stack", "dev"]
+    command.run(["stack", "history", "--json", *told_to], ".", {})
+    command.run(["up", "--yes", *told_to], ".", {})
+    assert ran == [["stack", "history", "--json", "--stack", "dev"], ["up", "--yes", *told_to]]
