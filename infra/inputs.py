@@ -8,6 +8,7 @@ from infra import extensions, preflight, settings
 from infra.aws import standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
+from infra.kubeflow import profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
@@ -72,6 +73,8 @@ def read(root: Path) -> Inputs:
         components=_components(stack.kubeflow),
         edges=[(edge.source, edge.target) for edge in stack.kubeflow.edges],
     )
+    if stack.kubeflow.artifacts == "s3":
+        profiles.check(release.objects, stack.kubeflow.profile_namespaces)
     if kubeconfig is not None:
         preflight.check_default_class(kubeconfig, stack.cluster.context, without_class(release.objects))
     if stack.cluster.mode == "create":

@@ -15,12 +15,11 @@ from infra.aws.storage import Storage, StorageArgs
 from infra.components import Components
 from infra.errors import UserError
 from infra.inputs import Inputs
+from infra.kubeflow.dashboard import entry
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
-
-DASHBOARD = "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80, then http://localhost:8080"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ class Outputs:
     dashboard_user: str
     dashboard_password: pulumi.Output[str]
     kubeflow_release: str
-    dashboard: str = DASHBOARD
+    dashboard: str
 
     def export(self) -> None:
         for field in fields(self):
@@ -127,7 +126,7 @@ def program(given: Inputs) -> Outputs:
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts),
+            replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
             provider=access.provider,
             needs=[cluster.ready] if cluster else [],
         ),
@@ -150,6 +149,7 @@ def program(given: Inputs) -> Outputs:
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output(),
         kubeflow_release=release.source.name,
+        dashboard=entry(release.objects, emulated=stack.emulated),
     )
 
 
@@ -173,5 +173,4 @@ def _artifacts(
         bucket=bucket,
         region=stack.region,
         platform_roles={name: runner_role_arns[f"kubeflow/{name}"] for name in PLATFORM_ACCOUNTS},
-        profile_role=runner_role_arns[f"{stack.kubeflow.profile_namespaces[0]}/default-editor"],
     )

@@ -1,8 +1,9 @@
 """A release as it will be sent: where its manifests are, its objects, and their order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -10,6 +11,7 @@ from infra.kubeflow.credentials import Credentials, assert_none_left, replace
 from infra.kubeflow.declared import check_declared
 from infra.kubeflow.graph import Graph, ObjectId, build, id_of
 from infra.kubeflow.objects import Manifest
+from infra.kubeflow.profiles import use_roles
 from infra.kubeflow.release import Release, resolve
 from infra.kubeflow.render import render
 from infra.kubeflow.s3 import ArtifactStore, use_bucket
@@ -26,12 +28,16 @@ class LoadedRelease:
     objects: list[Manifest]
     graph: Graph
 
-    def filled(self, credentials: Credentials, store: ArtifactStore | None) -> dict[ObjectId, Manifest]:
+    def filled(
+        self, credentials: Credentials, store: ArtifactStore | None, roles: Mapping[str, Any]
+    ) -> dict[ObjectId, Manifest]:
         """The objects with the well-known credentials replaced, and with artifacts in the store if there is one.
+
+        `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them.
 
         UserError when a well-known credential would be left, or when the release cannot use the store.
         """
-        objects = replace(self.objects, credentials)
+        objects = use_roles(replace(self.objects, credentials), roles)
         assert_none_left(objects)
         if store is not None:
             objects = use_bucket(objects, store, join=pulumi.Output.format)

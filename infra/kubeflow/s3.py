@@ -2,7 +2,7 @@
 
 The component takes the release's own object store away; `use_bucket` puts the stack's in its place. Pipelines sign in
 with the roles of their service accounts (IRSA), so no key exists. From Kubeflow Pipelines' guide "Object Store
-Configuration" and the Profile controller's AwsIamForServiceAccount plugin.
+Configuration".
 """
 
 import json
@@ -18,7 +18,7 @@ from infra.kubeflow.objects import Manifest
 COMPONENT = Path("manifests", "s3")
 
 ROLE_ANNOTATION = "eks.amazonaws.com/role-arn"
-# Who reads and writes artifacts in the platform itself, each by a role of its own; in a profile it is `default-editor`.
+# Who reads and writes artifacts in the platform itself, each by a role of its own; for profiles see `profiles`.
 PLATFORM_ACCOUNTS = ("ml-pipeline", "pipeline-runner")
 
 # Pipelines 2.15 demands keys even where a role would do (kubeflow/pipelines issue 12508); older ones are not tried.
@@ -31,7 +31,7 @@ _ROOT = "s3://{bucket}/v2/artifacts"
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactStore:
-    """The bucket's name, its region, and the ARNs of the roles of PLATFORM_ACCOUNTS, by name, and of the profile's.
+    """The bucket's name, its region, and the ARNs of the roles of PLATFORM_ACCOUNTS, by name.
 
     The bucket and the roles may be text or whatever stands for text that is not known yet, such as a `pulumi.Output`.
     """
@@ -39,13 +39,12 @@ class ArtifactStore:
     bucket: Any
     region: str
     platform_roles: Mapping[str, Any]
-    profile_role: Any
 
     @property
     def host(self) -> str:
         """S3's name in the region: the global one redirects to it, and not every client follows.
 
-        >>> ArtifactStore(bucket="b", region="cn-north-1", platform_roles={}, profile_role="").host
+        >>> ArtifactStore(bucket="b", region="cn-north-1", platform_roles={}).host
         's3.cn-north-1.amazonaws.com.cn'
         """
         return f"s3.{self.region}.amazonaws.com{'.cn' if partition(self.region) == 'aws-cn' else ''}"
@@ -95,12 +94,6 @@ def _fill(manifest: Manifest, store: ArtifactStore, join: Callable[..., Any]) ->
         role = store.platform_roles[metadata["name"]]
         annotations = {**(metadata.get("annotations") or {}), ROLE_ANNOTATION: role}
         return {**manifest, "metadata": {**metadata, "annotations": annotations}}
-    if manifest["kind"] == "Profile" and manifest["apiVersion"].startswith("kubeflow.org/"):
-        # The stack writes the role's trust policy; the controller only annotates the profile's account.
-        plugin = {"kind": "AwsIamForServiceAccount", "spec": {"awsIamRole": store.profile_role, "annotateOnly": True}}
-        spec = manifest.get("spec") or {}
-        others = [p for p in spec.get("plugins") or () if p.get("kind") != plugin["kind"]]
-        return {**manifest, "spec": {**spec, "plugins": [*others, plugin]}}
     return manifest
 
 

@@ -134,7 +134,7 @@ def whole(release: LoadedRelease) -> Recording:
     def program() -> None:
         login = GeneratedCredentials("dev", DashboardSettings(user="ada@example.com", password=Secret(PASSWORD)))
         provider = pulumi.ProviderResource("kubernetes", "cluster", {})
-        replacements = release.filled(login.credentials, None)
+        replacements = release.filled(login.credentials, None, {})
         install("kubeflow", KubeflowArgs(graph=release.graph, replacements=replacements, provider=provider, needs=[]))
 
     return record(program)
@@ -167,7 +167,7 @@ def test_what_only_the_engine_knows_reaches_the_objects_as_a_secret(release: Loa
             email="ada@example.com", password_hash=pulumi.Output.secret("$2y$12$h"), login_fingerprint="f", **random
         )
         provider = pulumi.ProviderResource("kubernetes", "cluster", {})
-        replacements = release.filled(login, None)
+        replacements = release.filled(login, None, {})
         install("kubeflow", KubeflowArgs(graph=release.graph, replacements=replacements, provider=provider, needs=[]))
 
     sent = record(program)

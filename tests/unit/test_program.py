@@ -87,7 +87,7 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",
         "kubeflow_release": "26.03",
-        "dashboard": "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80, then http://localhost:8080",
+        "dashboard": "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines",
     }
 
 

@@ -21,7 +21,6 @@ STORE = ArtifactStore(
     bucket="the-bucket",
     region="eu-west-1",
     platform_roles={name: f"arn:aws:iam::123456789012:role/{name}" for name in PLATFORM_ACCOUNTS},
-    profile_role="arn:aws:iam::123456789012:role/profile",
 )
 PROFILE_CONTROLLER = "kubeflow-pipelines-profile-controller"
 KEYS = {"secretKeyRef": {"name": "mlpipeline-minio-artifact", "key": "accesskey"}}
@@ -234,13 +233,6 @@ def test_metacontroller_may_do_what_the_hook_wants_of_it(rendered: list[Manifest
         assert any(verbs <= set(rule["verbs"]) for rule in allowed), resource
 
 
-def test_runs_of_every_profile_sign_in_with_the_profile_s_role(rendered: list[Manifest]) -> None:
-    (profile,) = [m for m in use_bucket(rendered, STORE) if m["kind"] == "Profile"]
-    plugin = profile["spec"]["plugins"][-1]
-    spec = {"awsIamRole": STORE.profile_role, "annotateOnly": True}
-    assert plugin == {"kind": "AwsIamForServiceAccount", "spec": spec}
-
-
 def test_workflows_keep_their_logs_in_the_bucket(rendered: list[Manifest]) -> None:
     data = get(use_bucket(rendered, STORE), "ConfigMap", "workflow-controller-configmap")["data"]
     repository = yaml.safe_load(data["artifactRepository"])
@@ -269,7 +261,6 @@ def test_it_goes_together_with_the_replacement_of_credentials(rendered: list[Man
     assert_none_left(objects)
     (profile,) = [m for m in objects if m["kind"] == "Profile"]
     assert profile["spec"]["owner"]["name"] == "a@b.c"
-    assert profile["spec"]["plugins"]
 
 
 def test_values_that_are_not_known_yet_are_passed_on(rendered: list[Manifest]) -> None:
@@ -280,9 +271,7 @@ def test_values_that_are_not_known_yet_are_passed_on(rendered: list[Manifest]) -
         joined.append((text.format(**dict.fromkeys(values, "BUCKET")), values["bucket"]))
         return "later"
 
-    store = ArtifactStore(
-        bucket=bucket, region="eu-west-1", platform_roles=dict.fromkeys(PLATFORM_ACCOUNTS, role), profile_role=role
-    )
+    store = ArtifactStore(bucket=bucket, region="eu-west-1", platform_roles=dict.fromkeys(PLATFORM_ACCOUNTS, role))
     objects = use_bucket(rendered, store, join=join)
     assert get(objects, "ConfigMap", "pipeline-install-config")["data"]["bucketName"] is bucket
     assert get(objects, "ConfigMap", "kfp-launcher")["data"]["defaultPipelineRoot"] == "later"

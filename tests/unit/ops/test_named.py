@@ -13,7 +13,7 @@ from ops.identify import Account, identify
 from tests.unit.ops.test_interrupted import Tagged
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def prefixed() -> Iterator[Account]:
     """An account with what was named after a prefix, beside others' of the same beginning."""
     with mock_aws():
