@@ -1,13 +1,17 @@
 """The engine's command line tool, as the Automation API wants it."""
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from pulumi import automation
 from semver import VersionInfo
 
 import tools
+
+SETTINGS_FILE = "--config-file"
 
 _CLOSED = (
     "the settings or the state were encrypted with another passphrase; set PULUMI_CONFIG_PASSPHRASE to that one, or "
@@ -27,6 +31,20 @@ class Command(automation.PulumiCommand):
         [found] = tools.find("pulumi")
         self.command = str(in_bin(found.path))
         self.version = VersionInfo.parse(found.origin.partition(",")[0])
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: Callable[[str], Any] | None = None,
+        on_error: Callable[[str], Any] | None = None,
+    ) -> automation.CommandResult:
+        """Runs the engine; the Automation API gives `stack history` what only operations know."""
+        if args[:2] == ["stack", "history"] and SETTINGS_FILE in args:
+            place = args.index(SETTINGS_FILE)
+            args = args[:place] + args[place + 2 :]
+        return super().run(args, cwd, additional_env, on_output, on_error)
 
 
 def in_bin(program: Path) -> Path:

@@ -16,7 +16,7 @@ from pulumi import automation
 
 from infra.errors import UserError
 from ops.backend import Backend, backend, unusable
-from ops.engine import Command
+from ops.engine import SETTINGS_FILE, Command
 from ops.program import Program
 from ops.project import PROJECT_ROOT, full_key, is_local, local_root, project_name, stack_file
 from ops.settings import read_config
@@ -47,7 +47,7 @@ class Workspace(automation.LocalWorkspace):
 
     def serialize_args_for_op(self, stack_name: str) -> list[str]:
         """What `up`, `preview`, `refresh` and `destroy` are told in addition."""
-        return ["--config-file", str(self._folder / stack_file(stack_name).name)]
+        return [SETTINGS_FILE, str(self._folder / stack_file(stack_name).name)]
 
     def select_stack(self, stack_name: str) -> None:
         """StackNotFoundError for a stack that the backend does not have."""
