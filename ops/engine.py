@@ -11,6 +11,8 @@ from semver import VersionInfo
 
 import tools
 
+SETTINGS_FILE = "--config-file"
+
 _CLOSED = (
     "the settings or the state were encrypted with another passphrase; set PULUMI_CONFIG_PASSPHRASE to that one, or "
     "set the password again with `make password`."

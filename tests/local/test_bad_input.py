@@ -24,6 +24,21 @@ contexts: [{name: lab, context: {cluster: lab, user: me}}]
 clusters: [{name: lab, cluster: {server: "https://127.0.0.1:1"}}]
 users: [{name: me, user: {token: x}}]
 """
+BOATS = """apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.sea.test}
+spec:
+  group: sea.test
+  scope: Namespaced
+  names: {kind: Boat, plural: boats}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {sails: {type: integer}}}}}
+"""
+BOAT = "apiVersion: sea.test/v1\nkind: Boat\nmetadata: {name: dinghy, namespace: here}\nspec: {sials: 1}\n"
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,20 @@ CASES = {
     ),
     "an object without a name": release(
         "name", kustomization=kustomization("one"), one="apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n"
+    ),
+    "an object without a version": release(
+        "apiVersion", kustomization=kustomization("one"), one="kind: ConfigMap\nmetadata: {name: a}\n"
+    ),
+    "a name that the cluster would make": release(
+        "metadata.name",
+        kustomization=kustomization("one"),
+        one="apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n",
+    ),
+    "a field that its definition has not": release(
+        "Boat here/dinghy",
+        "spec.sials",
+        kustomization=kustomization("one"),
+        one=f"{BOATS}---\n{BOAT}",
     ),
     "an API that is not served any more": release(
         "policy/v1beta1",

@@ -304,10 +304,8 @@ def test_a_profile_has_its_namespace_while_its_controller_lives(cluster: Cluster
     }.items():
         for name in names:
             assert cluster.get(kind, name, "-n", "ann") is not None, f"{kind} {name}"
-    # The controller's condition goes with an update of the whole object, of which the API server takes no status.
-    taken = cluster.at("profile", "taken")
-    assert "finalizers" not in taken["metadata"]
-    assert "status" not in taken
+    # Its condition goes with an update of the whole object, of which the API server takes no status.
+    assert not {"finalizers", "status"} & {*(taken := cluster.at("profile", "taken")), *taken["metadata"]}
     assert cluster.get("serviceaccount", "default-editor", "-n", "taken") is None
 
     # Without its controller nobody lets the Profile go.

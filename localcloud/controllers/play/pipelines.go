@@ -12,33 +12,44 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// Facts on what Pipelines puts into a profile's namespace: kubeflow/pipelines 2.16.0,
-// manifests/kustomize/base/installs/multi-user/pipelines-profile-controller/sync.py.
+// Facts on what the release's own hook puts into a profile's namespace: kubeflow/pipelines 2.16.0,
+// manifests/kustomize/base/installs/multi-user/pipelines-profile-controller/sync.py. With artifacts in S3 the
+// project's program answers, and is run (hook.go).
 const (
 	pipelinesHook     = "kubeflow-pipelines-profile-controller"
 	pipelinesConfig   = "pipeline-install-config"
 	pipelinesSecret   = "mlpipeline-minio-artifact"
 	pipelinesArtifact = "ml-pipeline-ui-artifact"
-	pipelinesBucket   = "mlpipeline"
+	pipelinesBucket   = "mlpipeline" // in the program's text
 )
 
 type pipelinesSettings struct {
-	proxy   bool // a server of artifacts in each namespace
-	version string
+	proxy                 bool // a server of artifacts in each namespace
+	domain, host, version string
 }
 
 // pipelinesSettings are those that the hook's pod reads of its environment.
 func (c *Cluster) pipelinesSettings(ctx context.Context, pod *corev1.Pod) (pipelinesSettings, error) {
+	settings := pipelinesSettings{domain: ".svc.cluster.local", host: "seaweedfs"}
+	for _, container := range pod.Spec.Containers {
+		for _, variable := range container.Env {
+			switch variable.Name {
+			case "CLUSTER_DOMAIN":
+				settings.domain = variable.Value
+			case "OBJECT_STORE_HOST":
+				settings.host = variable.Value
+			}
+		}
+	}
 	found, err := c.client.CoreV1().ConfigMaps(pod.Namespace).Get(ctx, pipelinesConfig, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return pipelinesSettings{}, nil
+		return settings, nil
 	}
 	if err != nil {
-		return pipelinesSettings{}, err
+		return settings, err
 	}
-	return pipelinesSettings{
-		proxy: found.Data["ARTIFACTS_PROXY_ENABLED"] == "true", version: found.Data["appVersion"],
-	}, nil
+	settings.proxy, settings.version = found.Data["ARTIFACTS_PROXY_ENABLED"] == "true", found.Data["appVersion"]
+	return settings, nil
 }
 
 // pipelinesChildren is what the hook answers for a namespace. Keys of the Secret are made once: the hook gives back
@@ -47,9 +58,11 @@ func (c *Cluster) pipelinesChildren(
 	namespace string,
 	settings pipelinesSettings,
 ) ([]*unstructured.Unstructured, error) {
+	key := func(name string) map[string]any { return map[string]any{"name": pipelinesSecret, "key": name} }
 	repository, err := json.Marshal(map[string]any{"archiveLogs": true, "s3": map[string]any{
-		"endpoint": "seaweedfs.kubeflow.svc.cluster.local:9000", "bucket": pipelinesBucket,
-		"keyFormat": "private-artifacts/" + namespace + "/{{workflow.name}}/{{pod.name}}",
+		"endpoint": settings.host + ".kubeflow" + settings.domain + ":9000", "bucket": pipelinesBucket,
+		"keyFormat": "private-artifacts/" + namespace + "/{{workflow.name}}/{{pod.name}}", "insecure": true,
+		"accessKeySecret": key("accesskey"), "secretKeySecret": key("secretkey"),
 	}})
 	if err != nil {
 		return nil, err
@@ -64,15 +77,16 @@ func (c *Cluster) pipelinesChildren(
 	children := []*unstructured.Unstructured{
 		configMap("kfp-launcher", map[string]any{
 			"defaultPipelineRoot": "minio://" + pipelinesBucket + "/private-artifacts/" + namespace + "/v2/artifacts",
+			"clusterDomain":       settings.domain,
 		}),
 		configMap("metadata-grpc-configmap", map[string]any{
 			"METADATA_GRPC_SERVICE_HOST": "metadata-grpc-service.kubeflow", "METADATA_GRPC_SERVICE_PORT": "8080",
 		}),
 		repositories,
+		child("v1", "Secret", namespace, pipelinesSecret, map[string]any{
+			"data": map[string]any{"accesskey": "cGxheWVk", "secretkey": "cGxheWVk"},
+		}),
 	}
-	children = append(children, child("v1", "Secret", namespace, pipelinesSecret, map[string]any{
-		"data": map[string]any{"accesskey": "cGxheWVk", "secretkey": "cGxheWVk"},
-	}))
 	if settings.proxy {
 		children = append(children, artifactServer(namespace, settings.version)...)
 	}
