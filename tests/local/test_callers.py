@@ -8,8 +8,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -17,10 +19,13 @@ from pulumi import automation
 from rich.console import Console
 
 import tools
-from infra.aws import deployer, iam
+from infra.aws import deployer, iam, standing
 from infra.errors import UserError
 from localcloud import emulator, plane, plugin
+from localcloud.aws import eks
+from localcloud.aws.record import Record
 from ops import run
+from ops.bring_up import bring_up
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import PROJECT_ROOT
@@ -28,6 +33,7 @@ from ops.run import Ground, Session
 from tests.local.aws_cloud import Cloud, running_cloud, serving
 from tests.local.cluster import Cluster, config_map, namespace
 from tests.local.stack import REGION, aws_client
+from tests.unit.settings_source import settings
 
 NAME = "dev"
 START = f"arn:aws:iam::{emulator.ACCOUNT}"
@@ -68,6 +74,12 @@ class Person:
         with self.at_work() as session:
             run.up(session)
             return session.tracker.changes
+
+    def protected(self) -> set[str]:
+        """The types of what the state protects."""
+        with self.at_work() as session:
+            deployment = session.stack.export_stack().deployment or {}
+        return {one["type"] for one in deployment["resources"] if one.get("protect")}
 
     def preview(self) -> tuple[dict[str, int], tuple[str, ...]]:
         with self.at_work() as session:
@@ -194,3 +206,44 @@ def test_a_creator_another_deployer_and_a_preview_role_share_a_stack(world: Worl
     # The creator comes back and is refused nothing.
     assert creator.up()["update"] >= 1
     assert world.installed() == "third"
+
+    # Protected, the stack still takes new nodes and fewer administrators, and nobody deletes its control plane.
+    world.configure(protect=True)
+    creator.up()
+    world.configure(nodesInstanceType="m6i.xlarge", clusterAdministrators=[f"{START}:user/people/ada"])
+    changes = creator.up()
+    assert changes.get("replace") == 1, changes
+    assert world.entries() == {"user/people/ada", "role/ci/preview"}
+    marked = creator.protected()
+    assert {"aws:eks/cluster:Cluster", "aws:ec2/vpc:Vpc", "aws:s3/bucket:Bucket"} <= marked
+    assert marked.isdisjoint({"aws:eks/nodeGroup:NodeGroup", "aws:eks/accessEntry:AccessEntry", "aws:eks/addon:Addon"})
+
+
+def test_a_cluster_that_eks_upgraded_is_read_into_the_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    creator = world.people["creator"]
+    world.configure(clusterVersion="1.34")
+    creator.up()
+    # The emulator has no UpdateClusterVersion: the stand-in's record says what a cluster runs.
+    record = Record(emulator.record(world.operator.root))
+    kept = record.get(eks.SETTINGS, f"kubeflow-{NAME}") or {}
+    record.put(eks.SETTINGS, f"kubeflow-{NAME}", {**kept, "version": "1.35"})
+    look = standing.look
+
+    def upgraded(*given: Any) -> standing.Living | None:
+        found = look(*given)
+        return replace(found, version="1.35") if found else None
+
+    monkeypatch.setattr(standing, "look", upgraded)
+    with pytest.raises(UserError, match=r"runs Kubernetes 1\.35, and clusterVersion is 1\.34"):
+        creator.preview()
+    world.configure(clusterVersion="1.35")
+    monkeypatch.setattr("ops.bring_up.stack_settings", lambda _: SimpleNamespace(settings=settings(NAME)))
+    monkeypatch.setattr("ops.cost.claimed_gib", lambda _: 0)
+    with creator.at_work() as session:
+        brought = bring_up(session, show=lambda _: None, agree=lambda _: None)
+    assert any("EKS upgraded it by itself" in line for line in creator.said)
+    assert brought.preview is not None
+    steps = {step.type: step.change for step in brought.preview.steps if "aws:eks" in step.type}
+    # Nodes and add-ons follow; the control plane has nothing left to do.
+    assert (steps["aws:eks/cluster:Cluster"], steps["aws:eks/nodeGroup:NodeGroup"]) == ("same", "update")
+    assert "All 5 nodes of " in brought.preview.notices[0]
