@@ -7,7 +7,8 @@ from pathlib import Path
 import pulumi
 
 from infra import inputs
-from infra.aws.cluster import Cluster, ClusterArgs, ExistingClusterArgs, existing_cluster
+from infra.aws.cluster import Cluster, ClusterArgs
+from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
@@ -77,8 +78,13 @@ def program(given: Inputs) -> Outputs:
     if stack.cluster.mode == "create":
         network = Network(
             stack.name,
-            NetworkArgs(network=stack.network, region=stack.region, cluster_name=stack.cluster.name, tags=tags),
-            kept,
+            NetworkArgs(
+                network=stack.network,
+                region=stack.region,
+                cluster_name=stack.cluster.name,
+                protect=stack.protect,
+                tags=tags,
+            ),
         )
         cluster = Cluster(
             stack.name,
@@ -90,9 +96,9 @@ def program(given: Inputs) -> Outputs:
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
+                protect=stack.protect,
                 tags=tags,
             ),
-            kept,
         )
         access = cluster.access
     else:

@@ -208,6 +208,9 @@ def protected_data(resource: Resource) -> Iterator[str]:
             yield "can be deleted by a destroy; set protect to true"
         if _says(resource.inputs.get("forceDestroy")) or _says(resource.inputs.get("forceDelete")):
             yield "is emptied by a destroy; set storageOnDestroy to keep"
+    elif resource.type == "aws:eks/cluster:Cluster":
+        if not _says(resource.inputs.get("deletionProtection")):
+            yield "can be deleted with all that people made in it; set protect to true"
     elif resource.type == "aws:s3/bucketVersioning:BucketVersioning":
         status = _mapping(resource.inputs.get("versioningConfiguration")).get("status")
         if status not in ("Enabled", UNKNOWN):

@@ -1,4 +1,4 @@
-"""The Kubernetes cluster: a new one on EKS, or one that exists."""
+"""A new Kubernetes cluster on EKS."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -59,7 +59,8 @@ class ClusterArgs:
     """An EKS cluster with one managed node group, in subnets of a VPC.
 
     `log_group` names that of an earlier cluster of the same name, which is there, and is taken over.
-    `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry.
+    `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry. With
+    `protect` the control plane and the key of its Secrets stay; nodes, add-ons and access entries may come and go.
     """
 
     cluster: ClusterSettings
@@ -69,6 +70,7 @@ class ClusterArgs:
     private_subnet_ids: Sequence[pulumi.Input[str]]
     log_group: str | None
     let_in_already: Collection[str] = ()
+    protect: bool = False
     tags: Mapping[str, str]
 
 
@@ -134,13 +136,14 @@ class Cluster(pulumi.ComponentResource):
 
     def _control_plane(self) -> pulumi_eks.Cluster:
         name, args, cluster = self._name, self._args, self._args.cluster
+        stays = pulumi.ResourceOptions(protect=args.protect)
         key = kms.Key(
             f"{name}-secrets",
             description=f"Kubernetes Secrets of {cluster.name}",
             enable_key_rotation=True,
             deletion_window_in_days=7,
             tags=self._tags,
-            opts=self._child,
+            opts=pulumi.ResourceOptions.merge(self._child, stays),
         )
         kms.Alias(f"{name}-secrets", name=f"alias/{cluster.name}-secrets", target_key_id=key.id, opts=self._child)
         # Made by EKS itself the group would keep its logs for ever.
@@ -178,8 +181,14 @@ class Cluster(pulumi.ComponentResource):
                 enabled=True, version=self._addons.kube_proxy
             ),
             coredns_addon_options=pulumi_eks.CoreDnsAddonOptionsArgs(enabled=False),
+            # AWS itself refuses to delete it then, whoever asks.
+            deletion_protection=args.protect,
             tags=self._tags,
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[logs])),
+            opts=pulumi.ResourceOptions.merge(
+                self._child,
+                # Protected as a whole, the component would hand that down to add-ons and access entries.
+                pulumi.ResourceOptions(depends_on=[logs], transforms=[protected] if args.protect else None),
+            ),
         )
 
     def _access_entries(self) -> dict[str, pulumi_eks.AccessEntryArgs]:
@@ -316,32 +325,12 @@ class Cluster(pulumi.ComponentResource):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExistingClusterArgs:
-    """Where a cluster is: the settings name a context or another stack; `kubeconfig` is a file's content."""
-
-    cluster: ClusterSettings
-    kubeconfig: str | None
-
-
-def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> ClusterAccess:
-    """Access to a cluster that is there; nothing is made in AWS.
-
-    From a stack come `kubeconfig` and, unless it is given, `oidc_provider_arn`.
-    """
-    kubeconfig = pulumi.Output.secret(args.kubeconfig) if args.kubeconfig else None
-    provider_arn: pulumi.Output[str] | None = None
-    if args.cluster.stack:
-        reference = pulumi.StackReference(args.cluster.stack)
-        kubeconfig = pulumi.Output.secret(reference.require_output("kubeconfig"))
-        provider_arn = reference.require_output("oidc_provider_arn")
-    if args.cluster.oidc_provider_arn:
-        provider_arn = pulumi.Output.from_input(args.cluster.oidc_provider_arn)
-    issuer = IssuerArgs(provider_arn=provider_arn, issuer=provider_arn.apply(iam.oidc_issuer)) if provider_arn else None
-    provider = kubernetes_provider(
-        f"{name}-kubernetes", cluster=name, kubeconfig=kubeconfig, context=args.cluster.context, opts=opts
-    )
-    return ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)
+def protected(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
+    """Protects the control plane among the resources of pulumi-eks' component."""
+    if args.type_ != "aws:eks/cluster:Cluster":
+        return None
+    opts = pulumi.ResourceOptions.merge(args.opts, pulumi.ResourceOptions(protect=True))
+    return pulumi.ResourceTransformResult(props=args.props, opts=opts)
 
 
 def kubernetes_provider(

@@ -14,11 +14,15 @@ from infra.settings import NetworkSettings
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What the network is made of; `cluster_name` is for the tags that load balancers look for."""
+    """What the network is made of; `cluster_name` is for the tags that load balancers look for.
+
+    With `protect` the VPC stays; all else may change with the settings.
+    """
 
     network: NetworkSettings
     region: str
     cluster_name: str
+    protect: bool = False
     tags: Mapping[str, str]
 
 
@@ -44,7 +48,7 @@ class Network(pulumi.ComponentResource):
             enable_dns_hostnames=True,
             enable_dns_support=True,
             tags=self._tags("vpc"),
-            opts=self._child,
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(protect=args.protect)),
         )
         # Named without rules, the group that AWS makes lets nothing in or out.
         ec2.DefaultSecurityGroup(

@@ -58,9 +58,13 @@ def look(settings: Settings, caller: Caller) -> Living | None:
         raise UserError(f"EKS does not answer in {settings.region} ({error}); check the network.") from None
 
 
-def _living(eks: Any, settings: Settings) -> Living:
+def _living(eks: Any, settings: Settings) -> Living | None:
     name = settings.cluster.name
-    version = eks.describe_cluster(name=name)["cluster"].get("version", "")
+    cluster = eks.describe_cluster(name=name)["cluster"]
+    # What is still being made, or goes, lets nobody in, and whoever makes it comes back to it.
+    if cluster.get("status", "ACTIVE") not in ("ACTIVE", "UPDATING"):
+        return None
+    version = cluster.get("version", "")
     pages = eks.get_paginator("list_access_entries").paginate(clusterName=name)
     # Those that are not of people and their roles belong to EKS and the nodes.
     entries = [arn for page in pages for arn in page["accessEntries"] if ":role/aws-service-role/" not in arn]

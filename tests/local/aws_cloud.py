@@ -63,7 +63,14 @@ def _command(cli: Path) -> automation.PulumiCommand:
 
 @contextmanager
 def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]:
-    """The cloud for the length of the block, for the emulator's one administrator; its servers must end cleanly.
+    """The cloud for the length of the block, for the emulator's one administrator; its servers must end cleanly."""
+    with emulated(root, kubeconfig) as environment, serving(root, environment) as cloud:
+        yield cloud
+
+
+@contextmanager
+def emulated(root: Path, kubeconfig: Path | None = None) -> Iterator[dict[str, str]]:
+    """The emulator alone for the length of the block: the environment of its one administrator.
 
     `kubeconfig` is that of every cluster which is made in it; without one they lead nowhere.
     """
@@ -72,7 +79,7 @@ def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]
         kubeconfig.write_text(json.dumps(KUBECONFIG))
     (root / "state").mkdir()
     emulator.start(root)
-    shared = {
+    environment = {
         **emulator.environment(root),
         "LOCALCLOUD_AWS_RECORD": str(emulator.record(root)),
         "LOCALCLOUD_KUBECONFIG": str(kubeconfig),
@@ -80,8 +87,7 @@ def running_cloud(root: Path, kubeconfig: Path | None = None) -> Iterator[Cloud]
         "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
     }
     try:
-        with serving(root, shared) as cloud:
-            yield cloud
+        yield environment
     finally:
         emulator.stop(root)
 

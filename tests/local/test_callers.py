@@ -8,8 +8,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -17,17 +19,21 @@ from pulumi import automation
 from rich.console import Console
 
 import tools
-from infra.aws import deployer, iam
+from infra.aws import deployer, iam, standing
 from infra.errors import UserError
 from localcloud import emulator, plane, plugin
+from localcloud.aws import eks
+from localcloud.aws.record import Record
 from ops import run
+from ops.bring_up import bring_up
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import PROJECT_ROOT
 from ops.run import Ground, Session
-from tests.local.aws_cloud import Cloud, running_cloud, serving
+from tests.local.aws_cloud import Cloud, emulated, serving
 from tests.local.cluster import Cluster, config_map, namespace
 from tests.local.stack import REGION, aws_client
+from tests.unit.settings_source import settings
 
 NAME = "dev"
 START = f"arn:aws:iam::{emulator.ACCOUNT}"
@@ -69,6 +75,12 @@ class Person:
             run.up(session)
             return session.tracker.changes
 
+    def protected(self) -> set[str]:
+        """The types of what the state protects."""
+        with self.at_work() as session:
+            deployment = session.stack.export_stack().deployment or {}
+        return {one["type"] for one in deployment["resources"] if one.get("protect")}
+
     def preview(self) -> tuple[dict[str, int], tuple[str, ...]]:
         with self.at_work() as session:
             return run.preview(session), session.program.notices
@@ -80,7 +92,7 @@ class World:
 
     folder: Path
     cluster: Cluster
-    operator: Cloud
+    operator: dict[str, str]
     people: dict[str, Person]
 
     def configure(self, **settings: object) -> None:
@@ -90,7 +102,7 @@ class World:
         path.write_text(yaml.safe_dump(content))
 
     def entries(self) -> set[str]:
-        found = self.operator.client("eks").list_access_entries(clusterName=f"kubeflow-{NAME}")["accessEntries"]
+        found = aws_client("eks", self.operator).list_access_entries(clusterName=f"kubeflow-{NAME}")["accessEntries"]
         return {arn.rpartition(":")[2] for arn in found}
 
     def installed(self) -> str:
@@ -115,14 +127,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         plugin.install(tmp_path / "home")
         stack.callback(plane.stop, tmp_path, wipe=True)
         started = plane.start(tmp_path)
-        cloud = stack.enter_context(running_cloud(tmp_path / "cloud", started.kubeconfig))
+        operator = stack.enter_context(emulated(tmp_path / "cloud", started.kubeconfig))
         callers = {
             name: Person(
-                stack.enter_context(serving(cloud.root, {**cloud.environment, **plugin.FORCE, **keys})), tmp_path
+                stack.enter_context(serving(tmp_path / "cloud", {**operator, **plugin.FORCE, **keys})), tmp_path
             )
-            for name, keys in credentials(cloud).items()
+            for name, keys in credentials(operator).items()
         }
-        found = World(tmp_path, Cluster(started), cloud, callers)
+        found = World(tmp_path, Cluster(started), operator, callers)
         found.install("first")
         with callers["creator"].at_work() as session:
             session.stack.set_config("dashboardPassword", automation.ConfigValue("correct horse", secret=True))
@@ -130,9 +142,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield found
 
 
-def credentials(cloud: Cloud) -> dict[str, dict[str, str]]:
+def credentials(operator: dict[str, str]) -> dict[str, dict[str, str]]:
     """A user who deploys, and sessions of two roles, one that deploys and one that previews; each with its policy."""
-    users = cloud.client("iam")
+    users = aws_client("iam", operator)
     trust = iam.to_json(iam.principal_trust_policy([iam.account_root(REGION, emulator.ACCOUNT)]))
     policies = {
         name: users.create_policy(PolicyName=name, PolicyDocument=iam.to_json(document))["Policy"]["Arn"]
@@ -145,9 +157,9 @@ def credentials(cloud: Cloud) -> dict[str, dict[str, str]]:
     for role, policy in (("deploy", "deploys"), ("preview", "previews")):
         users.create_role(RoleName=role, Path="/ci/", AssumeRolePolicyDocument=trust)
         users.attach_role_policy(RoleName=role, PolicyArn=policies[policy])
-        taken = aws_client("sts", cloud.environment).assume_role(
-            RoleArn=f"{START}:role/ci/{role}", RoleSessionName="run"
-        )["Credentials"]
+        taken = aws_client("sts", operator).assume_role(RoleArn=f"{START}:role/ci/{role}", RoleSessionName="run")[
+            "Credentials"
+        ]
         found[role] = {
             "AWS_ACCESS_KEY_ID": taken["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": taken["SecretAccessKey"],
@@ -156,11 +168,13 @@ def credentials(cloud: Cloud) -> dict[str, dict[str, str]]:
     return found
 
 
-def test_a_creator_another_deployer_and_a_preview_role_share_a_stack(world: World) -> None:
+def test_a_creator_another_deployer_and_a_preview_role_share_a_stack(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     creator, deploy, preview = (world.people[name] for name in ("creator", "deploy", "preview"))
 
     # Named or not, the creator has the one entry that EKS made.
-    world.configure(clusterAdministrators=[f"{START}:user/people/ada"])
+    world.configure(clusterAdministrators=[f"{START}:user/people/ada"], clusterVersion="1.34")
     assert creator.up()["create"] > 50
     assert world.entries() == {"user/people/ada"}
     changes, notices = creator.preview()
@@ -194,3 +208,44 @@ def test_a_creator_another_deployer_and_a_preview_role_share_a_stack(world: Worl
     # The creator comes back and is refused nothing.
     assert creator.up()["update"] >= 1
     assert world.installed() == "third"
+
+    # Protected, the stack still takes new nodes and fewer administrators, and nobody deletes its control plane.
+    world.configure(protect=True)
+    creator.up()
+    world.configure(nodesInstanceType="m6i.xlarge", clusterAdministrators=[f"{START}:user/people/ada"])
+    changes = creator.up()
+    assert changes.get("replace") == 1, changes
+    assert world.entries() == {"user/people/ada", "role/ci/preview"}
+    marked = creator.protected()
+    assert {"aws:eks/cluster:Cluster", "aws:ec2/vpc:Vpc", "aws:s3/bucket:Bucket"} <= marked
+    assert marked.isdisjoint({"aws:eks/nodeGroup:NodeGroup", "aws:eks/accessEntry:AccessEntry", "aws:eks/addon:Addon"})
+
+    upgraded_by_eks(world, creator, monkeypatch)
+
+
+def upgraded_by_eks(world: World, creator: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EKS upgrades the cluster by itself: that is refused or read into the state, and never asked for once more."""
+    # The emulator has no UpdateClusterVersion: the stand-in's record says what a cluster runs.
+    record = Record(Path(world.operator["LOCALCLOUD_AWS_RECORD"]))
+    kept = record.get(eks.SETTINGS, f"kubeflow-{NAME}") or {}
+    record.put(eks.SETTINGS, f"kubeflow-{NAME}", {**kept, "version": "1.35"})
+    look = standing.look
+
+    def upgraded(*given: Any) -> standing.Living | None:
+        found = look(*given)
+        return replace(found, version="1.35") if found else None
+
+    monkeypatch.setattr(standing, "look", upgraded)
+    with pytest.raises(UserError, match=r"runs Kubernetes 1\.35, and clusterVersion is 1\.34"):
+        creator.preview()
+    world.configure(clusterVersion="1.35")
+    monkeypatch.setattr("ops.bring_up.stack_settings", lambda _: SimpleNamespace(settings=settings(NAME)))
+    monkeypatch.setattr("ops.cost.claimed_gib", lambda _: 0)
+    with creator.at_work() as session:
+        brought = bring_up(session, show=lambda _: None, agree=lambda _: None)
+    assert any("EKS upgraded it by itself" in line for line in creator.said)
+    assert brought.preview is not None
+    steps = {step.type: step.change for step in brought.preview.steps if "aws:eks" in step.type}
+    # Nodes and add-ons follow; the control plane has nothing left to do.
+    assert (steps["aws:eks/cluster:Cluster"], steps["aws:eks/nodeGroup:NodeGroup"]) == ("same", "update")
+    assert "All 5 nodes of " in brought.preview.notices[0]

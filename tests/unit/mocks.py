@@ -10,7 +10,7 @@ from unittest.mock import patch
 import pulumi
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import callback_pb2, resource_pb2
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
 ACCOUNT = "123456789012"
@@ -133,6 +133,17 @@ def _apply(transform: pulumi.ResourceTransform, request: Any) -> None:
         request.protect = bool(result.opts.protect)
 
 
+class _Callbacks:
+    """In the place of the server that the engine calls a resource's own transforms at."""
+
+    def register_transform(self, _: pulumi.ResourceTransform) -> callback_pb2.Callback:
+        return callback_pb2.Callback()
+
+
+async def _callbacks() -> _Callbacks:
+    return _Callbacks()
+
+
 def record(program: Callable[[], Any], *, stack: str = "dev") -> Recording:
     """Run a program to its end and return what it registered; outputs inside its result become plain values."""
     recording = Recording()
@@ -149,8 +160,9 @@ def record(program: Callable[[], Any], *, stack: str = "dev") -> Recording:
         result = program()
         return pulumi.Output.from_input({"result": result, "exports": exports}).apply(keep)
 
-    # A stack's transforms are called by the engine, and there is none.
+    # Transforms are called by the engine, and there is none.
     with (
+        patch.object(pulumi.runtime.resource, "_get_callbacks", _callbacks),
         patch.object(pulumi.runtime, "register_resource_transform", monitor.transforms.append),
         patch.object(pulumi, "export", exports.__setitem__),
     ):

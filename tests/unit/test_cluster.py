@@ -6,7 +6,8 @@ import pulumi
 import pytest
 
 from infra import versions
-from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs, ExistingClusterArgs, existing_cluster
+from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs, protected
+from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from tests.unit.mocks import ISSUER, KUBECONFIG, OIDC_PROVIDER, Recording, record
 from tests.unit.settings_source import settings
 
@@ -27,9 +28,9 @@ def cluster(log_group: str | None = None, let_in_already: frozenset[str] = froze
                 private_subnet_ids=["a", "b", "c", "d"],
                 log_group=log_group,
                 let_in_already=let_in_already,
+                protect=found.protect,
                 tags=found.resource_tags,
             ),
-            pulumi.ResourceOptions(protect=found.protect),
         )
         return {
             "name": made.name,
@@ -251,12 +252,30 @@ def test_the_outputs_are_what_the_stack_exports(made: Recording) -> None:
     }
 
 
-def test_everything_is_the_cluster_s_child_tagged_and_protected(made: Recording) -> None:
+@pytest.mark.parametrize("protect", [True, False])
+def test_protection_keeps_the_control_plane_and_its_key_and_nothing_that_may_be_replaced(protect: bool) -> None:
+    found = cluster(protect=protect)
+    assert {one.name for one in found.resources if one.protect} == ({"c-secrets"} if protect else set())
+    assert eks(found)["deletionProtection"] is protect
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"), [("aws:eks/cluster:Cluster", True), ("aws:eks/accessEntry:AccessEntry", False)]
+)
+def test_of_the_sdk_s_component_the_control_plane_alone_is_protected(kind: str, kept: bool) -> None:
+    opts = pulumi.ResourceOptions(ignore_changes=["a"])
+    result = protected(pulumi.ResourceTransformArgs(True, kind, "name", {"name": "x"}, opts))
+    assert (result is not None) is kept
+    if result is not None:
+        assert (result.opts.protect, result.opts.ignore_changes, result.props) == (True, ["a"], {"name": "x"})
+
+
+def test_everything_is_the_cluster_s_child_and_tagged(made: Recording) -> None:
     for resource in made.resources:
         if resource.type == "kubeflow:infra:Cluster":
             continue
         assert resource.name.startswith("c-")
-        assert (resource.parent, resource.protect) == ("c", True), resource.name
+        assert resource.parent == "c", resource.name
         if resource.type.startswith(("aws:", "eks:")) and not resource.type.endswith(
             ("RolePolicyAttachment", "kms/alias:Alias")
         ):

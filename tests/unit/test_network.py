@@ -1,6 +1,5 @@
 from typing import Any
 
-import pulumi
 import pytest
 
 from infra.aws.network import Network, NetworkArgs
@@ -20,9 +19,9 @@ def network(**changes: Any) -> Recording:
                 network=found.network,
                 region=found.region,
                 cluster_name=found.cluster.name,
+                protect=found.protect,
                 tags=found.resource_tags,
             ),
-            pulumi.ResourceOptions(protect=found.protect),
         )
         return {"vpc": made.vpc_id, "public": made.public_subnet_ids, "private": made.private_subnet_ids}
 
@@ -107,12 +106,12 @@ def test_a_new_zone_changes_no_resource_of_the_others() -> None:
     assert {key: three[key] for key in two} == two
 
 
-def test_everything_is_the_network_s_child_tagged_and_protected() -> None:
+def test_everything_is_the_network_s_child_and_tagged_and_the_vpc_alone_is_protected() -> None:
     found = network(protect=True, tags={"team": "ml"})
     (component,) = [resource for resource in found.resources if resource.type == "kubeflow:infra:Network"]
     for resource in found.resources:
         if resource is not component:
-            assert (resource.parent, resource.protect) == ("net", True)
+            assert (resource.parent, resource.protect) == ("net", resource.name == "net-vpc")
             assert resource.name.startswith("net-")
             if not resource.type.endswith(("Route", "RouteTableAssociation")):
                 assert resource.inputs["tags"]["team"] == "ml"

@@ -150,8 +150,11 @@ def test_every_object_of_the_release_is_sent() -> None:
 def test_protection_covers_what_holds_data_or_takes_long() -> None:
     protected, open_ = made(protect=True), made()
     covered = {one.type.rpartition(":")[2] for one in protected.resources if one.protect}
-    assert covered >= {"Network", "Vpc", "Cluster", "Bucket", "Repository"}
-    assert covered.isdisjoint({"Kubeflow", "Namespace", "Identity", "RandomPassword"})
+    assert covered >= {"Vpc", "Key", "Bucket", "Repository"}
+    # What a changed setting replaces or removes, such as nodes, a zone or an administrator, is not.
+    assert covered.isdisjoint({"Kubeflow", "Namespace", "Identity", "RandomPassword", "Subnet", "NatGateway", "Addon"})
+    assert covered.isdisjoint({"ManagedNodeGroup", "LaunchTemplate", "Cluster", "Network"})
+    assert protected.one("Cluster", "kubeflow-dev-eks").inputs["deletionProtection"] is True
     assert not [one.name for one in open_.resources if one.protect]
 
 

@@ -57,6 +57,13 @@ def test_values_of_every_kind_are_read() -> None:
     )
 
 
+def test_a_whole_account_may_take_the_administrator_role_where_it_is_named() -> None:
+    account = "arn:aws:iam::123456789012:root"
+    assert settings(clusterAdministratorPrincipals=[account]).cluster.access.role_principals == (account,)
+    [other] = problems(clusterAdministratorPrincipals=["arn:aws-cn:iam::123456789012:root"])
+    assert "is of another part of AWS than us-west-2" in other
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

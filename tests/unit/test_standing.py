@@ -106,6 +106,12 @@ def test_the_creator_is_told_by_an_entry_that_the_stack_did_not_make(eks: Stubbe
     assert linked not in found.entries
 
 
+@pytest.mark.parametrize("status", ["CREATING", "DELETING", "FAILED"])
+def test_a_cluster_that_is_not_there_yet_or_goes_is_its_maker_s(eks: Stubber, status: str) -> None:
+    eks.add_response("describe_cluster", {"cluster": {"status": status}}, {"name": "kubeflow-dev"})
+    assert standing.look(settings(), who(CREATOR)) is None
+
+
 def test_without_a_cluster_there_is_nothing_to_tell(eks: Stubber) -> None:
     eks.add_client_error("describe_cluster", "ResourceNotFoundException")
     assert standing.look(settings(), who(CREATOR)) is None

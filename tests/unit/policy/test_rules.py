@@ -266,6 +266,11 @@ def test_the_data_of_a_stack_that_people_rely_on_is_protected(kind: str) -> None
     ]
 
 
+@pytest.mark.parametrize(("stack", "on", "broken"), [("prod", True, 0), ("prod", False, 1), ("dev", False, 0)])
+def test_nobody_deletes_the_cluster_that_people_rely_on(stack: str, on: bool, broken: int) -> None:
+    assert len(found("protected-data", CLUSTER, {"deletionProtection": on}, stack=stack)) == broken
+
+
 def test_the_data_of_a_stack_that_people_rely_on_has_old_versions() -> None:
     kind = "aws:s3/bucketVersioning:BucketVersioning"
     assert found("protected-data", kind, {"versioningConfiguration": {"status": "Enabled"}}, stack="prod") == []

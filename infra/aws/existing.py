@@ -1,0 +1,38 @@
+"""A cluster that exists: how a stack gets at it."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from infra.aws import iam
+from infra.aws.cluster import ClusterAccess, kubernetes_provider
+from infra.aws.identity import IssuerArgs
+from infra.settings import ClusterSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingClusterArgs:
+    """Where a cluster is: the settings name a context or another stack; `kubeconfig` is a file's content."""
+
+    cluster: ClusterSettings
+    kubeconfig: str | None
+
+
+def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> ClusterAccess:
+    """Access to a cluster that is there; nothing is made in AWS.
+
+    From a stack come `kubeconfig` and, unless it is given, `oidc_provider_arn`.
+    """
+    kubeconfig = pulumi.Output.secret(args.kubeconfig) if args.kubeconfig else None
+    provider_arn: pulumi.Output[str] | None = None
+    if args.cluster.stack:
+        reference = pulumi.StackReference(args.cluster.stack)
+        kubeconfig = pulumi.Output.secret(reference.require_output("kubeconfig"))
+        provider_arn = reference.require_output("oidc_provider_arn")
+    if args.cluster.oidc_provider_arn:
+        provider_arn = pulumi.Output.from_input(args.cluster.oidc_provider_arn)
+    issuer = IssuerArgs(provider_arn=provider_arn, issuer=provider_arn.apply(iam.oidc_issuer)) if provider_arn else None
+    provider = kubernetes_provider(
+        f"{name}-kubernetes", cluster=name, kubeconfig=kubeconfig, context=args.cluster.context, opts=opts
+    )
+    return ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)
