@@ -34,6 +34,7 @@ from tests.local.stack import REGION, aws_client
 
 ROOT = iam.account_root(REGION, emulator.ACCOUNT)
 AUDIENCE = pipelines_role.AUDIENCE
+TAGS = {"test": "identities"}
 EBS = "kube-system/ebs-csi-controller-sa"
 
 # What the pods of each account do. The API server of Pipelines 2.16 keeps packages and looks at the bucket; the driver,
@@ -102,8 +103,8 @@ def program(issuer_url: str) -> None:
     """The program's own components for identities, with the bucket and the repository that they are about."""
     provider = aws.iam.OpenIdConnectProvider("issuer", url=issuer_url, client_id_lists=[AUDIENCE])
     issuer = IssuerArgs(provider_arn=provider.arn, issuer=issuer_url.removeprefix("https://"))
-    storage = Storage("s", StorageArgs(kept=None, on_destroy="empty", tags={}))
-    registry = Registry("s", RegistryArgs(kept=None, repository=None, on_destroy="empty", tags={}))
+    storage = Storage("s", StorageArgs(kept=None, on_destroy="empty", tags=TAGS))
+    registry = Registry("s", RegistryArgs(kept=None, repository=None, on_destroy="empty", tags=TAGS))
     identity = Identity(
         "s",
         IdentityArgs(
@@ -114,11 +115,11 @@ def program(issuer_url: str) -> None:
             runners=runners(["team", "other"]),
             bucket_arn=storage.bucket_arn,
             repository_arn=registry.repository_arn,
-            tags={},
+            tags=TAGS,
         ),
     )
     place, account = EBS.split("/")
-    volumes = irsa_role("s-ebs-csi", issuer, place, account, {}, pulumi.ResourceOptions())
+    volumes = irsa_role("s-ebs-csi", issuer, place, account, TAGS, pulumi.ResourceOptions())
     aws.iam.RolePolicyAttachment("ebs", role=volumes.name, policy_arn=iam.managed_policy(REGION, EBS_CSI_POLICY))
     pulumi.export("bucket", storage.bucket)
     pulumi.export("repository", registry.repository_url.apply(lambda url: url.rpartition("/")[2]))
@@ -138,8 +139,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         with running_cloud(root, plane.kubeconfig(root)) as cloud:
             trust = iam.to_json(iam.service_trust_policy("eks.amazonaws.com"))
             role = cloud.client("iam").create_role(RoleName="clusters", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+            network = {"subnetIds": subnets(cloud.client("ec2"))}
             for name in ("there", "there-2"):
-                cloud.client("eks").create_cluster(name=name, roleArn=role, resourcesVpcConfig={})
+                cloud.client("eks").create_cluster(name=name, roleArn=role, resourcesVpcConfig=network)
             stack = cloud.stack("identities", lambda: program(plane.issuer(root)))
             out = {name: output.value for name, output in stack.up().outputs.items()}
             places = Places(
@@ -154,6 +156,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             yield World(cloud.environment, cluster, out["roles"], places)
     finally:
         plane.stop(root, wipe=True)
+
+
+def subnets(ec2: Any) -> list[str]:
+    """Two subnets in two zones, which EKS asks for."""
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    return [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for number, zone in enumerate("ab")
+    ]
 
 
 def furnish(environment: Mapping[str, str], places: Places) -> None:
@@ -207,7 +220,7 @@ def hooked(world: World) -> list[Manifest]:
     definition = crd("metacontroller.k8s.io", "DecoratorController", scope="Cluster", versions=("v1alpha1",))
     # The group looks like one of Kubernetes' own; the release says the same.
     definition["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved, request not yet submitted"}
-    meta = deployment("kubeflow", "metacontroller")
+    meta = {**deployment("kubeflow", "metacontroller"), "kind": "StatefulSet"}
     about = {
         "apiVersion": "metacontroller.k8s.io/v1alpha1",
         "kind": "DecoratorController",

@@ -60,8 +60,8 @@ type webhook struct {
 func (c *Cluster) playMetacontroller() error {
 	core, apps := c.informers.Core().V1(), c.informers.Apps().V1()
 	l, err := c.play("metacontroller", c.syncMetacontroller, core.Namespaces().Informer(), core.Secrets().Informer(),
-		core.ConfigMaps().Informer(), core.Services().Informer(), apps.Deployments().Informer(),
-		apps.StatefulSets().Informer())
+		core.ConfigMaps().Informer(), core.Services().Informer(), core.ServiceAccounts().Informer(),
+		apps.Deployments().Informer(), apps.StatefulSets().Informer())
 	if err != nil {
 		return err
 	}

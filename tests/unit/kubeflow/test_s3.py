@@ -13,6 +13,7 @@ from infra.kubeflow.objects import Manifest
 from infra.kubeflow.render import render
 from infra.kubeflow.s3 import COMPONENT, PLATFORM_ACCOUNTS, ROLE_ANNOTATION, ArtifactStore, use_bucket
 from tests.unit.kubeflow import hook
+from tests.unit.kubeflow.platforms import written
 
 ROOT = Path(__file__).parents[3]
 RELEASE = ROOT.parent / "shared" / "kubeflow" / "26.03"
@@ -111,13 +112,6 @@ def pipelines(version: str = "2.16.0") -> list[Manifest]:
             "spec": {"owner": {"kind": "User", "name": "user@example.com"}, "plugins": [{"kind": "Other"}]},
         },
     ]
-
-
-def written(at: Path, objects: list[Manifest]) -> Path:
-    at.mkdir()
-    (at / "kustomization.yaml").write_text("resources: [all.yaml]\n")
-    (at / "all.yaml").write_text("\n---\n".join(json.dumps(manifest) for manifest in objects))
-    return at
 
 
 @pytest.fixture(params=["in few words", *(["26.03"] if RELEASE.is_dir() else [])])
