@@ -98,7 +98,7 @@ def selected(
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
             if missing == "refuse":
-                raise UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.") from None
+                raise _stateless(stack) from None
         else:
             yield found
             return
@@ -113,14 +113,17 @@ def selected(
 
 def make(stack: str, chosen: Backend) -> None:
     """Makes the stack in the chosen backend, unless it is there."""
-    chosen.check_writable()
+    chosen.prepare()
     with _workspace(stack, program=Program(), chosen=chosen, env=chosen.environment) as workspace:
         _create_or_select(stack, workspace)
 
 
 def outputs(stack: str) -> dict[str, Any]:
     """The stack's outputs, secrets in the clear: handle them as such."""
-    with selected(stack, program=Program(), chosen=backend(stack), env=environment(stack)) as found:
+    chosen = backend(stack)
+    if chosen.folder is not None and not chosen.folder.is_dir():
+        raise _stateless(stack)
+    with selected(stack, program=Program(), chosen=chosen, env=environment(stack)) as found:
         return {name: output.value for name, output in found.outputs().items()}
 
 
@@ -181,6 +184,10 @@ def _any_passphrase() -> dict[str, str]:
     """A passphrase for an empty state in files, unless the person has one, which opens the settings, too."""
     chosen = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
     return {} if any(name in os.environ for name in chosen) else {chosen[0]: ""}
+
+
+def _stateless(stack: str) -> UserError:
+    return UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.")
 
 
 def _is_empty(stack: automation.Stack) -> bool:
