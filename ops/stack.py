@@ -27,27 +27,41 @@ Missing = Literal["refuse", "make", "play"]
 _FALL_BACK = {"PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
 
 
+class _OnCopy(Command):
+    """The engine, whose operations read and write a copy of a stack's settings."""
+
+    _OPERATIONS = ("up", "preview", "refresh", "destroy")
+
+    def __init__(self, settings: Path) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def run(self, args: list[str], cwd: str, *given: Any, **more: Any) -> Any:
+        """Runs the engine with these arguments."""
+        if args[:2] == ["stack", "history"]:
+            # It opens the settings, too, but knows no other place for them.
+            cwd = str(self._settings.parent)
+        of_it = ["--config-file", str(self._settings)] if args[0] in self._OPERATIONS else []
+        return super().run([*args, *of_it], cwd, *given, **more)
+
+
 class Workspace(automation.LocalWorkspace):
     """The project as the engine works in it, which neither writes a stack's settings nor selects a stack.
 
     The engine adds a salt or a key to those settings, and then writes all of them again, numbers as texts. Here it gets
-    a copy in `folder`. What it adds is in the state as well, where `_FALL_BACK` finds it (pulumi 3.259,
+    a copy, `settings`. What it adds is in the state as well, where `_FALL_BACK` finds it (pulumi 3.259,
     pkg/cmd/pulumi/stack/secrets.go).
     """
 
-    def __init__(self, folder: Path, *, program: Program, env: Mapping[str, str], chosen: Backend) -> None:
+    def __init__(self, settings: Path, *, program: Program, env: Mapping[str, str], chosen: Backend) -> None:
         super().__init__(
             work_dir=str(PROJECT_ROOT),
             program=program,
             secrets_provider="passphrase" if "PULUMI_CONFIG_PASSPHRASE" in env else None,
             env_vars={**env, **_FALL_BACK},
-            pulumi_command=Command(),
+            pulumi_command=_OnCopy(settings),
         )
-        self._folder, self._chosen = folder, chosen
-
-    def serialize_args_for_op(self, stack_name: str) -> list[str]:
-        """What `up`, `preview`, `refresh` and `destroy` are told in addition."""
-        return ["--config-file", str(self._folder / stack_file(stack_name).name)]
+        self._folder, self._chosen = settings.parent, chosen
 
     def select_stack(self, stack_name: str) -> None:
         """StackNotFoundError for a stack that the backend does not have."""
@@ -147,7 +161,7 @@ def _workspace(stack: str, *, program: Program, chosen: Backend, env: Mapping[st
     with TemporaryDirectory(prefix="kubeflow-settings-") as folder:
         for path in (PROJECT_ROOT / "Pulumi.yaml", settings):
             shutil.copyfile(path, Path(folder) / path.name)
-        yield Workspace(Path(folder), program=program, env=env, chosen=chosen)
+        yield Workspace(Path(folder) / settings.name, program=program, env=env, chosen=chosen)
 
 
 @contextmanager
