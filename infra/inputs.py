@@ -14,7 +14,7 @@ from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
 from infra.preflight import Caller
-from infra.settings import ClusterSettings, KubeflowSettings, Settings
+from infra.settings import ClusterSettings, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +61,10 @@ def read(root: Path) -> Inputs:
         live_version = living.version if living and not stack.emulated else ""
         preflight.check_live_version(live_version, version, stack.stack)
     elif stack.cluster.stack is None:
-        kubeconfig = preflight.read_kubeconfig(_kubeconfig_of(stack.cluster), root)
+        kubeconfig = preflight.read_kubeconfig(kubeconfig_of(stack.cluster), root)
         version = preflight.check_cluster(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
-    release = load(
-        release=stack.kubeflow.release,
-        path=stack.kubeflow.path,
-        sample=stack.emulated,
-        root=root,
-        kubernetes_version=version or None,
-        components=_components(stack.kubeflow),
-        edges=[(edge.source, edge.target) for edge in stack.kubeflow.edges],
-    )
+    release = load_release(stack, version or None, root)
     if stack.kubeflow.artifacts == "s3":
         profiles.check(release.objects, stack.kubeflow.profile_namespaces)
     if kubeconfig is not None:
@@ -98,12 +90,22 @@ def read(root: Path) -> Inputs:
     )
 
 
-def _components(kubeflow: KubeflowSettings) -> list[Path]:
+def load_release(stack: Settings, kubernetes_version: str | None, root: Path) -> LoadedRelease:
+    """The release as the settings want it, for a cluster of that version where it is known; UserError as `load`."""
+    kubeflow = stack.kubeflow
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
-    return [*map(Path, kubeflow.components), *own]
+    return load(
+        release=kubeflow.release,
+        path=kubeflow.path,
+        sample=stack.emulated,
+        root=root,
+        kubernetes_version=kubernetes_version,
+        components=[*map(Path, kubeflow.components), *own],
+        edges=[(edge.source, edge.target) for edge in kubeflow.edges],
+    )
 
 
-def _kubeconfig_of(cluster: ClusterSettings) -> str:
+def kubeconfig_of(cluster: ClusterSettings) -> str:
     """The kubeconfig that is set, or kubectl's own: the first file of KUBECONFIG, else the one in the home folder."""
     if cluster.kubeconfig is not None:
         return cluster.kubeconfig.reveal()

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,19 +22,29 @@ LOCAL_PASSPHRASE = "local"
 class Backend:
     """Where state goes, as an environment for the engine and a sentence for people.
 
-    `folder` is set for state in files of our own; `unwritable` says why nothing can be kept there, which stops nobody
-    who only reads.
+    `folder` is set for state in files of our own, `made` where a passphrase was made for them that is to be kept there.
+    Nothing is written before `prepare`, so whoever only reads changes nothing.
     """
 
     environment: Mapping[str, str]
     note: str
     folder: Path | None = None
-    unwritable: OSError | None = None
+    made: Path | None = None
 
-    def check_writable(self) -> None:
-        """OSError where nothing can be kept."""
-        if self.unwritable is not None:
-            raise self.unwritable
+    def prepare(self) -> None:
+        """Makes a place for state in files, for a run that keeps some; OSError where nothing can be written."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        if self.made is not None:
+            passphrase = self.environment["PULUMI_CONFIG_PASSPHRASE"]
+            # Its owner alone may read it.
+            with (
+                suppress(FileExistsError),
+                open(os.open(self.made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file,
+            ):
+                file.write(passphrase)
+            if self.made.read_text(encoding="utf-8") != passphrase:
+                raise UserError(f"Another run has made {self.made} at this moment; run the same command again.")
 
 
 PULUMI_CLOUD = "https://api.pulumi.com"
@@ -107,28 +118,18 @@ def _logged_in(credentials: Path) -> str | None:
 def _file_backend(note: str, env: Mapping[str, str] | None) -> Backend:
     """State in files of our own, encrypted with the person's passphrase; that of the laptop's for no environment."""
     folder = local_dir() / "state"
-    unwritable = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        passphrase = LOCAL_PASSPHRASE if env is None else _own_passphrase(env)
-    except OSError as error:
-        unwritable, passphrase = error, secrets.token_urlsafe(32)
-    found = {"PULUMI_BACKEND_URL": folder.as_uri(), "PULUMI_CONFIG_PASSPHRASE": passphrase}
-    return Backend(environment=found, note=f"{note} ({_shown(folder)})", folder=folder, unwritable=unwritable)
+    kept = local_dir() / "passphrase"
+    given = LOCAL_PASSPHRASE if env is None else env.get("PULUMI_CONFIG_PASSPHRASE")
+    made = given is None and not kept.exists()
+    if given is None:
+        given = secrets.token_urlsafe(32) if made else kept.read_text(encoding="utf-8")
+    return Backend(
+        environment={"PULUMI_BACKEND_URL": folder.as_uri(), "PULUMI_CONFIG_PASSPHRASE": given},
+        note=f"{note} ({_shown(folder)})",
+        folder=folder,
+        made=kept if made else None,
+    )
 
 
 def _shown(folder: Path) -> str:
     return str(folder.relative_to(PROJECT_ROOT)) if folder.is_relative_to(PROJECT_ROOT) else str(folder)
-
-
-def _own_passphrase(env: Mapping[str, str]) -> str:
-    """The person's passphrase, or one made once for this checkout and readable by its owner alone."""
-    given = env.get("PULUMI_CONFIG_PASSPHRASE")
-    if given is not None:
-        return given
-    file = local_dir() / "passphrase"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32))
-    return file.read_text(encoding="utf-8")

@@ -1,25 +1,18 @@
 """The engine's command line tool, as the Automation API wants it."""
 
 import re
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pulumi import automation
 from semver import VersionInfo
 
 import tools
 
-SETTINGS_FILE = "--config-file"
-
 _CLOSED = (
     "the settings or the state were encrypted with another passphrase; set PULUMI_CONFIG_PASSPHRASE to that one, or "
     "set the password again with `make password`."
 )
-
-SETTINGS_FILE = "--config-file"
-"""The flag by which the engine reads a stack's settings from another file."""
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -34,29 +27,6 @@ class Command(automation.PulumiCommand):
         [found] = tools.find("pulumi")
         self.command = str(in_bin(found.path))
         self.version = VersionInfo.parse(found.origin.partition(",")[0])
-
-    def run(
-        self,
-        args: list[str],
-        cwd: str,
-        additional_env: Mapping[str, str],
-        on_output: Callable[[str], Any] | None = None,
-        on_error: Callable[[str], Any] | None = None,
-    ) -> automation.CommandResult:
-        """Runs a command of the engine. CommandError when it fails."""
-        return super().run(accepted(args), cwd, additional_env, on_output, on_error)
-
-
-def accepted(args: list[str]) -> list[str]:
-    """Arguments without the settings file, where the command takes none.
-
-    The Automation API gives a workspace's additional arguments to whatever it asks of a stack, and asks for `stack
-    history` after each run, which does not know that one.
-    """
-    if "stack" not in args[:2] or SETTINGS_FILE not in args:
-        return args
-    at = args.index(SETTINGS_FILE)
-    return args[:at] + args[at + 2 :]
 
 
 def in_bin(program: Path) -> Path:

@@ -1,5 +1,6 @@
 """`make stack`: a settings file for one more stack, with names, addresses and tags that no other stack has."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -30,19 +31,23 @@ _OWNER = re.compile(r"[\w.:/=+@-][\w .:/=+@-]{0,127}", re.ASCII)
 
 # What belongs to one stack only: names in the account, and what keeps it from being destroyed.
 _OWN = frozenset({"networkCidr", "tags", "clusterName", "registryRepository", "protect", "storageOnDestroy"})
-_NODES = frozenset({"nodesInstanceType", "nodesMin", "nodesDesired", "nodesMax"})
+_NODES = frozenset({"nodesInstanceType", "nodesMin", "nodesDesired", "nodesMax", "networkZones"})
 
 _LARGE_BLOCK = IPv4Network("10.0.0.0/8")
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewStack:
-    """What a new stack has for itself; without a size it keeps its template's nodes."""
+    """What a new stack has for itself; without a size it keeps its template's nodes.
+
+    With one it has no more zones than nodes: a volume stays in its zone, where a node must be.
+    """
 
     name: str
     cidr: IPv4Network
     owner: str
     size: Size | None = None
+    zones: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -113,6 +118,7 @@ def settings_text(template: str, new: NewStack) -> str:
             "nodesMin": new.size.nodes,
             "nodesDesired": new.size.nodes,
             "nodesMax": new.size.nodes + 2,
+            "networkZones": list(new.zones[: new.size.nodes]),
         }
     project = project_name()
     added = yaml.safe_dump({f"{project}:{key}": value for key, value in own.items()}, sort_keys=False)
@@ -133,13 +139,15 @@ def create(
         raise UserError(f"The owner {owner!r} cannot be a tag; write a name or an e-mail address as OWNER.")
     if TEMPLATE_STACK not in stacks:
         raise UserError(f"Pulumi.{TEMPLATE_STACK}.yaml, which new stacks are made from, is missing.")
-    taken = blocks(stacks, defaults(read_project(folder))[f"{project_name()}:networkCidr"])
+    given, config = defaults(read_project(folder)), stacks[TEMPLATE_STACK]["config"]
+    taken = blocks(stacks, given[f"{project_name()}:networkCidr"])
     new = NewStack(
         name=name,
         cidr=check_block(block, taken) if block else free_block(taken),
         owner=owner,
         size=size,
-        tags=_setting(stacks[TEMPLATE_STACK].get("config") or {}, "tags") or {},
+        zones=tuple(_setting(config, "networkZones") or json.loads(given[f"{project_name()}:networkZones"])),
+        tags=_setting(config, "tags") or {},
     )
     path = settings_path(name, folder)
     text = settings_text(settings_path(TEMPLATE_STACK, folder).read_text(), new)

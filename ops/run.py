@@ -108,7 +108,7 @@ class Session:
 
 def kept_in_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
     """Serves state that is in files of our own, with a journal; any other backend keeps it by itself."""
-    chosen.check_writable()
+    chosen.prepare()
     return nullcontext({}) if chosen.folder is None else serving.serving(chosen.folder)
 
 

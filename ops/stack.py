@@ -16,7 +16,7 @@ from pulumi import automation
 
 from infra.errors import UserError
 from ops.backend import Backend, backend, unusable
-from ops.engine import SETTINGS_FILE, Command
+from ops.engine import Command
 from ops.program import Program
 from ops.project import PROJECT_ROOT, full_key, is_local, local_root, project_name, stack_file
 from ops.settings import read_config
@@ -27,27 +27,41 @@ Missing = Literal["refuse", "make", "play"]
 _FALL_BACK = {"PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
 
 
+class _OnCopy(Command):
+    """The engine, whose operations read and write a copy of a stack's settings."""
+
+    _OPERATIONS = ("up", "preview", "refresh", "destroy")
+
+    def __init__(self, settings: Path) -> None:
+        super().__init__()
+        self._settings = settings
+
+    def run(self, args: list[str], cwd: str, *given: Any, **more: Any) -> Any:
+        """Runs the engine with these arguments."""
+        if args[:2] == ["stack", "history"]:
+            # It opens the settings, too, but knows no other place for them.
+            cwd = str(self._settings.parent)
+        of_it = ["--config-file", str(self._settings)] if args[0] in self._OPERATIONS else []
+        return super().run([*args, *of_it], cwd, *given, **more)
+
+
 class Workspace(automation.LocalWorkspace):
     """The project as the engine works in it, which neither writes a stack's settings nor selects a stack.
 
     The engine adds a salt or a key to those settings, and then writes all of them again, numbers as texts. Here it gets
-    a copy in `folder`. What it adds is in the state as well, where `_FALL_BACK` finds it (pulumi 3.259,
+    a copy, `settings`. What it adds is in the state as well, where `_FALL_BACK` finds it (pulumi 3.259,
     pkg/cmd/pulumi/stack/secrets.go).
     """
 
-    def __init__(self, folder: Path, *, program: Program, env: Mapping[str, str], chosen: Backend) -> None:
+    def __init__(self, settings: Path, *, program: Program, env: Mapping[str, str], chosen: Backend) -> None:
         super().__init__(
             work_dir=str(PROJECT_ROOT),
             program=program,
             secrets_provider="passphrase" if "PULUMI_CONFIG_PASSPHRASE" in env else None,
             env_vars={**env, **_FALL_BACK},
-            pulumi_command=Command(),
+            pulumi_command=_OnCopy(settings),
         )
-        self._folder, self._chosen = folder, chosen
-
-    def serialize_args_for_op(self, stack_name: str) -> list[str]:
-        """What `up`, `preview`, `refresh` and `destroy` are told in addition."""
-        return [SETTINGS_FILE, str(self._folder / stack_file(stack_name).name)]
+        self._folder, self._chosen = settings.parent, chosen
 
     def select_stack(self, stack_name: str) -> None:
         """StackNotFoundError for a stack that the backend does not have."""
@@ -98,7 +112,7 @@ def selected(
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
             if missing == "refuse":
-                raise UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.") from None
+                raise _stateless(stack) from None
         else:
             yield found
             return
@@ -113,14 +127,17 @@ def selected(
 
 def make(stack: str, chosen: Backend) -> None:
     """Makes the stack in the chosen backend, unless it is there."""
-    chosen.check_writable()
+    chosen.prepare()
     with _workspace(stack, program=Program(), chosen=chosen, env=chosen.environment) as workspace:
         _create_or_select(stack, workspace)
 
 
 def outputs(stack: str) -> dict[str, Any]:
     """The stack's outputs, secrets in the clear: handle them as such."""
-    with selected(stack, program=Program(), chosen=backend(stack), env=environment(stack)) as found:
+    chosen = backend(stack)
+    if chosen.folder is not None and not chosen.folder.is_dir():
+        raise _stateless(stack)
+    with selected(stack, program=Program(), chosen=chosen, env=environment(stack)) as found:
         return {name: output.value for name, output in found.outputs().items()}
 
 
@@ -144,7 +161,7 @@ def _workspace(stack: str, *, program: Program, chosen: Backend, env: Mapping[st
     with TemporaryDirectory(prefix="kubeflow-settings-") as folder:
         for path in (PROJECT_ROOT / "Pulumi.yaml", settings):
             shutil.copyfile(path, Path(folder) / path.name)
-        yield Workspace(Path(folder), program=program, env=env, chosen=chosen)
+        yield Workspace(Path(folder) / settings.name, program=program, env=env, chosen=chosen)
 
 
 @contextmanager
@@ -181,6 +198,10 @@ def _any_passphrase() -> dict[str, str]:
     """A passphrase for an empty state in files, unless the person has one, which opens the settings, too."""
     chosen = ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE")
     return {} if any(name in os.environ for name in chosen) else {chosen[0]: ""}
+
+
+def _stateless(stack: str) -> UserError:
+    return UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.")
 
 
 def _is_empty(stack: automation.Stack) -> bool:

@@ -1,14 +1,19 @@
 """Every check of a stack, one after the other."""
 
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from infra import extensions, preflight
 from infra.settings import SettingsError
+from ops import policies
 from ops.doctor.account import check_account
-from ops.doctor.finding import Finding, broken, ok
+from ops.doctor.finding import Finding, attempt, broken, ok
 from ops.doctor.offers import check_offers
 from ops.doctor.plugins import check_plugins
 from ops.doctor.release import check_release
 from ops.doctor.stack import check_stack
+from ops.doctor.state import check_state
 from ops.doctor.tools import check_tools
 from ops.project import PROJECT_ROOT, is_local
 from ops.settings import read_config, stack_settings
@@ -28,6 +33,9 @@ def examine(stack: str) -> list[Finding]:
     except SettingsError as error:
         findings += [broken("settings", problem, f"fix it in Pulumi.{stack}.yaml") for problem in error.problems]
         found = None
+    findings += attempt("state", lambda: check_state(stack))
+    findings += attempt("policy", check_policy)
+    findings += attempt("extensions", check_extensions)
     if local:
         findings.append(ok("AWS", "not checked: this stack runs on stand-ins on this machine"))
     else:
@@ -38,6 +46,26 @@ def examine(stack: str) -> list[Finding]:
         if asked[0].state != "broken" and found is not None and found.settings.cluster.mode == "create":
             findings += check_offers(found.settings)
     if found is not None:
+        if found.settings.emulated and not local:
+            findings += attempt("emulator", check_emulator)
         findings += check_stack(found, today)
         findings += check_release(found.settings, PROJECT_ROOT)
     return findings
+
+
+def check_policy() -> Iterator[Finding]:
+    """Whether the policy rules can be loaded; nothing is deployed without them."""
+    yield ok("policy", f"{len(policies.load().rules)} rules")
+
+
+def check_extensions() -> Iterator[Finding]:
+    """Whether a team's own file, where there is one, can be used."""
+    extensions.load(PROJECT_ROOT)
+    if (PROJECT_ROOT / extensions.FILE).is_file():
+        yield ok("extensions", f"{extensions.FILE} can be loaded")
+
+
+def check_emulator() -> Iterator[Finding]:
+    """Whether an emulated stack would meet an emulator."""
+    preflight.check_emulator(os.environ)
+    yield ok("emulator", os.environ["AWS_ENDPOINT_URL"])

@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infra import preflight
+from infra import inputs, preflight
 from infra.aws.instances import GI, instance
 from infra.errors import UserError
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
 from infra.kubeflow.objects import Manifest
-from infra.kubeflow.release import resolve
-from infra.kubeflow.render import render
 from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, ok, warning
 from ops.doctor.network import CHECK, check_network_policies, reached
@@ -23,15 +21,14 @@ ATTACHMENTS = 28
 
 
 def check_release(settings: Settings, root: Path) -> list[Finding]:
-    """All that the manifests tell; `root` is where relative paths start."""
+    """All that the manifests tell, read and ordered as the program does; `root` is where relative paths start."""
     objects: list[Manifest] = []
 
     def find() -> Iterator[Finding]:
-        source = resolve(
-            release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=root
-        )
-        objects.extend(render(source.path))
-        yield ok("release", f"{source.name}, {len(objects)} objects ({source.origin})")
+        version = settings.cluster.version if settings.cluster.mode == "create" else None
+        found = inputs.load_release(settings, version, root)
+        objects.extend(found.objects)
+        yield ok("release", f"{found.source.name}, {len(objects)} objects ({found.source.origin})")
 
     findings = attempt("release", find)
     if not objects:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
-from infra import preflight, versions
+from infra import inputs, preflight, versions
 from infra.kubeflow.credentials import KNOWN_EMAIL
 from ops.doctor.finding import Finding, attempt, broken, ok, warning
 from ops.project import PROJECT_ROOT
@@ -84,13 +84,10 @@ def check_existing(found: StackSettings) -> Iterator[Finding]:
     if cluster.stack:
         yield ok("cluster", f"of stack {cluster.stack}, read when the program runs")
         return
-    if cluster.kubeconfig is None:
-        yield ok("cluster", f"context {cluster.context or 'that is current'} of kubectl's own file, asked at run time")
-        return
-    if cluster.kubeconfig.reveal() == SEALED:
+    if cluster.kubeconfig is not None and cluster.kubeconfig.reveal() == SEALED:
         yield ok("cluster", "its kubeconfig is encrypted, and read when the program runs")
         return
-    content = preflight.read_kubeconfig(cluster.kubeconfig.reveal(), PROJECT_ROOT)
+    content = preflight.read_kubeconfig(inputs.kubeconfig_of(cluster), PROJECT_ROOT)
     version = preflight.check_cluster(content, cluster.context)
     preflight.check_kubernetes_version(version, found.settings.kubeflow.release)
     yield ok("cluster", f"answers, Kubernetes {version or 'of an unknown version'}")

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
+from infra.errors import UserError
 from ops.doctor.finding import Finding, broken, ok, warning
 from tools import cache, versions
-from tools.catalog import TOOLS, ReleasedTool
+from tools.build import find_go
+from tools.catalog import TOOLS, ReleasedTool, SourceTool
 
 # What the person brings, and what it is for.
 _ON_AWS = {"aws": "the cluster's kubeconfig asks it for tokens", "git": "the release comes from a Git repository"}
@@ -72,5 +74,23 @@ def check_brought(names: Sequence[str]) -> Iterator[Finding]:
             )
         else:
             missing.append(name)
-    if missing:
+    if not missing:
+        return
+    built = [name for name in missing if isinstance(tool := TOOLS[name], SourceTool) or tool.download is None]
+    try:
+        if built:
+            find_go(built[0])
+    except UserError as error:
+        found, _, advice = str(error).partition(": ")
+        yield broken("tools", f"not here: {', '.join(built)}; {found}", advice)
+    else:
         yield warning("tools", f"not here yet: {', '.join(missing)}", "`make tools` or the first run installs them")
+
+
+def is_here(name: str) -> bool:
+    """Whether a run finds this tool without downloading or building it."""
+    tool = TOOLS[name]
+    copy = versions.on_path(tool) if isinstance(tool, ReleasedTool) else None
+    if copy and isinstance(tool, ReleasedTool) and versions.acceptable(copy[1], tool.accepts):
+        return True
+    return cache.slot(tool).present()

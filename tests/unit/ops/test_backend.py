@@ -41,9 +41,13 @@ def test_without_any_state_is_in_files_with_a_passphrase_that_only_the_owner_rea
     chosen = backend("dev", env)
     assert chosen.folder is not None
     passphrase = chosen.folder.parent / "passphrase"
+    assert not chosen.folder.parent.exists(), "whoever only reads changes nothing"
+    chosen.prepare()
     assert passphrase.stat().st_mode & 0o077 == 0
     assert chosen.environment["PULUMI_CONFIG_PASSPHRASE"] == passphrase.read_text()
-    assert backend("dev", env) == chosen
+    assert backend("dev", env).environment == chosen.environment
+    backend("dev", env).prepare()
+    assert chosen.environment["PULUMI_CONFIG_PASSPHRASE"] == passphrase.read_text()
 
 
 @pytest.mark.parametrize("value", ["true", "1", "yes"])
@@ -63,7 +67,7 @@ def test_a_checkout_that_cannot_be_written_stops_nobody_who_only_reads(
     chosen = backend("dev", env)
     assert chosen.environment["PULUMI_CONFIG_PASSPHRASE"]
     with pytest.raises(OSError, match=r"/proc/\.local"):
-        chosen.check_writable()
+        chosen.prepare()
 
 
 def test_a_place_for_state_that_is_misspelt_is_refused(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from ops.doctor import examine, plugins, tools
 from ops.doctor.finding import Finding, attempt, broken, ok, refused
 from ops.doctor.release import check_release, check_room, check_secrets, check_volumes
 from ops.doctor.stack import check_endpoint, check_existing, check_passwords, check_version
+from ops.doctor.state import check_state
 from ops.settings import SEALED, StackSettings
 from tests.unit.settings_source import settings
 
@@ -70,7 +71,7 @@ def test_a_login_that_everybody_knows_is_a_warning() -> None:
     assert [one.check for one in check_passwords(stack()) if one.state == "warning"] == ["login"]
 
 
-def test_an_existing_cluster_that_is_gone_breaks_the_stack(tmp_path: Path) -> None:
+def test_an_existing_cluster_that_is_gone_breaks_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kubeconfig = {
         "contexts": [{"name": "here", "context": {"cluster": "one"}}],
         "clusters": [{"name": "one", "cluster": {"server": "http://127.0.0.1:1"}}],
@@ -86,7 +87,12 @@ def test_an_existing_cluster_that_is_gone_breaks_the_stack(tmp_path: Path) -> No
     assert gone.state == "broken"
     assert "cannot be reached" in gone.found
     assert gone.advice == "check the kubeconfig and the network"
-    assert "context theirs" in only(check_existing(given(clusterContext="theirs"))).found
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    missing = only(attempt("cluster", lambda: check_existing(given(clusterContext="theirs"))))
+    assert (missing.state, missing.advice) == ("broken", "set clusterKubeconfig")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    other = only(attempt("cluster", lambda: check_existing(given(clusterContext="theirs"))))
+    assert "no context 'theirs'" in other.found
     assert "encrypted" in only(check_existing(given(clusterKubeconfig=SEALED))).found
     assert "of stack org/kubeflow/base" in only(check_existing(given(clusterStack="org/kubeflow/base"))).found
 
@@ -124,6 +130,45 @@ def test_secrets_that_are_replaced_are_fine_and_others_break_the_stack() -> None
 def test_a_release_that_cannot_be_had_is_a_finding(tmp_path: Path) -> None:
     gone = only(check_release(settings(kubeflowPath="nowhere"), tmp_path))
     assert (gone.check, gone.state, gone.advice) == ("release", "broken", "name a folder with a kustomization")
+
+
+SAMPLE = Path(__file__).resolve().parents[3] / "manifests" / "sample"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kubeflowComponents": ["nowhere"]}, "nowhere"),
+        ({"kubeflowEdges": [{"from": "v1/ConfigMap/x/y", "to": "v1/ConfigMap/x/z"}]}, "v1/ConfigMap/x/y"),
+    ],
+)
+def test_what_the_program_would_refuse_of_a_release_is_a_finding(
+    changes: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUBEFLOW_MANIFESTS", str(SAMPLE))
+    gone = only(check_release(settings(**changes), tmp_path))
+    assert (gone.check, gone.state) == ("release", "broken")
+    assert words in gone.found + gone.advice
+
+
+def test_files_that_cannot_be_written_and_a_backend_that_does_not_answer_break_the_stack(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("PULUMI_ACCESS_TOKEN", "CI", "PULUMI_BACKEND_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
+    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", "/proc")
+    finding = only(attempt("state", lambda: check_state("dev")))
+    assert (finding.state, finding.found) == ("broken", "/proc cannot be written: No such file or directory")
+    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", str(tmp_path))
+    assert only(attempt("state", lambda: check_state("dev"))).state == "ok"
+    monkeypatch.setenv("CI", "true")
+    finding = only(attempt("state", lambda: check_state("dev")))
+    assert (finding.state, finding.found.split(",")[0]) == ("broken", "CI is set and no Pulumi backend is chosen")
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///nope")
+    finding = only(attempt("state", lambda: check_state("dev")))
+    assert finding.state == "broken"
+    assert "file:///nope" in finding.found
 
 
 def test_an_error_is_split_into_what_and_what_to_do() -> None:
@@ -188,6 +233,10 @@ def test_tools_that_are_not_here_yet_are_one_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", str(tmp_path))
     finding = only(tools.check_brought(["kustomize", "kubectl"]))
     assert (finding.state, finding.found) == ("warning", "not here yet: kustomize, kubectl")
+    finding = only(tools.check_brought(["kustomize", "journal"]))
+    assert finding.state == "broken"
+    assert finding.found.startswith("not here: journal; Go ")
+    assert finding.advice.startswith("install it from https://go.dev/dl")
 
 
 def test_another_version_on_path_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -226,8 +275,7 @@ def test_the_command_fails_for_what_is_broken_and_shows_all_the_rest(monkeypatch
         "VPCs",
         "instance type",
         "API endpoint",
-        "platform.yaml, 1 objects",
-        "1 broken",
+        "broken,",
     ):
         assert line in done.output
     assert "dashboardPassword is not set" in done.output
@@ -238,6 +286,7 @@ def test_the_local_stack_is_fine_and_warnings_do_not_fail() -> None:
     done = CliRunner().invoke(doctor.command, ["--stack", "local"])
     assert done.exit_code == 0, done.output
     assert "0 broken" in done.output
+    assert "platform.yaml, 1 objects" in " ".join(done.output.split())
 
 
 def test_a_stack_that_is_not_there_is_one_sentence() -> None:

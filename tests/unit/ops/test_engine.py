@@ -6,7 +6,7 @@ import pytest
 from pulumi import automation
 from rich.console import Console
 
-from ops.engine import accepted, told
+from ops.engine import told
 from ops.run import _ground, _journals
 from tools.plugins import SETTING
 
@@ -63,11 +63,3 @@ def test_on_aws_the_engines_downloads_of_plugins_are_checked(monkeypatch: pytest
         monkeypatch.delenv(name, raising=False)
     with _ground("dev", Console(), "instant") as ground:
         assert "=http://127.0.0.1:" in ground.environment[SETTING]
-
-
-def test_only_what_takes_a_settings_file_is_told_of_one() -> None:
-    settings = ["--config-file", "/a/Pulumi.dev.yaml", "--stack", "dev"]
-    assert accepted(["up", "--yes", *settings]) == ["up", "--yes", *settings]
-    # After each `up` and `destroy` the Automation API asks how that went, and this knows no such flag.
-    assert accepted(["stack", "history", "--json", *settings]) == ["stack", "history", "--json", "--stack", "dev"]
-    assert accepted(["stack", "export", "--stack", "dev"]) == ["stack", "export", "--stack", "dev"]

@@ -21,6 +21,7 @@ from infra.settings import Settings
 from infra.settings import load as load_settings
 from ops import cost, new_stack, sizes
 from ops.commands import stack as stack_command
+from ops.doctor.release import check_volumes
 from ops.project import PROJECT_ROOT, defaults, read_project
 from ops.settings import stack_settings
 from ops.sizes import Size
@@ -74,6 +75,15 @@ def test_two_new_stacks_share_nothing_with_each_other_or_with_dev(folder: Path) 
         "pulumi:stack": "dev-red",
     }
     assert stacks["dev-blue"].nodes == stacks["dev"].nodes
+
+
+def test_a_small_stack_has_a_node_in_each_of_its_zones_so_that_doctor_has_nothing_to_say(folder: Path) -> None:
+    for nodes, zones in ((2, "ab"), (3, "abc"), (5, "abcd")):
+        path, _ = new_stack.create(f"dev-{nodes}", folder=folder, owner="alice", size=Size("m5.large", nodes))
+        small = loaded(path, f"dev-{nodes}")
+        assert small.network.zones == tuple(f"us-west-2{letter}" for letter in zones)
+        needed = Requirements(Load(), Load(), 0, 0, volumes=3, storage=GI)
+        assert [one.state for one in check_volumes(needed, small)] == ["ok"]
 
 
 def test_what_dev_has_of_its_own_stays_with_dev_and_comments_of_the_rest_come_along(folder: Path) -> None:
