@@ -7,7 +7,7 @@ Kubernetes 1.35), so to delete the pods is enough, and a run that is cut short l
 
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -92,6 +92,14 @@ def cluster_of(stack: automation.Stack) -> "Iterator[ClusterApi]":
         raise OSError("the state names no cluster")
     with connected(access) as api:
         yield api
+
+
+def free_named(stack: automation.Stack, names: Collection[str], report: Callable[[str], object]) -> None:
+    """Ends the pods that use those of a stack's claims, as the engine names them, that an interrupted run deletes."""
+    claims = [(namespace, name) for namespace, _, name in (one.rpartition("/") for one in names)]
+    with suppress(OSError), cluster_of(stack) as api:
+        for pod in free(api, claims):
+            report(f"deleting pod {pod}, which uses a claim that is being deleted")
 
 
 def free(api: Api, claims: Collection[Claim]) -> list[str]:

@@ -47,14 +47,15 @@ def settle(
     identify: Identify,
     ended: Ended,
     managers: Managers,
+    free: Callable[[Collection[str]], object],
     report: Callable[[str], None],
     until_gone: bool,
 ) -> list[Resource]:
     """Makes the state say what a killed run has left, and returns its resources; only that after a run that ended.
 
-    `exported` is that state. `until_gone` waits for what that run was deleting: `up` creates it again, `destroy`
-    deletes it again. It may be killed, too: the state then still says what was not looked at. UserError when something
-    does not go.
+    `exported` is that state. `free` gets the names of what is going, and ends what holds it. `until_gone` waits for
+    what that run was deleting: `up` creates it again, `destroy` deletes it again. It may be killed, too: the state then
+    still says what was not looked at. UserError when something does not go.
     """
     before = exported.deployment or {}
     if not unsettled(before):
@@ -80,6 +81,7 @@ def settle(
                 f"{', '.join(sorted(going)[:3])} of the interrupted run was not deleted in {PATIENCE_S:.0f} s; "
                 "see what holds it (its finalizers), and run the same command again."
             )
+        free(going)
         remind(f"until these of the interrupted run are gone: {', '.join(sorted(going)[:3])}")
         time.sleep(_POLL_S)
     return _resources(noted)

@@ -5,11 +5,23 @@ What is deleted or read goes to where the state says that the cluster is, and th
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
+from pulumi import automation
 
 Deployment = Mapping[str, Any]
+
+
+def at_its_address(stack: automation.Stack, kubeconfig: Path | None) -> automation.Deployment:
+    """A stack's state, which says where the cluster of a kubeconfig is now."""
+    exported = stack.export_stack()
+    moved = None if kubeconfig is None else relocated(exported.deployment or {}, kubeconfig.read_text(encoding="utf-8"))
+    if moved is None:
+        return exported
+    stack.import_stack(automation.Deployment(version=exported.version, deployment=moved))
+    return stack.export_stack()
 
 
 def relocated(deployment: Deployment, kubeconfig: str) -> Deployment | None:

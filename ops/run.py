@@ -21,14 +21,14 @@ import tools
 from infra.errors import UserError
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
-from ops.claims import Claims, cluster_of
+from ops.claims import Claims, cluster_of, free_named
 from ops.engine import told
 from ops.identify import Account, field_managers, identify
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
-from ops.relocated import relocated
+from ops.relocated import at_its_address
 from ops.scratch import scratch
 from ops.settings import read_config
 from ops.stack import Missing, selected
@@ -186,7 +186,7 @@ def up(run: Session) -> dict[str, automation.OutputValue]:
 def preview(run: Session) -> dict[str, int]:
     """What `up` would change, as counts by operation."""
     if run.ground.forgot and not run.settled:
-        _engine(run, lambda: _at_its_address(run))
+        _engine(run, lambda: at_its_address(run.stack, run.ground.kubeconfig))
     with run.timed("engine"), run.tracker.showing():
         run.program.preload()
         _engine(
@@ -254,11 +254,12 @@ def settle(run: Session, *, until_gone: bool) -> None:
     def look() -> None:
         run.resources = interrupted.settle(
             run.stack,
-            _at_its_address(run),
+            at_its_address(run.stack, run.ground.kubeconfig),
             identify=_identify(run),
             ended=ended,
             # What is deleted next may be anybody's.
             managers=_managers if until_gone else lambda *_: {},
+            free=lambda names: free_named(run.stack, names, run.say),
             report=run.say,
             until_gone=until_gone,
         )
@@ -270,18 +271,6 @@ def settle(run: Session, *, until_gone: bool) -> None:
             raise UserError(
                 f"AWS does not say what the interrupted run created: {error}. Fix that, and run the same command again."
             ) from None
-
-
-def _at_its_address(run: Session) -> automation.Deployment:
-    """The state, which says where a cluster of our own is now."""
-    exported = run.stack.export_stack()
-    if run.ground.kubeconfig is None:
-        return exported
-    moved = relocated(exported.deployment or {}, run.ground.kubeconfig.read_text())
-    if moved is None:
-        return exported
-    run.stack.import_stack(automation.Deployment(version=exported.version, deployment=moved))
-    return run.stack.export_stack()
 
 
 def _managers(deployment: interrupted.Deployment, objects: Collection[interrupted.Resource]) -> Mapping[str, str]:

@@ -137,6 +137,7 @@ def test_what_aws_is_still_making_is_read_only_once_it_is_there() -> None:
         identify=lambda *_: "dev",
         ended=ended,
         managers=lambda *_: {},
+        free=len,
         report=lambda line: None,
         until_gone=True,
     )
