@@ -28,8 +28,8 @@ MISMATCH = "resource plugin kubernetes is expected to have version"
 _SCRIPT = """#!/bin/sh
 TMPDIR=$(mktemp -d) || exit
 export TMPDIR
+trap 'exec < /dev/null' INT TERM
 {program} "$@" < /dev/null &
-trap : INT TERM
 exec > /dev/null 2>&1
 cat
 kill $!

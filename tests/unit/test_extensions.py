@@ -38,7 +38,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 
 
 def test_the_example_tags_every_role_and_changes_nothing_else(plain: Recording, example: Recording) -> None:
-    assert len(plain.all("Role")) == 6
+    assert len(plain.all("Role")) == 5
     assert {one.inputs["tags"].get("cost-center") for one in example.all("Role")} == {"ml-research"}
     after = {(one.type, one.name): one for one in example.resources}
     for one in plain.resources:

@@ -63,7 +63,7 @@ def test_burstable_sizes_have_their_own_prices() -> None:
     assert prices.instance_price("t3.medium", "us-east-1").on_demand == Decimal("0.0416")
 
 
-@pytest.mark.parametrize("name", ["g5.xlarge", "m5.metal", "m5.3xlarge", "t4g.large"])
+@pytest.mark.parametrize("name", ["g5.xlarge", "m5.metal", "m5.3xlarge"])
 def test_a_type_without_a_price_is_one_sentence(name: str) -> None:
     with pytest.raises(UserError, match=rf"has no price for {name} in us-west-2; choose a size of .*m5.*, or add"):
         lines(nodesInstanceType=name)

@@ -83,7 +83,10 @@ _VALUES: Mapping[str, tuple[tuple[Any, str], ...]] = {
         (["arn:aws:iam::123456789012:root"], ":root"),
         (["arn:aws:iam::12:user/a"], "::12:user/a"),
         (["arn:aws:iam::123456789012:role/a/b", "arn:aws:iam::123456789012:role/a-b"], "would share"),
-        (["arn:aws:iam::123456789012:user/a", "arn:aws:iam::123456789012:user/a"], "would share"),
+        (
+            ["arn:aws:iam::123456789012:user/a", "arn:aws:iam::123456789012:user/a"],
+            "names arn:aws:iam::123456789012:user/a twice",
+        ),
         ("arn:aws:iam::123456789012:user/a", "user/a"),
     ),
     "clusterAdministratorRole": (
