@@ -166,7 +166,8 @@ def test_unzip_csv_from_the_bucket(cloud: Cloud, capsys: pytest.CaptureFixture[s
 def test_sequential_without_any_stack(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("KUBEFLOW_LOCAL_ROOT", str(root := tmp_path / "root"))
+    root.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary := tmp_path / "temporary"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     temporary.mkdir()
