@@ -114,7 +114,8 @@ def clear(api: Api, state: Sequence[Mapping[str, Any]], waiting: Waiting) -> int
     waiting.until_gone(api, profiles.look)
     waiting.until_gone(api, lambda: _namespaces(api, profiles.names))
     if count := len(objects.names) + len(profiles.names):
-        waiting.report(f"deleted {count} objects that people made of the platform's kinds")
+        things = "object" if count == 1 else "objects"
+        waiting.report(f"deleted {count} {things} that people made of the platform's kinds")
     return count
 
 

@@ -283,8 +283,11 @@ def _live_inputs(kind: Kind, old: Properties, state: Properties, live: Propertie
         now = projected(value, live[name], fields.get(name), exact=name == "tags")
         same = equal(value, now, unordered=name in kind.unordered, document=name in kind.documents)
         inputs[name] = value if same or _same_sets(kind, name, value, now) else now
-    for name in fields.keys() & live.keys() - old.keys():
-        if live[name] != state.get(name) and live[name] not in ({}, []):
+    # What only the cloud says is no input where it says nothing, nor a name that was made of a prefix.
+    rule = kind.autoname
+    made = {rule.property} if rule and rule.prefix_property in old else set()
+    for name in fields.keys() & live.keys() - old.keys() - made:
+        if live[name] != state.get(name) and live[name] not in ({}, [], ""):
             inputs[name] = live[name]
     return inputs
 

@@ -170,7 +170,8 @@ def test_a_destroy_drains_the_cluster_first_and_what_is_left_in_aws_is_found_and
     assert "run `make destroy STACK=local`" in in_use.stderr
 
     output = person.does("destroy")
-    assert "drained 1 Ingress, 5 PersistentVolumeClaims, 1 Profile, 1 Service in " in output
+    assert "deleted 1 object that people made of the platform's kinds" in output, "the Profile, with all in it"
+    assert "drained 1 Ingress, 4 PersistentVolumeClaims, 1 Service in " in output
     assert cluster.get("persistentvolumes") is None
     assert cluster.get("namespace", "bob") is None
 
