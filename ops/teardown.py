@@ -19,6 +19,7 @@ from ops import forgetting, people, run
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
 from ops.project import full_key, is_local, project_name
+from ops.relocated import at_its_address
 from ops.run import Session
 from ops.settings import read_config, stack_settings
 
@@ -141,7 +142,8 @@ def forget_cluster(session: Session, client: Client, *, forget: bool) -> str | N
 
     UserError for a cluster that does not answer and may yet live, and for one that answers and is to be forgotten.
     """
-    stack, exported = session.stack.name, session.stack.export_stack()
+    # A local cluster that came back on another port is there.
+    stack, exported = session.stack.name, at_its_address(session.stack, session.ground.kubeconfig)
     state = (exported.deployment or {}).get("resources") or []
     access = access_of(state)
     if access is None or not any(str(one.get("type", "")).startswith("kubernetes:") for one in state):
