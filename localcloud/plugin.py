@@ -28,13 +28,19 @@ MISMATCH = "resource plugin kubernetes is expected to have version"
 _SCRIPT = """#!/bin/sh
 TMPDIR=$(mktemp -d) || exit
 export TMPDIR
-trap 'exec < /dev/null' INT TERM
-{program} "$@" < /dev/null &
-exec > /dev/null 2>&1
-cat
-kill $!
+end() {{
+kill $! $program
 wait
 rm -rf "$TMPDIR"
+exit
+}}
+trap end INT TERM
+{program} "$@" < /dev/null &
+program=$!
+exec 3<&0 > /dev/null 2>&1
+cat <&3 &
+wait $!
+end
 """
 
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import pytest
@@ -14,10 +14,21 @@ from ministack.services import cloudwatch_logs, ec2, eks, iam
 from localcloud.emulator import conduct
 from localcloud.emulator.conduct.phases import Phases
 
+T = TypeVar("T")
+
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/node"
 GROUP = "/aws/eks/k/cluster"
 LOGS = {"clusterLogging": [{"types": ["api"], "enabled": True}]}
+
+
+def waited(answer: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives. Not by `asyncio.run`, which leaves the thread without a loop: Pulumi's mocks want one."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(answer)
+    finally:
+        loop.close()
 
 
 class Cloud:
@@ -41,13 +52,13 @@ class Cloud:
         self.now += 60 * count
 
     def eks(self, method: str, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
-        status, _, answer = asyncio.run(self.handlers["eks"](method, path, {}, json.dumps(body).encode(), {}))
+        status, _, answer = waited(self.handlers["eks"](method, path, {}, json.dumps(body).encode(), {}))
         return status, json.loads(answer)
 
     def ec2(self, action: str, **parameters: str) -> str:
         """The first id in the answer, or the code of the refusal."""
         body = urlencode({"Action": action, **parameters}).encode()
-        _, _, answer = asyncio.run(self.handlers["ec2"]("POST", "/", {}, body, {}))
+        _, _, answer = waited(self.handlers["ec2"]("POST", "/", {}, body, {}))
         text: str = answer.decode()
         for tag in ("Code", "natGatewayId", "subnetId", "vpcId", "groupId", "allocationId", "internetGatewayId"):
             if f"<{tag}>" in text:
@@ -60,7 +71,7 @@ class Cloud:
 
     def logs(self, action: str, **body: str) -> dict[str, Any]:
         headers = {"x-amz-target": f"Logs_20140328.{action}"}
-        _, _, answer = asyncio.run(self.handlers["logs"]("POST", "/", headers, json.dumps(body).encode(), {}))
+        _, _, answer = waited(self.handlers["logs"]("POST", "/", headers, json.dumps(body).encode(), {}))
         return dict(json.loads(answer or b"{}"))
 
     def groups(self) -> list[str]:
