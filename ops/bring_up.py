@@ -117,9 +117,7 @@ def _released(session: Session, found: Sequence[Existing]) -> None:
     if not found:
         return
     with session.timed("take over from kubectl"), _answering(session) as api:
-        adopting.release(
-            found, session.program.graph, api, lambda line: session.tracker.console.print(line, highlight=False)
-        )
+        adopting.release(found, session.program.graph, api, session.say)
 
 
 @contextmanager

@@ -5,14 +5,14 @@ gone nobody deletes them, and they block the deletion of the VPC.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from infra.errors import UserError
 from infra.kubeflow.objects import Manifest, title
 from ops.claims import claims_of
+from ops.people import counted, named
 
 Report = Callable[[str], None]
 
@@ -24,8 +24,6 @@ REPORT_S = 5.0
 
 _PROFILE = ("kubeflow.org/v1", "Profile")
 _SCALED = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})
-_NAMED = 5
-"""Stuck objects that the error names."""
 
 
 class Api(Protocol):
@@ -92,12 +90,12 @@ def drain(
         now = time.monotonic()
         if not left:
             if deleted:
-                report(f"drained {_counted(deleted.values())} in {now - begun:.0f} s")
+                report(f"drained {counted(deleted.values())} in {now - begun:.0f} s")
             return len(deleted)
         if now - begun > patience:
             raise UserError(_stuck(left, patience))
         if said == begun or now - said >= REPORT_S:
-            report(f"waiting until the cluster has deleted {_counted(left)}")
+            report(f"waiting until the cluster has deleted {counted(left)}")
             said = now
         time.sleep(poll)
 
@@ -141,21 +139,11 @@ def _goes(volume: Manifest, names: Collection[str]) -> bool:
     return volume["metadata"]["name"] in names and volume["spec"].get("persistentVolumeReclaimPolicy") == "Delete"
 
 
-def _stuck(left: Iterable[Manifest], patience: float) -> str:
-    named = []
-    for one in left:
-        finalizers = one["metadata"].get("finalizers") or ()
-        named.append(f"{title(one)} (finalizers: {', '.join(finalizers)})" if finalizers else title(one))
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+def _stuck(left: Sequence[Manifest], patience: float) -> str:
     return (
-        f"After {patience:.0f} s the cluster still has {', '.join(named[:_NAMED])}{more}, which hold something in AWS: "
+        f"After {patience:.0f} s the cluster still has {named(left)}, which hold something in AWS: "
         "nothing else was destroyed; fix their controllers, or delete them by hand, and destroy again."
     )
-
-
-def _counted(manifests: Iterable[Manifest]) -> str:
-    counts = Counter(str(one["kind"]) for one in manifests)
-    return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(counts.items()))
 
 
 def _namespace(manifest: Manifest) -> str:
