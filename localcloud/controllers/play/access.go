@@ -2,6 +2,7 @@ package play
 
 import (
 	"context"
+	"maps"
 	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -124,18 +125,11 @@ func (c *Cluster) environment(ctx context.Context, controller *appsv1.Deployment
 			if from.ConfigMapRef == nil {
 				continue
 			}
-			configMap, err := c.client.CoreV1().
-				ConfigMaps(controller.Namespace).
-				Get(ctx, from.ConfigMapRef.Name, metav1.GetOptions{})
-			if apierrors.IsNotFound(err) {
-				continue
-			}
+			data, err := c.configData(ctx, controller.Namespace, from.ConfigMapRef.Name)
 			if err != nil {
 				return nil, err
 			}
-			for key, value := range configMap.Data {
-				result[key] = value
-			}
+			maps.Copy(result, data)
 		}
 		for _, variable := range container.Env {
 			if variable.ValueFrom == nil {

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -120,4 +121,16 @@ func workload(pod *corev1.Pod) string {
 		return strings.TrimSuffix(owner.Name, "-"+hash)
 	}
 	return owner.Name
+}
+
+// configData is what a ConfigMap holds; nothing where there is no such ConfigMap.
+func (c *Cluster) configData(ctx context.Context, namespace, name string) (map[string]string, error) {
+	found, err := c.client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found.Data, nil
 }

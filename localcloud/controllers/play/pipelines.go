@@ -41,15 +41,9 @@ func (c *Cluster) pipelinesSettings(ctx context.Context, pod *corev1.Pod) (pipel
 			}
 		}
 	}
-	found, err := c.client.CoreV1().ConfigMaps(pod.Namespace).Get(ctx, pipelinesConfig, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return settings, nil
-	}
-	if err != nil {
-		return settings, err
-	}
-	settings.proxy, settings.version = found.Data["ARTIFACTS_PROXY_ENABLED"] == "true", found.Data["appVersion"]
-	return settings, nil
+	data, err := c.configData(ctx, pod.Namespace, pipelinesConfig)
+	settings.proxy, settings.version = data["ARTIFACTS_PROXY_ENABLED"] == "true", data["appVersion"]
+	return settings, err
 }
 
 // pipelinesChildren is what the hook answers for a namespace. Keys of the Secret are made once: the hook gives back

@@ -252,19 +252,14 @@ func (c *Cluster) namespaceLabels(ctx context.Context, controller *appsv1.Deploy
 		if volume.ConfigMap == nil {
 			continue
 		}
-		configMap, err := c.client.CoreV1().
-			ConfigMaps(controller.Namespace).
-			Get(ctx, volume.ConfigMap.Name, metav1.GetOptions{})
-		if apierrors.IsNotFound(err) {
-			continue
-		}
+		data, err := c.configData(ctx, controller.Namespace, volume.ConfigMap.Name)
 		if err != nil {
 			return nil, err
 		}
-		if text, ok := configMap.Data[labelsKey]; ok {
+		if text, ok := data[labelsKey]; ok {
 			labels := map[string]string{}
 			if err := yaml.Unmarshal([]byte(text), &labels); err != nil {
-				return nil, fmt.Errorf("%s of ConfigMap %s: %w", labelsKey, name(configMap), err)
+				return nil, fmt.Errorf("%s of ConfigMap %s/%s: %w", labelsKey, controller.Namespace, volume.ConfigMap.Name, err)
 			}
 			return labels, nil
 		}
