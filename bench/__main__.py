@@ -12,8 +12,8 @@ import click
 
 from bench import measure, pictures
 from bench.report import table
-from infra.errors import UserError
 from ops.options import answer_option
+from ordering.errors import UserError
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from bench.exponent import exponent
 from bench.synthetic import platform
-from infra.kubeflow.graph import build
-from infra.kubeflow.objects import Manifest
-from infra.kubeflow.render import render
+from ordering.graph import build
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 
 RELEASE = Path(__file__).resolve().parents[2] / "shared" / "kubeflow" / "26.03"
 SIZES = (1_000, 2_000, 5_000, 10_000)

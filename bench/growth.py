@@ -9,13 +9,13 @@ from pulumi import automation
 
 from bench.synthetic import account, binding, config_map, namespace, role, secret, service
 from infra.aws.cluster import kubernetes_provider
-from infra.kubeflow.graph import build
 from infra.kubeflow.install import KubeflowArgs, install
-from infra.kubeflow.objects import Manifest
 from ops.engine import Command
 from ops.program import Program
 from ops.project import project_name
 from ops.run import PARALLEL
+from ordering.graph import build
+from ordering.manifests.objects import Manifest
 
 SIZES = (500, 1_000, 2_000, 4_000)
 

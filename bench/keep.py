@@ -14,7 +14,7 @@ import click
 
 from bench.pictures import draw_parts
 from bench.tables import replaced, tables
-from infra.errors import UserError
+from ordering.errors import UserError
 
 PROJECT = Path(__file__).resolve().parents[1]
 LATEST = PROJECT / "bench" / "results"

@@ -15,13 +15,13 @@ from typing import Any
 
 from bench import timeline
 from bench.processes import watching
-from infra.errors import UserError
-from infra.kubeflow.graph import Graph, ObjectId
 from localcloud import emulator, laptop, plane
 from localcloud.plane import Plane, Pods
 from localcloud.plane.layout import Layout, read_state
 from ops import audit
 from ops.project import PROJECT_ROOT
+from ordering.errors import UserError
+from ordering.graph import Graph, ObjectId
 
 LONGEST_S = 1800.0
 """What takes longer hangs."""

@@ -14,15 +14,15 @@ from bench import graph, growth, retry, timeline
 from bench.exponent import exponent
 from bench.lab import Lab, fresh
 from bench.stages import changed_copy
-from infra.kubeflow.graph import Graph
 from infra.kubeflow.load import load
-from infra.kubeflow.objects import Manifest
 from infra.kubeflow.release import resolve
-from infra.kubeflow.render import render
 from localcloud.laptop import PACKAGES
 from localcloud.plane import Pods
 from localcloud.plugin import TOOL
 from ops.project import PROJECT_ROOT
+from ordering.graph import Graph
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"
 MAIN, OTHER = "26.03", "1.10.2"

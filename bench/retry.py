@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import tools
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
 from localcloud.plane import Plane
 from ops import audit
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 PAUSE_S = 10.0
 MOST_PASSES = 30

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import tools
 from infra.kubeflow import slim
-from infra.kubeflow.graph import build
 from infra.kubeflow.release import resolve
-from infra.kubeflow.render import render
 from ops.program import import_sdks
 from ops.project import PROJECT_ROOT
+from ordering.graph import build
+from ordering.manifests.render import render
 
 _T = TypeVar("_T")
 

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from infra.kubeflow.objects import Manifest
+from ordering.manifests.objects import Manifest
 
 CERT_MANAGER = "cert-manager"
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from infra.kubeflow.graph import Graph, ObjectId, takes_time
 from infra.kubeflow.install import resource_name, token
-from infra.kubeflow.objects import Manifest
+from ordering.graph import Graph, ObjectId, takes_time
+from ordering.manifests.objects import Manifest
 
 AGENT = "pulumi-kubernetes"
 """How the plugin names itself to the API server (provider/pkg/version/version.go of pulumi-kubernetes 4.32)."""

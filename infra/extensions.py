@@ -15,8 +15,8 @@ from typing import Any
 import pulumi
 
 from infra.components import Components
-from infra.errors import UserError
 from infra.settings import Settings
+from ordering.errors import UserError
 
 FILE = "extensions.py"
 

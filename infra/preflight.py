@@ -14,9 +14,10 @@ import httpx
 from infra import versions
 from infra.api import client_of
 from infra.aws import kept
-from infra.errors import UserError
-from infra.kubeflow import classes, parse
+from infra.kubeflow import classes
 from infra.settings import Settings
+from ordering.errors import UserError
+from ordering.manifests import parse
 
 _TIMEOUT_SECONDS = 5
 _NAMED = 3

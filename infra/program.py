@@ -14,13 +14,13 @@ from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.storage import Storage, StorageArgs
 from infra.components import Components
-from infra.errors import UserError
 from infra.inputs import Inputs
 from infra.kubeflow.dashboard import entry
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
+from ordering.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)

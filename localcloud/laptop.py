@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from infra.errors import UserError
 from localcloud import emulator, plane, plugin
 from localcloud.aws.record import recorded_kinds
+from ordering.errors import UserError
 from tools.claim import claim
 from tools.leash import leash
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from infra.errors import UserError
-from infra.kubeflow.graph import Graph
-from infra.kubeflow.objects import Manifest
 from ops.existing import Existing
+from ordering.errors import UserError
+from ordering.graph import Graph
+from ordering.manifests.objects import Manifest
 
 KUBECTL = ("kubectl-client-side-apply", "kubectl", "before-first-apply")
 """The field managers of `kubectl apply`, without and with `--server-side`, and that of what it found at its first."""

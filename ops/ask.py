@@ -2,7 +2,7 @@
 
 import click
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 
 def for_name(stack: str, *, notice: str, nobody: str, refused: str) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pulumi import automation
 
-from infra.errors import UserError
 from ops.engine import Command, killed, told
 from ops.project import PROJECT_ROOT, is_local, local_dir, read_project
+from ordering.errors import UserError
 
 # The passphrase of the `local` stack alone, whose secrets are public: its salt in Pulumi.local.yaml was made with it.
 LOCAL_PASSPHRASE = "local"

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from infra.errors import UserError
-from infra.kubeflow.graph import Graph, ObjectId
 from ops import adopting, live, losing, policies, preview, run
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
@@ -19,6 +17,8 @@ from ops.reaching import existing, reached
 from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
+from ordering.errors import UserError
+from ordering.graph import Graph, ObjectId
 
 if TYPE_CHECKING:
     from policy import Violation

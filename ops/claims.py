@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 if TYPE_CHECKING:
     from ops.cluster import ClusterApi

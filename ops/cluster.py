@@ -14,8 +14,8 @@ from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
 from infra.api import client_of
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 _TIMEOUT_S = 30
 _LOOKER = "kubeflow-on-pulumi"

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import tools
 from infra.aws.instances import GI
-from infra.errors import UserError
 from infra.kubeflow.capacity import requirements
 from infra.kubeflow.release import resolve
-from infra.kubeflow.render import render
 from infra.settings import Settings
 from ops import prices
 from ops.project import PROJECT_ROOT
+from ordering.errors import UserError
+from ordering.manifests.render import render
 
 # What nobody knows beforehand, in GB and for a small team: each line that rests on one of these says so.
 ARTIFACTS_GB = 100

@@ -1,6 +1,6 @@
 """What the commands say, as JSON for programs. docs/json.md describes each document; keys are added, never renamed.
 
-`make plan` has its own, `infra.kubeflow.plan.document`. Amounts are US dollars a month, times seconds.
+`make plan` has its own, `ordering.plan.document`. Amounts are US dollars a month, times seconds.
 """
 
 import json

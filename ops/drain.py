@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest, title
 from ops.claims import claims_of
 from ops.people import counted, named
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest, title
 
 Report = Callable[[str], None]
 

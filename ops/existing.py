@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from infra.errors import UserError
-from infra.kubeflow.graph import Graph, ObjectId
 from infra.kubeflow.install import resource_name, token
-from infra.kubeflow.objects import Manifest
 from ops.steps import Step
+from ordering.errors import UserError
+from ordering.graph import Graph, ObjectId
+from ordering.manifests.objects import Manifest
 
 _NAMED = 5
 """Objects that the error names."""

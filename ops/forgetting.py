@@ -11,9 +11,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
-from infra.errors import UserError
 from ops import eks
 from ops.cluster import Access, connected
+from ordering.errors import UserError
 
 Deployment = Mapping[str, Any]
 

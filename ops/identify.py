@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import boto3
 
-from infra.kubeflow.objects import Manifest
 from ops import named
+from ordering.manifests.objects import Manifest
 
 Inputs = Mapping[str, Any]
 Finder = Callable[["Account", Inputs], str | None]

@@ -15,7 +15,7 @@ from typing import Any
 
 from pulumi import automation
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools.progress import Reminder
 
 Resource = dict[str, Any]

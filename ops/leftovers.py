@@ -14,8 +14,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws import kept
-from infra.errors import UserError
 from ops import eks, prices
+from ordering.errors import UserError
 
 Client = Callable[[str], Any]
 """Makes the client of an AWS service, in the stack's account and region."""

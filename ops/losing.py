@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
 from ops.preview import data_in
 from ops.steps import Step
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 _CRD = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 _NAMED = 5

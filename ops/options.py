@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
-from infra.errors import UserError
 from ops.project import LOCAL_STACK
+from ordering.errors import UserError
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -3,12 +3,12 @@
 import os
 import subprocess
 
-from infra.errors import UserError
 from infra.settings import password_fault
 from ops.backend import backend
 from ops.engine import Command
 from ops.project import PROJECT_ROOT, is_local, project_name, stack_file
 from ops.stack import make
+from ordering.errors import UserError
 
 
 def check_stack(stack: str) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest, title
 from ops.existing import Place, held
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest, title
 
 Report = Callable[[str], None]
 Answer = Literal["wait", "force", "stop"]

@@ -9,7 +9,7 @@ from pulumi.automation.events import EngineEvent, OpType, StepEventStateMetadata
 from rich.console import Console
 from rich.table import Table
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 if TYPE_CHECKING:
     from policy import Rule, Violation

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
-from infra.errors import UserError
-from infra.kubeflow.graph import Graph
 from infra.kubeflow.install import resource_name, token
-from infra.kubeflow.plan.components import components
 from infra.settings import Settings
 from ops import live, policies, renewal, run
 from ops.comment import CostLine
@@ -20,6 +17,9 @@ from ops.reaching import existing
 from ops.run import Session
 from ops.settings import sound_settings
 from ops.steps import Change, Recorder, Step
+from ordering.errors import UserError
+from ordering.graph import Graph
+from ordering.plan.components import components
 
 if TYPE_CHECKING:
     from policy import Violation

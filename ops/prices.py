@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from infra.aws.instances import instance
-from infra.errors import UserError
+from ordering.errors import UserError
 
 AS_OF = date(2026, 1, 19)
 HOURS = 730

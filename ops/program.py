@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
-from infra.errors import UserError
 from ops import sdk
 from ops.project import PROJECT_ROOT
+from ordering.errors import UserError
 
 if TYPE_CHECKING:  # what needs no program does without its imports
     from infra.inputs import Inputs
-    from infra.kubeflow.graph import Graph
+    from ordering.graph import Graph
 
 # What the program imports, and what it makes the SDKs import at first use.
 _IMPORTS = (

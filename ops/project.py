@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.errors import UserError
-from infra.kubeflow import parse
+from ordering.errors import UserError
+from ordering.manifests import parse
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 from pulumi import automation
 
-from infra.kubeflow.graph import ObjectId
 from ops.cluster import Access, ClusterApi, access_of, connected
 from ops.existing import Existing, look
 from ops.run import Session
+from ordering.graph import ObjectId
 
 
 def existing(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:

@@ -18,7 +18,6 @@ from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
 import tools
-from infra.errors import UserError
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
 from ops.claims import Claims, cluster_of, free_named
@@ -34,6 +33,7 @@ from ops.settings import read_config
 from ops.stack import Missing, selected
 from ops.unanswered import Operation, Unanswered
 from ops.watching import watched
+from ordering.errors import UserError
 from state import serving
 
 Pods = Literal["instant", "realistic"]

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from infra.aws.instances import Instance, instance
-from infra.errors import UserError
 from infra.kubeflow.capacity import Load, Requirements, check_capacity
+from ordering.errors import UserError
 
 SMALL_TYPES = ("m5.large", "m5.xlarge", "m5.2xlarge")
 """What is tried: one family, so that a node differs in size alone from what the default stack has."""

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from pulumi import automation
 
-from infra.errors import UserError
 from ops.backend import Backend, backend, unusable
 from ops.engine import Command
 from ops.program import Program
 from ops.project import PROJECT_ROOT, full_key, is_local, local_root, project_name, stack_file
 from ops.settings import read_config
+from ordering.errors import UserError
 
 Missing = Literal["refuse", "make", "play"]
 """What becomes of a stack that its backend does not have: it is refused, made there, or played on an empty state."""

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from infra import preflight
 from infra.aws import standing
-from infra.errors import UserError
 from infra.settings import SettingsError
 from ops import forgetting, people, run
 from ops.cluster import access_of, connected
@@ -22,6 +21,7 @@ from ops.project import full_key, is_local, project_name
 from ops.relocated import at_its_address
 from ops.run import Session
 from ops.settings import read_config, stack_settings
+from ordering.errors import UserError
 
 Resource = dict[str, Any]
 Client = Callable[[str], Any]

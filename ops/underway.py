@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 Client = Callable[[str], Any]
 """Makes the client of an AWS service, in the stack's account and region."""

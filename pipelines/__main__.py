@@ -14,8 +14,8 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 
-from infra.errors import UserError
 from ops.project import local_dir
+from ordering.errors import UserError
 from pipelines import catalog, cron, image, inputs, local, parameters, show, stack
 from pipelines.catalog import Definition
 from pipelines.endpoint.api import Run, watch

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import yaml
 from kfp import compiler, dsl
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines import sdk
 from pipelines.sdk import MEDIUM, Execution, place
 from pipelines.spec import Spec

@@ -5,7 +5,7 @@ Kubeflow Pipelines takes six fields, the first of which is seconds, and never te
 
 import re
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines.defaults import IMAGE_REPOSITORY
 
 ROOT = Path(__file__).resolve().parents[1]

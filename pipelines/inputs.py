@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines import samples
 from pipelines.catalog import Definition
 from pipelines.defaults import DATASETS_PREFIX, models_prefix, object_uri

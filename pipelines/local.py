@@ -15,7 +15,7 @@ from typing import Any
 from kfp import dsl, local
 from kfp.local import config
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines.catalog import Definition
 from pipelines.cause import cause
 from pipelines.defaults import IMAGE_REPOSITORY

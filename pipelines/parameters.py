@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines.spec import parameters
 
 Arguments = dict[str, Any]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from infra.api import client_of
-from infra.errors import UserError
+from ordering.errors import UserError
 
 ACCOUNT = "default-editor"
 AUDIENCE = "sts.amazonaws.com"

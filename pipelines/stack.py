@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines.endpoint.session import Retry
 
 

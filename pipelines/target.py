@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines.endpoint.api import Pipelines
 from pipelines.endpoint.forward import forward
 from pipelines.endpoint.session import Retry, Session

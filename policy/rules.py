@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from infra.errors import UserError
 from infra.kubeflow.credentials import assert_none_left
+from ordering.errors import UserError
 from policy.documents import listed, open_principals, wildcards
 from policy.model import UNKNOWN, Resource, Rule
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import tools
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools.claim import claim
 from tools.leash import leash
 

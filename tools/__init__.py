@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools import cache, versions
 from tools.catalog import TOOLS, ReleasedTool, SourceTool, Tool
 from tools.progress import Event, Report, reporter, silent

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools.catalog import Embedded, ReleasedTool, Tool
 
 _OLDEST_GO = (1, 26)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra import cache
+from ordering import cache
 from tools.catalog import SourceTool, Tool, go_platform
 from tools.claim import claim
 

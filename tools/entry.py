@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from infra import cache
-from infra.errors import UserError
+from ordering import cache
+from ordering.errors import UserError
 
 FAILED, INTERRUPTED = 1, 130
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import httpx
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools import entry, plugins, sums
 from tools.catalog import PLATFORMS, Download, ReleasedTool, catalog
 from tools.download import UnavailableError, UnreachableError, connected, get, listed

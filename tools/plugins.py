@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import unquote
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools.catalog import Download
 
 SETTING = "PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES"

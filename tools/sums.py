@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools import cache
 
 PINNED = Path(__file__).parent / "sums.json"

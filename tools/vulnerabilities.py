@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools import build, cache, entry
 from tools.catalog import HERE, TOOLS, SourceTool
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 # Where EKS puts Services unless told otherwise; said explicitly to EKS so that an overlap can be refused up front.
 SERVICE_CIDR = IPv4Network("172.20.0.0/16")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from infra.aws import iam
-from infra.errors import UserError
 from infra.settings import Settings
+from ordering.errors import UserError
 
 Client = Callable[[str], Any]
 """Makes the client of an AWS service, in the stack's region."""

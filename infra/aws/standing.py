@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from infra.aws.identity import CLUSTER_ADMIN_POLICY
-from infra.errors import UserError
 from infra.preflight import Caller
 from infra.settings import AccessSettings, Settings
+from ordering.errors import UserError
 
 _TIMEOUT_SECONDS = 5
 _NAMED = 3

@@ -9,8 +9,8 @@ from math import ceil
 from typing import Any
 
 from infra.aws.instances import GI, MI, Instance, instance
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest, title
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest, title
 
 _SUFFIXES = {
     "": Decimal(1),

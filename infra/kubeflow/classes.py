@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from infra.kubeflow.objects import Manifest, title
+from ordering.manifests.objects import Manifest, title
 
 DEFAULT = "storageclass.kubernetes.io/is-default-class"
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import bcrypt
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest, title
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest, title
 
 KNOWN_EMAIL = "user@example.com"
 

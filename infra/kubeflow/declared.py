@@ -8,8 +8,8 @@ every preview would bring it again. It says so when half of the platform is ther
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest, title
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest, title
 
 _IDENTITY = frozenset({"apiVersion", "kind", "metadata"})
 _SHOWN = 5

@@ -6,8 +6,8 @@ With one, pulumi-kubernetes updates it in place: `apiVersion` is none of the fie
 (provider/pkg/provider/diff.go of 4.29, `forceNew`).
 """
 
-from infra.kubeflow.graph import Graph, ObjectId
-from infra.kubeflow.graph.index import CRD
+from ordering.graph import Graph, ObjectId
+from ordering.graph.index import CRD
 
 _POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 _MUTATIONS = ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")

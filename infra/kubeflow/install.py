@@ -6,11 +6,11 @@ from typing import Any
 
 import pulumi
 
-from infra.kubeflow.graph import Graph, Node, ObjectId, takes_time
 from infra.kubeflow.identity import Identities
-from infra.kubeflow.objects import Manifest
 from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
+from ordering.graph import Graph, Node, ObjectId, takes_time
+from ordering.manifests.objects import Manifest
 
 # Seconds. A rollout on new nodes waits for gigabytes of images; a namespace for all that lives in it.
 TIMEOUTS = pulumi.CustomTimeouts(create="20m", update="20m", delete="10m")

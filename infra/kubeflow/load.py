@@ -9,15 +9,15 @@ import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
 from infra.kubeflow.declared import check_declared
-from infra.kubeflow.graph import Graph, ObjectId, build, id_of
-from infra.kubeflow.objects import Manifest
 from infra.kubeflow.profiles import use_roles
 from infra.kubeflow.release import Release, resolve
-from infra.kubeflow.render import render
 from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
 from infra.kubeflow.slim import slim
 from infra.kubeflow.traffic import with_open_paths
+from ordering.graph import Graph, ObjectId, build, id_of
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 
 
 @dataclass(frozen=True, kw_only=True)

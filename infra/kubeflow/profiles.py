@@ -7,8 +7,8 @@ account `default-editor`, and edits the role's trust policy unless it is told to
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 ACCOUNT = "default-editor"
 _PLUGIN = "AwsIamForServiceAccount"

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from infra import cache
-from infra.errors import UserError
-from infra.kubeflow import kustomization
-from infra.kubeflow.render import digest
+from ordering import cache
+from ordering.errors import UserError
+from ordering.manifests import kustomization
+from ordering.manifests.render import digest
 
 Origin = Literal["folder", "shared", "cache", "git", "sample"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.aws.iam import partition
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 COMPONENT = Path("manifests", "s3")
 

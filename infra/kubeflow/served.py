@@ -6,8 +6,8 @@ k8s.io/api v0.35 itself declares.
 
 from collections.abc import Iterable
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest, title
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest, title
 
 # apiVersion -> the first minor version (of 1.x) without it, what takes its place, and the kinds (none: all of them).
 _REMOVED: dict[str, list[tuple[int, str, frozenset[str]]]] = {

@@ -8,8 +8,8 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from infra.kubeflow.graph.kinds import CLUSTER_SCOPED
-from infra.kubeflow.objects import Manifest, group_of
+from ordering.graph.kinds import CLUSTER_SCOPED
+from ordering.manifests.objects import Manifest, group_of
 
 # Groups whose objects the API server decodes into Go types, where a null field is an absent one. A custom resource may
 # mean its nulls.

@@ -7,7 +7,7 @@ last read; and an update would write it, for applies are forced. What nobody ren
 from collections.abc import Iterator
 from typing import Any
 
-from infra.kubeflow.objects import Manifest, group_of
+from ordering.manifests.objects import Manifest, group_of
 
 _REVISION = "istio.io/rev"
 _KNATIVE = "knative.dev"

@@ -7,7 +7,7 @@ seconds. Sent last, the largest would hold up a whole platform that has been rea
 
 import json
 
-from infra.kubeflow.graph import Graph, Node, ObjectId, takes_time
+from ordering.graph import Graph, Node, ObjectId, takes_time
 
 
 def by_urgency(graph: Graph) -> list[Node]:

@@ -9,7 +9,6 @@ from typing import Literal, cast
 
 from infra import versions
 from infra.aws import cidr, iam, instances
-from infra.errors import UserError
 from infra.settings import limits
 from infra.settings.access import read_access
 from infra.settings.model import (
@@ -25,6 +24,7 @@ from infra.settings.model import (
     StorageSettings,
 )
 from infra.settings.raw import RawSettings
+from ordering.errors import UserError
 
 # What Kubeflow's own manifests ship for user@example.com: public knowledge.
 WELL_KNOWN_PASSWORD = "12341234"

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 PACKAGES = ("aws", "eks", "kubernetes", "random", "pulumi")
 """Whose settings the engine hands to the providers, or reads itself."""

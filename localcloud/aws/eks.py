@@ -3,13 +3,13 @@
 import os
 from typing import Any
 
-from infra.errors import UserError
 from localcloud.aws.eks_common import api, record, retag, tags_of, written
 from localcloud.aws.model import validate
 from localcloud.aws.names import lower_parameters
 from localcloud.aws.waiting import until, until_gone
 from localcloud.providers.kinds import Autoname, Call, Kind, names
 from localcloud.providers.values import Properties
+from ordering.errors import UserError
 
 SETTINGS = "EKS cluster settings"
 NODE_SETTINGS = "EKS node group settings"

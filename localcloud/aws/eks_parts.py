@@ -6,13 +6,13 @@ The emulator takes any text for an enum: what makes one is held against botocore
 from functools import partial
 from typing import Any
 
-from infra.errors import UserError
 from localcloud.aws.eks_common import api, retag, tags_of, written
 from localcloud.aws.model import validate
 from localcloud.aws.names import lower_parameters
 from localcloud.aws.waiting import until, until_gone
 from localcloud.providers.kinds import Call, Kind, names
 from localcloud.providers.values import Properties
+from ordering.errors import UserError
 
 _NEVER_SERVED = "resolveConflictsOnCreate resolveConflictsOnUpdate preserve"
 

@@ -11,10 +11,10 @@ from difflib import SequenceMatcher
 from functools import cache
 from typing import Any
 
-from infra.errors import UserError
 from localcloud.providers.kinds import Call, Kind
 from localcloud.providers.schema import InvalidPropertyError, Type, resource_schema
 from localcloud.providers.values import UNKNOWN, Properties, has_unknown
+from ordering.errors import UserError
 
 NOT_KNOWN = "(not known yet)"
 """Stands for what only an update will tell, wherever it ends up in a request."""

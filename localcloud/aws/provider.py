@@ -6,7 +6,6 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import provider_pb2
 
-from infra.errors import UserError
 from localcloud.aws.functions import FUNCTIONS
 from localcloud.aws.model import rehearse
 from localcloud.aws.record import Record
@@ -17,6 +16,7 @@ from localcloud.providers.kinds import Call, Kind
 from localcloud.providers.resources import TableStandIn
 from localcloud.providers.server import plain_errors, serve
 from localcloud.providers.values import decode
+from ordering.errors import UserError
 
 
 class AwsStandIn(TableStandIn):

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 VARIABLE = "LOCALCLOUD_AWS_RECORD"
 DEFAULT_PATH = Path(".local/emulator/record.json")

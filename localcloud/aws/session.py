@@ -13,10 +13,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from infra.errors import UserError
 from localcloud.aws.record import Record
 from localcloud.providers.kinds import Call
 from localcloud.providers.values import Properties
+from ordering.errors import UserError
 
 _NOT_FOUND = re.compile(r"NotFound|NoSuch|ResourceNotFoundException|DoesNotExist|^404$")  # HEAD has no body to say more
 # Throttling is answered with waits: botocore's standard mode backs off exponentially.

@@ -12,9 +12,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.errors import UserError
 from localcloud.aws.session import not_found
 from localcloud.emulator import MINUTE
+from ordering.errors import UserError
 
 # Seconds.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0

@@ -14,11 +14,11 @@ import pulumi_aws
 import yaml
 from pulumi_aws import ec2, eks, iam
 
-from infra.errors import UserError
 from localcloud.eks.access import for_caller
 from localcloud.eks.cni import VpcCniAddon
 from localcloud.eks.inputs import Inputs, check_cluster, merged_tags
 from localcloud.eks.roles import ServiceRole, cluster_security_group, node_security_group
+from ordering.errors import UserError
 
 KUBECONFIG = "LOCALCLOUD_KUBECONFIG"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 Inputs = Mapping[str, Any]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pulumi
 from pulumi_aws import ec2, eks
 
-from infra.errors import UserError
 from localcloud.eks.inputs import REFUSED_NODES, Inputs, refuse
+from ordering.errors import UserError
 
 # What else the real component writes into a template of its own.
 _IN_TEMPLATE = (

@@ -14,12 +14,12 @@ from pulumi.provider.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from infra.errors import UserError
 from localcloud.eks.cluster import Cluster
 from localcloud.eks.nodes import Given, ManagedNodeGroup
 from localcloud.providers.schema import checked, resource_schema
 from localcloud.providers.server import CHANNEL_OPTIONS, StandIn
 from localcloud.providers.values import decode
+from ordering.errors import UserError
 
 COMPONENTS: Mapping[str, Any] = {"eks:index:Cluster": Cluster, "eks:index:ManagedNodeGroup": ManagedNodeGroup}
 

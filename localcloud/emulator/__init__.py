@@ -15,9 +15,9 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from infra.errors import UserError
 from localcloud.plane import processes
 from localcloud.plane.layout import Layout
+from ordering.errors import UserError
 from tools.claim import claim
 from tools.progress import Reminder
 

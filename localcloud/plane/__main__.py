@@ -6,8 +6,8 @@ from typing import cast
 
 import click
 
-from infra.errors import UserError
 from localcloud import plane
+from ordering.errors import UserError
 from tools import entry
 from tools.progress import reporter
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 _LIFETIME = datetime.timedelta(days=3650)
 _MARGIN = datetime.timedelta(days=1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 Pods = Literal["instant", "realistic"]
 

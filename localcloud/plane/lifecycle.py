@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import tools
-from infra.errors import UserError
 from localcloud.plane import certificates, processes
 from localcloud.plane.api import ApiServer
 from localcloud.plane.components import COMPONENTS, PORTS, Component, components, kubeconfig
 from localcloud.plane.layout import Layout, Pods, Record, State, read_state, write_state
 from localcloud.plane.stages import nodes
+from ordering.errors import UserError
 from tools.catalog import KUBERNETES
 from tools.claim import claim
 from tools.progress import Event, Reminder, Report, silent

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools import garbage
 
 NAMES = ("aws", "eks", "random")

@@ -9,7 +9,6 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
-from infra.errors import UserError
 from localcloud.providers import naming
 from localcloud.providers.diff import Change, differences, equal, projected
 from localcloud.providers.kinds import Call, Kind
@@ -22,6 +21,7 @@ from localcloud.providers.schema import (
 )
 from localcloud.providers.server import StandIn, abort_with_detail, plain_errors
 from localcloud.providers.values import UNKNOWN, Properties, decode, encode, has_unknown
+from ordering.errors import UserError
 
 Function = Callable[[Any, Properties], Properties]
 

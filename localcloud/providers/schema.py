@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from infra.errors import UserError
 from localcloud.providers.values import UNKNOWN, Properties
+from ordering.errors import UserError
 
 _GETTER = re.compile(r'@pulumi\.getter(?:\(name="(\w+)"\))?\n    def (\w+)\(self\) -> (.+):\n')
 _WRAPPER = re.compile(r"(?:pulumi\.Input|Optional)\[(.*)\]", re.DOTALL)

@@ -19,7 +19,7 @@ from pulumi.runtime.proto import (
     provider_pb2_grpc,
 )
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 THREADS = 32
 # The engine's own limit (pulumi/sdk, `rpcutil.MaxMessageSize`): 400 MB.

@@ -7,7 +7,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra.errors import UserError
 from infra.settings import Settings
 from ops import console as terminal
 from ops import document, prices
@@ -15,6 +14,7 @@ from ops.cost import Change, Line, bill, difference, money, total
 from ops.options import format_option, stack_option
 from ops.project import is_local
 from ops.settings import stack_settings
+from ordering.errors import UserError
 
 
 @click.command("cost")

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import click
 
-from infra.errors import UserError
 from ops import ask, people, run, summary, teardown
 from ops import console as terminal
 from ops.levels import levels_of, timed
 from ops.options import answer_option, stack_option
 from ops.project import is_local
+from ordering.errors import UserError
 
 
 def confirm(stack: str, *, yes: bool) -> None:

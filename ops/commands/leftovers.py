@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra.errors import UserError
 from ops import console as terminal
 from ops import document
 from ops.leftovers import Client, Leftover, Owner, check_gone, delete, find
@@ -19,6 +18,7 @@ from ops.options import answer_option, format_option, stack_option
 from ops.project import full_key, project_name
 from ops.settings import read_config
 from ops.stack import environment, in_state
+from ordering.errors import UserError
 
 
 @click.command("leftovers")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import click
 
-from infra.kubeflow.graph import build
-from infra.kubeflow.plan import CHAINS, FORMATS
 from infra.kubeflow.release import RELEASES, resolve
-from infra.kubeflow.render import render
 from infra.kubeflow.slim import slim
 from infra.kubeflow.traffic import with_open_paths
 from ops.options import format_option
 from ops.project import PROJECT_ROOT, default_release
+from ordering.graph import build
+from ordering.manifests.render import render
+from ordering.plan import CHAINS, FORMATS
 
 
 @click.command("plan")

@@ -2,10 +2,10 @@
 
 import click
 
-from infra.errors import UserError
 from ops.backend import backend
 from ops.options import stack_option
 from ops.project import project_name
+from ordering.errors import UserError
 from state import serving
 
 

@@ -4,11 +4,11 @@ import getpass
 
 import click
 
-from infra.errors import UserError
 from ops.backend import stacks_in_use
 from ops.new_stack import check_name, create, idle_cost, small_size
 from ops.options import answer_option
 from ops.project import PROJECT_ROOT, TEMPLATE_STACK, read_stacks
+from ordering.errors import UserError
 
 
 @click.command("stack")

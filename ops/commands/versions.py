@@ -6,12 +6,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
 from infra import versions
-from infra.errors import UserError
 from infra.preflight import check_aws
 from ops import console as terminal
 from ops import offered
 from ops.options import stack_option
 from ops.settings import read_config
+from ordering.errors import UserError
 
 
 @click.command("versions")

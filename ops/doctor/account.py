@@ -11,10 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
 from infra.aws import cidr, instances, kept, standing
-from infra.errors import UserError
 from infra.settings import Settings
 from ops import renewal
 from ops.doctor.finding import Finding, attempt, broken, ok, refused, warning
+from ordering.errors import UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 # `broken` stops a stack and fails the command; a `warning` is worth knowing.
 State = Literal["ok", "warning", "broken"]

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
 from infra.kubeflow.traffic import with_open_paths
 from infra.preflight import read_kubeconfig
 from infra.settings import Settings
 from ops.doctor.finding import Finding, ok, warning
 from ops.project import PROJECT_ROOT
 from ops.settings import SEALED
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 CHECK = "network policies"
 # The DaemonSets of engines that always enforce policies, by their own installations' names.

@@ -5,15 +5,15 @@ from pathlib import Path
 
 from infra import inputs, preflight
 from infra.aws.instances import GI, instance
-from infra.errors import UserError
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
-from infra.kubeflow.objects import Manifest
 from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, ok, warning
 from ops.doctor.network import CHECK, check_network_policies, reached
 from ops.settings import SEALED
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 # What most Nitro instances can attach, network interfaces and the root disk among it (EC2 user guide, "Amazon EBS
 # volume limits for Amazon EC2 instances").

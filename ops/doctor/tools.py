@@ -7,8 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-from infra.errors import UserError
 from ops.doctor.finding import Finding, broken, ok, warning
+from ordering.errors import UserError
 from tools import cache, versions
 from tools.build import find_go
 from tools.catalog import TOOLS, ReleasedTool, SourceTool

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines.cause import cause
 from pipelines.defaults import EXPERIMENT
 from pipelines.endpoint.session import API, Json, RefusedError, Session

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, cast
 
 import tools
-from infra.errors import UserError
+from ordering.errors import UserError
 
 _READY = re.compile(r"^Forwarding from (127\.0\.0\.1:\d+) ->")
 GATEWAY = ("-n", "istio-system", "port-forward", "--address", "127.0.0.1", "svc/istio-ingressgateway")

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx
 
-from infra.errors import UserError
+from ordering.errors import UserError
 
 API = "/pipeline/apis/v2beta1"
 HEALTH = f"{API}/healthz"

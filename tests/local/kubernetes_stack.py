@@ -12,10 +12,10 @@ from pulumi import automation
 
 import tools
 from infra.aws.cluster import kubernetes_provider
-from infra.kubeflow.graph import build
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.slim import slim
 from localcloud import plugin
+from ordering.graph import build
 
 Manifest = dict[str, Any]
 Declare = Callable[[pulumi.ProviderResource], None]

@@ -20,7 +20,6 @@ from rich.console import Console
 
 import tools
 from infra.aws import deployer, iam, standing
-from infra.errors import UserError
 from localcloud import emulator, plane, plugin
 from localcloud.aws import eks
 from localcloud.aws.record import Record
@@ -30,6 +29,7 @@ from ops.program import Program
 from ops.progress import Tracker
 from ops.project import PROJECT_ROOT
 from ops.run import Ground, Session
+from ordering.errors import UserError
 from tests.local.aws_cloud import Cloud, emulated, serving
 from tests.local.cluster import Cluster, config_map, namespace
 from tests.local.stack import REGION, aws_client

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.kubeflow.graph import build
+from ordering.graph import build
 from tests.local.cluster import Cluster, Manifest, crd, deployment, namespace
 from tests.local.stack import Checkout, changes, checked_out, cloud, objects
 
@@ -138,7 +138,7 @@ def test_a_destroy_takes_what_was_taken_over_and_leaves_the_rest(checkout: Check
 
 
 def test_the_bootstrapped_roles_are_those_of_a_real_server(checkout: Checkout) -> None:
-    """The list in `infra.kubeflow.graph.made` against the cluster's own label."""
+    """The list in `ordering.graph.made` against the cluster's own label."""
     cluster = checkout.cluster()
     for kind in ("clusterrole", "clusterrolebinding", "role", "rolebinding"):
         listed = cluster.at(kind, "-A", "-l", "kubernetes.io/bootstrapping=rbac-defaults")["items"]

@@ -9,9 +9,9 @@ from urllib.parse import urlparse
 import pytest
 from click.testing import CliRunner, Result
 
-from infra.errors import UserError
 from ops.backend import Backend
 from ops.commands import recover as recover_command
+from ordering.errors import UserError
 from state import serving
 
 CHECKPOINT: dict[str, Any] = {

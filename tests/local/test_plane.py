@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from infra.errors import UserError
 from localcloud import plane
 from localcloud.plane import processes
 from localcloud.plane.components import COMPONENTS
 from localcloud.plane.layout import Layout, read_state, write_state
 from localcloud.plane.stages import MOUNTS_READY, START_DELAY
+from ordering.errors import UserError
 from tests.local.cluster import Cluster, Manifest, deployment, namespace, until
 from tools.catalog import KUBERNETES, PROJECT
 from tools.progress import Event

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
-from infra import cache
+from ordering import cache
 from policy import RULES
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import tools
-from infra.kubeflow.render import render
 from infra.kubeflow.slim import slim
 from localcloud import plane
+from ordering.manifests.render import render
 from tests.local.cluster import Cluster, Manifest, until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ from json import dumps, loads
 import pytest
 from pulumi import automation
 
-from infra.errors import UserError
 from infra.kubeflow.declared import check_declared
+from ordering.errors import UserError
 from tests.local.cluster import Cluster, crd, namespace
 from tests.local.kubernetes_stack import Engine, Manifest, changes, platform
 

@@ -6,11 +6,11 @@ from typing import Any
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.inputs import Inputs
-from infra.kubeflow.graph import build
 from infra.kubeflow.load import LoadedRelease
-from infra.kubeflow.objects import Manifest
 from infra.kubeflow.release import Release
 from infra.preflight import Caller
+from ordering.graph import build
+from ordering.manifests.objects import Manifest
 from tests.unit.mocks import ACCOUNT, KUBECONFIG
 from tests.unit.settings_source import settings
 

@@ -7,7 +7,6 @@ from zlib import crc32
 import boto3
 import pytest
 
-from infra.errors import UserError
 from localcloud.aws.functions import FUNCTIONS
 from localcloud.aws.model import validate
 from localcloud.aws.record import Record, recorded_kinds
@@ -19,6 +18,7 @@ from localcloud.eks.nodes import check_nodes
 from localcloud.providers.kinds import Kind
 from localcloud.providers.schema import function_arguments, resource_schema
 from localcloud.random.provider import KINDS as RANDOM
+from ordering.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 MADE = "".join(

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.errors import UserError
 from localcloud.aws import waiting
+from ordering.errors import UserError
 
 
 class Clock:

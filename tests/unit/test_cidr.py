@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.aws import cidr
-from infra.errors import UserError
+from ordering.errors import UserError
 
 ZONES = tuple(f"us-west-2{letter}" for letter in "abcd")
 zones = st.lists(st.sampled_from(cidr.ZONE_LETTERS), min_size=2, unique=True).map(

@@ -13,8 +13,6 @@ import pytest
 from click.testing import CliRunner
 from pulumi.automation import OutputValue
 
-from infra.errors import UserError
-from infra.kubeflow.graph import build
 from ops import audit, cost, document
 from ops.commands import cost as cost_command
 from ops.commands import doctor as doctor_command
@@ -24,6 +22,8 @@ from ops.doctor.finding import broken, ok, warning
 from ops.leftovers import Leftover
 from ops.preview import Preview
 from ops.steps import Step
+from ordering.errors import UserError
+from ordering.graph import build
 from policy import Violation
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from infra.errors import UserError
 from localcloud import emulator
 from localcloud.emulator import tokens
 from localcloud.emulator.guard import Guard, RefusedError
 from localcloud.plane.processes import identity
+from ordering.errors import UserError
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 PUBLIC = KEY.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pulumi.automation.errors import CommandError
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools import entry
 
 ROOT = Path(__file__).resolve().parents[2]

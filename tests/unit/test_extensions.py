@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
 from infra.extensions import FILE, Extensions, load
 from infra.program import program
 from ops.project import PROJECT_ROOT
+from ordering.errors import UserError
 from tests.unit.inputs import inputs
 from tests.unit.mocks import Recording, record
 

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from infra.aws.kept import Kept, look
-from infra.errors import UserError
 from infra.program import program
+from ordering.errors import UserError
 from tests.unit.inputs import inputs
 from tests.unit.mocks import record
 from tests.unit.settings_source import settings

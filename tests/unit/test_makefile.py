@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click import ClickException, Command
 
-from infra.errors import UserError
 from ops.__main__ import COMMANDS, Commands
 from ops.options import NO, YES
+from ordering.errors import UserError
 from tests.unit import makefile
 
 MAKEFILE = (makefile.ROOT / "Makefile").read_text()

@@ -12,8 +12,8 @@ from cryptography.x509 import DNSName, load_pem_x509_certificate
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from infra.errors import UserError
 from localcloud.plane import certificates
+from ordering.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
 from localcloud import plane
 from localcloud.plane.layout import Layout, Record, State, read_state, write_state
+from ordering.errors import UserError
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 
 from infra.kubeflow.credentials import GENERATED, Credentials
 from infra.kubeflow.generated import GeneratedCredentials
-from infra.kubeflow.graph import Graph, ObjectId, build
 from infra.kubeflow.install import TIMEOUTS, KubeflowArgs, annotated, install
 from infra.kubeflow.load import LoadedRelease, load
 from infra.settings import DashboardSettings, Secret
 from ops.project import PROJECT_ROOT
+from ordering.graph import Graph, ObjectId, build
 from tests.unit.mocks import Recording, record
 
 PASSWORD = "correct horse battery"

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from infra.errors import UserError
 from infra.preflight import (
     Caller,
     check_aws,
@@ -18,6 +17,7 @@ from infra.preflight import (
     check_live_version,
     read_kubeconfig,
 )
+from ordering.errors import UserError
 
 ACCOUNT = "123456789012"
 SESSION = Caller(account=ACCOUNT, arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/ops/me")

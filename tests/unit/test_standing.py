@@ -8,8 +8,8 @@ from botocore.stub import Stubber
 
 from infra.aws import standing
 from infra.aws.standing import Living
-from infra.errors import UserError
 from infra.preflight import Caller
+from ordering.errors import UserError
 from tests.unit.settings_source import settings
 
 ACCOUNT = "123456789012"

@@ -10,15 +10,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Folder of the project -> those that it may import, beside itself.
 ALLOWED = {
-    "infra": set[str](),
-    "tools": {"infra"},
-    "state": {"infra", "tools"},
-    "localcloud": {"infra", "tools"},
-    "policy": {"infra"},
+    "ordering": set[str](),
+    "infra": {"ordering"},
+    "tools": {"ordering"},
+    "state": {"ordering", "tools"},
+    "localcloud": {"infra", "ordering", "tools"},
+    "policy": {"infra", "ordering"},
     "manifests": set[str](),
     "examples": {"infra"},
-    "pipelines": {"infra", "ops", "tools"},
-    "ops": {"infra", "tools", "state", "policy"},
+    "pipelines": {"infra", "ops", "ordering", "tools"},
+    "ops": {"infra", "ordering", "tools", "state", "policy"},
 }
 
 # What starts and stops the laptop, and so knows it.

@@ -14,7 +14,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 import tools
-from infra.errors import UserError
+from ordering.errors import UserError
 from tools import build, catalog
 from tools.catalog import Download, Embedded, ReleasedTool, SourceTool, Tool
 from tools.progress import Event

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 import tools
-from infra.errors import UserError
+from ordering.errors import UserError
 from tests.unit.release_host import Host, archive, serving
 from tools import build, cache, download, pin, plugins, sums
 from tools.catalog import PLATFORMS, TOOLS, Download, ReleasedTool, Tool, catalog

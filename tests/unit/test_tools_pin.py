@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from tests.unit.release_host import Host, serving
 from tools import pin, sums
 from tools.catalog import Download

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tools
-from infra.errors import UserError
+from ordering.errors import UserError
 from tests.unit.release_host import Host, archive, serving
 from tools import plugins, sums
 

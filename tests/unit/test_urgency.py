@@ -1,8 +1,8 @@
 """What is sent first: what most waits come after, and large definitions before small ones."""
 
 from bench.synthetic import config_map, definition, namespace, platform, service, workload
-from infra.kubeflow.graph import ObjectId, build, takes_time
 from infra.kubeflow.urgency import by_urgency, waits_after
+from ordering.graph import ObjectId, build, takes_time
 
 
 def test_every_object_comes_after_what_it_needs() -> None:

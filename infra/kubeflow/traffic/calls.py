@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 
 from infra.kubeflow.capacity import is_injected
-from infra.kubeflow.graph import ObjectId
-from infra.kubeflow.graph.controllers import ISTIO, METACONTROLLER, PROFILE_LABELS, Controller
-from infra.kubeflow.graph.index import CRD, Platform, Workload, mapping, mappings, texts
-from infra.kubeflow.graph.pods import references
-from infra.kubeflow.graph.selectors import Labels, Requirement, Selector
-from infra.kubeflow.graph.webhooks import KINDS as WEBHOOKS
 from infra.kubeflow.traffic.policies import NAME_LABEL, Caller
+from ordering.graph import ObjectId
+from ordering.graph.controllers import ISTIO, METACONTROLLER, PROFILE_LABELS, Controller
+from ordering.graph.index import CRD, Platform, Workload, mapping, mappings, texts
+from ordering.graph.pods import references
+from ordering.graph.selectors import Labels, Requirement, Selector
+from ordering.graph.webhooks import KINDS as WEBHOOKS
 
 API_SERVER = Caller("the API server", None, None)
 OUTSIDE = Caller("a load balancer", None, None)

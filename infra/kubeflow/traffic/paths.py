@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from infra.kubeflow.graph import ObjectId
-from infra.kubeflow.graph.index import Platform, Workload, mapping, mappings
-from infra.kubeflow.objects import Manifest
 from infra.kubeflow.traffic.calls import Call, calls, pod_labels
 from infra.kubeflow.traffic.policies import GROUP, KIND, Policies, port_number
+from ordering.graph import ObjectId
+from ordering.graph.index import Platform, Workload, mapping, mappings
+from ordering.manifests.objects import Manifest
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from infra.errors import UserError
-from infra.kubeflow.graph import ObjectId, selectors
-from infra.kubeflow.graph.index import Platform, Workload, mapping, mappings
-from infra.kubeflow.graph.selectors import Labels
+from ordering.errors import UserError
+from ordering.graph import ObjectId, selectors
+from ordering.graph.index import Platform, Workload, mapping, mappings
+from ordering.graph.selectors import Labels
 
 GROUP, KIND = "networking.k8s.io", "NetworkPolicy"
 NAME_LABEL = "kubernetes.io/metadata.name"

@@ -10,7 +10,7 @@ from bench.growth import plain_platform
 from bench.measure import middle
 from bench.pictures import bars, draw
 from bench.report import table
-from infra.kubeflow.graph import build, takes_time
+from ordering.graph import build, takes_time
 
 
 @pytest.mark.parametrize("power", [1.0, 1.5, 2.0])

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from bench import keep
 from bench.tables import END, START, between, replaced, tables
-from infra.errors import UserError
+from ordering.errors import UserError
 
 
 def test_the_page_has_the_tables_of_the_kept_run() -> None:

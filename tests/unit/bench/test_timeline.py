@@ -8,7 +8,7 @@ import pytest
 
 from bench.synthetic import config_map, definition, manifest, namespace, workload
 from bench.timeline import AGENT, Parts, Span, chain, critical_path, parts, plural, spans
-from infra.kubeflow.graph import Graph, ObjectId, build
+from ordering.graph import Graph, ObjectId, build
 
 BEGUN = datetime(2026, 3, 1, tzinfo=UTC)
 

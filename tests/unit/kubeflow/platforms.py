@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from infra.kubeflow.objects import Manifest
+from ordering.manifests.objects import Manifest
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "manifests" / "sample"

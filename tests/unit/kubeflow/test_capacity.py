@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.aws.instances import GI, MI, instance, known_instances
-from infra.errors import UserError
 from infra.kubeflow.capacity import Load, Requirements, check_capacity, quantity, requirements
-from infra.kubeflow.objects import Manifest
-from infra.kubeflow.render import render
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 from tests.unit.kubeflow.platforms import ALONE, PLATFORMS
 
 

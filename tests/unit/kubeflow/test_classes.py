@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from infra.errors import UserError
 from infra.kubeflow.classes import DEFAULT, without_class
-from infra.kubeflow.render import render
 from infra.preflight import check_default_class, storage_classes
 from ops.doctor.release import check_class
 from ops.project import PROJECT_ROOT
+from ordering.errors import UserError
+from ordering.manifests.render import render
 from tests.unit.settings_source import settings
 
 CLAIMS = ["PersistentVolumeClaim kubeflow/a", "PersistentVolumeClaim kubeflow/b"]

@@ -12,7 +12,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.errors import UserError
 from infra.kubeflow.credentials import (
     GENERATED,
     LOGIN_ANNOTATION,
@@ -24,8 +23,9 @@ from infra.kubeflow.credentials import (
     password_hash,
     replace,
 )
-from infra.kubeflow.objects import Manifest
-from infra.kubeflow.render import render
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 from tests.unit.kubeflow.platforms import ALONE, WHOLE
 
 ROOT = Path(__file__).parents[3]

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from infra.errors import UserError
 from infra.kubeflow.declared import check_declared
-from infra.kubeflow.objects import Manifest
-from infra.kubeflow.render import render
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 from tests.unit.kubeflow.platforms import ALONE, PLATFORMS
 
 SCHEMA: dict[str, Any] = {

@@ -7,7 +7,7 @@ import pytest
 
 from infra.aws.instances import GI
 from infra.kubeflow.capacity import requirements
-from infra.kubeflow.render import render
+from ordering.manifests.render import render
 
 ROOT = Path(__file__).parents[3]
 DEV = ROOT / "manifests" / "dev"

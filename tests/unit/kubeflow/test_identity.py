@@ -1,8 +1,8 @@
 """An object keeps its resource in another version; tests/local/test_official_plugin.py shows it live."""
 
-from infra.kubeflow.graph import ObjectId, build
 from infra.kubeflow.identity import Identities
-from infra.kubeflow.objects import Manifest
+from ordering.graph import ObjectId, build
+from ordering.manifests.objects import Manifest
 
 GROUP = "security.istio.io"
 POLICY: Manifest = {

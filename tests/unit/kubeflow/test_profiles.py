@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from infra.errors import UserError
-from infra.kubeflow.graph import build
 from infra.kubeflow.load import LoadedRelease
-from infra.kubeflow.objects import Manifest
 from infra.kubeflow.profiles import check, use_roles
 from infra.program import program
+from ordering.errors import UserError
+from ordering.graph import build
+from ordering.manifests.objects import Manifest
 from tests.unit.inputs import OBJECTS, inputs
 from tests.unit.mocks import OIDC_PROVIDER, record
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
 from infra.kubeflow import release as releases
 from infra.kubeflow.release import RELEASES, Pin, Release, resolve
-from infra.kubeflow.render import render
+from ordering.errors import UserError
+from ordering.manifests.render import render
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\n"
 

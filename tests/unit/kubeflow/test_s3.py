@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.errors import UserError
 from infra.kubeflow.credentials import GENERATED, Credentials, assert_none_left, replace
-from infra.kubeflow.objects import Manifest
-from infra.kubeflow.render import render
 from infra.kubeflow.s3 import COMPONENT, PLATFORM_ACCOUNTS, ROLE_ANNOTATION, ArtifactStore, use_bucket
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 from tests.unit.kubeflow import hook
 from tests.unit.kubeflow.platforms import written
 

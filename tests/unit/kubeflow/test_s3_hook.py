@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from infra.aws.identity import runners
-from infra.kubeflow.objects import Manifest
+from ordering.manifests.objects import Manifest
 from tests.unit.kubeflow.hook import HOOK_ENVIRONMENT, NAMESPACE, program, related
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from infra.kubeflow.objects import Manifest, group_of
-from infra.kubeflow.render import render
+from ordering.manifests.objects import Manifest, group_of
+from ordering.manifests.render import render
 
 SAMPLE = Path(__file__).parents[3] / "manifests" / "sample"
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
-from infra.kubeflow.render import render
 from infra.kubeflow.served import check_served
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 from tests.unit.kubeflow.platforms import PLATFORMS
 
 

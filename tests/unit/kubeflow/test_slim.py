@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.kubeflow.objects import Manifest
-from infra.kubeflow.render import render
 from infra.kubeflow.slim import schema, size, slim
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 from tests.unit.kubeflow.platforms import ALONE, PLATFORMS
 
 # The real releases where they are at hand, and the platform of our own everywhere.

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
 from ops import backend as module
 from ops.backend import backend
+from ordering.errors import UserError
 
 
 @pytest.fixture

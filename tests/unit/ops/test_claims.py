@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from infra.kubeflow.objects import Manifest
 from ops import claims
 from ops.claims import Claims, free
+from ordering.manifests.objects import Manifest
 from tests.unit.ops.test_waiting import CLAIM, step
 
 GOING = {"deletionTimestamp": "2026-11-26T12:00:00Z"}

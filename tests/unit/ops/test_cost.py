@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from infra.errors import UserError
 from ops import cost, prices
 from ops.commands import cost as cost_command
+from ordering.errors import UserError
 from tests.unit.settings_source import settings
 
 

@@ -11,7 +11,6 @@ from moto import mock_aws
 from rich.console import Console
 
 from infra.aws.instances import GI
-from infra.errors import UserError
 from infra.kubeflow.capacity import Load, Requirements
 from infra.settings import WELL_KNOWN_PASSWORD
 from ops.commands import doctor
@@ -21,6 +20,7 @@ from ops.doctor.release import check_release, check_room, check_secrets, check_v
 from ops.doctor.stack import check_endpoint, check_existing, check_passwords, check_version
 from ops.doctor.state import check_state
 from ops.settings import SEALED, StackSettings
+from ordering.errors import UserError
 from tests.unit.settings_source import settings
 
 TODAY = date(2026, 11, 1)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from bench.synthetic import manifest, namespace, service, workload
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
 from ops.doctor.finding import Finding
 from ops.doctor.network import Reach, check_network_policies
 from ops.settings import SEALED
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 from tests.unit.settings_source import settings
 
 FRONT = service("front", "here")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from infra.errors import UserError
 from localcloud import laptop
 from ops.commands.down import command
+from ordering.errors import UserError
 from tests.unit.test_claim import holder
 
 BESIDE = ("local.json.bak", "local.journal", "local.backup", "local.lock")

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest, title
 from ops.drain import Scope, drain, scope_of
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest, title
 
 
 def made(

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from infra.errors import UserError
-from infra.kubeflow.graph import Graph, build, id_of
 from infra.kubeflow.install import resource_name, token
-from infra.kubeflow.objects import Manifest
 from ops import adopting
 from ops.existing import Existing, held, look, made_by, missing, refuse
 from ops.steps import Change, Step
+from ordering.errors import UserError
+from ordering.graph import Graph, build, id_of
+from ordering.manifests.objects import Manifest
 
 
 def config(name: str = "settings", namespace: str = "apps") -> Manifest:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.errors import UserError
 from ops import forgetting
 from ops.cluster import Access
 from ops.forgetting import check, forgotten, unreachable
+from ordering.errors import UserError
 
 URN = "urn:pulumi:prod::kubeflow::"
 PARENT, OBJECT, CHILD = f"{URN}kubeflow:infra:Kubeflow::k", f"{URN}k$kubernetes:a:A::a", f"{URN}aws:x:X::own"

@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from moto import mock_aws
 
-from infra.errors import UserError
 from ops import leftovers
 from ops.commands import leftovers as leftovers_command
 from ops.leftovers import Leftover, Owner, delete, find
+from ordering.errors import UserError
 
 REGION = "us-west-2"
 DEV = Owner(project="kubeflow", stack="dev", cluster="kubeflow-dev", region=REGION)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
 from ops.losing import losses, refuse
 from ops.steps import Change, Step
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 URN = "urn:pulumi:dev::kubeflow::kubeflow:infra:Kubeflow$"
 

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.aws.instances import GI, instance
-from infra.errors import UserError
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Load, Requirements, check_capacity
 from infra.settings import Settings
 from infra.settings import load as load_settings
@@ -25,6 +24,7 @@ from ops.doctor.release import check_volumes
 from ops.project import PROJECT_ROOT, defaults, read_project
 from ops.settings import stack_settings
 from ops.sizes import Size
+from ordering.errors import UserError
 
 KUBEFLOW = Requirements(Load(60, 6500, 16 * GI), Load(1, 100, 0), 1000, 2 * GI, 3, 50 * GI)
 

@@ -12,12 +12,12 @@ from botocore.stub import Stubber
 from click.testing import CliRunner
 
 from infra import versions
-from infra.errors import UserError
 from infra.preflight import Caller
 from ops import offered
 from ops.commands import versions as command
 from ops.doctor import offers
 from ops.doctor.finding import Finding
+from ordering.errors import UserError
 from tests.unit.settings_source import settings
 
 PINNED = versions.KUBERNETES["1.35"]

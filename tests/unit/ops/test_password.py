@@ -2,8 +2,8 @@
 
 import pytest
 
-from infra.errors import UserError
 from ops import password
+from ordering.errors import UserError
 
 
 @pytest.mark.parametrize(

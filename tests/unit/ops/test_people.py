@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from infra.errors import UserError
-from infra.kubeflow.objects import Manifest
 from ops.people import Answer, Waiting, clear, kinds
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 CRD = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
 from ops.backend import Backend
 from ops.commands import recover
+from ordering.errors import UserError
 from state.serving import Recovery
 
 DONE = Recovery(

@@ -11,12 +11,12 @@ from pulumi.runtime import resource, rpc
 from pulumi.runtime.mocks import MockMonitor, MockResourceArgs, Mocks
 from pulumi.runtime.proto import resource_pb2
 
-from infra.kubeflow.graph import Graph, ObjectId, build
 from infra.kubeflow.install import Known, KubeflowArgs, install
-from infra.kubeflow.objects import Manifest
 from ops import sdk
-from tests.unit.graph.runs import objects_of, real_platforms
+from ordering.graph import Graph, ObjectId, build
+from ordering.manifests.objects import Manifest
 from tests.unit.mocks import record
+from tests.unit.ordering.runs import objects_of, real_platforms
 
 # Values of every shape, for the releases hold few of some.
 THING: Manifest = {

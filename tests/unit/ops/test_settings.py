@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
 from infra.settings import SettingsError
 from ops.project import PROJECT_ROOT
 from ops.settings import SEALED, StackSettings, read_config, stack_settings
+from ordering.errors import UserError
 
 TODAY = date(2026, 11, 1)
 

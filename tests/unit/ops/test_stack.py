@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from pulumi import automation
 
-from infra.errors import UserError
 from ops import stack as module
 from ops.backend import backend
 from ops.program import Program
 from ops.project import PROJECT_ROOT
 from ops.settings import read_config
 from ops.stack import Missing, in_state, make, selected
+from ordering.errors import UserError
 
 SETTINGS = PROJECT_ROOT / "Pulumi.dev.yaml"
 

@@ -18,13 +18,13 @@ from rich.console import Console
 from infra import preflight
 from infra.aws import standing
 from infra.aws.standing import Living
-from infra.errors import UserError
 from infra.preflight import Caller
 from ops import forgetting, run, teardown
 from ops.commands import destroy
 from ops.drain import drain
 from ops.progress import Tracker
 from ops.run import Ground, Session
+from ordering.errors import UserError
 from tests.unit import settings_source
 from tests.unit.ops.test_drain import Played, claim, made, pod, volume
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.errors import UserError
 from ops.underway import check, status, wait
+from ordering.errors import UserError
 
 CLUSTER = {"type": "aws:eks/cluster:Cluster", "id": "dev"}
 NODES = {"type": "aws:eks/nodeGroup:NodeGroup", "id": "dev:dev-1a2b"}

@@ -11,8 +11,6 @@ from pulumi import automation
 from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
-from infra.errors import UserError
-from infra.kubeflow.graph import build
 from ops import bring_up as module
 from ops import preview, run
 from ops.bring_up import Brought, bring_up
@@ -23,6 +21,8 @@ from ops.progress import Tracker
 from ops.run import Ground, Session
 from ops.steps import Recorder, Step
 from ops.summary import print_planned
+from ordering.errors import UserError
+from ordering.graph import build
 from tests.unit.settings_source import settings
 
 BUCKET = "aws:s3/bucket:Bucket"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import UserError
+from ordering.errors import UserError
 from pipelines.__main__ import main
 from pipelines.cause import cause
 from pipelines.cron import normalise

@@ -6,8 +6,8 @@ import pytest
 from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
-from infra.errors import UserError
 from ops import policies
+from ordering.errors import UserError
 
 UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 BUCKET = "aws:s3/bucket:Bucket"

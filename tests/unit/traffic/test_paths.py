@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.synthetic import configuration, manifest, namespace, rule, service, webhook, workload
-from infra.kubeflow.graph import id_of
-from infra.kubeflow.graph.index import Platform
-from infra.kubeflow.objects import Manifest
-from infra.kubeflow.render import render
 from infra.kubeflow.s3 import COMPONENT
 from infra.kubeflow.slim import slim
 from infra.kubeflow.traffic import with_open_paths
 from infra.kubeflow.traffic.calls import calls
 from infra.kubeflow.traffic.paths import closed, paths
+from ordering.graph import id_of
+from ordering.graph.index import Platform
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
 from tests.unit.kubeflow.platforms import PLATFORMS, RELEASES, ROOT, written
 
 MAIN = [path for path in RELEASES if path.name == "26.03"]

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from bench.synthetic import manifest, namespace, workload
-from infra.errors import UserError
-from infra.kubeflow.graph.index import Platform
 from infra.kubeflow.traffic.calls import API_SERVER, caller, pod_labels
 from infra.kubeflow.traffic.policies import Policies
+from ordering.errors import UserError
+from ordering.graph.index import Platform
 
 OTHER = {"kubernetes.io/metadata.name": "other"}
 PORT = {"containerPort": 9443, "name": "hooks"}

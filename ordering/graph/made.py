@@ -1,0 +1,102 @@
+"""What a cluster or a controller makes by itself: a manifest of it changes an object that somebody else owns.
+
+Created it would be refused, or taken over and deleted with the stack. So it is sent as a patch, which the engine takes
+back on destroy and leaves the object.
+"""
+
+from collections.abc import Mapping
+
+from ordering.graph.controllers import PROFILE_ACCOUNTS, PROFILES, profiles
+from ordering.graph.ids import ObjectId
+from ordering.graph.index import Platform
+
+CLUSTER = "every cluster"
+EKS = "EKS"
+
+# Kubernetes v1.35: pkg/controlplane/controller/systemnamespaces and the admission of `default`.
+_NAMESPACES = frozenset({"default", "kube-node-lease", "kube-public", "kube-system"})
+# pkg/controller/serviceaccount, pkg/controller/certificates/rootcacertpublisher: one in each namespace.
+_IN_EACH_NAMESPACE = frozenset({("", "ServiceAccount", "default"), ("", "ConfigMap", "kube-root-ca.crt")})
+# pkg/registry/{core,scheduling,flowcontrol} and staging/src/k8s.io/apiserver's authentication.
+_ONE_EACH = frozenset(
+    {
+        ("", "ConfigMap", "kube-system", "extension-apiserver-authentication"),
+        ("", "Service", "default", "kubernetes"),
+        ("scheduling.k8s.io", "PriorityClass", "", "system-cluster-critical"),
+        ("scheduling.k8s.io", "PriorityClass", "", "system-node-critical"),
+    }
+)
+_RBAC = "rbac.authorization.k8s.io"
+# plugin/pkg/auth/authorizer/rbac/bootstrappolicy: the roles and bindings that carry kubernetes.io/bootstrapping. The
+# prefix alone says nothing, for others use it, too (metrics-server does).
+_CERTIFICATES = "system:certificates.k8s.io:"
+_BOOTSTRAPPED_CLUSTER = frozenset(
+    {
+        *("admin", "cluster-admin", "edit", "view"),
+        *(f"system:aggregate-to-{role}" for role in ("admin", "edit", "view")),
+        *(f"{_CERTIFICATES}certificatesigningrequests:{client}" for client in ("nodeclient", "selfnodeclient")),
+        *(f"{_CERTIFICATES}kube-apiserver-client{kind}-approver" for kind in ("", "-kubelet")),
+        *(f"{_CERTIFICATES}{kind}-approver" for kind in ("kubelet-serving", "legacy-unknown")),
+        *(f"system:kube-{part}" for part in ("aggregator", "controller-manager", "dns", "scheduler")),
+        *(f"system:node{part}" for part in ("", "-bootstrapper", "-problem-detector", "-proxier")),
+        *("system:auth-delegator", "system:basic-user", "system:discovery", "system:heapster", "system:monitoring"),
+        *("system:kubelet-api-admin", "system:persistent-volume-provisioner", "system:public-info-viewer"),
+        *("system:service-account-issuer-discovery", "system:volume-scheduler"),
+    }
+)
+_BOOTSTRAPPED_CONTROLLERS = "system:controller:"
+_BOOTSTRAPPED_IN_KUBE_SYSTEM = frozenset(
+    {
+        *("extension-apiserver-authentication-reader", "system::extension-apiserver-authentication-reader"),
+        *(f"system::leader-locking-kube-{part}" for part in ("controller-manager", "scheduler")),
+    }
+)
+# What EKS puts into kube-system before anybody asks ("Amazon EKS add-ons" of its user guide, self-managed by default).
+_EKS = frozenset(
+    {
+        *(("", "ServiceAccount", name) for name in ("aws-node", "coredns", "kube-proxy")),
+        *(("", "ConfigMap", name) for name in ("amazon-vpc-cni", "aws-auth", "coredns", "kube-proxy-config")),
+        *(("apps", "DaemonSet", name) for name in ("aws-node", "kube-proxy")),
+        ("apps", "Deployment", "coredns"),
+        ("", "Service", "kube-dns"),
+    }
+)
+# kubeflow/dashboard v1.10, components/profile-controller/controllers/profile_controller.go.
+_PROFILE = frozenset(
+    {
+        *(("", "ServiceAccount", name) for name in PROFILE_ACCOUNTS),
+        *((_RBAC, "RoleBinding", name) for name in (*PROFILE_ACCOUNTS, "namespaceAdmin")),
+        ("", "ResourceQuota", "kf-resource-quota"),
+        ("security.istio.io", "AuthorizationPolicy", "ns-owner-access-istio"),
+    }
+)
+
+
+def made_elsewhere(platform: Platform) -> Mapping[ObjectId, str]:
+    """The objects of a platform that are there without it, and who makes each."""
+    owned = profiles(platform)
+    found = ((id_, _maker(id_, platform.namespace(id_), owned)) for id_ in platform.objects)
+    return {id_: maker for id_, maker in found if maker}
+
+
+def _maker(id_: ObjectId, namespace: str, owned: Mapping[str, ObjectId]) -> str:
+    kind = (id_.group, id_.kind)
+    if kind == ("", "Namespace"):
+        return CLUSTER if id_.name in _NAMESPACES else ""
+    if id_.group == _RBAC and _is_bootstrapped(namespace, id_.name):
+        return CLUSTER
+    if (*kind, namespace, id_.name) in _ONE_EACH or (namespace and (*kind, id_.name) in _IN_EACH_NAMESPACE):
+        return CLUSTER
+    if namespace == "kube-system" and (*kind, id_.name) in _EKS:
+        return EKS
+    if namespace in owned and (*kind, id_.name) in _PROFILE:
+        return PROFILES.title
+    return ""
+
+
+def _is_bootstrapped(namespace: str, name: str) -> bool:
+    if namespace not in ("", "kube-public", "kube-system"):
+        return False
+    if name.startswith(_BOOTSTRAPPED_CONTROLLERS):
+        return True
+    return name in (_BOOTSTRAPPED_IN_KUBE_SYSTEM if namespace else _BOOTSTRAPPED_CLUSTER)

@@ -1,0 +1,160 @@
+"""What a kustomization reads, and the tool that builds it."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ordering.errors import UserError
+from ordering.manifests.parse import documents
+
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+
+# Keys whose entries are files or folders that kustomize reads as resources or as further kustomizations.
+_SOURCES = ("resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators")
+# A kustomization with these keys alone passes its resources on unchanged: no tool is needed to read it.
+_PLAIN = {"apiVersion", "kind", "metadata", "resources"}
+_REMOTE = re.compile(r"://|^git@|^github\.com[/:]|[?&](?:ref|version)=|\.git(?:/|$)")
+
+# A build reaches the network for remote bases only; kustomize itself gives up on each after 27 s.
+_BUILD_SECONDS = 300
+
+SILENT_GIT = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+"""What keeps Git, which kustomize runs for remote bases, from asking for a password that nobody would see asked for."""
+
+
+@dataclass
+class Inputs:
+    """What a build of a path depends on."""
+
+    root: Path
+    """The folder that relative names start from."""
+    files: list[Path] = field(default_factory=list)
+    """Every local file read, kustomizations included, in the order of reading."""
+    resources: list[Path] = field(default_factory=list)
+    """Those of the files that hold objects."""
+    remote: list[str] = field(default_factory=list)
+    """References that only the network can resolve: what they bring is in no local file."""
+    plain: bool = True
+    """Whether the build is no more than the resource files one after the other."""
+
+
+def inputs(folder: Path) -> Inputs:
+    """Everything that a kustomization reads, found without building it.
+
+    UserError if the folder, or one that it names, is missing or holds no kustomization, or names what does not exist.
+    """
+    found = Inputs(folder)
+    _collect(folder, found, ())
+    return found
+
+
+def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
+    real = folder.resolve()
+    if real in above:
+        raise UserError(f"{folder} names itself through {' -> '.join(str(p) for p in above)}: break the cycle.")
+    file, content = _read(folder)
+    found.files.append(file)
+    if not set(content) <= _PLAIN or content.get("kind", "Kustomization") != "Kustomization":
+        found.plain = False
+    if content.get("helmCharts") or content.get("helmChartInflationGenerator"):
+        found.remote.append("helm charts")
+    for key in _SOURCES:
+        for entry in content.get(key) or ():
+            if not isinstance(entry, str) or "\n" in entry:
+                continue
+            target = folder / entry
+            if target.is_dir():
+                _collect(target, found, (*above, real))
+            elif target.is_file():
+                found.files.append(target)
+                if key == "resources":
+                    found.resources.append(target)
+            elif _REMOTE.search(entry):
+                found.remote.append(entry)
+                found.plain = False
+            else:
+                raise UserError(f"{file}: {entry!r} under {key} is neither a file nor a folder: correct the path.")
+    known = set(found.files)
+    rest = {key: value for key, value in content.items() if key not in _SOURCES}
+    for text in _texts(rest):
+        # Generators write `key=path`; patches and replacements write the path alone.
+        for candidate in (text, text.partition("=")[2]):
+            target = folder / candidate
+            if candidate and target not in known and target.is_file():
+                found.files.append(target)
+                known.add(target)
+
+
+def _read(folder: Path) -> tuple[Path, dict[str, Any]]:
+    if not folder.is_dir():
+        raise UserError(f"{folder} does not exist: name a folder with a kustomization, or a rendered YAML file.")
+    for name in NAMES:
+        file = folder / name
+        if file.is_file():
+            break
+    else:
+        raise UserError(f"{folder} is not a kustomization: it holds none of {', '.join(NAMES)}.")
+    docs = list(documents(file))
+    content = docs[0].content if len(docs) == 1 else None
+    if not isinstance(content, dict) or content.get("kind", "Kustomization") not in ("Kustomization", "Component"):
+        raise UserError(f"{file} is not a kustomization: expected one mapping of kind Kustomization or Component.")
+    for key in _SOURCES:
+        if not isinstance(content.get(key) or [], list):
+            raise UserError(f"{file}: {key} must be a list, not {content[key]!r}.")
+    return file, content
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every one-line text inside a parsed document: any of them may be a path."""
+    if isinstance(value, str):
+        if "\n" not in value and len(value) < 500:
+            yield value
+    elif isinstance(value, dict):
+        for child in value.values():
+            yield from _texts(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _texts(child)
+
+
+def tool(env: Mapping[str, str], given: str | None = None) -> list[str]:
+    """The command that builds a folder: `given`, else $KUSTOMIZE, else kustomize or kubectl on PATH, else UserError."""
+    chosen = given or env.get("KUSTOMIZE")
+    if chosen:
+        path = shutil.which(chosen, path=env.get("PATH"))
+        if path is None:
+            raise UserError(f"KUSTOMIZE names {chosen!r}, which is not a program that can be run: correct the path.")
+        return [path, "build"]
+    for name, verb in (("kustomize", "build"), ("kubectl", "kustomize")):
+        path = shutil.which(name, path=env.get("PATH"))
+        if path is not None:
+            return [path, verb]
+    raise UserError(
+        "neither kustomize nor kubectl is on PATH: install kustomize 5.8 or newer, or name it in KUSTOMIZE."
+    )
+
+
+def build(command: list[str], folder: Path) -> bytes:
+    """The YAML that the tool renders; UserError with the tool's own reason when it cannot."""
+    try:
+        done = subprocess.run(
+            [*command, os.fspath(folder)],
+            env={**os.environ, **SILENT_GIT},
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_BUILD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(
+            f"kustomize did not finish {folder} within {_BUILD_SECONDS} s: see whether its remote bases can be reached."
+        ) from None
+    if done.returncode == 0:
+        return done.stdout
+    reason = " ".join(done.stderr.decode(errors="replace").split()).removeprefix("Error: ").removeprefix("error: ")
+    raise UserError(f"kustomize cannot build {folder}: {reason or f'exit code {done.returncode}'}")
