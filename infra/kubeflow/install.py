@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 
 from infra.kubeflow.identity import Identities
+from infra.kubeflow.patience import patient
 from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
 from ordering.graph import Graph, Node, ObjectId, takes_time
@@ -78,6 +79,7 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     """
     component = Kubeflow(name, opts)
     identities = Identities(args.graph)
+    hooks = _hooks(args.graph)
     objects: dict[ObjectId, pulumi.Resource] = {}
     for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
@@ -97,10 +99,19 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                     for other in identities.others(node.id)
                 ],
                 ignore_changes=taken(manifest),
+                hooks=hooks if node.kind_made_by else None,
             ),
         )
     component.register_outputs({})
     return component
+
+
+def _hooks(graph: Graph) -> pulumi.ResourceHookBinding | None:
+    """What objects carry whose kind something in the graph makes; None where there are none."""
+    makers = {(token(node), resource_name(node.id)): node.kind_made_by for node in graph.nodes if node.kind_made_by}
+    if not makers:
+        return None
+    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("kind-made-at-run-time", patient(makers))])
 
 
 def token(node: Node) -> str:

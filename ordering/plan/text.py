@@ -59,7 +59,7 @@ def _kinds(level: Iterable[Node]) -> str:
 
 
 def _wait(node: Node) -> str:
-    return ", ".join(node.wait.expressions) or "its rollout"
+    return ", ".join(node.wait.expressions) or ("its kind" if node.kind_made_by else "its rollout")
 
 
 def _count(number: int, noun: str) -> str:

@@ -28,6 +28,7 @@ from ordering.graph.rules.api import (
     api_service_needs_backend,
     custom_resource_needs_conversion,
     custom_resource_needs_definition,
+    custom_resource_needs_maker,
     object_needs_api_service,
     object_needs_namespace,
     object_needs_profile,
@@ -58,6 +59,7 @@ Rule = Callable[[Facts], Iterator[Finding]]
 RULES: tuple[Rule, ...] = (
     object_needs_namespace,
     custom_resource_needs_definition,
+    custom_resource_needs_maker,
     binding_needs_role,
     aggregate_needs_parts,
     binding_needs_account,

@@ -1,4 +1,4 @@
-"""What rules share: the indexed platform, its webhooks, its controllers, and who writes which Secret."""
+"""What rules share: the indexed platform, its webhooks and controllers, and who may do, makes and writes what."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,8 @@ from ordering.graph.controllers import PROFILE_LABELS, Controller, Controllers, 
 from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, Workload, mapping
+from ordering.graph.makers import Makers
+from ordering.graph.powers import Powers
 from ordering.graph.webhooks import Webhook, Webhooks
 
 CERT_MANAGER_GROUP = "cert-manager.io"
@@ -18,6 +20,8 @@ class Facts:
         self.platform = platform
         self.controllers = Controllers(platform)
         self.profiles = profiles(platform)
+        self.powers = Powers(platform)
+        self.makers = Makers(platform, self.powers)
         self.webhooks = Webhooks(platform, dict.fromkeys(self.profiles, PROFILE_LABELS))
         self.certificates: dict[tuple[str, str], ObjectId] = {}
         for id_ in platform.of_kind(CERT_MANAGER_GROUP, "Certificate"):

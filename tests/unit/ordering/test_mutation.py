@@ -114,6 +114,31 @@ AGGREGATE = manifest(
     "sum",
     aggregationRule={"clusterRoleSelectors": [{"matchLabels": {"part": "yes"}}]},
 )
+TEMPLATE = manifest(
+    "templates.gatekeeper.sh/v1",
+    "ConstraintTemplate",
+    "labelled",
+    spec={"crd": {"spec": {"names": {"kind": "Labelled"}}}},
+)
+MAKES_KINDS = manifest(
+    "rbac.authorization.k8s.io/v1",
+    "ClusterRole",
+    "makes-kinds",
+    rules=[
+        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["create"]},
+        {"apiGroups": ["constraints.gatekeeper.sh"], "resources": ["*"], "verbs": ["get"]},
+    ],
+)
+GATEKEEPER = [
+    A,
+    RUNNER,
+    MAKES_KINDS,
+    binding("makes-kinds", MAKES_KINDS, RUNNER),
+    workload("gatekeeper", "a", account="runner"),
+    definition("templates.gatekeeper.sh", "ConstraintTemplate", scope="Cluster"),
+    TEMPLATE,
+    manifest("constraints.gatekeeper.sh/v1beta1", "Labelled", "teams"),
+]
 DECLARED = {"config.kubernetes.io/depends-on": "apps/namespaces/a/Deployment/operator"}
 
 
@@ -182,6 +207,7 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
     "api_service_needs_backend": ("stuck", [A, *OPERATOR, AGGREGATED]),
     "object_needs_api_service": ("refused", [A, *OPERATOR, AGGREGATED, A_THING]),
     "custom_resource_needs_controller": ("stuck", PROFILES),
+    "custom_resource_needs_maker": ("refused", GATEKEEPER),
     "object_needs_profile": ("refused", [*PROFILES, config_map("welcome", "person")]),
     "object_needs_declared": ("waited", [A, *OPERATOR, workload("app", "a", annotations=DECLARED)]),
 }
