@@ -116,8 +116,14 @@ func (c *Cluster) fillHook(
 	if process(pod) == istioBinary {
 		return c.fillIstio(ctx, found, h, service), nil
 	}
-	if len(h.client.CABundle) != 0 && binaries[workload(pod)] == "" {
-		return false, nil
+	if binaries[workload(pod)] == "" {
+		if len(h.client.CABundle) != 0 {
+			return false, nil
+		}
+		// Somebody else fills it, as the Jobs of ingress-nginx do, where the backend may not.
+		if allowed, err := c.writes(ctx, pod, registrationGroup, found.resource(), found.meta.Name); !allowed {
+			return false, err
+		}
 	}
 	if err := c.keepSecrets(ctx, service, pod); err != nil {
 		return false, err

@@ -18,7 +18,6 @@ from ordering.graph.rules.access import (
 )
 from ordering.graph.rules.admission import (
     backend_needs_configuration,
-    backend_needs_own_webhook,
     injector_needs_network_plugin,
     object_needs_webhook,
     webhook_needs_backend,
@@ -34,6 +33,7 @@ from ordering.graph.rules.api import (
     object_needs_profile,
     service_selects_workloads,
 )
+from ordering.graph.rules.authorities import backend_needs_own_webhook, job_needs_webhook
 from ordering.graph.rules.certificates import (
     certificate_needs_issuer,
     issuer_needs_cert_manager,
@@ -83,6 +83,7 @@ RULES: tuple[Rule, ...] = (
     object_needs_webhook,
     backend_needs_configuration,
     backend_needs_own_webhook,
+    job_needs_webhook,
     custom_resource_needs_conversion,
     api_service_needs_backend,
     object_needs_api_service,

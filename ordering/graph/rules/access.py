@@ -80,8 +80,10 @@ def workload_needs_watched_kinds(facts: Facts) -> Iterator[Finding]:
         of_group.setdefault(definition.group, []).append(definition)
     for binding in bindings(platform):
         role = role_of(platform, binding)
-        watched = list(_watched(platform.objects[role], of_group)) if role else []
-        for workload in holders(platform, binding) if role and watched else ():
+        if role is None:
+            continue
+        watched = list(_watched(platform.objects[role], of_group))
+        for workload in holders(platform, binding):
             for definition in watched:
                 reason = f"may watch {definition.plural}.{definition.group} through {role.kind} {role.name}"
                 yield Need(workload.id, definition.id, reason, Strength.OPTIONAL)

@@ -7,6 +7,7 @@ from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, Workload, mapping
 from ordering.graph.makers import Makers
+from ordering.graph.pods import arguments
 from ordering.graph.powers import Powers
 from ordering.graph.webhooks import Webhook, Webhooks
 
@@ -34,6 +35,16 @@ class Facts:
             return []
         service = self.platform.find("", "Service", *webhook.service)
         return self.platform.behind(service) if service else []
+
+    def secrets_of(self, workload: Workload) -> frozenset[str]:
+        """The Secrets of its namespace that its arguments name, in a flag that says so (`--secret-name=NAME`)."""
+        flags = (word.partition("=") for word in arguments(workload))
+        return frozenset(value for flag, _, value in flags if value and flag.startswith("-") and "secret" in flag)
+
+    def secret_makers(self, namespace: str, name: str) -> list[ObjectId]:
+        """The Jobs of a namespace that make a Secret, as far as their arguments show."""
+        jobs = (workload for workload in self.platform.residents(namespace) if workload.id.kind == "Job")
+        return [job.id for job in jobs if name in self.secrets_of(job)]
 
     def needs_controller(self, source: ObjectId, controller: Controller, reason: str) -> Iterator[Need]:
         """Needs of every workload that runs a controller, apart from the source itself."""

@@ -114,6 +114,32 @@ AGGREGATE = manifest(
     "sum",
     aggregationRule={"clusterRoleSelectors": [{"matchLabels": {"part": "yes"}}]},
 )
+PATCHES = manifest(
+    "rbac.authorization.k8s.io/v1",
+    "ClusterRole",
+    "patches",
+    rules=[
+        {
+            "apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["mutatingwebhookconfigurations"],
+            "verbs": ["patch"],
+        }
+    ],
+)
+PATCHED_BY_A_JOB = [
+    A,
+    THING,
+    A_THING,
+    *OPERATOR,
+    configuration("operator", HOOK),
+    RUNNER,
+    PATCHES,
+    binding("patches", PATCHES, RUNNER),
+    {
+        **workload("patch", "a", kind="Job", account="runner", args=["patch", "--webhook-name=operator"]),
+        "apiVersion": "batch/v1",
+    },
+]
 TEMPLATE = manifest(
     "templates.gatekeeper.sh/v1",
     "ConstraintTemplate",
@@ -203,6 +229,7 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         [A, *OPERATOR, LATE_RULES, config_map("guarded", "a", labels={"guarded": "yes"})],
     ),
     "backend_needs_own_webhook": ("stuck", [A, THING, A_THING, *OWN_AUTHORITY]),
+    "job_needs_webhook": ("waited", PATCHED_BY_A_JOB),
     "custom_resource_needs_conversion": ("refused", [A, CONVERTED, A_THING, *OPERATOR]),
     "api_service_needs_backend": ("stuck", [A, *OPERATOR, AGGREGATED]),
     "object_needs_api_service": ("refused", [A, *OPERATOR, AGGREGATED, A_THING]),
