@@ -199,7 +199,7 @@ def build(
         edges=solution.kept,
         dropped=solution.dropped,
         unresolved=tuple(sorted(set(found.unresolved))),
-        warnings=tuple(sorted(set(found.warnings))),
+        warnings=tuple(sorted({*found.warnings, *waits.warnings()})),
         _by_id={node.id: node for node in nodes},
     )
 
