@@ -74,6 +74,7 @@ def program(given: Inputs) -> Outputs:
     given.extensions.register()
     kept = pulumi.ResourceOptions(protect=stack.protect)
 
+    forced = stack.kubeflow.conflicts == "ours"
     network = cluster = None
     if stack.cluster.mode == "create":
         network = Network(
@@ -96,13 +97,15 @@ def program(given: Inputs) -> Outputs:
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
+                forced=forced,
                 protect=stack.protect,
                 tags=tags,
             ),
         )
         access = cluster.access
     else:
-        access = existing_cluster(stack.name, ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig))
+        existing = ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig, forced=forced)
+        access = existing_cluster(stack.name, existing)
 
     on_destroy = stack.storage.on_destroy
     registry = Registry(
@@ -135,6 +138,7 @@ def program(given: Inputs) -> Outputs:
             replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
             provider=access.provider,
             needs=[cluster.ready] if cluster else [],
+            forced=forced,
         ),
     )
     given.extensions.add(

@@ -17,9 +17,9 @@ from ordering.manifests.objects import Manifest
 
 Kind = tuple[str, str]
 
-# Objects whose controller installs definitions of these groups (patterns), and which say so once it has.
+# Objects whose controller installs definitions of these groups (patterns); sources as of November 2026.
 _INSTALLS: Mapping[Kind, tuple[str, ...]] = {
-    # knative/operator 1.20, cmd/operator/kodata/knative-{serving,eventing}.
+    # knative/operator, cmd/operator/kodata/knative-{serving,eventing}.
     ("operator.knative.dev", "KnativeServing"): (
         *("serving.knative.dev", "autoscaling.internal.knative.dev", "caching.internal.knative.dev"),
         "networking.internal.knative.dev",
@@ -28,17 +28,17 @@ _INSTALLS: Mapping[Kind, tuple[str, ...]] = {
         *("eventing.knative.dev", "flows.knative.dev", "messaging.knative.dev", "sinks.knative.dev"),
         "sources.knative.dev",
     ),
-    # tektoncd/operator 0.77, cmd/kubernetes/operator/kodata; TektonConfig makes the others.
+    # tektoncd/operator, cmd/kubernetes/operator/kodata; TektonConfig makes the others.
     ("operator.tekton.dev", "TektonConfig"): ("tekton.dev", "*.tekton.dev"),
     ("operator.tekton.dev", "TektonPipeline"): ("tekton.dev", "resolution.tekton.dev"),
     ("operator.tekton.dev", "TektonTrigger"): ("triggers.tekton.dev",),
-    # tigera/operator 1.38, pkg/crds.
+    # tigera/operator, pkg/crds.
     ("operator.tigera.io", "Installation"): ("crd.projectcalico.org", "projectcalico.org"),
     ("operator.tigera.io", "APIServer"): ("projectcalico.org",),
-    # kubevirt/kubevirt 1.6, pkg/virt-operator/resource/generate/components/crds.go.
+    # kubevirt/kubevirt, pkg/virt-operator/resource/generate/components/crds.go.
     ("kubevirt.io", "KubeVirt"): ("kubevirt.io", "*.kubevirt.io"),
     ("cdi.kubevirt.io", "CDI"): ("cdi.kubevirt.io", "*.cdi.kubevirt.io"),
-    # crossplane/crossplane 2.0, internal/controller/pkg/revision: packages of providers bring their own.
+    # crossplane/crossplane, internal/controller/pkg/revision: packages of providers bring their own.
     ("pkg.crossplane.io", "Provider"): ("*.crossplane.io", "*.upbound.io"),
 }
 # Objects that install what their source holds, which the manifests do not show.
@@ -125,11 +125,11 @@ def _made(id_: ObjectId, manifest: Manifest) -> Iterator[Kind]:
     spec = mapping(manifest.get("spec"))
     match id_.group, id_.kind:
         case "templates.gatekeeper.sh", "ConstraintTemplate":
-            # open-policy-agent/frameworks 0.9, constraint/pkg/client/crds: the group is fixed.
+            # open-policy-agent/frameworks, constraint/pkg/client/crds: the group is fixed.
             names = mapping(mapping(mapping(spec.get("crd")).get("spec")).get("names"))
             yield "constraints.gatekeeper.sh", str(names.get("kind"))
         case "kro.run", "ResourceGraphDefinition":
-            # kubernetes-sigs/kro 0.4, api/v1alpha1/resourcegraphdefinition_types.go.
+            # kubernetes-sigs/kro, api/v1alpha1/resourcegraphdefinition_types.go.
             schema = mapping(spec.get("schema"))
             yield str(schema.get("group") or "kro.run"), str(schema.get("kind"))
         case "operators.coreos.com", "ClusterServiceVersion":

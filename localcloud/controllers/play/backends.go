@@ -16,7 +16,7 @@ import (
 
 // Backends that make their own certificate put its authority into their own configurations once
 // their process runs: istiod, Knative's webhooks, JobSet, Trainer, the training and Spark operators.
-// Nothing in a configuration says so; what says it is that nobody else was asked to.
+// Nothing in a configuration says so; what says it is that nobody else was asked to, and that no Job is there for it.
 
 // binaries are the processes' names where the workload has another. None of them names a field
 // manager, so the API server takes what stands before the slash of client-go's user agent: the
@@ -116,14 +116,8 @@ func (c *Cluster) fillHook(
 	if process(pod) == istioBinary {
 		return c.fillIstio(ctx, found, h, service), nil
 	}
-	if binaries[workload(pod)] == "" {
-		if len(h.client.CABundle) != 0 {
-			return false, nil
-		}
-		// Somebody else fills it, as the Jobs of ingress-nginx do, where the backend may not.
-		if allowed, err := c.writes(ctx, pod, registrationGroup, found.resource(), found.meta.Name); !allowed {
-			return false, err
-		}
+	if binaries[workload(pod)] == "" && (len(h.client.CABundle) != 0 || c.patchedByJob(found.meta.Name)) {
+		return false, nil
 	}
 	if err := c.keepSecrets(ctx, service, pod); err != nil {
 		return false, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -12,12 +13,13 @@ import (
 )
 
 // Jobs that sign for a webhook: ingress-nginx, kube-prometheus-stack and others have kube-webhook-certgen
-// (ingress-nginx controller-v1.14, images/kube-webhook-certgen/rootfs/cmd). `create` makes a Secret of these
+// (kubernetes/ingress-nginx, images/kube-webhook-certgen/rootfs/cmd). `create` makes a Secret of these
 // keys, `patch` writes its CA into the configurations of a name.
 var certgenKeys = []string{"cert", "key", "ca"}
 
 func (c *Cluster) playJobs() error {
 	registration := c.informers.Admissionregistration().V1()
+	c.informers.Batch().V1().Jobs().Informer() // for patchedByJob
 	_, err := c.play("jobs", c.syncJobs, c.informers.Core().V1().Pods().Informer(),
 		registration.MutatingWebhookConfigurations().Informer(), registration.ValidatingWebhookConfigurations().Informer())
 	return err
@@ -41,6 +43,14 @@ func (c *Cluster) syncJobs(ctx context.Context) error {
 			return c.makeSecret(ctx, pod, secret)
 		}
 		return nil
+	})
+}
+
+// patchedByJob tells whether a Job is there to fill the configurations of a name.
+func (c *Cluster) patchedByJob(named string) bool {
+	jobs, _ := c.informers.Batch().V1().Jobs().Lister().List(labels.Everything()) // a cache's lister cannot fail
+	return slices.ContainsFunc(jobs, func(job *batchv1.Job) bool {
+		return argument(&corev1.Pod{Spec: job.Spec.Template.Spec}, "--webhook-name=") == named
 	})
 }
 
@@ -68,7 +78,7 @@ func (c *Cluster) patchAuthority(ctx context.Context, pod *corev1.Pod, named str
 		if !changed {
 			return nil
 		}
-		allowed, err := c.writes(ctx, pod, registrationGroup, found.resource(), named)
+		allowed, err := c.may(ctx, pod, registrationGroup, found.resource(), "", named, "patch", "update")
 		if err != nil || !allowed {
 			return err
 		}

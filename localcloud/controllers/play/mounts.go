@@ -182,7 +182,7 @@ func (c *Cluster) syncMounts(ctx context.Context) error {
 }
 
 // unregistered gives the webhook configurations without which the process of a pod ends: it may write into its own
-// and may not watch for them, so it looks once (CloudNativePG 1.28, internal/cmd/manager/controller). Those of other
+// and may not watch for them, so it looks once, as CloudNativePG does (pkg/certs/k8s.go). Those of other
 // backends go on without, and fill theirs when it comes.
 func (c *Cluster) unregistered(ctx context.Context, pod *corev1.Pod) ([]string, error) {
 	if pod.Spec.ServiceAccountName == "default" || len(c.servicesOf(pod)) == 0 {

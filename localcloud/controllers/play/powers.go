@@ -34,12 +34,3 @@ func (c *Cluster) may(
 	}
 	return false, nil
 }
-
-// writes tells whether a pod's process can change an object of the cluster. Of the account that every
-// namespace has nothing is known: a test's backend has no other.
-func (c *Cluster) writes(ctx context.Context, pod *corev1.Pod, group, resource, name string) (bool, error) {
-	if pod.Spec.ServiceAccountName == "default" {
-		return true, nil
-	}
-	return c.may(ctx, pod, group, resource, "", name, "patch", "update")
-}

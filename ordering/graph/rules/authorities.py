@@ -82,7 +82,7 @@ def _fills_own(facts: Facts, workload: Workload, configuration: ObjectId) -> boo
     It is told the configuration's name (Spark operator: `--mutating-webhook-name`, and its readiness can check the
     bundle), or it mounts a Secret rendered empty that nobody else fills (open-policy-agent/cert-controller in JobSet,
     Trainer and Training operator: ready once the certificate is mounted and injected), or it may write into the
-    configuration (CloudNativePG 1.28, pkg/certs/k8s.go: it ends where one of its configurations is not there).
+    configuration (CloudNativePG, pkg/certs/k8s.go, issue 3753: it ends where one of its configurations is not there).
     """
     if any("webhook" in word and word.partition("=")[2] == configuration.name for word in arguments(workload)):
         return True

@@ -53,6 +53,7 @@ DEFAULT_CLASS = manifest(
 CLAIM = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
 ISSUED = [*cert_manager(), A, issuer("own", "a"), certificate("served", "a", "own")]
 SIGNED = [*cert_manager(), A, secret("root", "a"), issuer("own", "a", ca={"secretName": "root"})]
+SERVED = workload("app", "a", volumes=[volume("Secret", "served")])
 THING = definition("example.com", "Thing")
 WATCHES = manifest(
     "rbac.authorization.k8s.io/v1",
@@ -216,10 +217,10 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         ],
     ),
     "workload_needs_limits": ("refused", [A, manifest("v1", "LimitRange", "limits", "a"), workload("app", "a")]),
-    "workload_needs_certificate": ("waited", [*ISSUED, workload("app", "a", volumes=[volume("Secret", "served")])]),
-    "certificate_needs_issuer": ("stuck", ISSUED),
-    "issuer_needs_secret": ("stuck", SIGNED),
-    "issuer_needs_cert_manager": ("refused", ISSUED),
+    "workload_needs_certificate": ("waited", [*ISSUED, SERVED]),
+    "certificate_needs_issuer": ("stuck", [*ISSUED, SERVED]),
+    "issuer_needs_secret": ("stuck", [*SIGNED, certificate("served", "a", "own"), SERVED]),
+    "issuer_needs_cert_manager": ("refused", [*ISSUED, SERVED]),
     "webhook_needs_backend": ("stuck", [A, THING, A_THING, *OPERATOR, configuration("operator", HOOK)]),
     "webhook_needs_certificate": ("stuck", [*ISSUED, *OPERATOR, INJECTED]),
     "injector_needs_network_plugin": ("waited", ISTIO),
