@@ -116,6 +116,15 @@ def test_the_command_prices_the_default_stack_even_without_its_manifests() -> No
 
 
 @pytest.mark.usefixtures("no_release")
+def test_a_list_is_set_as_json() -> None:
+    zones = 'networkZones=["us-west-2a","us-west-2b"]'
+    done = CliRunner().invoke(cost_command.command, ["--stack", "dev", "--set", "networkNat=per-zone", "--set", zones])
+    assert done.exit_code == 0, done.output
+    # Two NAT gateways, not one for each of the four zones that the default has.
+    assert "2 with an address" in done.output
+
+
+@pytest.mark.usefixtures("no_release")
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
