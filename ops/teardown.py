@@ -26,8 +26,8 @@ from ordering.errors import UserError
 Resource = dict[str, Any]
 Client = Callable[[str], Any]
 
-_HOLDING = frozenset({"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository"})
-_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$")
+_HOLDING = frozenset({"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository", "aws:efs/fileSystem:FileSystem"})
+_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$", "kubeflow:infra:Files$")
 """What `storageOnDestroy` is about: these types in these components."""
 
 _NAMED = 5
