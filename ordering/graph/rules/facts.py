@@ -1,11 +1,13 @@
 """What rules share: the indexed platform, its webhooks, its controllers, and who writes which Secret."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from ordering.graph.controllers import PROFILE_LABELS, Controller, Controllers, profiles
 from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, Workload, mapping
+from ordering.graph.operators import Kind, Operator, operators
 from ordering.graph.webhooks import Webhook, Webhooks
 
 CERT_MANAGER_GROUP = "cert-manager.io"
@@ -23,6 +25,11 @@ class Facts:
         for id_ in platform.of_kind(CERT_MANAGER_GROUP, "Certificate"):
             secret = mapping(platform.objects[id_].get("spec")).get("secretName")
             self.certificates.setdefault((id_.namespace, str(secret)), id_)
+
+    @cached_property
+    def operators(self) -> Mapping[Kind, tuple[Operator, ...]]:
+        """The workloads that seem to finish the objects of a kind, for the kinds that no table knows."""
+        return operators(self.platform, self.webhooks)
 
     def backends(self, webhook: Webhook) -> list[Workload]:
         """The workloads that answer a webhook; none when its Service is not among the manifests."""
