@@ -45,6 +45,12 @@ from ordering.graph.rules.controllers import (
     object_needs_declared,
 )
 from ordering.graph.rules.facts import Facts
+from ordering.graph.rules.policies import (
+    binding_needs_parameters,
+    binding_needs_policy,
+    object_needs_policy,
+    policy_needs_parameter_kind,
+)
 from ordering.graph.rules.workloads import (
     claim_needs_storage,
     stateful_set_needs_service,
@@ -81,6 +87,10 @@ RULES: tuple[Rule, ...] = (
     object_needs_webhook,
     backend_needs_configuration,
     backend_needs_own_webhook,
+    binding_needs_policy,
+    policy_needs_parameter_kind,
+    binding_needs_parameters,
+    object_needs_policy,
     custom_resource_needs_conversion,
     api_service_needs_backend,
     object_needs_api_service,

@@ -46,16 +46,14 @@ def cache_deployer_needs_signer(facts: Facts) -> Iterator[Finding]:
 def object_needs_declared(facts: Facts) -> Iterator[Finding]:
     """What people declare: `config.kubernetes.io/depends-on` annotations, and the overrides of the stack.
 
-    UserError for a reference that is malformed or names nothing.
+    UserError for a reference in an annotation that is malformed or names nothing.
     """
     for id_ in facts.platform.objects:
         for reference in facts.platform.annotation(id_, DEPENDS_ON).split(","):
             if reference := reference.strip():
                 yield Need(id_, _declared(facts.platform, id_, reference), f"its annotation {DEPENDS_ON} says so")
-    for source, target in facts.platform.overrides:
-        asker = f"The override from {source!r} to {target!r}"
-        names = facts.platform.names
-        yield Need(names.find(source, asker), names.find(target, asker), "an override of the stack says so")
+    for source, target in facts.overrides.added:
+        yield Need(source, target, "an override of the stack says so")
 
 
 def _declared(platform: Platform, asker: ObjectId, reference: str) -> ObjectId:

@@ -6,7 +6,7 @@ when somebody waits for them. What goes wrong is recorded, not raised:
 
 - `refused`: the API server answers a request, of a client or of a controller that makes pods, with 403, 404 or 500;
 - `waited`: a pod cannot start yet, so a kubelet backs off;
-- `missed`: an object is sent before the webhook that should have changed it;
+- `missed`: an object is sent before the webhook that should have changed it, or the policy that should judge it;
 - `stuck`: a wait, or a deletion, that nothing present can end;
 - `dangling`: a grant to an account that does not exist yet, which anybody may then make;
 - `lost`: something goes away with something else that is deleted;
@@ -16,6 +16,7 @@ when somebody waits for them. What goes wrong is recorded, not raised:
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tests.unit.ordering import simulated_policies
 from tests.unit.ordering.simulated_cluster import Cluster
 from tests.unit.ordering.simulated_matching import HOOKS, WORKLOADS, Manifest, mounts, pods, selected, service_of
 from tests.unit.ordering.simulated_pods import awaits_authority, missing, refusals, runs_somewhere
@@ -58,6 +59,8 @@ class SimulatedApi:
         if fault := cluster.fault(manifest) or cluster.unanswered(manifest, "CREATE"):
             self._note("refused", manifest, fault)
         self._look_for_missed(manifest)
+        for fault in simulated_policies.refused(cluster, manifest, "CREATE"):
+            self._note("refused", manifest, fault)
         cluster.stored[cluster.key(manifest)] = manifest
         if kind in WORKLOADS and kind != "CronJob":
             for fault in refusals(cluster, manifest):
@@ -159,6 +162,8 @@ class SimulatedApi:
         cluster, place = self._cluster, self._cluster.key(manifest)
         if fault := cluster.unanswered(manifest, "DELETE"):
             self._note("refused", manifest, fault)
+        for fault in simulated_policies.refused(cluster, manifest, "UPDATE"):
+            self._note("stuck", manifest, f"the garbage collector's update: {fault}")
         controller = FINALIZED.get(place[:2]) or FINALIZED.get((place[0], "*"))
         if controller and runs_somewhere(cluster, controller) and not cluster.runs(controller):
             self._note("stuck", manifest, f"its finalizer: {controller} does not run")
@@ -201,6 +206,8 @@ class SimulatedApi:
 
     def _look_for_missed(self, manifest: Manifest) -> None:
         cluster = self._cluster
+        for fault in simulated_policies.missed(cluster, manifest):
+            self._note("missed", manifest, fault)
         later = [m for m in cluster.hooks if m["kind"] == HOOKS[0] and cluster.key(m) not in cluster.stored]
         for subject in (manifest, *pods(manifest)) if later else ():
             for configuration, hook in cluster.asked(subject, "CREATE", later):

@@ -19,6 +19,7 @@ from bench.synthetic import (
     issuer,
     manifest,
     namespace,
+    policy_binding,
     role,
     rule,
     secret,
@@ -27,6 +28,7 @@ from bench.synthetic import (
     webhook,
     workload,
 )
+from bench.synthetic import policy as admission_policy
 from ordering.graph import RULES, Graph, Rule, build
 from ordering.manifests.objects import Manifest
 from tests.unit.ordering.runs import CERTIFIES, Run, first, last, objects_of, orders, real_platforms
@@ -116,6 +118,11 @@ AGGREGATE = manifest(
 )
 DECLARED = {"config.kubernetes.io/depends-on": "apps/namespaces/a/Deployment/operator"}
 
+LIMITED = admission_policy("limit", [rule("", "configmaps", ("CREATE", "UPDATE"))], "example.com/v1 Thing")
+BOUND = policy_binding("limit", LIMITED, "thing")
+LENIENT = policy_binding("limit", LIMITED, paramRef={"name": "thing", "parameterNotFoundAction": "Allow"})
+JUDGED = [A, THING, A_THING, LIMITED, BOUND, config_map("settings", "a")]
+
 
 def policy(name: str, **labels: str) -> Manifest:
     """A NetworkPolicy for the pods of A with these labels, or for all of them."""
@@ -178,6 +185,10 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         [A, *OPERATOR, LATE_RULES, config_map("guarded", "a", labels={"guarded": "yes"})],
     ),
     "backend_needs_own_webhook": ("stuck", [A, THING, A_THING, *OWN_AUTHORITY]),
+    "binding_needs_policy": ("missed", JUDGED),
+    "policy_needs_parameter_kind": ("refused", [A, THING, LIMITED, LENIENT, config_map("settings", "a")]),
+    "binding_needs_parameters": ("refused", JUDGED),
+    "object_needs_policy": ("missed", JUDGED),
     "custom_resource_needs_conversion": ("refused", [A, CONVERTED, A_THING, *OPERATOR]),
     "api_service_needs_backend": ("stuck", [A, *OPERATOR, AGGREGATED]),
     "object_needs_api_service": ("refused", [A, *OPERATOR, AGGREGATED, A_THING]),
