@@ -39,6 +39,12 @@ from ordering.graph.rules.certificates import (
     issuer_needs_secret,
     workload_needs_certificate,
 )
+from ordering.graph.rules.classes import (
+    claim_needs_storage,
+    ingress_needs_class,
+    snapshot_needs_class,
+    workload_needs_priority,
+)
 from ordering.graph.rules.controllers import (
     cache_deployer_needs_signer,
     custom_resource_needs_controller,
@@ -52,7 +58,6 @@ from ordering.graph.rules.policies import (
     policy_needs_parameter_kind,
 )
 from ordering.graph.rules.workloads import (
-    claim_needs_storage,
     stateful_set_needs_service,
     workload_needs_limits,
     workload_needs_network_policies,
@@ -75,6 +80,9 @@ RULES: tuple[Rule, ...] = (
     workload_needs_references,
     stateful_set_needs_service,
     claim_needs_storage,
+    ingress_needs_class,
+    workload_needs_priority,
+    snapshot_needs_class,
     workload_needs_network_policies,
     workload_needs_limits,
     workload_needs_certificate,

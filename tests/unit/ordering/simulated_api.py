@@ -18,7 +18,16 @@ from dataclasses import dataclass
 
 from tests.unit.ordering import simulated_policies
 from tests.unit.ordering.simulated_cluster import Cluster
-from tests.unit.ordering.simulated_matching import HOOKS, WORKLOADS, Manifest, mounts, pods, selected, service_of
+from tests.unit.ordering.simulated_matching import (
+    HOOKS,
+    WORKLOADS,
+    Manifest,
+    defaults_of,
+    mounts,
+    pods,
+    selected,
+    service_of,
+)
 from tests.unit.ordering.simulated_pods import awaits_authority, missing, refusals, runs_somewhere
 
 # Kinds whose controller holds a finalizer, by group; a kind of * stands for all.
@@ -29,7 +38,6 @@ FINALIZED = {
     ("networking.internal.knative.dev", "*"): "knative",
     ("caching.internal.knative.dev", "*"): "knative",
 }
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 @dataclass(frozen=True, order=True)
@@ -59,6 +67,7 @@ class SimulatedApi:
         if fault := cluster.fault(manifest) or cluster.unanswered(manifest, "CREATE"):
             self._note("refused", manifest, fault)
         self._look_for_missed(manifest)
+        self._look_for_default(manifest)
         for fault in simulated_policies.refused(cluster, manifest, "CREATE"):
             self._note("refused", manifest, fault)
         cluster.stored[cluster.key(manifest)] = manifest
@@ -69,8 +78,6 @@ class SimulatedApi:
                 self._note("waited", manifest, fault)
         elif kind.endswith("Binding"):
             self._look_at_subjects(manifest)
-        elif kind == "PersistentVolumeClaim":
-            self._look_for_default(manifest)
         elif manifest.get("type") == "kubernetes.io/service-account-token":
             owner = manifest["metadata"]["annotations"]["kubernetes.io/service-account.name"]
             if not cluster.has("", "ServiceAccount", manifest["metadata"]["namespace"], owner):
@@ -222,12 +229,17 @@ class SimulatedApi:
                 if place in self._cluster.universe and place not in self._cluster.stored:
                     self._note("dangling", binding, f"grants to {subject['name']}, which does not exist yet")
 
-    def _look_for_default(self, claim: Manifest) -> None:
-        if claim["spec"].get("storageClassName") is None and not claim["spec"].get("volumeName"):
+    def _look_for_default(self, manifest: Manifest) -> None:
+        """What names no class gets the default one when it is created, or none for good."""
+        for classes, mark in defaults_of(manifest):
             for place, class_ in self._cluster.universe.items():
-                is_default = (class_["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true"
-                if class_["kind"] == "StorageClass" and is_default and place not in self._cluster.stored:
-                    self._note("waited", claim, "it gets no class: the default one is not there yet")
+                marked = {**(class_["metadata"].get("annotations") or {}), "globalDefault": class_.get("globalDefault")}
+                if (
+                    class_["kind"] == classes
+                    and marked.get(mark) in ("true", True)
+                    and place not in self._cluster.stored
+                ):
+                    self._note("waited", manifest, f"it gets no class: the default {classes} is not there yet")
 
     def _note(self, kind: str, manifest: Manifest, detail: str) -> None:
         self.events.append(Event(kind, f"{manifest['kind']} {manifest['metadata']['name']}", detail))

@@ -139,3 +139,23 @@ def mounts(spec: Manifest) -> list[tuple[str, str]]:
                     found.append((kind, source[field]["name"]))
     found += [("Secret", s["name"]) for s in spec.get("imagePullSecrets") or []]
     return found
+
+
+def defaults_of(manifest: Manifest) -> list[tuple[str, str]]:
+    """The kinds of class whose default an object gets when it is created, and what marks the default."""
+    kind, spec = manifest["kind"], manifest.get("spec") or {}
+    found = []
+    if kind == "Ingress" and "ingressClassName" not in spec:
+        found.append(("IngressClass", "ingressclass.kubernetes.io/is-default-class"))
+    if kind == "VolumeSnapshot" and "volumeSnapshotClassName" not in spec:
+        found.append(("VolumeSnapshotClass", "snapshot.storage.kubernetes.io/is-default-class"))
+    bodies = [pod["spec"] for pod in pods(manifest)]
+    if any("priorityClassName" not in body for body in bodies):
+        found.append(("PriorityClass", "globalDefault"))
+    claims = [spec] if kind == "PersistentVolumeClaim" else []
+    claims += [one["spec"] for one in spec.get("volumeClaimTemplates") or []]
+    volumes = [volume for body in bodies for volume in body.get("volumes") or []]
+    claims += [one["ephemeral"]["volumeClaimTemplate"]["spec"] for one in volumes if "ephemeral" in one]
+    if any(claim.get("storageClassName") is None and not claim.get("volumeName") for claim in claims):
+        found.append(("StorageClass", "storageclass.kubernetes.io/is-default-class"))
+    return found

@@ -52,6 +52,24 @@ DEFAULT_CLASS = manifest(
     annotations={"storageclass.kubernetes.io/is-default-class": "true"},
     provisioner="disk.example",
 )
+EDGE = manifest(
+    "networking.k8s.io/v1",
+    "IngressClass",
+    "edge",
+    annotations={"ingressclass.kubernetes.io/is-default-class": "true"},
+)
+USUAL = manifest("scheduling.k8s.io/v1", "PriorityClass", "usual", globalDefault=True, value=7)
+SNAPS = [
+    definition("snapshot.storage.k8s.io", "VolumeSnapshot"),
+    definition("snapshot.storage.k8s.io", "VolumeSnapshotClass", scope="Cluster"),
+    manifest(
+        "snapshot.storage.k8s.io/v1",
+        "VolumeSnapshotClass",
+        "snaps",
+        annotations={"snapshot.storage.kubernetes.io/is-default-class": "true"},
+    ),
+    manifest("snapshot.storage.k8s.io/v1", "VolumeSnapshot", "monday", "a", spec={"source": {}}),
+]
 CLAIM = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
 ISSUED = [*cert_manager(), A, issuer("own", "a"), certificate("served", "a", "own")]
 SIGNED = [*cert_manager(), A, secret("root", "a"), issuer("own", "a", ca={"secretName": "root"})]
@@ -159,6 +177,9 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         [A, service("store", "a"), workload("store", "a", kind="StatefulSet", serviceName="store")],
     ),
     "claim_needs_storage": ("waited", [A, DEFAULT_CLASS, CLAIM]),
+    "ingress_needs_class": ("waited", [A, EDGE, manifest("networking.k8s.io/v1", "Ingress", "web", "a", spec={})]),
+    "workload_needs_priority": ("waited", [A, USUAL, workload("app", "a")]),
+    "snapshot_needs_class": ("waited", [A, *SNAPS]),
     "workload_needs_network_policies": (
         "refused",
         [
