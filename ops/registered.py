@@ -3,16 +3,18 @@
 A webhook configuration stays when the Service behind it goes, and refuses from then on whatever it is for: the rest of
 the destroy, and everybody else's objects in a cluster that others use, too. An APIService without its Service keeps
 every namespace from going, for nobody can list what is in it. Kyverno and Pipelines' cache deployer are two that make
-such; neither takes its own away in time (kyverno 2623 and 9551).
+such; neither takes its own away in time (kyverno 2623 and 9551). An admission policy whose parameters are of a kind
+that goes refuses all that it is for, too.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ops.existing import Place, held
+from ops.people import kinds
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
 
@@ -22,6 +24,7 @@ POLL_S = 2.0
 _GROUP = "admissionregistration.k8s.io"
 _VERSION = f"{_GROUP}/v1"
 _CONFIGURATIONS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+_POLICIES = {"MutatingAdmissionPolicy": f"{_GROUP}/v1beta1", "ValidatingAdmissionPolicy": _VERSION}
 _REGISTRATION = "apiregistration.k8s.io"
 
 Service = tuple[str, str]
@@ -44,9 +47,10 @@ class Api(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Going:
-    """What of a cluster goes with a stack: its objects, its namespaces, and the groups that its objects are of."""
+    """What of a cluster goes with a stack: its objects, and the kinds that it defines, by group."""
 
     objects: Collection[Place]
+    kinds: Collection[tuple[str, str]] = ()
 
     def has(self, service: Service) -> bool:
         """Whether a Service is the stack's, or lives in a namespace of the stack."""
@@ -59,9 +63,9 @@ class Going:
         return any(place.group == group for place in self.objects)
 
 
-def going(state: Iterable[Mapping[str, Any]]) -> Going:
+def going(state: Sequence[Mapping[str, Any]]) -> Going:
     """What goes with the stack of a state."""
-    return Going(objects=held(state))
+    return Going(objects=held(state), kinds={(one.group, one.kind) for one in kinds(state)})
 
 
 def remove(api: Api, ours: Going, others: set[str]) -> list[str]:
@@ -71,7 +75,7 @@ def remove(api: Api, ours: Going, others: set[str]) -> list[str]:
     looked at and are somebody else's; it is added to. An APIService stays while the stack has objects of its group,
     until its Service is gone.
     """
-    return [*_configurations(api, ours, others), *_registrations(api, ours)]
+    return [*_configurations(api, ours, others), *_policies(api, ours), *_registrations(api, ours)]
 
 
 def _configurations(api: Api, ours: Going, others: set[str]) -> Iterator[str]:
@@ -92,6 +96,20 @@ def _configurations(api: Api, ours: Going, others: set[str]) -> Iterator[str]:
                 api.delete(one)
             what = f"what {title(one)} asks there" if left else f"{title(one)}, made at run time"
             yield f"{what}: {_places(dead)} behind it goes"
+
+
+def _policies(api: Api, ours: Going) -> Iterator[str]:
+    """Bindings first: a policy without any judges nothing."""
+    for kind, version in _POLICIES.items():
+        for one in api.list(version, kind):
+            name, parameters = one["metadata"]["name"], (one.get("spec") or {}).get("paramKind") or {}
+            of = (str(parameters.get("apiVersion")).rpartition("/")[0], str(parameters.get("kind")))
+            if of not in ours.kinds or Place(_GROUP, kind, "", name) in ours.objects:
+                continue
+            bindings = [b for b in api.list(version, f"{kind}Binding") if b["spec"]["policyName"] == name]
+            for gone in (*bindings, one):
+                api.delete(gone)
+            yield f"{title(one)} and its bindings, made beside the stack: {of[1]}, the kind of its parameters, goes"
 
 
 def _registrations(api: Api, ours: Going) -> Iterator[str]:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ops import registered
 from ops.existing import Place
@@ -101,6 +103,30 @@ def test_a_configuration_with_other_backends_keeps_theirs() -> None:
     assert remove(cluster, GOING, set()) == []
 
 
+BACKENDS: list[tuple[str, str] | None] = [OURS, ("shop", "any"), THEIRS, None]
+DRAWN = st.lists(
+    st.tuples(st.sampled_from(["Mutating", "Validating"]), st.lists(st.sampled_from(BACKENDS), min_size=1, max_size=3)),
+    max_size=5,
+)
+
+
+@given(DRAWN)
+@settings(max_examples=20, deadline=None)
+def test_whatever_is_registered_nothing_asks_what_goes_and_the_rest_is_as_it_was(
+    drawn: list[tuple[str, list[tuple[str, str] | None]]],
+) -> None:
+    made = [configuration(f"c{i}", *backends, kind=kind) for i, (kind, backends) in enumerate(drawn)]
+    cluster, others = Cluster(*made), set[str]()
+    said = remove(cluster, GOING, others)
+    for i, (kind, backends) in enumerate(drawn):
+        theirs = [one for one in backends if one in (THEIRS, None)]
+        left = cluster.objects.get((f"{kind}WebhookConfiguration", f"c{i}"), {"webhooks": []})["webhooks"]
+        services = [webhook["clientConfig"].get("service") for webhook in left]
+        assert [(one["namespace"], one["name"]) if one else None for one in services] == theirs
+        assert any(f"Configuration c{i}" in line for line in said) == (theirs != backends), "what changes is named"
+    assert remove(cluster, GOING, others) == []
+
+
 def test_an_api_service_serves_the_stacks_own_objects_until_its_backend_is_gone() -> None:
     cluster = Cluster(registration("v1.ours.example", OURS), registration("v1.free.example", OURS), services=[OURS])
     ours = Going(objects={*GOING.objects, Place("ours.example", "Thing", "shop", "one")})
@@ -111,6 +137,26 @@ def test_an_api_service_serves_the_stacks_own_objects_until_its_backend_is_gone(
     assert remove(cluster, ours, set()) == [
         "APIService v1.ours.example, made at run time: Service policy-engine/policy-svc behind it goes"
     ]
+
+
+def test_a_policy_whose_parameters_are_of_a_kind_that_goes_is_removed_with_its_bindings() -> None:
+    def one(kind: str, name: str, **spec: Any) -> Manifest:
+        return {"kind": kind, "metadata": {"name": name}, "spec": spec}
+
+    policy, bound = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
+    limits = {"paramKind": {"apiVersion": "rules.example.org/v1", "kind": "Limit"}}
+    cluster = Cluster(
+        one(policy, "late", **limits), one(bound, "of-late", policyName="late"),
+        one(policy, "held", **limits), one(bound, "of-held", policyName="held"),
+        one(policy, "theirs", paramKind={"apiVersion": "v1", "kind": "ConfigMap"}),
+    )  # fmt: skip
+    known = {Place("admissionregistration.k8s.io", policy, "", "held")}
+    ours = Going(objects=known, kinds={("rules.example.org", "Limit")})
+    assert remove(cluster, ours, set()) == [
+        "ValidatingAdmissionPolicy late and its bindings, made beside the stack: Limit, the kind of its parameters, "
+        "goes"
+    ]
+    assert cluster.deleted == ["of-late", "late"]
 
 
 def test_what_a_living_operator_makes_again_is_removed_until_it_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,9 @@ when somebody waits for them. What goes wrong is recorded, not raised:
 - `remade`: a controller makes again what is being taken away.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tests.unit.ordering import simulated_policies
 from tests.unit.ordering.simulated_cluster import Cluster
@@ -53,13 +54,19 @@ class SimulatedApi:
     """Takes requests one at a time.
 
     `universe` is all that will be sent; `self_certifying` are workloads that are ready only once their own
-    configuration carries their CA.
+    configuration carries their CA; `finishes` names the workloads that finish further kinds.
     """
 
-    def __init__(self, universe: Iterable[Manifest], self_certifying: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        universe: Iterable[Manifest],
+        self_certifying: Iterable[str] = (),
+        finishes: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    ) -> None:
         self.events: list[Event] = []
         self._cluster = Cluster(universe)
         self._certifies_itself = set(self_certifying)
+        self._finishes = finishes
 
     def create(self, manifest: Manifest) -> None:
         """POST, and what controllers do at once."""
@@ -174,6 +181,8 @@ class SimulatedApi:
         controller = FINALIZED.get(place[:2]) or FINALIZED.get((place[0], "*"))
         if controller and runs_somewhere(cluster, controller) and not cluster.runs(controller):
             self._note("stuck", manifest, f"its finalizer: {controller} does not run")
+        if (operator := self._finishes.get(place[:2])) and not cluster.is_ready(operator):
+            self._note("stuck", manifest, f"its finalizer: {operator} does not run")
         cluster.stored.pop(place, None)
         self._sum_up(manifest)
         cluster.ready.discard(place)

@@ -158,6 +158,14 @@ class Cluster:
         """Whether a controller is up."""
         return any(is_run_by(controller, self.stored[k]) for k in self.ready if k in self.stored and k[1] in WORKLOADS)
 
+    def is_made(self, namespace: str) -> bool:
+        """Whether a controller makes a namespace: what starts it cannot wait for a grant in there."""
+        return bool(namespace) and namespace not in ALWAYS and ("", "Namespace", "", namespace) not in self.universe
+
+    def is_ready(self, workload: str) -> bool:
+        """Whether a workload of this name is up."""
+        return any(k[1] in WORKLOADS and k[3] == workload and k in self.stored for k in self.ready)
+
     def comes(self, kind: str, name: str) -> bool:
         """Whether an object will be sent."""
         return any(k[1] == kind and k[3] == name for k in self.universe)
