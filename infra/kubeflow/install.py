@@ -1,5 +1,6 @@
 """The graph as resources of the engine: one resource an object, sent once, after what it needs."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -97,10 +98,22 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                     for other in identities.others(node.id)
                 ],
                 ignore_changes=taken(manifest),
+                hooks=_settling(node),
             ),
         )
     component.register_outputs({})
     return component
+
+
+def _settling(node: Node) -> pulumi.ResourceHookBinding | None:
+    """Lets the seconds pass after which an object has its effect, before the engine sends what needs it."""
+    if not node.wait.seconds:
+        return None
+
+    async def settle(_: pulumi.ResourceHookArgs) -> None:
+        await asyncio.sleep(node.wait.seconds)
+
+    return pulumi.ResourceHookBinding(after_create=[settle], after_update=[settle])
 
 
 def token(node: Node) -> str:

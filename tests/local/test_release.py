@@ -27,9 +27,6 @@ labels:
 # istiod writes its root certificate into every namespace, those of others too, and takes it from none.
 LEFT_BY_ISTIO = {f"v1/ConfigMap/{name}/istio-ca-root-cert" for name in ("default", "kube-system")}
 
-# The cache deployer of Pipelines alone makes its webhook by itself, and nothing takes it away. It ignores failures.
-LEFT_BY_CACHE_DEPLOYER = {"admissionregistration.k8s.io/v1/MutatingWebhookConfiguration//cache-webhook-kubeflow"}
-
 
 class Run:
     """One release, brought up."""
@@ -123,6 +120,6 @@ def test_destroy_leaves_nothing(run: Run) -> None:
         "kube-public",
         "kube-system",
     }
-    assert world(run.checkout) ^ run.before <= LEFT_BY_ISTIO | LEFT_BY_CACHE_DEPLOYER
+    assert world(run.checkout) ^ run.before <= LEFT_BY_ISTIO
     assert run.checkout.resources() == {}
     assert recorded_kinds(emulator.record(run.checkout.root)) == {}

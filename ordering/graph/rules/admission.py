@@ -10,7 +10,7 @@ from ordering.graph.index import Platform, Workload, mapping, texts
 from ordering.graph.pods import references
 from ordering.graph.rules.certificates import injected, is_injected
 from ordering.graph.rules.facts import Facts
-from ordering.graph.webhooks import Request, Webhook, pod_request
+from ordering.graph.webhooks import Webhook, pod_request
 
 
 def webhook_needs_backend(facts: Facts) -> Iterator[Finding]:
@@ -54,18 +54,9 @@ def injector_needs_network_plugin(facts: Facts) -> Iterator[Finding]:
 
 def object_needs_webhook(facts: Facts) -> Iterator[Finding]:
     """An object needs a webhook when its own CREATE, or that of the pods it makes, goes through it."""
-    for id_, request, subject in _requests(facts):
+    for id_, request, subject in facts.requests():
         for webhook, decided in facts.webhooks.intercepting(request):
             yield _interception(id_, webhook, decided, subject)
-
-
-def _requests(facts: Facts) -> Iterator[tuple[ObjectId, Request, str]]:
-    for id_ in facts.platform.objects:
-        if request := facts.webhooks.request(id_):
-            yield id_, request, "its CREATE"
-    for workload in facts.platform.workloads.values():
-        if workload.id.kind != "Pod":
-            yield workload.id, pod_request(workload), "the CREATE of its pods"
 
 
 def _interception(id_: ObjectId, webhook: Webhook, decided: bool, subject: str, verb: str = "goes") -> Need:
@@ -115,7 +106,7 @@ def backend_needs_own_webhook(facts: Facts) -> Iterator[Finding]:
         for workload in waiting:
             reason = f"is ready only once it has written its CA into {configuration.title}"
             yield Need(workload.id, configuration, reason)
-        for id_, request, subject in _requests(facts):
+        for id_, request, subject in facts.requests():
             for webhook, decided in facts.webhooks.intercepting(request, "DELETE"):
                 if webhook.configuration == configuration:
                     yield _interception(id_, webhook, decided, subject.replace("CREATE", "DELETE"))
