@@ -13,6 +13,7 @@ from pulumi_aws import iam as aws_iam
 
 from infra import versions
 from infra.aws import cidr, iam, instances, kept
+from infra.aws.addons import AddonArgs, addon
 from infra.aws.identity import (
     CLUSTER_ADMIN_POLICY,
     CLUSTER_VIEW_POLICY,
@@ -301,30 +302,30 @@ class Cluster(pulumi.ComponentResource):
             self._addons.ebs_csi,
             nodes,
             policy,
-            service_account_role_arn=role.arn,
+            role_arn=role.arn,
             # Volumes made inside the cluster outlive it unless somebody finds them: they carry the stack's tags.
-            configuration_values=json.dumps({"controller": {"extraVolumeTags": self._tags}}, sort_keys=True),
+            configuration=json.dumps({"controller": {"extraVolumeTags": self._tags}}, sort_keys=True),
         )
 
     def _addon(
         self,
-        addon: str,
+        name: str,
         version: str,
         *needs: pulumi.Resource,
-        service_account_role_arn: pulumi.Input[str] | None = None,
-        configuration_values: str | None = None,
+        role_arn: pulumi.Input[str] | None = None,
+        configuration: str | None = None,
     ) -> eks.Addon:
-        return eks.Addon(
-            f"{self._name}-{addon}",
-            cluster_name=self.name,
-            addon_name=addon,
-            addon_version=version,
-            resolve_conflicts_on_create="OVERWRITE",
-            resolve_conflicts_on_update="OVERWRITE",
-            service_account_role_arn=service_account_role_arn,
-            configuration_values=configuration_values,
-            tags=self._tags,
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=list(needs))),
+        return addon(
+            self._name,
+            AddonArgs(
+                cluster_name=self.name,
+                addon=name,
+                version=version,
+                role_arn=role_arn,
+                configuration=configuration,
+                tags=self._tags,
+            ),
+            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=list(needs))),
         )
 
 

@@ -1,5 +1,6 @@
 """The graph as resources of the engine: one resource an object, sent once, after what it needs."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -84,7 +85,7 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     """
     component = Kubeflow(name, opts)
     identities = Identities(args.graph)
-    hooks, fields_of_autoscalers = _hooks(args.graph), scaled(args.graph)
+    patience, fields_of_autoscalers = _patience(args.graph), scaled(args.graph)
     objects: dict[ObjectId, pulumi.Resource] = {}
     for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
@@ -110,19 +111,29 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                     for other in identities.others(node.id)
                 ],
                 ignore_changes=left,
-                hooks=hooks if node.kind_made_by else None,
+                hooks=_hooks(node, patience),
             ),
         )
     component.register_outputs({})
     return component
 
 
-def _hooks(graph: Graph) -> pulumi.ResourceHookBinding | None:
-    """What objects carry whose kind something in the graph makes; None where there are none."""
+def _patience(graph: Graph) -> list[pulumi.ErrorHook]:
+    """What objects carry whose kind something in the graph makes; nothing where there are none."""
     makers = {(token(node), resource_name(node.id)): node.kind_made_by for node in graph.nodes if node.kind_made_by}
-    if not makers:
-        return None
-    return pulumi.ResourceHookBinding(on_error=[pulumi.ErrorHook("kind-made-at-run-time", patient(makers))])
+    return [pulumi.ErrorHook("kind-made-at-run-time", patient(makers))] if makers else []
+
+
+def _hooks(node: Node, patience: list[pulumi.ErrorHook]) -> pulumi.ResourceHookBinding | None:
+    """Waits that the provider knows nothing of: for a kind, and for an object to have its effect."""
+
+    async def settle(_: pulumi.ResourceHookArgs) -> None:
+        """Lets the seconds pass before the engine sends what needs the object."""
+        await asyncio.sleep(node.wait.seconds)
+
+    if node.kind_made_by:
+        return pulumi.ResourceHookBinding(on_error=patience)
+    return pulumi.ResourceHookBinding(after_create=[settle], after_update=[settle]) if node.wait.seconds else None
 
 
 def token(node: Node) -> str:

@@ -128,7 +128,10 @@ class DashboardSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a stack sets; `emulated` says that AWS is played on this machine."""
+    """Everything that a stack sets; `emulated` says that AWS is played on this machine.
+
+    `files` says what holds volumes that many pods write to (ReadWriteMany).
+    """
 
     project: str
     stack: str
@@ -141,6 +144,7 @@ class Settings:
     nodes: NodeSettings
     registry: RegistrySettings
     storage: StorageSettings
+    files: Literal["none", "efs"]
     kubeflow: KubeflowSettings
     dashboard: DashboardSettings
 

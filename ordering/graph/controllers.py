@@ -1,8 +1,8 @@
 """The controllers that finish custom resources, and what they write that no manifest holds.
 
-An explicit table: inferring it from RBAC is wrong both ways, as dashboards may write everything and some controllers
-act through aggregated roles. A workload is recognised by its name, by the path of an image (which survives a mirror),
-or by its pods' labels.
+An explicit table, for the kinds that a release's own objects are of: what `operators` derives from the manifests names
+nobody for some of these (istiod and metacontroller hold rules for `*`), and somebody else for others. A workload is
+recognised by its name, by the path of an image (which survives a mirror), or by its pods' labels.
 """
 
 from collections.abc import Mapping

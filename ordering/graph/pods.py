@@ -63,9 +63,6 @@ def _volume(volume: Mapping[str, Any]) -> Iterator[Reference]:
     # The drivers that predate CSI share one spelling.
     for driver in ("cephfs", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"):
         yield from _reference("Secret", mapping(volume.get(driver)).get("secretRef"), use)
-    template = mapping(mapping(mapping(volume.get("ephemeral")).get("volumeClaimTemplate")).get("spec"))
-    if name := template.get("storageClassName"):
-        yield Reference("storage.k8s.io", "StorageClass", str(name), use)
 
 
 def _reference(kind: str, source: Any, use: str, field: str = "name") -> Iterator[Reference]:

@@ -22,6 +22,7 @@ from ordering.graph.expressions import fault
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import CRD, mapping
 from ordering.graph.pods import references
+from ordering.graph.policies import SETTLE_S
 from ordering.graph.rules.certificates import is_injected
 from ordering.graph.rules.facts import CERT_MANAGER_GROUP, Facts
 from ordering.manifests.objects import Manifest
@@ -33,10 +34,14 @@ PATCH_FORCE = "pulumi.com/patchForce"
 
 @dataclass(frozen=True)
 class Wait:
-    """The readiness of one object: expressions that must all hold, no wait at all, or what the provider does itself."""
+    """The readiness of one object: expressions that must all hold, no wait at all, or what the provider does itself.
+
+    `seconds` pass after that, where nothing tells when the object takes effect.
+    """
 
     expressions: tuple[str, ...] = ()
     skip: bool = False
+    seconds: float = 0
 
     @property
     def annotations(self) -> dict[str, str]:
@@ -49,6 +54,8 @@ class Wait:
         return {WAIT_FOR: self.expressions[0] if one else json.dumps(list(self.expressions))}
 
     def __str__(self) -> str:
+        if self.seconds:
+            return f"{self.seconds:g} s"
         return "skip" if self.skip else ", ".join(self.expressions) or "default"
 
 
@@ -97,6 +104,8 @@ class Waits:
             return DEFAULT if id_ in self._early else self._authorities(id_)
         if id_ in self._populated:
             return _PROFILE
+        if id_ in self._facts.policies.bindings:
+            return Wait(seconds=SETTLE_S) if id_ in self._needed else DEFAULT
         if (id_.group, id_.kind) == ("", "PersistentVolumeClaim"):
             # A class that binds at the first consumer leaves it Pending; the pods that mount it are waited for anyway.
             return SKIP if (platform.namespace(id_), id_.name) in self._claimed else self._if_needed(id_, DEFAULT)

@@ -40,14 +40,25 @@ from ordering.graph.rules.certificates import (
     issuer_needs_secret,
     workload_needs_certificate,
 )
+from ordering.graph.rules.classes import (
+    claim_needs_storage,
+    ingress_needs_class,
+    snapshot_needs_class,
+    workload_needs_priority,
+)
 from ordering.graph.rules.controllers import (
     cache_deployer_needs_signer,
     custom_resource_needs_controller,
     object_needs_declared,
 )
 from ordering.graph.rules.facts import Facts
+from ordering.graph.rules.policies import (
+    binding_needs_parameters,
+    binding_needs_policy,
+    object_needs_policy,
+    policy_needs_parameter_kind,
+)
 from ordering.graph.rules.workloads import (
-    claim_needs_storage,
     stateful_set_needs_service,
     workload_needs_limits,
     workload_needs_network_policies,
@@ -71,6 +82,9 @@ RULES: tuple[Rule, ...] = (
     workload_needs_references,
     stateful_set_needs_service,
     claim_needs_storage,
+    ingress_needs_class,
+    workload_needs_priority,
+    snapshot_needs_class,
     workload_needs_network_policies,
     workload_needs_limits,
     workload_needs_certificate,
@@ -84,6 +98,10 @@ RULES: tuple[Rule, ...] = (
     backend_needs_configuration,
     backend_needs_own_webhook,
     job_needs_webhook,
+    binding_needs_policy,
+    policy_needs_parameter_kind,
+    binding_needs_parameters,
+    object_needs_policy,
     custom_resource_needs_conversion,
     api_service_needs_backend,
     object_needs_api_service,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ordering.graph import kinds
 from ordering.graph.controllers import PROFILE_ACCOUNTS
-from ordering.graph.edges import Finding, Need, Strength
+from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Definition, account_of, mapping, mappings, texts
 from ordering.graph.permissions import RBAC, accounts, bindings, holders, parts, role_of
@@ -37,11 +37,16 @@ def aggregate_needs_parts(facts: Facts) -> Iterator[Finding]:
 
 
 def binding_needs_account(facts: Facts) -> Iterator[Finding]:
-    """A binding needs the ServiceAccounts that it names."""
+    """A binding needs the ServiceAccount that it names; where it names several, each only if that is possible.
+
+    The API server takes it in any order. One of several accounts may come from what acts through another of them.
+    """
     for id_ in bindings(facts.platform):
-        for namespace, name in accounts(facts.platform, id_):
-            if name:
-                yield from _account(facts, id_, namespace, name, f"grants to ServiceAccount {namespace}/{name}")
+        named = sorted({(namespace, name) for namespace, name in accounts(facts.platform, id_) if name})
+        strength = Strength.REQUIRED if len(named) == 1 else Strength.OPTIONAL
+        for namespace, name in named:
+            reason = f"grants to ServiceAccount {namespace}/{name}"
+            yield from _account(facts, id_, namespace, name, reason, strength)
 
 
 def workload_needs_account(facts: Facts) -> Iterator[Finding]:
@@ -55,18 +60,22 @@ def workload_needs_account(facts: Facts) -> Iterator[Finding]:
 def workload_needs_permissions(facts: Facts) -> Iterator[Finding]:
     """A workload needs every binding that names its account.
 
-    So it starts with its permissions, and on destroy they outlive it: finalizers still run.
+    So it starts with its permissions, and on destroy they outlive it: finalizers still run. What a group may do, or an
+    account in a namespace of others, is more than a workload needs to start: these come first if possible.
     """
-    for binding in bindings(facts.platform):
-        for namespace, name in accounts(facts.platform, binding):
+    platform = facts.platform
+    for binding in bindings(platform):
+        place = platform.namespace(binding)
+        for namespace, name in accounts(platform, binding):
             if name:
-                holders = [workload.id for workload in facts.platform.accounts.get((namespace, name), ())]
+                acting = [workload.id for workload in platform.accounts.get((namespace, name), ())]
                 subject = f"ServiceAccount {namespace}/{name}"
             else:
-                holders = [workload.id for workload in facts.platform.residents(namespace)]
+                acting = [workload.id for workload in platform.residents(namespace)]
                 subject = f"every ServiceAccount of {namespace}"
-            for holder in holders:
-                yield Need(holder, binding, f"{binding.title} grants its permissions to {subject}")
+            strength = Strength.REQUIRED if name and place in ("", namespace) else Strength.OPTIONAL
+            for holder in acting:
+                yield Need(holder, binding, f"{binding.title} grants its permissions to {subject}", strength)
 
 
 def workload_needs_watched_kinds(facts: Facts) -> Iterator[Finding]:
@@ -120,9 +129,18 @@ def token_needs_account(facts: Facts) -> Iterator[Finding]:
             yield from _account(facts, id_, namespace, name, f"is a token of ServiceAccount {name}")
 
 
-def _account(facts: Facts, source: ObjectId, namespace: str, name: str, reason: str) -> Iterator[Finding]:
+def _account(
+    facts: Facts,
+    source: ObjectId,
+    namespace: str,
+    name: str,
+    reason: str,
+    strength: Strength = Strength.REQUIRED,
+) -> Iterator[Finding]:
     if profile := facts.profiles.get(namespace) if name in PROFILE_ACCOUNTS else None:
-        yield Need(source, profile, f"{reason}, which comes with Profile {profile.name}")
-    elif name != "default" or facts.platform.find("", "ServiceAccount", namespace, name):
+        yield Need(source, profile, f"{reason}, which comes with Profile {profile.name}", strength)
+    elif place := facts.platform.find("", "ServiceAccount", namespace, name):
+        yield Need(source, place, reason, strength)
+    elif name != "default":
         # Every namespace has an account called default.
-        yield from facts.needs_object(source, ("", "ServiceAccount", namespace, name), reason)
+        yield Unresolved(source, f"ServiceAccount {namespace}/{name}", reason)

@@ -8,7 +8,7 @@ from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.rules.certificates import injected
 from ordering.graph.rules.facts import Facts
-from ordering.graph.webhooks import Request, Webhook, pod_request
+from ordering.graph.webhooks import Webhook
 
 
 def webhook_needs_backend(facts: Facts) -> Iterator[Finding]:
@@ -52,19 +52,9 @@ def injector_needs_network_plugin(facts: Facts) -> Iterator[Finding]:
 
 def object_needs_webhook(facts: Facts) -> Iterator[Finding]:
     """An object needs a webhook when its own CREATE, or that of the pods it makes, goes through it."""
-    for id_, request, subject in requests(facts):
+    for id_, request, subject in facts.requests():
         for webhook, decided in facts.webhooks.intercepting(request):
             yield interception(id_, webhook, decided, subject)
-
-
-def requests(facts: Facts) -> Iterator[tuple[ObjectId, Request, str]]:
-    """Every request that the objects cause when they come, by whose it is, and what it is called."""
-    for id_ in facts.platform.objects:
-        if request := facts.webhooks.request(id_):
-            yield id_, request, "its CREATE"
-    for workload in facts.platform.workloads.values():
-        if workload.id.kind != "Pod":
-            yield workload.id, pod_request(workload), "the CREATE of its pods"
 
 
 def interception(id_: ObjectId, webhook: Webhook, decided: bool, subject: str, verb: str = "goes") -> Need:

@@ -7,7 +7,7 @@ from ordering.graph.edges import Finding, Gate, Need, Strength
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, Workload, mapping
 from ordering.graph.pods import arguments, references
-from ordering.graph.rules.admission import interception, requests
+from ordering.graph.rules.admission import interception
 from ordering.graph.rules.certificates import is_injected
 from ordering.graph.rules.facts import Facts
 from ordering.graph.webhooks import GROUP, pod_request
@@ -70,7 +70,7 @@ def _interceptors(facts: Facts, workloads: Sequence[Workload]) -> set[ObjectId]:
 def _gate(facts: Facts, configuration: ObjectId, filling: Sequence[Workload], by: str) -> Iterator[Finding]:
     early = frozenset(workload.id for workload in filling)
     yield Gate(configuration, f"{configuration.title} must exist before {by}", early=early)
-    for id_, request, subject in requests(facts):
+    for id_, request, subject in facts.requests():
         for webhook, decided in facts.webhooks.intercepting(request, "DELETE"):
             if webhook.configuration == configuration:
                 yield interception(id_, webhook, decided, subject.replace("CREATE", "DELETE"))

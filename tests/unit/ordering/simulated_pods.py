@@ -77,7 +77,7 @@ def _pulling(cluster: Cluster, namespace: str, spec: Manifest) -> Iterator[str]:
 
 def _permissions(cluster: Cluster, namespace: str, spec: Manifest) -> Iterator[str]:
     for binding in cluster.users.get((namespace, spec.get("serviceAccountName", "default")), []):
-        if cluster.key(binding) not in cluster.stored:
+        if cluster.key(binding) not in cluster.stored and not cluster.is_made(binding["metadata"].get("namespace", "")):
             yield f"its account lacks {binding['kind']} {binding['metadata']['name']}"
         reference = binding["roleRef"]
         place = binding["metadata"].get("namespace", "") if reference["kind"] == "Role" else ""

@@ -19,6 +19,7 @@ from bench.synthetic import (
     issuer,
     manifest,
     namespace,
+    policy_binding,
     role,
     rule,
     secret,
@@ -27,6 +28,7 @@ from bench.synthetic import (
     webhook,
     workload,
 )
+from bench.synthetic import policy as admission_policy
 from ordering.graph import RULES, Graph, Rule, build
 from ordering.manifests.objects import Manifest
 from tests.unit.ordering.runs import CERTIFIES, Run, first, last, objects_of, orders, real_platforms
@@ -50,6 +52,24 @@ DEFAULT_CLASS = manifest(
     annotations={"storageclass.kubernetes.io/is-default-class": "true"},
     provisioner="disk.example",
 )
+EDGE = manifest(
+    "networking.k8s.io/v1",
+    "IngressClass",
+    "edge",
+    annotations={"ingressclass.kubernetes.io/is-default-class": "true"},
+)
+USUAL = manifest("scheduling.k8s.io/v1", "PriorityClass", "usual", globalDefault=True, value=7)
+SNAPS = [
+    definition("snapshot.storage.k8s.io", "VolumeSnapshot"),
+    definition("snapshot.storage.k8s.io", "VolumeSnapshotClass", scope="Cluster"),
+    manifest(
+        "snapshot.storage.k8s.io/v1",
+        "VolumeSnapshotClass",
+        "snaps",
+        annotations={"snapshot.storage.kubernetes.io/is-default-class": "true"},
+    ),
+    manifest("snapshot.storage.k8s.io/v1", "VolumeSnapshot", "monday", "a", spec={"source": {}}),
+]
 CLAIM = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
 ISSUED = [*cert_manager(), A, issuer("own", "a"), certificate("served", "a", "own")]
 SIGNED = [*cert_manager(), A, secret("root", "a"), issuer("own", "a", ca={"secretName": "root"})]
@@ -168,6 +188,11 @@ GATEKEEPER = [
 ]
 DECLARED = {"config.kubernetes.io/depends-on": "apps/namespaces/a/Deployment/operator"}
 
+LIMITED = admission_policy("limit", [rule("", "configmaps", ("CREATE", "UPDATE"))], "example.com/v1 Thing")
+BOUND = policy_binding("limit", LIMITED, "thing")
+LENIENT = policy_binding("limit", LIMITED, paramRef={"name": "thing", "parameterNotFoundAction": "Allow"})
+JUDGED = [A, THING, A_THING, LIMITED, BOUND, config_map("settings", "a")]
+
 
 def policy(name: str, **labels: str) -> Manifest:
     """A NetworkPolicy for the pods of A with these labels, or for all of them."""
@@ -204,6 +229,9 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         [A, service("store", "a"), workload("store", "a", kind="StatefulSet", serviceName="store")],
     ),
     "claim_needs_storage": ("waited", [A, DEFAULT_CLASS, CLAIM]),
+    "ingress_needs_class": ("waited", [A, EDGE, manifest("networking.k8s.io/v1", "Ingress", "web", "a", spec={})]),
+    "workload_needs_priority": ("waited", [A, USUAL, workload("app", "a")]),
+    "snapshot_needs_class": ("waited", [A, *SNAPS]),
     "workload_needs_network_policies": (
         "refused",
         [
@@ -231,6 +259,10 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
     ),
     "backend_needs_own_webhook": ("stuck", [A, THING, A_THING, *OWN_AUTHORITY]),
     "job_needs_webhook": ("waited", PATCHED_BY_A_JOB),
+    "binding_needs_policy": ("missed", JUDGED),
+    "policy_needs_parameter_kind": ("refused", [A, THING, LIMITED, LENIENT, config_map("settings", "a")]),
+    "binding_needs_parameters": ("refused", JUDGED),
+    "object_needs_policy": ("missed", JUDGED),
     "custom_resource_needs_conversion": ("refused", [A, CONVERTED, A_THING, *OPERATOR]),
     "api_service_needs_backend": ("stuck", [A, *OPERATOR, AGGREGATED]),
     "object_needs_api_service": ("refused", [A, *OPERATOR, AGGREGATED, A_THING]),

@@ -106,7 +106,7 @@ def test_stronger_edges_win() -> None:
 
 def test_a_dropped_edge_says_what_that_means() -> None:
     (dropped,) = solve(IDS, [edge(0, 1), edge(1, 0, Strength.INTERCEPTED)]).dropped
-    assert dropped.explanation == "the webhook itself needs this object, so it is sent before the webhook exists"
+    assert dropped.explanation == "the webhook or policy itself needs this object, so it is sent before that exists"
 
 
 def test_the_message_names_objects_and_reasons() -> None:
