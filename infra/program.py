@@ -75,7 +75,7 @@ def program(given: Inputs) -> Outputs:
     given.extensions.register()
     kept = pulumi.ResourceOptions(protect=stack.protect)
 
-    on_destroy = stack.storage.on_destroy
+    on_destroy, forced = stack.storage.on_destroy, stack.kubeflow.conflicts == "ours"
     network = cluster = files = None
     if stack.cluster.mode == "create":
         network = Network(
@@ -98,6 +98,7 @@ def program(given: Inputs) -> Outputs:
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
+                forced=forced,
                 protect=stack.protect,
                 tags=tags,
             ),
@@ -119,7 +120,8 @@ def program(given: Inputs) -> Outputs:
                 ),
             )
     else:
-        access = existing_cluster(stack.name, ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig))
+        existing = ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig, forced=forced)
+        access = existing_cluster(stack.name, existing)
 
     registry = Registry(
         stack.name,
@@ -151,6 +153,7 @@ def program(given: Inputs) -> Outputs:
             replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
+            forced=forced,
         ),
     )
     given.extensions.add(

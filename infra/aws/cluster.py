@@ -60,8 +60,9 @@ class ClusterArgs:
     """An EKS cluster with one managed node group, in subnets of a VPC.
 
     `log_group` names that of an earlier cluster of the same name, which is there, and is taken over.
-    `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry. With
-    `protect` the control plane and the key of its Secrets stay; nodes, add-ons and access entries may come and go.
+    `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry.
+    `forced` is as `kubernetes_provider` takes it. With `protect` the control plane and the key of its Secrets stay;
+    nodes, add-ons and access entries may come and go.
     """
 
     cluster: ClusterSettings
@@ -71,6 +72,7 @@ class ClusterArgs:
     private_subnet_ids: Sequence[pulumi.Input[str]]
     log_group: str | None
     let_in_already: Collection[str] = ()
+    forced: bool = True
     protect: bool = False
     tags: Mapping[str, str]
 
@@ -119,6 +121,7 @@ class Cluster(pulumi.ComponentResource):
             f"{name}-kubernetes",
             cluster=args.cluster.name,
             kubeconfig=kubeconfig,
+            forced=args.forced,
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[nodes])),
         )
         self.ready = default_storage_class(
@@ -340,9 +343,10 @@ def kubernetes_provider(
     cluster: str,
     kubeconfig: pulumi.Input[str] | None,
     context: str | None = None,
+    forced: bool = True,
     opts: pulumi.ResourceOptions | None = None,
 ) -> kubernetes.Provider:
-    """The provider of every Kubernetes object.
+    """The provider of every Kubernetes object. `forced` takes fields that somebody else owns; else they are an error.
 
     `cluster` identifies it: a kubeconfig that changes (an address, a token) updates the provider; without it the
     provider, and every object with it, could be replaced.
@@ -357,7 +361,7 @@ def kubernetes_provider(
         # fails where the API server takes only one of them (await.go of 4.29, `fixCSAFieldManagers` is left out).
         upsert_existing_objects=True,
         # istiod and Knative write into what a release renders, and people use kubectl: what we send is ours.
-        enable_patch_force=True,
+        enable_patch_force=forced,
         enable_config_map_mutable=True,
         enable_secret_mutable=True,
         kube_client_settings=kubernetes.KubeClientSettingsArgs(qps=CLIENT_QPS, burst=CLIENT_BURST),

@@ -321,6 +321,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         edges=tuple(
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))
         ),
+        conflicts=cast("Literal['ours', 'told']", raw.text("kubeflowConflicts", ("ours", "told"))),
         profile_namespaces=namespaces,
     )
 

@@ -104,13 +104,17 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class KubeflowSettings:
-    """The release to install, or a local folder with its kustomization, and the kustomize components over it."""
+    """The release to install, or a local folder with its kustomization, and the kustomize components over it.
+
+    `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
+    """
 
     release: str
     path: str | None
     components: tuple[str, ...]
     artifacts: Literal["release", "s3"]
     edges: tuple[Edge, ...]
+    conflicts: Literal["ours", "told"]
     profile_namespaces: tuple[str, ...]
 
 

@@ -23,7 +23,8 @@ class Node:
     `needs` are the direct needs after reduction: everything else that it needs, they need. A gate (`gate` is the object
     that it stands before) is to be sent as the `…Patch` resource of that object's kind; its manifest holds no more than
     what identifies the object and the annotation that makes the provider wait. What somebody else makes (`made_by` says
-    who) is sent as a `…Patch`, too, with all of its manifest.
+    who) is sent as a `…Patch`, too, with all of its manifest. `kind_made_by` says what makes the kind of an object that
+    no manifest defines: it is to be sent only once the API server serves it, which may be minutes after its needs.
     """
 
     id: ObjectId
@@ -33,6 +34,7 @@ class Node:
     wait: Wait
     gate: ObjectId | None = None
     made_by: str = ""
+    kind_made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ _ROLLED_OUT = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "Pod",
 
 def takes_time(node: Node) -> bool:
     """Whether others wait for more than the API server's answer to this node's request."""
-    return bool(node.wait.expressions or node.wait.seconds) or (node.id.kind in _ROLLED_OUT and not node.wait.skip)
+    if node.wait.expressions or node.wait.seconds or node.kind_made_by:
+        return True
+    return node.id.kind in _ROLLED_OUT and not node.wait.skip
 
 
 def build(
@@ -185,14 +189,20 @@ def build(
         wait = waits.of_gate(gate) if gate else waits.of(id_)
         manifest = _patch(gate.target, wait, facts.platform.objects) if gate else facts.platform.objects[id_]
         target = gate.target if gate else None
-        maker = makers.get(id_, "")
-        nodes.append(Node(id_, manifest, solution.levels[id_], solution.needs[id_], wait, target, maker))
+        kind_made_by = " and ".join(maker.id.title for maker in facts.makers.of.get(id_, ()))
+        nodes.append(
+            Node(
+                *(id_, manifest, solution.levels[id_], solution.needs[id_], wait, target),
+                made_by=makers.get(id_, ""),
+                kind_made_by=kind_made_by,
+            )
+        )
     return Graph(
         nodes=tuple(nodes),
         edges=solution.kept,
         dropped=solution.dropped,
         unresolved=tuple(sorted(set(found.unresolved))),
-        warnings=tuple(sorted(set(found.warnings))),
+        warnings=tuple(sorted({*found.warnings, *waits.warnings()})),
         _by_id={node.id: node for node in nodes},
     )
 

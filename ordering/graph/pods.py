@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ordering.graph.index import Workload, mapping, mappings
+from ordering.graph.index import Workload, mapping, mappings, texts
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,13 @@ class Reference:
     name: str
     use: str
     optional: bool = False
+
+
+def arguments(workload: Workload) -> Iterator[str]:
+    """The words that its containers are started with."""
+    for container in workload.containers:
+        for field in ("command", "args"):
+            yield from texts(container.get(field))
 
 
 def references(workload: Workload) -> Iterator[Reference]:

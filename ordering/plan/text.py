@@ -60,7 +60,7 @@ def _kinds(level: Iterable[Node]) -> str:
 
 def _wait(node: Node) -> str:
     text = str(node.wait)
-    return "its rollout" if text == "default" else text
+    return ("its kind" if node.kind_made_by else "its rollout") if text == "default" else text
 
 
 def _count(number: int, noun: str) -> str:

@@ -18,7 +18,6 @@ from ordering.graph.rules.access import (
 )
 from ordering.graph.rules.admission import (
     backend_needs_configuration,
-    backend_needs_own_webhook,
     injector_needs_network_plugin,
     object_needs_webhook,
     webhook_needs_backend,
@@ -28,11 +27,13 @@ from ordering.graph.rules.api import (
     api_service_needs_backend,
     custom_resource_needs_conversion,
     custom_resource_needs_definition,
+    custom_resource_needs_maker,
     object_needs_api_service,
     object_needs_namespace,
     object_needs_profile,
     service_selects_workloads,
 )
+from ordering.graph.rules.authorities import backend_needs_own_webhook, job_needs_webhook
 from ordering.graph.rules.certificates import (
     certificate_needs_issuer,
     issuer_needs_cert_manager,
@@ -69,6 +70,7 @@ Rule = Callable[[Facts], Iterator[Finding]]
 RULES: tuple[Rule, ...] = (
     object_needs_namespace,
     custom_resource_needs_definition,
+    custom_resource_needs_maker,
     binding_needs_role,
     aggregate_needs_parts,
     binding_needs_account,
@@ -95,6 +97,7 @@ RULES: tuple[Rule, ...] = (
     object_needs_webhook,
     backend_needs_configuration,
     backend_needs_own_webhook,
+    job_needs_webhook,
     binding_needs_policy,
     policy_needs_parameter_kind,
     binding_needs_parameters,

@@ -1,4 +1,4 @@
-"""What rules share: the indexed platform, its webhooks, its controllers, and who writes which Secret."""
+"""What rules share: the indexed platform, its webhooks and controllers, and who may do, makes and writes what."""
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -7,9 +7,12 @@ from ordering.graph.controllers import PROFILE_LABELS, Controller, Controllers, 
 from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, Workload, mapping
+from ordering.graph.makers import Makers
 from ordering.graph.operators import Kind, Operator, operators
 from ordering.graph.overrides import overrides
+from ordering.graph.pods import arguments
 from ordering.graph.policies import Policies
+from ordering.graph.powers import Powers
 from ordering.graph.webhooks import Request, Webhook, Webhooks, pod_request
 
 CERT_MANAGER_GROUP = "cert-manager.io"
@@ -23,6 +26,8 @@ class Facts:
         self.overrides = overrides(platform)
         self.controllers = Controllers(platform)
         self.profiles = profiles(platform)
+        self.powers = Powers(platform)
+        self.makers = Makers(platform, self.powers)
         self.webhooks = Webhooks(platform, dict.fromkeys(self.profiles, PROFILE_LABELS))
         self.certificates: dict[tuple[str, str], ObjectId] = {}
         for id_ in platform.of_kind(CERT_MANAGER_GROUP, "Certificate"):
@@ -54,6 +59,16 @@ class Facts:
             return []
         service = self.platform.find("", "Service", *webhook.service)
         return self.platform.behind(service) if service else []
+
+    def secrets_of(self, workload: Workload) -> frozenset[str]:
+        """The Secrets of its namespace that its arguments name, in a flag that says so (`--secret-name=NAME`)."""
+        flags = (word.partition("=") for word in arguments(workload))
+        return frozenset(value for flag, _, value in flags if value and flag.startswith("-") and "secret" in flag)
+
+    def secret_makers(self, namespace: str, name: str) -> list[ObjectId]:
+        """The Jobs of a namespace that make a Secret, as far as their arguments show."""
+        jobs = (workload for workload in self.platform.residents(namespace) if workload.id.kind == "Job")
+        return [job.id for job in jobs if name in self.secrets_of(job)]
 
     def needs_controller(self, source: ObjectId, controller: Controller, reason: str) -> Iterator[Need]:
         """Needs of every workload that runs a controller, apart from the source itself."""

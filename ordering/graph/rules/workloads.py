@@ -35,6 +35,10 @@ def _reference(facts: Facts, workload: Workload, reference: Reference) -> Iterat
     elif reference.kind == "Secret" and (namespace, reference.name) in facts.certificates:
         # Rule workload_needs_certificate covers it.
         return
+    elif reference.kind == "Secret" and (jobs := facts.secret_makers(namespace, reference.name)):
+        for job in jobs:
+            if job != workload.id:
+                yield Need(workload.id, job, f"{reason}, which {job.title} makes", Strength.OPTIONAL)
     elif reference.name not in _BUILT_IN.get(reference.kind, ()):
         yield from facts.needs_object(workload.id, place, reason, strength)
 

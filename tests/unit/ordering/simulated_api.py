@@ -29,7 +29,7 @@ from tests.unit.ordering.simulated_matching import (
     selected,
     service_of,
 )
-from tests.unit.ordering.simulated_pods import awaits_authority, missing, refusals, runs_somewhere
+from tests.unit.ordering.simulated_pods import awaits_authority, missing, patched, refusals, runs_somewhere
 
 # Kinds whose controller holds a finalizer, by group; a kind of * stands for all.
 FINALIZED = {
@@ -163,6 +163,9 @@ class SimulatedApi:
             if secret and not cluster.secret(*secret.split("/")) and not cluster.runs("cert-manager-webhook"):
                 return f"there is no Secret {secret}"
         elif live["kind"] in HOOKS:
+            for job in (m for m in cluster.universe.values() if live["metadata"]["name"] in patched(m)):
+                if cluster.key(job) not in cluster.ready:
+                    return f"Job {job['metadata']['name']} has not patched it"
             for hook in live.get("webhooks") or []:
                 if fault := cluster.unavailable(*service_of(hook)):
                     return f"its backend, which fills the bundle, does not run: {fault}"

@@ -69,6 +69,9 @@ class Cluster:
         for stored in self.of("APIService"):
             if (stored["spec"]["group"], stored["spec"]["version"]) == (group, version):
                 return "" if self.key(stored) in self.ready else f"404: APIService of {group} is not available"
+        for template in self.of("ConstraintTemplate"):
+            if template["spec"]["crd"]["spec"]["names"]["kind"] == kind and self.runs("gatekeeper"):
+                return ""
         return f"404: no kind {kind} in {group}"
 
     def _conversion(self, crd: Manifest, version: str) -> str:

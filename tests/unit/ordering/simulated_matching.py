@@ -93,6 +93,7 @@ def plural(kind: str, known: str | None) -> str:
 
 # How each controller's workload is told by its name, in the releases, in the sample and in what tests make.
 CONTROLLERS = {
+    "gatekeeper": {"gatekeeper"},
     "cert-manager": {"cert-manager"},
     "cert-manager-webhook": {"cert-manager-webhook"},
     "cainjector": {"cert-manager-cainjector"},

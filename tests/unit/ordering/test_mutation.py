@@ -73,6 +73,7 @@ SNAPS = [
 CLAIM = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
 ISSUED = [*cert_manager(), A, issuer("own", "a"), certificate("served", "a", "own")]
 SIGNED = [*cert_manager(), A, secret("root", "a"), issuer("own", "a", ca={"secretName": "root"})]
+SERVED = workload("app", "a", volumes=[volume("Secret", "served")])
 THING = definition("example.com", "Thing")
 WATCHES = manifest(
     "rbac.authorization.k8s.io/v1",
@@ -134,6 +135,57 @@ AGGREGATE = manifest(
     "sum",
     aggregationRule={"clusterRoleSelectors": [{"matchLabels": {"part": "yes"}}]},
 )
+PATCHES = manifest(
+    "rbac.authorization.k8s.io/v1",
+    "ClusterRole",
+    "patches",
+    rules=[
+        {
+            "apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["mutatingwebhookconfigurations"],
+            "verbs": ["patch"],
+        }
+    ],
+)
+PATCHED_BY_A_JOB = [
+    A,
+    THING,
+    A_THING,
+    *OPERATOR,
+    configuration("operator", HOOK),
+    RUNNER,
+    PATCHES,
+    binding("patches", PATCHES, RUNNER),
+    {
+        **workload("patch", "a", kind="Job", account="runner", args=["patch", "--webhook-name=operator"]),
+        "apiVersion": "batch/v1",
+    },
+]
+TEMPLATE = manifest(
+    "templates.gatekeeper.sh/v1",
+    "ConstraintTemplate",
+    "labelled",
+    spec={"crd": {"spec": {"names": {"kind": "Labelled"}}}},
+)
+MAKES_KINDS = manifest(
+    "rbac.authorization.k8s.io/v1",
+    "ClusterRole",
+    "makes-kinds",
+    rules=[
+        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["create"]},
+        {"apiGroups": ["constraints.gatekeeper.sh"], "resources": ["*"], "verbs": ["get"]},
+    ],
+)
+GATEKEEPER = [
+    A,
+    RUNNER,
+    MAKES_KINDS,
+    binding("makes-kinds", MAKES_KINDS, RUNNER),
+    workload("gatekeeper", "a", account="runner"),
+    definition("templates.gatekeeper.sh", "ConstraintTemplate", scope="Cluster"),
+    TEMPLATE,
+    manifest("constraints.gatekeeper.sh/v1beta1", "Labelled", "teams"),
+]
 DECLARED = {"config.kubernetes.io/depends-on": "apps/namespaces/a/Deployment/operator"}
 
 LIMITED = admission_policy("limit", [rule("", "configmaps", ("CREATE", "UPDATE"))], "example.com/v1 Thing")
@@ -193,10 +245,10 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         ],
     ),
     "workload_needs_limits": ("refused", [A, manifest("v1", "LimitRange", "limits", "a"), workload("app", "a")]),
-    "workload_needs_certificate": ("waited", [*ISSUED, workload("app", "a", volumes=[volume("Secret", "served")])]),
-    "certificate_needs_issuer": ("stuck", ISSUED),
-    "issuer_needs_secret": ("stuck", SIGNED),
-    "issuer_needs_cert_manager": ("refused", ISSUED),
+    "workload_needs_certificate": ("waited", [*ISSUED, SERVED]),
+    "certificate_needs_issuer": ("stuck", [*ISSUED, SERVED]),
+    "issuer_needs_secret": ("stuck", [*SIGNED, certificate("served", "a", "own"), SERVED]),
+    "issuer_needs_cert_manager": ("refused", [*ISSUED, SERVED]),
     "webhook_needs_backend": ("stuck", [A, THING, A_THING, *OPERATOR, configuration("operator", HOOK)]),
     "webhook_needs_certificate": ("stuck", [*ISSUED, *OPERATOR, INJECTED]),
     "injector_needs_network_plugin": ("waited", ISTIO),
@@ -206,6 +258,7 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         [A, *OPERATOR, LATE_RULES, config_map("guarded", "a", labels={"guarded": "yes"})],
     ),
     "backend_needs_own_webhook": ("stuck", [A, THING, A_THING, *OWN_AUTHORITY]),
+    "job_needs_webhook": ("waited", PATCHED_BY_A_JOB),
     "binding_needs_policy": ("missed", JUDGED),
     "policy_needs_parameter_kind": ("refused", [A, THING, LIMITED, LENIENT, config_map("settings", "a")]),
     "binding_needs_parameters": ("refused", JUDGED),
@@ -214,6 +267,7 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
     "api_service_needs_backend": ("stuck", [A, *OPERATOR, AGGREGATED]),
     "object_needs_api_service": ("refused", [A, *OPERATOR, AGGREGATED, A_THING]),
     "custom_resource_needs_controller": ("stuck", PROFILES),
+    "custom_resource_needs_maker": ("refused", GATEKEEPER),
     "object_needs_profile": ("refused", [*PROFILES, config_map("welcome", "person")]),
     "object_needs_declared": ("waited", [A, *OPERATOR, workload("app", "a", annotations=DECLARED)]),
 }
