@@ -79,7 +79,7 @@ def bring_up(
     if planned.unseen:
         raise UserError(planned.unseen)
     _settled(session, planned.existing, adopt=adopt)
-    losing.refuse(_losses(session, planned), lose)
+    losing.refuse(losing.lost(planned.changes), lose)
     agree(planned)
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
     outputs = run.up(session)
@@ -90,16 +90,6 @@ def bring_up(
 def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
     try:
         return existing(session, wanted)
-    except OSError as error:
-        raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
-
-
-def _losses(session: Session, planned: Preview) -> list[losing.Loss]:
-    if not planned.lost:
-        return []
-    try:
-        with reached(session) as api:
-            return losing.losses(planned.lost, api)
     except OSError as error:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
 

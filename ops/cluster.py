@@ -28,16 +28,21 @@ class ClusterApi:
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
 
-    def metadata(self, api_version: str, kind: str) -> list[Manifest]:
-        """The metadata of all objects of a kind; none of a kind that is not served.
+    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
+        """The metadata of all objects of a kind, or of those in a namespace; none of a kind that is not served.
 
         The server leaves the rest out: a release's definitions alone have megabytes.
         """
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        answer = self._ask(resource.get, header_params={"Accept": _METADATA})
+        answer = self._ask(resource.get, namespace=namespace or None, header_params={"Accept": _METADATA})
         return [] if answer is None else list(answer.to_dict()["items"])
+
+    def namespaced_kinds(self) -> list[tuple[str, str]]:
+        """The apiVersion and kind of all that can be listed in a namespace, in the versions that the server prefers."""
+        found = self._client.resources.search(namespaced=True, preferred=True)
+        return sorted({(str(one.group_version), str(one.kind)) for one in found if "list" in (one.verbs or ())})
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""

@@ -8,9 +8,9 @@ from pulumi.automation import OutputValue
 from rich.console import Console
 from rich.table import Table
 
-from ops import policies
+from ops import changes, policies
 from ops.levels import Level
-from ops.preview import Preview, data_in
+from ops.preview import Preview
 from ops.run import Session
 
 _NUMBERS = frozenset({"level", "objects", "resources", "seconds", "from second", "to second"})
@@ -72,21 +72,18 @@ def print_planned(console: Console, found: Preview) -> None:
 
 
 def print_preview(console: Console, found: Preview) -> None:
-    """What is replaced and deleted and the data in it, the monthly cost before and after, and broken policy rules."""
-    if found.lost:
-        rows = [
-            (
-                step.change,
-                step.name,
-                step.type,
-                "nothing: it stays in AWS" if step.retained else data_in(step),
-                ", ".join(step.causes[:_CAUSES]),
-            )
-            for step in found.lost
-        ]
-        _table(console, "Replaced or deleted", ("", "resource", "type", "lost with it", "because of"), rows)
-        held = sum(1 for step in found.lost if data_in(step))
-        console.print(f"Data is lost with {held or 'none'} of these {len(found.lost)}.", highlight=False)
+    """The classes of change, what each names, the monthly cost before and after, and broken policy rules."""
+    if told := ", ".join(f"{count} {kind}" for kind, count in changes.counts(found.changes).items()):
+        console.print(f"By class: {told}", highlight=False)
+    gone = [one for one in found.changes if one.kind in ("data", "replaced", "deleted", "kept")]
+    if gone:
+        columns = ("", "resource", "type", "lost with it", "stops meanwhile", "because of")
+        _table(console, "Replaced or deleted", columns, _gone(gone))
+        held = sum(1 for one in gone if one.data)
+        console.print(f"Data is lost with {held or 'none'} of these {len(gone)}.", highlight=False)
+    touched = [(one.kind, one.name, one.why) for one in found.changes if one.kind in ("restarted", "moved")]
+    if touched:
+        _table(console, "Restarted or moved", ("", "object", "why"), touched)
     for notice in found.notices:
         console.print(notice, highlight=False, markup=False, soft_wrap=True)
     if found.costs is not None:
@@ -103,6 +100,20 @@ def print_preview(console: Console, found: Preview) -> None:
     if found.unseen:
         console.print(found.unseen, highlight=False, markup=False, soft_wrap=True)
     policies.print_violations(console, found.violations)
+
+
+def _gone(gone: Sequence[changes.Change]) -> list[tuple[str, ...]]:
+    return [
+        (
+            one.kind,
+            one.step.name,
+            one.step.type,
+            one.data or ("nothing: it stays where it is" if one.kind == "kept" else ""),
+            one.stops,
+            ", ".join(one.step.causes[:_CAUSES]),
+        )
+        for one in gone
+    ]
 
 
 def print_levels(console: Console, levels: Sequence[Level]) -> None:

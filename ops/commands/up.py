@@ -14,7 +14,7 @@ from ops.settings import sound_settings
 
 def confirm(planned: Preview, *, yes: bool) -> None:
     """Ask for the stack's name, unless the answer is given or nothing changes; UserError for another answer."""
-    if yes or not planned.changed:
+    if yes or not planned.changes:
         return
     stack = planned.stack
     ask.for_name(
