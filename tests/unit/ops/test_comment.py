@@ -182,7 +182,7 @@ def test_what_a_name_holds_breaks_no_table(name: str) -> None:
     step = Step(urn=f"{URN}aws:x:Y::{name}", type="aws:x:Y", change="delete")
     rows = [line for line in told(step).splitlines() if line.startswith("| **deleted**")]
     assert len(rows) == 1
-    assert rows[0].replace("\\|", "").count("|") == 5
+    assert rows[0].replace("\\|", "").count("|") == 6
 
 
 def test_a_huge_preview_is_cut_to_what_a_comment_holds_and_says_so() -> None:
