@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from ops import adopting, live, losing, policies, preview, run
+from infra.kubeflow.earlier import Earlier
+from ops import adopting, earlier, live, losing, policies, preview, run
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
@@ -56,9 +57,10 @@ def bring_up(
         session.tracker = recorder
         found: list[Existing] = []
 
-        def before(graph: Graph) -> None:
+        def before(graph: Graph) -> Earlier:
             found.extend(_looked(session, missing(graph, held(session.resources))))
             _settled(session, found, adopt=adopt)
+            return earlier.prepared(session, graph)
 
         session.program.before = before
         outputs = run.up(session)
@@ -82,6 +84,7 @@ def bring_up(
     losing.refuse(losing.lost(planned.changes), lose)
     agree(planned)
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
+    session.program.before = lambda graph: earlier.prepared(session, graph)
     outputs = run.up(session)
     _released(session, planned.existing)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))

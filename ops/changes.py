@@ -133,11 +133,17 @@ def _change(step: Step, live: Live) -> Change:
 
 
 def _causes(step: Step) -> str:
-    return f"{', '.join(step.causes)} cannot change" if step.change == "replace" and step.causes else ""
+    if step.change != "replace":
+        return ""
+    return f"{', '.join(step.causes)} cannot change" if step.causes else "what it needs is made again"
 
 
 def _stops(step: Step) -> str:
-    return _STOPS.get(kind_of(step.type), "") if step.change == "replace" else ""
+    if step.change != "replace":
+        return ""
+    if kind_of(step.type) == "apps/StatefulSet" and not any(_within(cause, "spec.selector") for cause in step.causes):
+        return "nothing: `make up` lets its pods go on"
+    return _STOPS.get(kind_of(step.type), "")
 
 
 def _moved(step: Step) -> list[str]:

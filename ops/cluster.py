@@ -3,7 +3,8 @@
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,11 @@ from urllib3.exceptions import HTTPError
 
 from infra.api import client_of
 from ordering.errors import UserError
-from ordering.manifests.objects import Manifest
+from ordering.manifests.objects import Manifest, title
 
 _TIMEOUT_S = 30
+_ORPHAN_S = 120.0
+_POLL_S = 0.5
 _LOOKER = "kubeflow-on-pulumi"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -63,6 +66,31 @@ class ClusterApi:
         """Delete an object and, in the background, what it owns."""
         self._on(manifest, "delete", body={"propagationPolicy": "Background"})
 
+    def orphan(self, manifest: Manifest) -> None:
+        """Delete an object and not what it owns; returns once the garbage collector has let go of that."""
+        self._on(manifest, "delete", body={"propagationPolicy": "Orphan"})
+        end = time.monotonic() + _ORPHAN_S
+        metadata = manifest["metadata"]
+        while self.get(manifest["apiVersion"], manifest["kind"], metadata.get("namespace") or "", metadata["name"]):
+            if time.monotonic() > end:
+                raise UserError(
+                    f"After {_ORPHAN_S:.0f} s the cluster still has {title(manifest)}, which it was told to delete: "
+                    "see that its controller manager runs, and run the same command again."
+                )
+            time.sleep(_POLL_S)
+
+    def touch(self, manifest: Manifest) -> None:
+        """Have the server store an object again, as it is."""
+        try:
+            self.patch(manifest, {})
+        except UserError as error:
+            raise UserError(f"{title(manifest)} cannot be stored again. {error}") from None
+
+    def patch(self, manifest: Manifest, change: Manifest | Sequence[Manifest], *, status: bool = False) -> None:
+        """Change an object, or its status, by a merge patch or by the operations of a JSON patch."""
+        form = "merge-patch" if isinstance(change, dict) else "json-patch"
+        self._on(manifest, "patch", status=status, body=change, content_type=f"application/{form}+json")
+
     def dry_run(self, manifest: Manifest) -> None:
         """Let the server judge an apply that changes nothing; UserError with what it refuses."""
         self._apply(manifest, manager=_LOOKER, dry_run="All")
@@ -83,7 +111,7 @@ class ClusterApi:
         marks = [
             {"op": "replace", "path": f"/metadata/managedFields/{index}/operation", "value": "Apply"} for index in owned
         ]
-        self._on(manifest, "patch", body=[version, *marks], content_type="application/json-patch+json")
+        self.patch(manifest, [version, *marks])
         names = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
         bare = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": names}
         self._apply(bare, manager=manager)
@@ -93,16 +121,17 @@ class ClusterApi:
 
     def drop_finalizers(self, manifest: Manifest) -> None:
         """Let an object go that is being deleted, whatever somebody had to do before."""
-        patch = {"metadata": {"finalizers": None}}
-        self._on(manifest, "patch", body=patch, content_type="application/merge-patch+json")
+        self.patch(manifest, {"metadata": {"finalizers": None}})
 
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""
-        self._on(manifest, "patch", body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json")
+        self.patch(manifest, {"spec": {"replicas": 0}})
 
-    def _on(self, manifest: Manifest, verb: str, **arguments: Any) -> None:
+    def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> None:
         metadata = manifest["metadata"]
         resource = self._resource(manifest["apiVersion"], manifest["kind"])
+        if resource is not None and status:
+            resource = resource.subresources["status"]
         if resource is not None:
             self._ask(getattr(resource, verb), name=metadata["name"], namespace=metadata.get("namespace"), **arguments)
 

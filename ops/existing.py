@@ -5,7 +5,7 @@ stops before it touches anything.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -58,14 +58,17 @@ def place(id_: ObjectId) -> Place:
 
 def held(state: Iterable[Mapping[str, Any]]) -> frozenset[Place]:
     """The places of the objects that a state has."""
-    found = set()
+    return frozenset(at for at, _ in objects(state))
+
+
+def objects(state: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Place, Manifest]]:
+    """The objects that a state has, as they were sent; what is laid over an object is none."""
     for one in state:
         inputs = one.get("inputs") or {}
         if str(one.get("type", "")).startswith("kubernetes:") and "metadata" in inputs and not _patches(one["type"]):
             metadata = inputs["metadata"]
             group = str(inputs["apiVersion"]).rpartition("/")[0]
-            found.add(Place(group, str(inputs["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"])))
-    return frozenset(found)
+            yield Place(group, str(inputs["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"])), inputs
 
 
 def missing(graph: Graph, known: Collection[Place]) -> list[ObjectId]:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
 from infra.settings import Settings
-from ops import live, losing, policies, renewal, run
+from ops import earlier, live, losing, policies, renewal, run
 from ops.changes import Change, Live, classify
 from ops.comment import CostLine
 from ops.cost import bill, estimate
@@ -21,6 +22,7 @@ from ops.reaching import reached
 from ops.run import Session
 from ops.settings import sound_settings
 from ops.steps import Op, Recorder, Step
+from ops.storing import Migration
 from ordering.errors import UserError
 from ordering.graph import Graph
 from ordering.plan.components import components
@@ -70,6 +72,19 @@ def look(session: Session, settings: Settings) -> Preview:
     """
     recorder = Recorder.after(session.tracker, policies.load())
     session.tracker = recorder
+    if not session.settled:
+        session.resources = (session.stack.export_stack().deployment or {}).get("resources") or ()
+    stored: list[Migration] = []
+
+    def before(graph: Graph) -> Earlier:
+        try:
+            left = earlier.look(session, graph)
+        except OSError:  # what it would have told is looked for once more below, which says so
+            return Earlier(sent=earlier.sent(graph, session.resources))
+        stored.extend(left.migrations)
+        return left.earlier
+
+    session.program.before = before
     run.preview(session)
     steps, runs = tuple(recorder.steps.values()), session.program.live_version
     costs: tuple[CostLine, ...] | None = None
@@ -95,6 +110,7 @@ def look(session: Session, settings: Settings) -> Preview:
             *session.program.notices,
             *(live.notice(step, runs) for step in live.upgraded(steps, runs)),
             *renewal.sentences(steps),
+            *map(str, stored),
         ),
         steps=steps,
         violations=tuple(recorder.violations()),

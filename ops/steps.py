@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
 
+from infra.kubeflow.earlier import UNJUDGED
 from ops.policies import Judge
 from ops.progress import Tracker
 
@@ -101,7 +102,7 @@ def _step(metadata: StepEventMetadata, change: Op) -> Step:
         urn=metadata.urn,
         type=metadata.type,
         change=change,
-        paths=tuple(sorted(metadata.detailed_diff or metadata.diffs or ())),
+        paths=tuple(sorted(one for one in metadata.detailed_diff or metadata.diffs or () if UNJUDGED not in one)),
         causes=tuple(sorted(metadata.keys or ())),
         old=(old.inputs if old else None) or {},
         new=(new.inputs if new else None) or {},

@@ -1,15 +1,19 @@
 """The graph as resources of the engine: one resource an object, sent once, after what it needs."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pulumi
 
+from infra.kubeflow import immutable
+from infra.kubeflow.earlier import UNJUDGED, Earlier
 from infra.kubeflow.identity import Identities
 from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
 from ordering.graph import Graph, Node, ObjectId, takes_time
+from ordering.graph.index import CRD
 from ordering.manifests.objects import Manifest
 
 # Seconds. A rollout on new nodes waits for gigabytes of images; a namespace for all that lives in it.
@@ -45,6 +49,7 @@ class KubeflowArgs:
     replacements: Mapping[ObjectId, Manifest]
     provider: pulumi.ProviderResource
     needs: Sequence[pulumi.Resource]
+    earlier: Earlier = field(default_factory=Earlier)
 
 
 class Kubeflow(pulumi.ComponentResource):
@@ -77,16 +82,22 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     constructor of our own would have the SDK record its 20 callers with each object, a quarter of the state.
     """
     component = Kubeflow(name, opts)
-    identities = Identities(args.graph)
+    identities = Identities(args.graph, args.earlier.sent)
+    again = _Again(args)
     objects: dict[ObjectId, pulumi.Resource] = {}
     for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
         needs = [objects[need] for need in node.needs] or [*args.needs]
         manifest = args.replacements.get(node.id, node.manifest)
-        objects[node.id] = (Known if manifest is node.manifest else _Sent)(
+        with_it = again.with_definition(node)
+        annotations: dict[str, Any] = annotations_of(node)
+        if pulumi.runtime.is_dry_run() and (with_it or again.refused(node)):
+            annotations = {**annotations, UNJUDGED: _not_known()}
+        fixed = _whole(node) and (with_it is not None or immutable.kind_of(manifest) in immutable.FIELDS)
+        objects[node.id] = (Known if manifest is node.manifest and UNJUDGED not in annotations else _Sent)(
             token(node),
             resource_name(node.id),
-            annotated(manifest, annotations_of(node)),
+            annotated(manifest, annotations),
             pulumi.ResourceOptions(
                 parent=component,
                 provider=args.provider,
@@ -97,10 +108,51 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                     for other in identities.others(node.id)
                 ],
                 ignore_changes=taken(manifest),
+                # Its name is fixed, so the old one goes first.
+                delete_before_replace=True if fixed else None,
+                replace_on_changes=immutable.replacing(manifest, args.earlier.sent.get(node.id)) if fixed else None,
+                replace_with=[objects[with_it]] if with_it else None,
             ),
         )
     component.register_outputs({})
     return component
+
+
+class _Again:
+    """Which objects are made again, as far as it is known what an earlier run has sent."""
+
+    def __init__(self, args: KubeflowArgs) -> None:
+        self._sent, self._migrating = args.earlier.sent, args.earlier.migrating
+        self._definitions: dict[tuple[str, str], ObjectId] = {}
+        for node in args.graph.nodes:
+            if (node.id.group, node.id.kind) == CRD and self._changes(node):
+                spec = node.manifest["spec"]
+                self._definitions[str(spec["group"]), str(spec["names"]["kind"])] = node.id
+
+    def refused(self, node: Node) -> bool:
+        """Whether the API server would refuse an update to what is sent now."""
+        return node.id in self._migrating or self._changes(node)
+
+    def with_definition(self, node: Node) -> ObjectId | None:
+        """The definition that is made again, if any, for an object of its kind: it goes with that."""
+        return self._definitions.get((node.id.group, node.id.kind)) if node.id in self._sent else None
+
+    def _changes(self, node: Node) -> bool:
+        before = self._sent.get(node.id) if _whole(node) else None
+        return before is not None and bool(immutable.changed(before, node.manifest))
+
+
+def _whole(node: Node) -> bool:
+    """Whether it is an object, and not laid over one."""
+    return node.gate is None and not node.made_by
+
+
+def _not_known() -> pulumi.Output[str]:
+    known: asyncio.Future[bool] = asyncio.get_event_loop().create_future()
+    known.set_result(False)
+    value: asyncio.Future[str] = asyncio.get_event_loop().create_future()
+    value.set_result("")
+    return pulumi.Output(set(), value, known)
 
 
 def token(node: Node) -> str:
@@ -129,7 +181,7 @@ def annotations_of(node: Node) -> dict[str, str]:
     return {**node.wait.annotations, **(BACKGROUND if childless else {})}
 
 
-def annotated(manifest: Manifest, annotations: dict[str, str]) -> Manifest:
+def annotated(manifest: Manifest, annotations: Mapping[str, Any]) -> Manifest:
     """The manifest with annotations added; the given one is left as it is."""
     if not annotations:
         return manifest
