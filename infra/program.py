@@ -139,6 +139,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
             provider=access.provider,
             needs=[cluster.ready] if cluster else [],
+            protect=stack.protect,
             earlier=earlier,
         ),
     )

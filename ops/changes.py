@@ -5,9 +5,10 @@ The one place that knows: `make preview`, `make up`, the pull request's comment 
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from infra.kubeflow.holding import HOLDING
 from ops.steps import Step
 
 Class = Literal["data", "replaced", "deleted", "kept", "restarted", "moved", "in place", "created"]
@@ -34,11 +35,7 @@ _DATA = {
     "aws:s3/bucket:Bucket": "the objects in it",
     "aws:s3/bucketV2:BucketV2": "the objects in it",
     "eks:index:Cluster": "all that people made in the cluster",
-    CRD: "all objects of that kind",
-    NAMESPACE: "all that people made in it",
-    "core/PersistentVolume": "the volume's content",
-    "core/PersistentVolumeClaim": "the volume's content",
-    "kubeflow.org/Profile": "the namespace with its volumes",
+    **HOLDING,
 }
 
 _ROLLED = frozenset({"apps/DaemonSet", "apps/Deployment", "apps/StatefulSet"})
@@ -84,6 +81,12 @@ class Change:
         """What a person calls it and accepts its loss by, such as `PersistentVolumeClaim/kubeflow/minio-pvc`."""
         return f"{self.step.type.rpartition(':')[2]}/{self.step.name}"
 
+    @property
+    def keeps_pods(self) -> bool:
+        """Whether it is a StatefulSet whose new form finds the pods of the old one, so that they can go on."""
+        selects = any(_within(cause, "spec.selector") for cause in self.step.causes)
+        return kind_of(self.step.type) == "apps/StatefulSet" and self.step.change == "replace" and not selects
+
     def __str__(self) -> str:
         told = self.data or self.why
         return f"{self.name} ({told})" if told else self.name
@@ -118,10 +121,10 @@ def _change(step: Step, live: Live) -> Change:
     goes = step.change in ("replace", "delete")
     if goes and step.retained:
         return Change(step=step, kind="kept", why="leaves the state and stays where it is")
-    if data := _lost(step, live):
-        return Change(step=step, kind="data", data=data, why=_causes(step), stops=_stops(step))
-    if step.change == "replace":
-        return Change(step=step, kind="replaced", why=_causes(step), stops=_stops(step))
+    data = _lost(step, live)
+    if data or step.change == "replace":
+        found = Change(step=step, kind="data" if data else "replaced", data=data, why=_causes(step))
+        return replace(found, stops=_stops(found))
     if step.change == "delete":
         return Change(step=step, kind="deleted")
     if step.change == "create":
@@ -138,12 +141,10 @@ def _causes(step: Step) -> str:
     return f"{', '.join(step.causes)} cannot change" if step.causes else "what it needs is made again"
 
 
-def _stops(step: Step) -> str:
-    if step.change != "replace":
+def _stops(change: Change) -> str:
+    if change.step.change != "replace":
         return ""
-    if kind_of(step.type) == "apps/StatefulSet" and not any(_within(cause, "spec.selector") for cause in step.causes):
-        return "nothing: `make up` lets its pods go on"
-    return _STOPS.get(kind_of(step.type), "")
+    return "nothing: `make up` lets its pods go on" if change.keeps_pods else _STOPS.get(kind_of(change.step.type), "")
 
 
 def _moved(step: Step) -> list[str]:

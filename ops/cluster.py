@@ -3,7 +3,6 @@
 import json
 import logging
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 from kubernetes import client, config, dynamic  # type: ignore[import-untyped]
 from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
+from kubernetes.dynamic.resource import ResourceList  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
 from infra.api import client_of
@@ -19,8 +19,6 @@ from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
 
 _TIMEOUT_S = 30
-_ORPHAN_S = 120.0
-_POLL_S = 0.5
 _LOOKER = "kubeflow-on-pulumi"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -45,7 +43,8 @@ class ClusterApi:
     def namespaced_kinds(self) -> list[tuple[str, str]]:
         """The apiVersion and kind of all that can be listed in a namespace, in the versions that the server prefers."""
         found = self._client.resources.search(namespaced=True, preferred=True)
-        return sorted({(str(one.group_version), str(one.kind)) for one in found if "list" in (one.verbs or ())})
+        kinds = (one for one in found if not isinstance(one, ResourceList) and "list" in one.verbs)
+        return sorted({(str(one.group_version), str(one.kind)) for one in kinds})
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""
@@ -65,19 +64,6 @@ class ClusterApi:
     def delete(self, manifest: Manifest) -> None:
         """Delete an object and, in the background, what it owns."""
         self._on(manifest, "delete", body={"propagationPolicy": "Background"})
-
-    def orphan(self, manifest: Manifest) -> None:
-        """Delete an object and not what it owns; returns once the garbage collector has let go of that."""
-        self._on(manifest, "delete", body={"propagationPolicy": "Orphan"})
-        end = time.monotonic() + _ORPHAN_S
-        metadata = manifest["metadata"]
-        while self.get(manifest["apiVersion"], manifest["kind"], metadata.get("namespace") or "", metadata["name"]):
-            if time.monotonic() > end:
-                raise UserError(
-                    f"After {_ORPHAN_S:.0f} s the cluster still has {title(manifest)}, which it was told to delete: "
-                    "see that its controller manager runs, and run the same command again."
-                )
-            time.sleep(_POLL_S)
 
     def touch(self, manifest: Manifest) -> None:
         """Have the server store an object again, as it is."""

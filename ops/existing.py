@@ -18,6 +18,9 @@ from ordering.manifests.objects import Manifest
 _NAMED = 5
 """Objects that the error names."""
 
+KEPT = "kubeflow-on-pulumi/kept-by"
+"""The label of data that a stack has let go of; the same stack may have it again without being asked."""
+
 
 class Api(Protocol):
     """What this needs of a cluster: metadata of all objects of a kind; none of a kind that is not served."""
@@ -36,11 +39,16 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
-    """An object that is there. `owner` is the field manager that wrote most of it; `going` says it is being deleted."""
+    """An object that is there.
+
+    `owner` is the field manager that wrote most of it; `going` says it is being deleted; `kept_by` is the stack that
+    has let go of it.
+    """
 
     id: ObjectId
     owner: str
     going: bool
+    kept_by: str = ""
 
     def __str__(self) -> str:
         return f"{self.id.title} ({self.whose})"
@@ -98,15 +106,17 @@ def look(wanted: Iterable[ObjectId], api: Api) -> list[Existing]:
         for name in names:
             if one := live[kind].get(name):
                 metadata = one["metadata"]
-                found.append(Existing(id=id_, owner=_owner(metadata), going="deletionTimestamp" in metadata))
+                kept_by = (metadata.get("labels") or {}).get(KEPT, "")
+                going = "deletionTimestamp" in metadata
+                found.append(Existing(id=id_, owner=_owner(metadata), going=going, kept_by=kept_by))
     return found
 
 
 def refuse(found: Collection[Existing], stack: str) -> None:
-    """UserError when anything is there that a run would make."""
-    if not found:
+    """UserError when anything is there that a run would make, but for what an earlier run of the stack has kept."""
+    told = [str(one) for one in found if one.kept_by != stack or one.going]
+    if not told:
         return
-    told = [str(one) for one in found]
     more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
     are = "is one object" if len(told) == 1 else f"are {len(told)} objects"
     raise UserError(

@@ -66,8 +66,9 @@ def refuse(found: Sequence[Change], accepted: Collection[str]) -> None:
         return
     more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
     raise UserError(
-        f"This would lose for good {', '.join(map(str, left[:_NAMED]))}{more}. Nothing was changed; keep what holds "
-        f"them in what you install, or save the data and accept the loss: LOSE={','.join(loss.name for loss in found)}"
+        f"This would lose for good {', '.join(map(str, left[:_NAMED]))}{more}. Nothing was changed; "
+        "have it stay where it is with KEEP, or save the data and accept the loss: "
+        f"LOSE={','.join(loss.name for loss in found)}"
     )
 
 

@@ -15,9 +15,6 @@ from ops.run import Session
 
 _NUMBERS = frozenset({"level", "objects", "resources", "seconds", "from second", "to second"})
 
-_CAUSES = 3
-"""Properties that are named as the cause of a replacement."""
-
 SHOWN_KINDS = 12
 """Kinds that get a row of their own; the rest are added up."""
 
@@ -77,8 +74,8 @@ def print_preview(console: Console, found: Preview) -> None:
         console.print(f"By class: {told}", highlight=False)
     gone = [one for one in found.changes if one.kind in ("data", "replaced", "deleted", "kept")]
     if gone:
-        columns = ("", "resource", "type", "lost with it", "stops meanwhile", "because of")
-        _table(console, "Replaced or deleted", columns, _gone(gone))
+        rows = [(one.kind, one.name, _told(one)) for one in gone]
+        _table(console, "Replaced or deleted", ("", "resource", "what that means"), rows)
         held = sum(1 for one in gone if one.data)
         console.print(f"Data is lost with {held or 'none'} of these {len(gone)}.", highlight=False)
     touched = [(one.kind, one.name, one.why) for one in found.changes if one.kind in ("restarted", "moved")]
@@ -102,18 +99,11 @@ def print_preview(console: Console, found: Preview) -> None:
     policies.print_violations(console, found.violations)
 
 
-def _gone(gone: Sequence[changes.Change]) -> list[tuple[str, ...]]:
-    return [
-        (
-            one.kind,
-            one.step.name,
-            one.step.type,
-            one.data or ("nothing: it stays where it is" if one.kind == "kept" else ""),
-            one.stops,
-            ", ".join(one.step.causes[:_CAUSES]),
-        )
-        for one in gone
-    ]
+def _told(one: changes.Change) -> str:
+    """What is lost with it, why it is made again, and what does not work until then."""
+    lost = [f"lost: {one.data}"] if one.data else []
+    stops = [f"stops meanwhile: {one.stops}"] if one.stops else []
+    return "; ".join([*lost, *([one.why] if one.why else []), *stops])
 
 
 def print_levels(console: Console, levels: Sequence[Level]) -> None:

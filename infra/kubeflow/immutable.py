@@ -164,4 +164,4 @@ def _differs(field: Field, before: Manifest, after: Manifest) -> bool:
 def _at(node: Any, path: str, default: Any = None) -> Any:
     for key in path.split("."):
         node = node.get(key) if isinstance(node, Mapping) else None
-    return default if node is None else node
+    return default if node in (None, [], {}) else node  # the server leaves out what is empty

@@ -9,6 +9,7 @@ import pulumi
 
 from infra.kubeflow import immutable
 from infra.kubeflow.earlier import UNJUDGED, Earlier
+from infra.kubeflow.holding import PROTECTED
 from infra.kubeflow.identity import Identities
 from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
@@ -42,13 +43,14 @@ class KubeflowArgs:
     """What to send, and what the first objects wait for.
 
     `replacements` are sent in place of what the graph holds of an object: its content with values that are known only
-    later, such as a password that the engine makes.
+    later, such as a password that the engine makes. `protect` keeps what holds data.
     """
 
     graph: Graph
     replacements: Mapping[ObjectId, Manifest]
     provider: pulumi.ProviderResource
     needs: Sequence[pulumi.Resource]
+    protect: bool = False
     earlier: Earlier = field(default_factory=Earlier)
 
 
@@ -101,6 +103,7 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
             pulumi.ResourceOptions(
                 parent=component,
                 provider=args.provider,
+                protect=True if args.protect and _whole(node) and immutable.kind_of(manifest) in PROTECTED else None,
                 depends_on=needs,
                 custom_timeouts=TIMEOUTS if _takes_time(node) else None,
                 aliases=[

@@ -7,12 +7,13 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from pulumi import automation
 from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
-from infra.kubeflow import immutable
+from infra.kubeflow import immutable, plain
 from infra.kubeflow.earlier import Earlier
-from ops import earlier, storing
+from ops import earlier, keeping, storing
 from ops.changes import Change, classify
 from ops.cluster import Access, ClusterApi, connected
 from ops.steps import Recorder
@@ -277,7 +278,8 @@ class Stack:
         recorder = Recorder(console=Console(quiet=True))
         self.stack.workspace.program = program(platform(*manifests, before=self._look), self.kubeconfig)
         self.stack.preview(on_event=recorder)
-        return classify(recorder.steps.values(), {})
+        self.planned = classify(recorder.steps.values(), {})
+        return self.planned
 
     def up(self) -> tuple[dict[str, int], list[str]]:
         """Brings them; how many resources what was done with, and what was done, in order, by name."""
@@ -287,6 +289,8 @@ class Stack:
             if (ended := event.res_outputs_event) is not None and ended.metadata.op != "same":
                 done.append(f"{ended.metadata.op.value} {ended.metadata.urn.rpartition('::')[2]}")
 
+        if pods := [one for one in self.planned if one.keeps_pods]:
+            keeping.note(self.stack, kept=[], pods=pods)
         self.stack.workspace.program = program(platform(*self.manifests, before=self._prepare), self.kubeconfig)
         return changes(self.stack.up(on_event=hear)), done
 
@@ -295,7 +299,8 @@ class Stack:
 
     def _prepare(self, graph: Graph) -> Earlier:
         before = self._before(graph)
-        earlier.see_to(before, self.api, self.said.append)
+        for migration in before.migrations:
+            storing.migrate(migration, self.api, self.said.append)
         return before.earlier
 
     def _before(self, graph: Graph) -> earlier.Before:
@@ -359,7 +364,6 @@ def test_what_cannot_change_is_made_again_in_place_and_a_stateful_sets_pods_go_o
         "StorageClass/again": "replaced",
     }
     assert stack.up()[0] == {"replace": len(found)}
-    assert stack.said == ["StatefulSet made-again/a is replaced, and its pods go on meanwhile"]
     now = cluster.at("pods", "-n", place)["items"]
     assert [one["metadata"]["uid"] for one in now] == [one["metadata"]["uid"] for one in pods]
     assert len(now) == 2
@@ -441,4 +445,14 @@ def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: C
     assert [one for one in done if one in moved] == list(moved)
     assert cluster.get("namespace", "old-place") is None
     assert stack.next(*stack.manifests) == []
+
+    # What plain `pulumi up` does: the engine reads the state for the program.
+    def plainly(*manifests: Manifest) -> None:
+        declare = platform(*manifests, before=lambda graph: plain.earlier(graph, plain.state()))
+        stack.stack.workspace.program = program(declare, stack.kubeconfig)
+        assert changes(stack.stack.preview()) == {}
+
+    plainly(*stack.manifests)
+    with pytest.raises(automation.CommandError, match="This would delete Namespace new-place, which may hold data"):
+        plainly(*release("7h2k9mtf4c", "hashed"))
     stack.stack.destroy()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from infra.kubeflow.immutable import FIELDS, changed, replacing
+from infra.kubeflow.slim import slim
 from ordering.manifests.objects import Manifest
 
 
@@ -40,6 +41,18 @@ def test_what_the_server_fills_in_is_no_change() -> None:
     before, after = claim("1Gi"), claim("1Gi", volumeMode="Filesystem", storageClassName="gp3")
     assert changed(before, after) == []
     assert changed(after, claim("1Gi", storageClassName="other")) == ["spec.storageClassName"]
+
+
+def test_an_empty_list_is_none() -> None:
+    def stateful(**spec: Any) -> Manifest:
+        return made("apps/v1", "StatefulSet", spec=spec)
+
+    assert changed(stateful(volumeClaimTemplates=[]), stateful()) == []
+    assert changed(stateful(volumeClaimTemplates=[]), stateful(volumeClaimTemplates=[{}])) == [
+        "spec.volumeClaimTemplates"
+    ]
+    (sent,) = slim([stateful(volumeClaimTemplates=[], replicas=1)])
+    assert sent["spec"] == {"replicas": 1}
 
 
 def test_an_immutable_config_map_may_become_one_and_not_stop_to_be() -> None:

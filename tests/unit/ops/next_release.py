@@ -144,9 +144,6 @@ class Cluster:
         found.manifest = {**found.manifest, "spec": spec}
         self._define(found.manifest)
 
-    def orphan(self, manifest: Manifest) -> None:
-        self.objects.pop(place(id_of(manifest)), None)
-
     def _definition(self, group: str, kind: str) -> Manifest | None:
         at = self.kinds.get((group, kind))
         return self.objects[at].manifest if at else None

@@ -101,6 +101,14 @@ def test_a_stateful_set_keeps_its_claims_unless_it_says_otherwise() -> None:
     assert one(stateful("update", 2)).kind == "in place"
 
 
+def test_the_pods_of_a_replaced_stateful_set_go_on_unless_its_selector_changes() -> None:
+    kept = one(step("apps/v1:StatefulSet", "replace", causes=("spec.serviceName",)))
+    assert (kept.keeps_pods, kept.stops) == (True, "nothing: `make up` lets its pods go on")
+    ended = one(step("apps/v1:StatefulSet", "replace", causes=("spec.selector.matchLabels.app", "spec.serviceName")))
+    assert (ended.keeps_pods, ended.stops) == (False, "its pods")
+    assert not one(step("apps/v1:Deployment", "replace", causes=("spec.a",))).keeps_pods
+
+
 def test_the_gravest_comes_first_and_what_stays_is_no_change() -> None:
     steps = [
         step("core/v1:Service", "create"),

@@ -12,7 +12,7 @@ import pytest
 from ops import storing
 from ops.changes import CRD as CRD_KIND
 from ops.changes import Change, classify, kind_of
-from ops.earlier import before, see_to
+from ops.earlier import before
 from ops.existing import Place, place
 from ops.losing import look
 from ordering.graph.ids import id_of
@@ -103,7 +103,8 @@ def test_the_classes_are_what_the_api_server_does(name: str, seed: int) -> None:
         node=lambda id_: SimpleNamespace(manifest=new[id_]),
     )
     state = [{"type": f"kubernetes:{one.api_version}:{one.kind}", "inputs": old[one]} for one in old]
-    see_to(before(graph, state, lambda: nullcontext(cluster)), cluster, lambda _: None)
+    for migration in before(graph, state, lambda: nullcontext(cluster)).migrations:
+        storing.migrate(migration, cluster, lambda _: None)
     carry_out(found, cluster)
 
     for change in changes:

@@ -190,8 +190,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: str, *arguments: str, plan
     class Agreed(Exception):  # noqa: N818
         pass
 
-    def play(session: object, *, show: object, agree: Callable[[Preview], None], adopt: bool, lose: list[str]) -> None:
-        assert (adopt, lose) == (False, [])
+    def play(session: object, *, show: object, agree: Callable[[Preview], None], **given: Any) -> None:
+        assert given == {"adopt": False, "lose": [], "keep": []}
         agree(plan or planned(CREATED))
         raise Agreed
 
@@ -236,9 +236,9 @@ def test_a_preview_names_what_is_lost_and_what_stays(capsys: pytest.CaptureFixtu
     told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "Planned: 2 to delete, 1 to replace, 1 unchanged" in told
     assert "By class: 1 data, 1 deleted, 1 kept" in told
-    assert f"data lost {BUCKET} the objects in it bucket" in told
-    assert f"kept kept {BUCKET} nothing: it stays where it is" in told
-    assert "deleted vpc aws:ec2/vpc:Vpc" in told
+    assert "data Bucket/lost lost: the objects in it; bucket cannot change" in told
+    assert "kept Bucket/kept leaves the state and stays where it is" in told
+    assert "deleted Vpc/vpc" in told
     assert "Data is lost with 1 of these 3." in told
     assert "Cost: 1,401.60 USD a month after, 700.80 before (+700.80)" in told
 
