@@ -9,7 +9,7 @@ that goes refuses all that it is for, too.
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,6 +20,8 @@ from ordering.manifests.objects import Manifest, title
 
 POLL_S = 2.0
 """Seconds between two looks: an operator may make it again as long as it lives."""
+PATIENCE_S = 10.0
+"""Seconds that a look gets to end: a cluster that goes may leave a question unanswered."""
 
 _GROUP = "admissionregistration.k8s.io"
 _VERSION = f"{_GROUP}/v1"
@@ -142,7 +144,7 @@ def _places(webhooks: Sequence[Mapping[str, Any]]) -> str:
 class Registered:
     """Looks again and again, from `begin` to the end of the block, and once more then.
 
-    `report` is told each object once. A cluster that does not answer is on its way out.
+    `report` is told each object once.
     """
 
     report: Callable[[str], object]
@@ -152,21 +154,30 @@ class Registered:
     _thread: threading.Thread | None = None
     _last: Callable[[], object] = lambda: None
 
-    def begin(self, api: Api, ours: Going, connect: Callable[[], AbstractContextManager[Api]]) -> None:
-        """The first look; `connect` reaches the cluster for the others, and raises OSError where it does not answer."""
+    def begin(self, api: Api, ours: Going, connect: Callable[[], AbstractContextManager[Api]], *, whole: bool) -> None:
+        """The first look; `connect` reaches the cluster for the others, and raises OSError where it does not answer.
 
-        def look(until: Callable[[], bool]) -> None:
-            with suppress(OSError, UserError), connect() as found:
-                self._remove(found, ours)
-                while not until():
+        A cluster that goes as a whole (`whole`) is left alone once it stops answering, and not looked at in the end.
+        """
+
+        def look(until: Callable[[], bool]) -> bool:
+            try:
+                with connect() as found:
                     self._remove(found, ours)
+                    while not until():
+                        self._remove(found, ours)
+            except (OSError, UserError):
+                return False
+            return True
 
         def go_on() -> None:
             while not self._ended.wait(POLL_S):
-                look(lambda: self._ended.wait(POLL_S))
+                if not look(lambda: self._ended.wait(POLL_S)) and whole:
+                    return
 
         self._remove(api, ours)
-        self._last = lambda: look(lambda: True)
+        if not whole:
+            self._last = lambda: look(lambda: True)
         self._thread = threading.Thread(target=go_on, daemon=True)
         self._thread.start()
 
@@ -178,7 +189,7 @@ class Registered:
         finally:
             self._ended.set()
             if self._thread is not None:
-                self._thread.join()
+                self._thread.join(PATIENCE_S)
             self._last()
 
     def _remove(self, api: Api, ours: Going) -> None:

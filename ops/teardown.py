@@ -222,13 +222,13 @@ def drain_cluster(
     access = access_of(state)
     if access is None:
         return
-    ours = going(state)
+    ours, whole = going(state), configured(stack, "clusterMode") == "create"
     try:
         with session.timed("drain"), connected(access) as api:
             people.clear(api, state, people.Waiting(report=say, stuck=stuck))
-            drain(api, scope_of(state, whole=configured(stack, "clusterMode") == "create"), report=say)
+            drain(api, scope_of(state, whole=whole), report=say)
             lift(api, ours.objects, say)
-            registered.begin(api, ours, lambda: connected(access))
+            registered.begin(api, ours, lambda: connected(access), whole=whole)
     except OSError as error:
         raise UserError(
             f"The cluster stopped answering ({error}) while it was being drained: nothing else was destroyed; run the "

@@ -57,7 +57,7 @@ def operators(platform: Platform, webhooks: Webhooks) -> dict[Kind, tuple[Operat
     came = _Came(platform)
     found = {}
     for kind, definition in platform.definitions.items():
-        signs = permitted.get(kind) or called.get(kind) or came.with_(definition)
+        signs = permitted.get(kind) or called.get(kind) or came.together(definition)
         most = max(map(len, signs.values()), default=0)
         found[kind] = tuple(Operator(id_, tuple(shown)) for id_, shown in sorted(signs.items()) if len(shown) == most)
     return found
@@ -130,7 +130,7 @@ class _Came:
         self._platform = platform
         self._running = [id_ for id_ in platform.workloads if id_.kind in _RUNNING]
 
-    def with_(self, definition: Definition) -> dict[ObjectId, list[str]]:
+    def together(self, definition: Definition) -> dict[ObjectId, list[str]]:
         """The one workload that came with a definition, and what shows it; nothing where there are several."""
         wanted = {key: value for key, value in self._labels(definition.id).items() if key in _LABELS}
         alike = [id_ for id_ in self._running if wanted and wanted.items() <= self._labels(id_).items()]

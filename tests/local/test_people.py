@@ -68,6 +68,17 @@ def policy() -> list[Manifest]:
     ]
 
 
+def defaults() -> list[Manifest]:
+    """A class for whatever names none, and an Ingress and pods that do not."""
+    mark = {"annotations": {"ingressclass.kubernetes.io/is-default-class": "true"}}
+    edge = of_cluster("networking.k8s.io/v1", "IngressClass", "edge", spec={"controller": "example.com/edge"})
+    edge["metadata"] |= mark
+    usual = of_cluster("scheduling.k8s.io/v1", "PriorityClass", "usual", value=7, globalDefault=True)
+    backend = {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}}
+    about = {"name": "web", "namespace": SHOP, "annotations": {"pulumi.com/skipAwait": "true"}}
+    return [edge, usual, {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": about, "spec": backend}]
+
+
 def late_webhook() -> Manifest:
     """What an operator registers by itself, in front of most of what a destroy does."""
     rule = {
@@ -123,7 +134,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     platform = root / "platform"
     platform.mkdir()
     (platform / "kustomization.yaml").write_text("resources: [all.yaml]\n")
-    parts = [namespace(SYSTEM), crd(GROUP, "Run"), *operator(), job("ours", SYSTEM, finalizers=[]), *policy()]
+    parts = [
+        namespace(SYSTEM),
+        crd(GROUP, "Run"),
+        *operator(),
+        job("ours", SYSTEM, finalizers=[]),
+        *policy(),
+        *defaults(),
+    ]
     (platform / "all.yaml").write_text(yaml.safe_dump_all(parts))
     with checked_out(root, platform) as made:
         yield made
@@ -146,7 +164,10 @@ def test_they_go_while_their_controller_lives_and_are_told(checkout: Checkout, p
     bound, web = peopled.at("validatingadmissionpolicybinding", "replicas"), peopled.at("deployment", "web", "-n", SHOP)
     came = [datetime.fromisoformat(one["metadata"]["creationTimestamp"]) for one in (bound, web)]
     assert came[1] - came[0] >= timedelta(seconds=2), "a policy needs a second to judge"
-    assert set(changes(checkout.must("preview"))) <= {"unchanged"}
+    assert peopled.at("ingress", "web", "-n", SHOP)["spec"]["ingressClassName"] == "edge"
+    assert {one["spec"]["priority"] for one in peopled.at("pods", "-n", SHOP)["items"]} == {7}
+    said = checkout.must("preview")
+    assert changes(said).keys() <= {"unchanged"}, said
     peopled.apply(late_webhook(), job("ours", SYSTEM))
     fewer = peopled.run("patch", "configmap", "limit", "-n", SYSTEM, "-p", '{"data":{"most":"1"}}')
     assert fewer.returncode == 0, fewer.stderr

@@ -43,7 +43,7 @@ def binding_needs_parameters(facts: Facts) -> Iterator[Finding]:
 
 def object_needs_policy(facts: Facts) -> Iterator[Finding]:
     """An object needs the bindings that judge its own CREATE, or that of the pods it makes: else nobody judges it."""
-    for id_, request, subject in facts.requests():
+    for id_, request, subject in facts.requests() if facts.policies.bindings else ():
         for bound, decided in facts.policies.judging(request):
             reason = f"{subject} {'is' if decided else 'may be'} judged by {bound.policy.title}"
             yield Need(id_, bound.id, reason, Strength.INTERCEPTED if decided else Strength.UNDECIDED)

@@ -169,7 +169,7 @@ def test_what_a_living_operator_makes_again_is_removed_until_it_stays_away(monke
 
     watch = Registered(said.append)
     with watch.watched():
-        watch.begin(cluster, GOING, connect)
+        watch.begin(cluster, GOING, connect, whole=False)
         with cluster.changed:
             assert cluster.changed.wait_for(lambda: not cluster.objects, timeout=10)
     assert len(cluster.deleted) == 4
@@ -190,14 +190,32 @@ def test_what_comes_at_the_very_end_does_not_stay_and_a_cluster_that_is_gone_is_
 
     watch = Registered(lambda _: None)
     with watch.watched():
-        watch.begin(cluster, GOING, connect)
+        watch.begin(cluster, GOING, connect, whole=False)
         cluster.objects["ValidatingWebhookConfiguration", "late"] = configuration("late", OURS)
     assert cluster.deleted == ["late"]
     watch = Registered(lambda _: None)
     with watch.watched():
-        watch.begin(cluster, GOING, refused)
+        watch.begin(cluster, GOING, refused, whole=False)
     with Registered(lambda _: None).watched():
         pass  # a destroy that was refused before it looked
+
+
+def test_a_cluster_that_goes_as_a_whole_is_asked_until_it_stops_answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registered, "POLL_S", 0.01)
+    asked = threading.Semaphore(0)
+
+    @contextmanager
+    def gone() -> Iterator[Cluster]:
+        asked.release()
+        raise OSError("no such host")
+        yield
+
+    watch = Registered(lambda _: None)
+    with watch.watched():
+        watch.begin(Cluster(), GOING, gone, whole=True)
+        assert asked.acquire(timeout=10)
+        assert not asked.acquire(timeout=0.1), "once is enough"
+    assert not asked.acquire(blocking=False)
 
 
 def test_what_goes_with_a_stack_is_what_its_state_made() -> None:

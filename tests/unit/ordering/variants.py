@@ -136,8 +136,9 @@ def policies(draw: st.DrawFn) -> list[Manifest]:
     if of and scope == "Namespaced":
         reference["namespace"] = "b"
     narrow = draw(selector)
-    spec = {"paramRef": reference} if of else {}
-    bound = policy_binding("bound", judging, **spec, **({"matchResources": narrow} if narrow else {}))
+    bound = policy_binding("bound", judging)
+    bound["spec"] |= {"paramRef": reference} if of else {}
+    bound["spec"] |= {"matchResources": narrow} if narrow else {}
     found += [judging, bound]
     for place in PLACES:
         for i in range(draw(st.integers(0, 2))):
