@@ -139,3 +139,44 @@ def test_after_another_version_backends_have_their_own_again(
     assert changes(stack.preview()) == {}
     assert changes(stack.up()) == {}
     stack.destroy()
+
+
+def scaled(image: str) -> list[Manifest]:
+    """A Deployment that an autoscaler keeps at three pods or more, and one that it does not know."""
+    made = [deployment("scaled", name) for name in ("web", "edited")]
+    for one in made:
+        one["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    autoscaler = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": "scaled"},
+        "spec": {"minReplicas": 3, "maxReplicas": 5, "scaleTargetRef": target},
+    }
+    return [namespace("scaled"), *made, autoscaler]
+
+
+def test_an_autoscalers_number_stays_and_a_persons_is_taken_back_or_told(engine: Engine, cluster: Cluster) -> None:
+    given = cluster.plane.kubeconfig.read_text()
+
+    def replicas(name: str) -> int:
+        return int(cluster.at("deployment", name, "-n", "scaled")["spec"]["replicas"])
+
+    def scale() -> None:
+        assert cluster.run("scale", "-n", "scaled", "deployment/edited", "--replicas=2").returncode == 0
+
+    stack = engine.stack("scaled", platform(*scaled("one")), given)
+    stack.up()
+    until(lambda: replicas("web") == 3, "the autoscaler brings it to its minimum")
+    scale()
+    stack.workspace.program = program(platform(*scaled("two")), given)
+    assert changes(stack.up()) == {"update": 2}
+    assert (replicas("web"), replicas("edited")) == (3, 1)
+    stack.refresh()
+    assert changes(stack.preview()) == {}
+    scale()
+    refusing = engine.stack("scaled", platform(*scaled("three"), forced=False), given, forced=False)
+    with pytest.raises(automation.CommandError, match=r'conflict with "kubectl"[^:]*: \.spec\.replicas'):
+        refusing.up()
+    assert (replicas("web"), replicas("edited")) == (3, 2)
+    stack.destroy()
