@@ -19,7 +19,7 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint audit bench
+.PHONY: help up adopt preview drift destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -45,6 +45,10 @@ adopt: $(VENV)/.installed
 ## make preview   [STACK=local] [FORMAT=text|markdown|json]   show what `up` would change
 preview: $(VENV)/.installed
 	@$(RUN) preview --stack="$$STACK" --format="$$FORMAT"
+
+## make drift     [STACK=local] [FORMAT=text|markdown|json]   what is not as the stack says, by whom, and since when
+drift: $(VENV)/.installed
+	@$(RUN) drift --stack="$$STACK" --format="$$FORMAT"
 
 ## make destroy   [STACK=local] [YES=1] [FORGET=STACK] [FORCE_FINALIZERS=1]   take the stack down, in reverse order
 destroy: $(VENV)/.installed

@@ -18,6 +18,7 @@ COMMANDS = (
     "up",
     "adopt",
     "preview",
+    "drift",
     "destroy",
     "down",
     "stack",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from ops import adopting, live, losing, policies, preview, run
+from ops import adopting, drift, live, losing, policies, preview, run
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
@@ -51,6 +51,7 @@ def bring_up(
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
+    _caught_up(session)
     if is_local(session.stack.name):
         recorder = Recorder.after(session.tracker, policies.load())
         session.tracker = recorder
@@ -85,6 +86,22 @@ def bring_up(
     outputs = run.up(session)
     _released(session, planned.existing)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
+
+
+def _caught_up(session: Session) -> None:
+    """Has the state know of what somebody changed besides, so that this puts it right."""
+    if not session.resources or session.ground.forgot:
+        return
+    try:
+        found = drift.look(session)
+    except OSError as error:
+        # Perhaps it is this run that lets its caller in again.
+        session.say(f"The cluster does not answer ({error}), so what others changed in it is not looked for.")
+        return
+    for unseen in found.unseen:
+        session.say(f"Not looked at: {unseen}")
+    if found.found:
+        drift.take_up(session, found)
 
 
 def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:

@@ -28,7 +28,7 @@ from ops.program import Program
 from ops.progress import Tracker
 from ops.project import full_key, is_local, local_root, project_name
 from ops.relocated import at_its_address
-from ops.scratch import scratch
+from ops.scratch import left_behind, scratch
 from ops.settings import read_config
 from ops.stack import Missing, selected
 from ops.unanswered import Operation, Unanswered
@@ -117,18 +117,6 @@ def copied_from_files(chosen: Backend) -> AbstractContextManager[Mapping[str, st
     return nullcontext({}) if chosen.folder is None else serving.copied(chosen.folder)
 
 
-def _left_behind(folder: Path, chosen: Backend) -> dict[str, str]:
-    """What makes the engine and its plugins leave in the folder what they would leave for ever.
-
-    The Kubernetes plugin writes each provider's kubeconfig to a temporary file (`writeKubeconfigToFile` in
-    provider/pkg/provider/util.go of pulumi-kubernetes at f47bc2d6f199). The engine keeps the token of every backend
-    that the environment names (sdk/go/common/workspace/creds.go at 3.259.0), and our journal has a new address and
-    token for each run.
-    """
-    own_state = {"PULUMI_CREDENTIALS_PATH": str(folder)} if chosen.folder is not None else {}
-    return {"TMPDIR": str(folder), **own_state}
-
-
 @contextmanager
 def session(
     name: str,
@@ -159,8 +147,8 @@ def session(
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
-        left_behind = _left_behind(folder, chosen)
-        with selected(name, program=program, chosen=chosen, env=env | left_behind, missing=missing) as stack:
+        kept_here = left_behind(folder, own_state=chosen.folder is not None)
+        with selected(name, program=program, chosen=chosen, env=env | kept_here, missing=missing) as stack:
             tracker.left_out = ground.left_out
             seconds = {"start what it runs on": time.monotonic() - begun}
             yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
@@ -196,6 +184,20 @@ def preview(run: Session) -> dict[str, int]:
             ),
         )
     return run.tracker.changes
+
+
+def look(run: Session, urns: Sequence[str], hear: Callable[[EngineEvent], None]) -> None:
+    """Tells `hear` how these resources differ from the state. Changes nothing, and takes no lock."""
+
+    def both(event: EngineEvent) -> None:
+        if event.diagnostic_event is not None:
+            run.tracker(event)
+        hear(event)
+
+    _engine(
+        run,
+        lambda: run.stack.preview_refresh(target=list(urns), parallel=PARALLEL, on_event=both, suppress_progress=True),
+    )
 
 
 def refresh(run: Session, urns: Sequence[str]) -> None:

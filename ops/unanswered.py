@@ -37,7 +37,7 @@ _TYPES = {
 LISTED_AFTER_S = 5.0
 """Seconds until AWS lists what it was asked to make: its own answer would have come before that."""
 
-_SECRET = "4dabf18193072939515e22adb298388d"
+SECRET = "4dabf18193072939515e22adb298388d"
 """The key by which the engine marks values of a kind of its own, secrets among them."""
 
 
@@ -78,7 +78,7 @@ def open_values(value: Any) -> Any:
 
 
 def _is_secret(value: Any) -> bool:
-    return value == "[secret]" or (isinstance(value, Mapping) and _SECRET in value and "ciphertext" in value)
+    return value == "[secret]" or (isinstance(value, Mapping) and SECRET in value and "ciphertext" in value)
 
 
 def pending(deployment: Deployment, operations: Sequence[Operation]) -> Deployment:
