@@ -23,6 +23,7 @@ COMMANDS = (
     "down",
     "stack",
     "password",
+    "rotate",
     "doctor",
     "cost",
     "leftovers",

@@ -1,13 +1,13 @@
 """What goes before an `up`: on any stack but the local one a preview, a refusal by policy, and a question."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from ops import adopting, drift, live, losing, policies, preview, run
+from ops import adopting, drift, live, losing, oneway, owning, policies, preview, rotating, run
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
@@ -19,6 +19,7 @@ from ops.settings import stack_settings
 from ops.steps import Recorder
 from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId
+from ordering.graph.controllers import PROFILES
 
 if TYPE_CHECKING:
     from policy import Violation
@@ -62,8 +63,10 @@ def bring_up(
             _settled(session, found, adopt=adopt)
 
         session.program.before = before
+        _told(session)
         outputs = run.up(session)
         _released(session, found)
+        _handed_on(session)
         return Brought(outputs=outputs, preview=None, violations=recorder.violations())
     console = session.tracker.console
     settings = stack_settings(session.stack.name).settings
@@ -81,10 +84,13 @@ def bring_up(
         raise UserError(planned.unseen)
     _settled(session, planned.existing, adopt=adopt)
     losing.refuse(_losses(session, planned), lose)
+    _openable(session)
     agree(planned)
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
+    _told(session)
     outputs = run.up(session)
     _released(session, planned.existing)
+    _handed_on(session)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
 
 
@@ -121,6 +127,16 @@ def _losses(session: Session, planned: Preview) -> list[losing.Loss]:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
 
 
+def _openable(session: Session) -> None:
+    """UserError where a store could not open its data afterwards."""
+    if not session.resources:
+        return
+    # Where the cluster does not answer nothing of it is changed.
+    with suppress(OSError), reached(session) as api:
+        if api is not None:
+            oneway.check(session.resources, session.program.graph, api)
+
+
 def _settled(session: Session, found: Sequence[Existing], *, adopt: bool) -> None:
     """UserError where what is there already is not to be adopted, or cannot be."""
     if not adopt:
@@ -135,6 +151,25 @@ def _released(session: Session, found: Sequence[Existing]) -> None:
         return
     with session.timed("take over from kubectl"), _answering(session) as api:
         adopting.release(found, session.program.graph, api, session.say)
+
+
+def _told(session: Session) -> None:
+    """Tells the databases the passwords that their Secrets get."""
+    if not rotating.rotated(session.resources):
+        return
+    # Of a cluster that does not answer no Secret is changed either.
+    with suppress(OSError), reached(session) as api:
+        if api is not None:
+            rotating.tell(session.resources, api, session.say, run_pods=not is_local(session.stack.name))
+
+
+def _handed_on(session: Session) -> None:
+    """Gives each Profile's namespace to the owner that the Profile has now, and the keys that the stack has now."""
+    profiles = [node.id for node in session.program.graph.nodes if PROFILES.finishes(node.id)]
+    if profiles:
+        with session.timed("hand on to profiles"), _answering(session) as api:
+            owning.hand_on(profiles, api, session.say)
+            rotating.renew_copies(api, session.say)
 
 
 @contextmanager

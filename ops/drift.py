@@ -6,7 +6,6 @@ removed: also what a comparison of values misses, such as a rule that was added 
 tells.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from ops.interrupted import MANAGER
 from ops.reaching import reached
 from ops.relocated import at_its_address
 from ops.run import Session
-from ops.unanswered import SECRET
+from ops.unanswered import open_secret
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
@@ -164,8 +163,9 @@ def forgotten(deployment: Mapping[str, Any], changed: Mapping[str, Collection[Fi
     for one in deployment.get("resources") or ():
         if one["urn"] in changed and not one.get("delete"):
             inputs, outputs = one["inputs"], one["outputs"]
-            for path in (_open(path, one["inputs"]) for path in changed[one["urn"]]):
-                inputs, outputs = fields.without(path, inputs), fields.without(path, outputs)
+            for path in changed[one["urn"]]:
+                known = _known(path, one["inputs"])
+                inputs, outputs = fields.without(known, inputs), fields.without(known, outputs)
             one = {**one, "inputs": inputs, "outputs": outputs}
         resources.append(one)
     return {**deployment, "resources": resources}
@@ -209,7 +209,7 @@ def _mine(metadata: Any, resource: Resource) -> frozenset[FieldPath]:
 
 def _lost(one: Resource, there: Manifest, scaled: Collection[tuple[str, str, str]]) -> list[FieldPath]:
     """The fields that were ours and are no more, but for those that others may write."""
-    inputs = _plain(one["inputs"])
+    inputs = open_secret(one["inputs"])
     lost = fields.outermost(_mine(one["outputs"]["metadata"], one) - _mine(there["metadata"], one))
     theirs = tuple(taken(inputs))
     return [
@@ -223,15 +223,15 @@ def _lost(one: Resource, there: Manifest, scaled: Collection[tuple[str, str, str
 
 def _differing(one: Resource, api: Api, scaled: Collection[tuple[str, str, str]]) -> Drifted | None:
     """An object with the fields that differ; None where whoever wrote them wrote what was there."""
-    inputs, (namespace, name) = _plain(one["inputs"]), _place(one["inputs"])
+    inputs, (namespace, name) = open_secret(one["inputs"]), _place(one["inputs"])
     live = api.get(inputs["apiVersion"], inputs["kind"], namespace, name)
     if live is None:
         return Drifted(urn=one["urn"], type=one["type"], change="deleted")
     entries = live["metadata"].get("managedFields") or ()
     paths, told = [], []
     for path in _lost(one, live, scaled):
-        wanted = fields.at(path, inputs)
-        if wanted is not fields.MISSING and wanted != fields.at(path, live):
+        # Of one that is not in the inputs any more a run was cut short that was to put it right.
+        if (wanted := fields.at(path, inputs)) is fields.MISSING or wanted != fields.at(path, live):
             by = fields.writer(entries, path) or {}
             paths.append(path)
             shown = fields.text(path, inputs)
@@ -241,30 +241,22 @@ def _differing(one: Resource, api: Api, scaled: Collection[tuple[str, str, str]]
     return Drifted(urn=one["urn"], type=one["type"], change="changed", fields=tuple(told), paths=tuple(paths))
 
 
-def _open(path: FieldPath, inputs: Any) -> FieldPath:
+def _known(path: FieldPath, inputs: Any) -> FieldPath:
     """The path, as far as the state has it in the open: what is inside a secret goes with all of that."""
+    if fields.at(path, open_secret(inputs)) is fields.MISSING:
+        return path  # forgotten already, by a run that was cut short
     ends = range(len(path), 0, -1)
     return next(path[:end] for end in ends if fields.at(path[:end], inputs) is not fields.MISSING)
 
 
 def _scaled(objects: Iterable[Resource]) -> Iterator[tuple[str, str, str]]:
-    """Whose replicas an autoscaler of the stack sets: kind, namespace and name."""
+    """Whose replicas an autoscaler of the stack sets, as `infra.kubeflow.scaled` has it: kind, namespace and name."""
     for one in objects:
         inputs = one["inputs"]
-        if inputs["kind"] == "HorizontalPodAutoscaler":
-            target = inputs["spec"]["scaleTargetRef"]
-            yield str(target["kind"]), _place(inputs)[0], str(target["name"])
+        if target := (inputs.get("spec") or {}).get("scaleTargetRef"):
+            yield str(target.get("kind") or "Deployment"), _place(inputs)[0], str(target["name"])
 
 
 def _place(manifest: Manifest) -> tuple[str, str]:
     metadata = manifest["metadata"]
     return str(metadata.get("namespace") or ""), str(metadata["name"])
-
-
-def _plain(value: Any) -> Any:
-    """Inputs of the state with their secrets opened; a secret is there as JSON."""
-    if isinstance(value, Mapping):
-        if SECRET in value:
-            return json.loads(value["plaintext"])
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value

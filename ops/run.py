@@ -1,7 +1,6 @@
 """`up`, `preview` and `destroy` of one stack: set up what the stack runs on, drive the engine, say what happened."""
 
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ import tools
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
 from ops.claims import Claims, cluster_of, free_named
-from ops.engine import told
+from ops.engine import journals, told
 from ops.identify import Account, field_managers, identify
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
@@ -206,6 +205,13 @@ def refresh(run: Session, urns: Sequence[str]) -> None:
         _engine(run, lambda: run.stack.refresh(target=list(urns), parallel=PARALLEL, suppress_progress=True))
 
 
+def replace(run: Session, urns: Sequence[str]) -> None:
+    """Makes these resources again, and changes no others."""
+    named = list(urns)
+    with run.timed("make again"):
+        _change(run, lambda: run.stack.up(target=named, replace=named, on_event=run.hear, suppress_progress=True))
+
+
 def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, int]:
     """Takes the stack's resources down in reverse order; returns the counts by operation.
 
@@ -344,12 +350,7 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             raise UserError(lost) from None
         if run.program.failure is not None:
             raise run.program.failure from None
-        raise UserError(_journals(run.tracker.errors) or "\n".join(run.tracker.errors) or told(error)) from None
-
-
-def _journals(errors: Sequence[str]) -> str:
-    """What the journal itself says among the engine's errors, where it does: each resource under way repeats that."""
-    return "\n".join(dict.fromkeys(found[1] for one in errors if (found := re.search(r"\[500\] (.+)", one))))
+        raise UserError(journals(run.tracker.errors) or "\n".join(run.tracker.errors) or told(error)) from None
 
 
 def _bring_tools(name: str, chosen: Backend) -> None:

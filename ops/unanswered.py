@@ -5,6 +5,7 @@ state then knows nothing. The engine's events tell of it, so it is put into the 
 under way (`ops.interrupted`), and the next run looks at it.
 """
 
+import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -75,6 +76,15 @@ def open_values(value: Any) -> Any:
     if isinstance(value, list):
         return [open_values(one) for one in value if not _is_secret(one)]
     return value
+
+
+def open_secret(value: Any) -> Any:
+    """A value of an opened state with what is secret in it in plain; a secret is there as JSON."""
+    if isinstance(value, Mapping):
+        if SECRET in value:
+            return json.loads(value["plaintext"])
+        return {key: open_secret(one) for key, one in value.items()}
+    return [open_secret(one) for one in value] if isinstance(value, list) else value
 
 
 def _is_secret(value: Any) -> bool:

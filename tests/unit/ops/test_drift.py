@@ -158,6 +158,15 @@ def test_the_state_forgets_only_what_differs() -> None:
     assert (after[1]["inputs"]["data"], after[1]["outputs"]["data"]) == ({"b": "2"}, {"b": "2"})
 
 
+def test_what_a_run_that_was_cut_short_was_to_put_right_is_drift_still() -> None:
+    live = Live(CONFIG)
+    live.written("config", DATA, data={"a": "2"})
+    ((one,), _) = in_cluster([CONFIG], live)
+    (left,) = forgotten({"resources": [CONFIG]}, {one.urn: one.paths})["resources"]
+    assert in_cluster([left], live)[0] == [one]
+    assert forgotten({"resources": [left]}, {one.urn: one.paths})["resources"] == [left]
+
+
 def refreshed(op: str, name: str, **diff: str) -> EngineEvent:
     urn = f"urn:pulumi:dev::kubeflow::aws:iam/role:Role::{name}"
     detailed = {path: {"diffKind": kind, "inputDiff": False} for path, kind in diff.items()}

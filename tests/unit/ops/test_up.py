@@ -97,6 +97,7 @@ def brought(
         refusal=refusal,
         notices=(),
         live_version=live_version,
+        given=None,
     )
     session = Session(
         stack=cast("Any", engine),
