@@ -21,6 +21,8 @@ IMAGES_GB = 10
 NAT_TRAFFIC_GB = 100
 LOGS_GB = 10
 
+NO_CLOUD = "cloud is none: the stack makes nothing in AWS, so there is nothing to price."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -51,7 +53,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """The whole monthly bill of a stack; `note` says why its volumes are not in it, where they are not."""
+    """The whole monthly bill of a stack; `note` says what is not in it and why, where something is not."""
 
     lines: tuple[Line, ...]
     volumes_gib: int
@@ -63,6 +65,8 @@ def bill(settings: Settings) -> Bill:
 
     UserError as for `estimate`.
     """
+    if settings.cloud == "none":
+        return Bill(lines=(), volumes_gib=0, note=NO_CLOUD)
     try:
         gib, note = claimed_gib(settings), ""
     except UserError as error:
@@ -74,8 +78,11 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
     """The monthly bill of a stack that runs all the time with `nodesDesired` nodes.
 
     `volumes_gib` is what the platform's claims add up to (`claimed_gib`). A stack on an existing cluster pays for its
-    storage only. UserError when the price of a type or in a region is not known.
+    storage only, one without a cloud nothing that is known here. UserError when the price of a type or in a region is
+    not known.
     """
+    if settings.cloud == "none":
+        return ()
     prices.check_region(settings.region)
     lines = []
     if settings.cluster.mode == "create":

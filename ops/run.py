@@ -298,7 +298,7 @@ def _identify(run: Session) -> interrupted.Identify:
 
 
 def _region(run: Session) -> str:
-    return read_config(run.stack.name)[0]["aws:region"]
+    return read_config(run.stack.name)[0].get("aws:region", "")
 
 
 def _change(run: Session, call: Callable[[], Any]) -> Any:

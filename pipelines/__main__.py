@@ -193,7 +193,8 @@ def build_image(context: stack.Context, stack_name: str) -> None:
     chosen = stack.read(stack_name, context)
     if not chosen.repository:
         raise UserError(
-            f"Stack {stack_name!r} has no output `repository_url`; bring it up with `make up STACK={stack_name}`."
+            f"Stack {stack_name!r} has no output `repository_url`; bring it up with `make up STACK={stack_name}`, or, "
+            "without a cloud, push the image yourself and set pipelinesImage."
         )
     console = Console()
     with stack.environment(chosen):
@@ -237,7 +238,9 @@ def _given(definition: Definition, params: Iterable[str]) -> parameters.Argument
 
 
 def _image(name: str | None, chosen: stack.Stack | None) -> str:
-    return name or image.reference(chosen.repository if chosen else None)
+    if name or chosen is None:
+        return name or image.reference(None)
+    return chosen.image or image.reference(chosen.repository)
 
 
 def _prepare(
@@ -255,9 +258,9 @@ def _prepare(
         )
     spec = catalog.compile_spec(definition, Execution(image=_image(image_name, chosen), gpus=gpus))
     arguments = dict(given)
-    if chosen is not None:
+    if chosen is not None and chosen.bucket:
         with stack.environment(chosen):
-            arguments = inputs.in_bucket(definition, given, stack.require_bucket(chosen), namespace)
+            arguments = inputs.in_bucket(definition, given, chosen.bucket, namespace)
     parameters.require(arguments, spec, definition.name)
     return spec, arguments
 

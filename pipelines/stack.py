@@ -41,6 +41,7 @@ class Stack:
     environment: Mapping[str, str]
     bucket: str | None
     repository: str | None
+    image: str | None
     user: str | None
     password: str | None
     kubeconfig: str | None
@@ -50,14 +51,15 @@ class Stack:
 
 
 def read(name: str, context: Context) -> Stack:
-    """The stack of a name, from its outputs `bucket`, `repository_url`, `dashboard_user`, `dashboard_password`,
-    `kubeconfig`, `region` and `runner_role_arns`."""
+    """The stack of a name, from its outputs `bucket`, `repository_url`, `pipelines_image`, `dashboard_user`,
+    `dashboard_password`, `kubeconfig`, `region` and `runner_role_arns`."""
     outputs = context.outputs(name)
     return Stack(
         name=name,
         environment=dict(context.environment(name)),
         bucket=outputs.get("bucket"),
         repository=outputs.get("repository_url"),
+        image=outputs.get("pipelines_image"),
         user=outputs.get("dashboard_user"),
         password=outputs.get("dashboard_password"),
         kubeconfig=outputs.get("kubeconfig"),

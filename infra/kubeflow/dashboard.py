@@ -1,5 +1,6 @@
 """How a person opens what a stack has to look at."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,8 +11,8 @@ PORT = 8080
 _ENTRIES = (("istio-system", "istio-ingressgateway", 80), ("kubeflow", "ml-pipeline-ui", 80))
 
 
-def entry(objects: Iterable[Mapping[str, Any]], *, emulated: bool) -> str:
-    """What to type to open the dashboard of a platform, or why there is none."""
+def entry(objects: Iterable[Mapping[str, Any]], *, emulated: bool, context: str | None = None) -> str:
+    """What to type to open the dashboard of a platform in the cluster of a context, or why there is none."""
     if emulated:
         return "none: pods run nothing on this machine"
     services = {
@@ -21,5 +22,6 @@ def entry(objects: Iterable[Mapping[str, Any]], *, emulated: bool) -> str:
     }
     for namespace, name, port in _ENTRIES:
         if (namespace, name) in services:
-            return f"kubectl port-forward svc/{name} -n {namespace} {PORT}:{port}, then http://localhost:{PORT}"
+            kubectl = f"kubectl --context {shlex.quote(context)}" if context else "kubectl"
+            return f"{kubectl} port-forward svc/{name} -n {namespace} {PORT}:{port}, then http://localhost:{PORT}"
     return "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines"

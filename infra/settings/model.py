@@ -115,6 +115,13 @@ class KubeflowSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PipelinesSettings:
+    """The image that pipelines' steps run in; None for the one in the stack's own repository."""
+
+    image: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DashboardSettings:
     """Who may log in."""
 
@@ -124,10 +131,14 @@ class DashboardSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a stack sets; `emulated` says that AWS is played on this machine."""
+    """Everything that a stack sets; `emulated` says that AWS is played on this machine.
+
+    Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
+    """
 
     project: str
     stack: str
+    cloud: Literal["aws", "none"]
     region: str
     emulated: bool
     tags: Mapping[str, str]
@@ -138,6 +149,7 @@ class Settings:
     registry: RegistrySettings
     storage: StorageSettings
     kubeflow: KubeflowSettings
+    pipelines: PipelinesSettings
     dashboard: DashboardSettings
 
     @property

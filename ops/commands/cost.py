@@ -32,9 +32,10 @@ def command(stack: str, changes: tuple[str, ...], form: str) -> None:
         click.echo(document.text(document.cost(stack, now.region, found, wanted, differing)))
         return
     console = terminal.console()
-    print_estimate(console, now, found.lines)
+    if found.lines:
+        print_estimate(console, now, found.lines)
     if found.note:
-        console.print(found.note)
+        console.print(found.note, highlight=False)
     if wanted:
         print_difference(console, ", ".join(changes), differing)
 

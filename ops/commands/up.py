@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import click
 
-from ops import ask, document, policies, run, summary
+from ops import ask, document, kind, policies, run, summary
 from ops import console as terminal
 from ops.bring_up import bring_up
 from ops.options import answer_option, format_option, stack_option
@@ -51,6 +51,8 @@ def bring(stack: str, *, pods: run.Pods, yes: bool, form: str, adopt: bool, lose
     """Bring a stack up; with `adopt` what is in its cluster already becomes the stack's own. `lose` names data."""
     console = terminal.console(json=form != "text")
     sound_settings(stack)
+    if kind.is_kind(stack):
+        kind.ensure(lambda line: console.print(line, highlight=False))
     with run.session(stack, console=console, pods=pods, missing="make") as session:
         brought = bring_up(
             session,
@@ -60,6 +62,8 @@ def bring(stack: str, *, pods: run.Pods, yes: bool, form: str, adopt: bool, lose
             lose=lose,
         )
         summary.print_up(console, session, brought.outputs)
+        if kind.is_kind(stack):
+            console.print(f"\nDashboard: {brought.outputs['dashboard'].value}", highlight=False, soft_wrap=True)
         if form == "json":
             click.echo(document.text(document.up(session, brought.outputs, brought.preview, brought.violations)))
     if brought.preview is None:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infra import inputs, preflight
+from infra import inputs, preflight, surroundings
 from infra.aws.instances import GI, instance
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
 from infra.settings import Settings
-from ops.doctor.finding import Finding, attempt, ok, warning
+from ops.doctor.finding import Finding, attempt, broken, ok, split, warning
 from ops.doctor.network import CHECK, check_network_policies, reached
 from ops.settings import SEALED
 from ordering.errors import UserError
@@ -37,6 +37,7 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
     findings += attempt(CHECK, lambda: check_network_policies(settings, objects, reached))
     if settings.cluster.mode == "existing":
         findings += attempt("volumes", lambda: check_class(settings, without_class(objects), root))
+        findings += attempt("surroundings", lambda: check_surroundings(settings, objects, root))
     else:
         needed = requirements(objects)
         findings += attempt("room", lambda: check_room(needed, settings))
@@ -55,6 +56,25 @@ def check_class(settings: Settings, claims: Sequence[str], root: Path) -> Iterat
         yield ok("volumes", f"{taken}, and it has one")
     else:
         yield warning("volumes", f"{taken}, and does not say whether it has one", "look: kubectl get storageclass")
+
+
+def check_surroundings(settings: Settings, objects: Sequence[Manifest], root: Path) -> Iterator[Finding]:
+    """What else is in a given cluster that bears on the release."""
+    cluster = settings.cluster
+    if cluster.stack or (cluster.kubeconfig is not None and cluster.kubeconfig.reveal() == SEALED):
+        return
+    content = preflight.read_kubeconfig(inputs.kubeconfig_of(cluster), root)
+    version = preflight.check_cluster(content, cluster.context)
+    found = surroundings.look(content, cluster.context)
+    release = f"Kubeflow {settings.kubeflow.release}"
+    remarks = surroundings.judge(found, objects, release=release, version=version)
+    for remark in remarks:
+        told, advice = split(remark.sentence)
+        yield (
+            broken(remark.check, told, advice) if remark.stops else warning(remark.check, told, advice or "look at it")
+        )
+    if found.nodes and not any(remark.check == "room" for remark in remarks):
+        yield ok("room", f"{requirements(objects).total} on {len(found.nodes)} nodes")
 
 
 def check_room(needed: Requirements, settings: Settings) -> Iterator[Finding]:

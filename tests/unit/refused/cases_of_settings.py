@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ops.project import declared, read_project
+from infra.declared import declared
+from ops.project import read_project
 from tests.unit.refused.cases import SOUND, STACK, UP, Case
 
 # Values that the setting must not have, each with what its sentence says.

@@ -1,0 +1,75 @@
+"""What a cluster says of itself: its nodes and what runs on them, its classes, its webhooks."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from infra.api import client_of
+from ordering.manifests.objects import Manifest
+
+_TIMEOUT_SECONDS = 10
+
+_PATHS = {
+    "nodes": "/api/v1/nodes",
+    "pods": "/api/v1/pods",
+    "namespaces": "/api/v1/namespaces",
+    "services": "/api/v1/services",
+    "slices": "/apis/discovery.k8s.io/v1/endpointslices",
+    "deployments": "/apis/apps/v1/deployments",
+    "autoscalers": "/apis/karpenter.sh/v1/nodepools",
+    "configuration": "/api/v1/namespaces/kube-system/configmaps",
+    "classes": "/apis/storage.k8s.io/v1/storageclasses",
+    "drivers": "/apis/storage.k8s.io/v1/csidrivers",
+    "mutating": "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    "validating": "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """The objects of a cluster, by kind; None where it does not let one ask."""
+
+    nodes: Sequence[Manifest] | None = None
+    pods: Sequence[Manifest] | None = None
+    namespaces: Sequence[Manifest] | None = None
+    services: Sequence[Manifest] | None = None
+    slices: Sequence[Manifest] | None = None
+    deployments: Sequence[Manifest] | None = None
+    autoscalers: Sequence[Manifest] | None = None
+    configuration: Sequence[Manifest] | None = None
+    classes: Sequence[Manifest] | None = None
+    drivers: Sequence[Manifest] | None = None
+    mutating: Sequence[Manifest] | None = None
+    validating: Sequence[Manifest] | None = None
+
+
+def look(kubeconfig: str, context: str | None) -> Surroundings:
+    """Everything at once, a request each; a cluster that does not answer tells nothing."""
+    from kubernetes import config  # type: ignore[import-untyped]  # half a second of imports
+
+    # It warns of every retry.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    try:
+        api = client_of(kubeconfig, context)
+    except (config.ConfigException, OSError, ValueError):
+        return Surroundings()
+    return Surroundings(**{field.name: _list(api, _PATHS[field.name]) for field in fields(Surroundings)})
+
+
+def _list(api: Any, path: str) -> list[Manifest] | None:
+    from kubernetes import client
+    from urllib3.exceptions import HTTPError
+
+    try:
+        answer, _, _ = api.call_api(
+            path, "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=_TIMEOUT_SECONDS
+        )
+        items: list[Manifest] = json.loads(answer.data)["items"]
+        return items
+    except client.ApiException as error:
+        # A kind that is not served has no objects.
+        return [] if error.status == 404 else None
+    except (HTTPError, OSError, ValueError, KeyError, TypeError):
+        return None
