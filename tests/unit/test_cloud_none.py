@@ -9,9 +9,11 @@ from click.testing import CliRunner
 
 from infra import inputs as given
 from infra import preflight
+from infra.aws.kept import Kept
 from infra.program import program
 from infra.settings import SettingsError
 from infra.settings.cloud import OF_AWS
+from infra.surroundings import Surroundings
 from ops import cost
 from ops.commands import leftovers, versions
 from ordering.errors import UserError
@@ -19,7 +21,7 @@ from tests.unit.inputs import inputs
 from tests.unit.mocks import KUBECONFIG, record
 from tests.unit.settings_source import DEFAULTS, settings
 
-NONE = {"cloud": "none", "clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
+NONE: dict[str, Any] = {"cloud": "none", "clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
 # A value of each of AWS's settings that is not its default.
 OTHERS: dict[str, Any] = {
     "emulated": True,
@@ -107,7 +109,11 @@ def test_nothing_of_aws_is_made_or_exported() -> None:
 
 
 def test_another_stack_s_cluster_needs_no_oidc_provider() -> None:
-    shared = {"cloud": "none", "clusterMode": "existing", "clusterStack": "organization/clusters/shared"}
+    shared: dict[str, Any] = {
+        "cloud": "none",
+        "clusterMode": "existing",
+        "clusterStack": "organization/clusters/shared",
+    }
     assert record(lambda: program(inputs(**shared)).export()).exports["oidc_provider_arn"] is None
 
 
@@ -115,14 +121,14 @@ def test_aws_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     found = settings(**{**NONE, "clusterKubeconfig": str(tmp_path / "config")})
     (tmp_path / "config").write_text(KUBECONFIG)
     release = inputs().release
-    monkeypatch.setattr(given.settings, "read", lambda _: found)
+    monkeypatch.setattr("infra.settings.read", lambda _: found)
     monkeypatch.setattr(given, "load_release", lambda *_: release)
     monkeypatch.setattr(preflight, "check_cluster", lambda *_: "v1.35.0")
-    monkeypatch.setattr(given.surroundings, "look", lambda *_: given.surroundings.Surroundings())
+    monkeypatch.setattr("infra.surroundings.look", lambda *_: Surroundings())
     for name in ("check_aws", "check_kept", "check_emulator"):
         monkeypatch.setattr(preflight, name, lambda *_: pytest.fail("AWS was asked"))
     read = given.read(tmp_path)
-    assert (read.caller, read.kept, read.notices) == (None, given.Kept(), ())
+    assert (read.caller, read.kept, read.notices) == (None, Kept(), ())
 
 
 def test_only_the_chosen_context_of_a_kubeconfig_goes_on() -> None:

@@ -206,7 +206,7 @@ def test_a_namespace_that_enforces_a_level_is_named_with_what_goes_there() -> No
 
 def test_a_load_balancer_that_nothing_serves_is_told() -> None:
     wanted = obj("Service", "gate", "kubeflow", spec={"type": "LoadBalancer"})
-    kind = {"nodes": [node(providerID="kind://docker/x/y")]}
+    kind: dict[str, Any] = {"nodes": [node(providerID="kind://docker/x/y")]}
     assert "Service kubeflow/gate wants a load balancer" in only(wanted, **kind).sentence
     assert remarks(wanted, nodes=[node(providerID="k3s://x")]) == []
     assert remarks(wanted, **kind, deployments=[deployment("controller", namespace="metallb-system")]) == []
