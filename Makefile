@@ -6,7 +6,7 @@ PYTHON ?= python3
 
 # What a person may give, on the command line or in the environment. A recipe reads it as a shell's variable: its text
 # becomes no part of a script, and make expands no `$` in it.
-GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET FORCE_FINALIZERS RELEASE QUICK LOSE
+GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET FORCE_FINALIZERS RELEASE QUICK LOSE PARTS
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -92,9 +92,9 @@ recover: $(VENV)/.installed
 versions: $(VENV)/.installed
 	@$(RUN) versions --stack="$$STACK"
 
-## make plan      [RELEASE=26.03] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
+## make plan      [RELEASE=26.03] [PARTS=notebooks,…] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
 plan: $(VENV)/.installed
-	@$(RUN) plan --release="$$RELEASE" --format="$$FORMAT"
+	@$(RUN) plan --release="$$RELEASE" --parts="$$PARTS" --format="$$FORMAT"
 
 ## make tools                                              download or build the tools that the local stack needs
 tools: $(VENV)/.installed

@@ -15,6 +15,7 @@ from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
 from infra.preflight import Caller
 from infra.settings import ClusterSettings, Settings
+from infra.versions import release_title
 from ordering.errors import UserError
 
 
@@ -80,7 +81,7 @@ def read(root: Path) -> Inputs:
             requirements(release.objects),
             instance_type=stack.nodes.instance_type,
             nodes=stack.nodes.desired,
-            release=f"Kubeflow {release.source.name}",
+            release=release_title(release.source.name),
         )
     return Inputs(
         settings=stack,
@@ -99,8 +100,14 @@ def read(root: Path) -> Inputs:
 
 def surrounded(kubeconfig: str, context: str | None, version: str, release: LoadedRelease) -> list[str]:
     """What a person may want to know of an existing cluster; UserError for the first thing that would stop the run."""
-    found = surroundings.look(kubeconfig, context)
-    remarks = surroundings.judge(found, release.objects, release=f"Kubeflow {release.source.name}", version=version)
+    found = surroundings.look(kubeconfig, context, asked=surroundings.kinds_of_others(release.objects))
+    remarks = surroundings.judge(
+        found,
+        release.objects,
+        existing=release.existing,
+        release=release_title(release.source.name),
+        version=version,
+    )
     for remark in remarks:
         if remark.stops:
             raise UserError(remark.sentence)
@@ -119,6 +126,8 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path) ->
         kubernetes_version=kubernetes_version,
         components=[*map(Path, kubeflow.components), *own],
         edges=[(edge.source, edge.target) for edge in kubeflow.edges],
+        parts=kubeflow.parts,
+        existing=kubeflow.existing,
     )
 
 

@@ -15,7 +15,7 @@ from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.storage import Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
-from infra.kubeflow.dashboard import entry
+from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
@@ -43,6 +43,7 @@ class Outputs:
     dashboard_password: pulumi.Output[str]
     kubeflow_release: str
     dashboard: str
+    dashboard_service: str | None
 
     def export(self) -> None:
         for field in fields(self):
@@ -151,6 +152,7 @@ def program(given: Inputs) -> Outputs:
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output(),
         kubeflow_release=release.source.name,
+        dashboard_service="/".join(found[:2]) if (found := service(release.objects)) else None,
         dashboard=entry(release.objects, emulated=stack.emulated, context=stack.cluster.context),
     )
 

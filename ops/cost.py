@@ -7,11 +7,13 @@ from decimal import Decimal
 
 import tools
 from infra.aws.instances import GI
-from infra.kubeflow.capacity import requirements
+from infra.inputs import load_release
+from infra.kubeflow.capacity import Requirements, requirements
 from infra.kubeflow.release import resolve
 from infra.settings import Settings
 from ops import prices
 from ops.project import PROJECT_ROOT
+from ops.sizes import proposal
 from ordering.errors import UserError
 from ordering.manifests.render import render
 
@@ -116,13 +118,25 @@ def total(lines: Iterable[Line]) -> Line:
     )
 
 
+def smaller(settings: Settings) -> str:
+    """Which smaller nodes would do, where the stack's are far larger than its release needs; empty where not."""
+    return proposal(_requested(settings), settings.nodes) if settings.cluster.mode == "create" else ""
+
+
 def claimed_gib(settings: Settings) -> int:
-    """What the claims of the stack's release add up to, in GiB; UserError when its manifests cannot be had."""
+    """What the claims of the stack's release add up to, in GiB; UserError when its manifests are not available."""
+    return _requested(settings).storage // GI
+
+
+def _requested(settings: Settings) -> Requirements:
+    """Of its parts, where it has but some."""
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
+    if settings.kubeflow.parts or settings.kubeflow.existing:
+        return requirements(load_release(settings, None, PROJECT_ROOT).objects)
     source = resolve(
         release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT
     )
-    return requirements(render(source.path)).storage // GI
+    return requirements(render(source.path))
 
 
 def _cluster(settings: Settings) -> list[Line]:

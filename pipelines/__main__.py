@@ -193,8 +193,7 @@ def build_image(context: stack.Context, stack_name: str) -> None:
     chosen = stack.read(stack_name, context)
     if not chosen.repository:
         raise UserError(
-            f"Stack {stack_name!r} has no output `repository_url`; bring it up with `make up STACK={stack_name}`, or, "
-            "without a cloud, push the image yourself and set pipelinesImage."
+            f"Stack {stack_name!r} has no output `repository_url`; bring it up with `make up STACK={stack_name}`."
         )
     console = Console()
     with stack.environment(chosen):
@@ -238,9 +237,7 @@ def _given(definition: Definition, params: Iterable[str]) -> parameters.Argument
 
 
 def _image(name: str | None, chosen: stack.Stack | None) -> str:
-    if name or chosen is None:
-        return name or image.reference(None)
-    return chosen.image or image.reference(chosen.repository)
+    return name or image.reference(chosen.repository if chosen else None)
 
 
 def _prepare(

@@ -81,6 +81,7 @@ def load(
     # What runs on a laptop depends on no support that ends one day.
     cluster = _cluster(raw, project, stack, region, secret_keys, None if emulated else today, cloud)
     nodes = _nodes(raw)
+    kubeflow = _kubeflow(raw, cluster)
     settings = Settings(
         project=project,
         stack=stack,
@@ -96,9 +97,9 @@ def load(
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
-        kubeflow=_kubeflow(raw, cluster),
+        kubeflow=kubeflow,
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
-        dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated),
+        dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated, asked=_has_login(kubeflow)),
     )
     raw.refuse_unknown_keys()
     raw.refuse_foreign_keys()
@@ -281,7 +282,8 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
             "'s3' needs roles for service accounts, so the cluster's IAM OIDC provider; set clusterOidcProviderArn.",
         )
     namespaces = raw.texts("kubeflowProfileNamespaces")
-    if artifacts == "s3" and raw.sound("kubeflowProfileNamespaces") and not namespaces:
+    profiles = release not in versions.PIPELINES_ALONE
+    if artifacts == "s3" and profiles and raw.sound("kubeflowProfileNamespaces") and not namespaces:
         raw.problem("kubeflowProfileNamespaces", "is empty, and artifacts in S3 need a profile to be for; name one.")
     for namespace in sorted(name for name, count in Counter(namespaces).items() if count > 1):
         raw.problem("kubeflowProfileNamespaces", f"names {namespace!r} twice; keep one.")
@@ -303,11 +305,25 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))
         ),
         profile_namespaces=namespaces,
+        parts=raw.texts("kubeflowParts"),
+        existing=_existing(raw, cluster),
     )
 
 
+def _existing(raw: RawSettings, cluster: ClusterSettings) -> tuple[str, ...]:
+    """The parts that a cluster has; one that is to be made has none."""
+    names = raw.texts("kubeflowExisting")
+    if names and cluster.mode == "create":
+        raw.problem("kubeflowExisting", "is only for an existing cluster; set clusterMode to existing, or remove it.")
+    return names
+
+
+def _has_login(kubeflow: KubeflowSettings) -> bool:
+    return kubeflow.release not in versions.PIPELINES_ALONE or kubeflow.path is not None
+
+
 def _dashboard(
-    raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], *, public: bool
+    raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], *, public: bool, asked: bool
 ) -> DashboardSettings:
     user = raw.text("dashboardUser")
     if raw.sound("dashboardUser") and not _EMAIL.fullmatch(user):
@@ -318,7 +334,7 @@ def _dashboard(
             password = password or WELL_KNOWN_PASSWORD
             if len(password.encode()) > _PASSWORD_BYTES:
                 raw.problem("dashboardPassword", f"is longer than bcrypt's {_PASSWORD_BYTES} bytes; shorten it.")
-        else:
+        elif password or asked:
             _check_password(raw, project, stack, password, secret_keys)
     return DashboardSettings(user=user, password=Secret(password))
 

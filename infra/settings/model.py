@@ -104,7 +104,10 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class KubeflowSettings:
-    """The release to install, or a local folder with its kustomization, and the kustomize components over it."""
+    """The release to install, or a local folder with its kustomization, and the kustomize components over it.
+
+    `parts` are what is wanted of it, all for none; `existing` are parts that the cluster has.
+    """
 
     release: str
     path: str | None
@@ -112,11 +115,13 @@ class KubeflowSettings:
     artifacts: Literal["release", "s3"]
     edges: tuple[Edge, ...]
     profile_namespaces: tuple[str, ...]
+    parts: tuple[str, ...]
+    existing: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelinesSettings:
-    """The image that pipelines' steps run in; None for the one in the stack's own repository."""
+    """The image that pipelines' steps run in, or its repository; None for the stack's own repository."""
 
     image: str | None
 

@@ -1,15 +1,16 @@
 """What a cluster's own objects mean for a release: what would stop it, and what a person may want to know."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from infra import versions
 from infra.kubeflow import classes
 from infra.kubeflow.capacity import check_nodes, requirements
+from infra.surroundings.existing import check_existing, controllers
 from infra.surroundings.look import Surroundings
 from infra.surroundings.nodes import free, grows
 from infra.surroundings.others import by_pulumi, intercepting, is_answered
+from infra.surroundings.remark import Remark
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
 
@@ -28,9 +29,6 @@ _MIGRATED = {
 }
 _STATIC = "kubernetes.io/no-provisioner"
 
-# What a cluster may have already, by the last part of its controller's image.
-_CONTROLLERS = {"pilot": "Istio", "cert-manager-controller": "cert-manager"}
-
 _LEVEL = "pod-security.kubernetes.io/enforce"
 
 # A node's ID begins with the name of what runs it, which gives Services addresses too: a cloud, or k3s. kind does not.
@@ -38,17 +36,14 @@ _KIND = "kind://"
 _BALANCERS = ("metallb", "kube-vip", "cloud-provider-kind", "openelb")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Remark:
-    """A sentence about a cluster, and whether a run must stop for it."""
+def judge(
+    found: Surroundings, objects: Sequence[Manifest], *, existing: Sequence[Manifest], release: str, version: str
+) -> list[Remark]:
+    """All that is remarkable; nothing of what the cluster does not tell.
 
-    check: str
-    sentence: str
-    stops: bool = False
-
-
-def judge(found: Surroundings, objects: Sequence[Manifest], *, release: str, version: str) -> list[Remark]:
-    """All that is remarkable; nothing of what the cluster does not tell. `version` is its Kubernetes, maybe empty."""
+    `existing` are the release's own objects of what the cluster has already, and `version` is its Kubernetes, maybe
+    empty.
+    """
     checks: tuple[Callable[[Surroundings, Sequence[Manifest], str], Iterator[Remark]], ...] = (
         _room,
         _provisioner,
@@ -58,6 +53,7 @@ def judge(found: Surroundings, objects: Sequence[Manifest], *, release: str, ver
         _load_balancers,
     )
     remarks = [remark for check in checks for remark in check(found, objects, release)]
+    remarks += check_existing(found, objects, existing)
     newest = max(versions.KUBERNETES, key=versions.minor)
     if version and versions.minor(version) > versions.minor(newest):
         told = f"The cluster runs Kubernetes {version}, and the newest that this project knows is {newest}."
@@ -101,11 +97,11 @@ def _provisioner(found: Surroundings, objects: Sequence[Manifest], release: str)
 
 
 def _installed(found: Surroundings, objects: Sequence[Manifest], release: str) -> Iterator[Remark]:
-    ours = {name for one in objects if one["kind"] == "Deployment" for name, _ in _controllers(one)}
+    ours = {name for one in objects if one["kind"] == "Deployment" for name, _ in controllers(one)}
     for one in found.deployments or ():
         if by_pulumi(one):
             continue
-        for name, version in _controllers(one):
+        for name, version in controllers(one):
             if name in ours:
                 where = one["metadata"]["namespace"]
                 yield Remark(
@@ -113,15 +109,6 @@ def _installed(found: Surroundings, objects: Sequence[Manifest], release: str) -
                     sentence=f"The cluster has {name} {version} already (namespace {where}), and {release} brings its "
                     "own: two of them answer for the same objects; remove one.",
                 )
-
-
-def _controllers(deployment: Manifest) -> Iterator[tuple[str, str]]:
-    spec = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
-    for container in spec.get("containers") or ():
-        image = str(container.get("image", "")).partition("@")[0]
-        name, _, version = image.rpartition("/")[2].partition(":")
-        if name in _CONTROLLERS:
-            yield _CONTROLLERS[name], version or "of an unknown version"
 
 
 def _webhooks(found: Surroundings, objects: Sequence[Manifest], release: str) -> Iterator[Remark]:

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from infra.api import client_of
@@ -43,10 +43,15 @@ class Surroundings:
     drivers: Sequence[Manifest] | None = None
     mutating: Sequence[Manifest] | None = None
     validating: Sequence[Manifest] | None = None
+    served: Mapping[str, frozenset[str] | None] | None = None
+    """Kinds by apiVersion, of those that were asked for."""
 
 
-def look(kubeconfig: str, context: str | None) -> Surroundings:
-    """Everything at once, a request each; a cluster that does not answer tells nothing."""
+def look(kubeconfig: str, context: str | None, *, asked: Iterable[str] = ()) -> Surroundings:
+    """Everything at once, a request each; a cluster that does not answer tells nothing.
+
+    `asked` are apiVersions of custom groups, whose kinds are looked up.
+    """
     from kubernetes import config  # type: ignore[import-untyped]  # half a second of imports
 
     # It warns of every retry.
@@ -55,10 +60,15 @@ def look(kubeconfig: str, context: str | None) -> Surroundings:
         api = client_of(kubeconfig, context)
     except (config.ConfigException, OSError, ValueError):
         return Surroundings()
-    return Surroundings(**{field.name: _list(api, _PATHS[field.name]) for field in fields(Surroundings)})
+    served = {version: _kinds(_list(api, f"/apis/{version}", "resources")) for version in asked}
+    return Surroundings(**{name: _list(api, path) for name, path in _PATHS.items()}, served=served)
 
 
-def _list(api: Any, path: str) -> list[Manifest] | None:
+def _kinds(resources: Sequence[Manifest] | None) -> frozenset[str] | None:
+    return None if resources is None else frozenset(str(one.get("kind")) for one in resources)
+
+
+def _list(api: Any, path: str, key: str = "items") -> list[Manifest] | None:
     from kubernetes import client
     from urllib3.exceptions import HTTPError
 
@@ -66,7 +76,7 @@ def _list(api: Any, path: str) -> list[Manifest] | None:
         answer, _, _ = api.call_api(
             path, "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=_TIMEOUT_SECONDS
         )
-        items: list[Manifest] = json.loads(answer.data)["items"]
+        items: list[Manifest] = json.loads(answer.data)[key]
         return items
     except client.ApiException as error:
         # A kind that is not served has no objects.

@@ -27,6 +27,7 @@ OUTPUTS = {
     "dashboard_password",
     "kubeflow_release",
     "dashboard",
+    "dashboard_service",
 }
 EXISTING = {"clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
 SHARED = {"clusterMode": "existing", "clusterStack": "organization/clusters/shared"}
@@ -89,6 +90,7 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",
         "kubeflow_release": "26.03",
+        "dashboard_service": None,
         "dashboard": "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines",
     }
 

@@ -1,5 +1,6 @@
 """What a cluster's own objects mean for a release, on small clusters."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,8 +58,12 @@ EMPTY = Surroundings(
 )
 
 
-def remarks(*extra: Manifest, version: str = "v1.35.0", **found: Any) -> list[Remark]:
-    return judge(replace(EMPTY, **found), [*RELEASE, *extra], release="Kubeflow 26.03", version=version)
+def remarks(
+    *extra: Manifest, version: str = "v1.35.0", existing: Sequence[Manifest] = (), **found: Any
+) -> list[Remark]:
+    return judge(
+        replace(EMPTY, **found), [*RELEASE, *extra], existing=existing, release="Kubeflow 26.03", version=version
+    )
 
 
 def only(*extra: Manifest, **found: Any) -> Remark:
@@ -71,7 +76,7 @@ def test_nothing_is_said_of_a_cluster_with_room_and_nothing_in_the_way() -> None
 
 
 def test_nothing_is_known_of_a_cluster_that_does_not_tell() -> None:
-    assert judge(Surroundings(), RELEASE, release="x", version="") == []
+    assert judge(Surroundings(), RELEASE, existing=[], release="x", version="") == []
 
 
 def test_room_is_what_the_nodes_allow_less_what_others_request() -> None:
@@ -214,3 +219,40 @@ def test_a_load_balancer_that_nothing_serves_is_told() -> None:
 
 def test_a_kubernetes_newer_than_any_that_is_known_is_told() -> None:
     assert "The cluster runs Kubernetes v1.99.0" in only(version="v1.99.0").sentence
+
+
+PILOT = "docker.io/istio/pilot:1.28.0"
+AVAILABLE = {"conditions": [{"type": "Available", "status": "True"}]}
+
+
+def running(image: str, status: dict[str, Any] | None = None) -> Manifest:
+    return {**deployment("istiod", image, namespace="mesh"), "status": AVAILABLE if status is None else status}
+
+
+@pytest.mark.parametrize(
+    ("there", "fault"),
+    [
+        ([], "kubeflowExisting says that the cluster has Istio, and none runs there; install it, or leave it out."),
+        ([running("x/pilot:1.20.1")], "The cluster's Istio is 1.20.1, and the release is made for 1.28.0; upgrade it"),
+        ([running(PILOT, {})], "Deployment mesh/istiod, which is the cluster's Istio, is not Available; repair it"),
+    ],
+)
+def test_what_is_said_to_be_there_must_be_there_new_enough_and_at_work(there: list[Manifest], fault: str) -> None:
+    found = only(existing=[deployment("istiod", PILOT)], deployments=there)
+    assert found.stops
+    assert found.sentence.startswith(fault)
+
+
+@pytest.mark.parametrize("image", [PILOT, "x/pilot:1.28.9-distroless", "x/pilot:1.30.0", "x/pilot:latest"])
+def test_a_newer_one_will_do(image: str) -> None:
+    assert remarks(existing=[deployment("istiod", PILOT)], deployments=[running(image)]) == []
+
+
+def test_a_kind_that_the_cluster_lacks_is_named_with_what_wants_it() -> None:
+    route = obj("VirtualService", "web", "kubeflow", "networking.istio.io/v1", spec={})
+    served: dict[str, frozenset[str] | None] = {"networking.istio.io/v1": frozenset({"Gateway"})}
+    assert only(route, served=served).sentence.startswith(
+        "The cluster does not serve VirtualService of networking.istio.io/v1, which VirtualService kubeflow/web is; "
+    )
+    assert remarks(route, served={"networking.istio.io/v1": frozenset({"VirtualService"})}) == []
+    assert remarks(route, served={"networking.istio.io/v1": None}) == []

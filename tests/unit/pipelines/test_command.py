@@ -66,8 +66,7 @@ NO_STACK = Context(outputs=lambda name: {}, environment=lambda name: {})
         ),
         (
             ["image", "--stack", "dev"],
-            "Stack 'dev' has no output `repository_url`; bring it up with `make up STACK=dev`, or, without a cloud, "
-            "push the image yourself and set pipelinesImage.",
+            "Stack 'dev' has no output `repository_url`; bring it up with `make up STACK=dev`.",
         ),
         (
             ["compile", "salary", "-o", "/nowhere/salary.yaml"],
