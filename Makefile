@@ -31,7 +31,8 @@ $(VENV)/.installed: requirements.txt
 	}
 	@echo "making $(VENV) from requirements.txt (a minute or two)" >&2
 	@"$$PYTHON" -m venv $(VENV)
-	@$(PY) -m pip install --quiet --require-hashes -r requirements.txt
+	@PIP_CERT="$${PIP_CERT:-$$SSL_CERT_FILE}" && export PIP_CERT && test -n "$$PIP_CERT" || unset PIP_CERT; \
+		$(PY) -m pip install --quiet --require-hashes -r requirements.txt
 	@touch $@
 
 ## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [LOSE=…] [FORMAT=text|json]   bring the stack up

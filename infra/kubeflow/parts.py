@@ -39,7 +39,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """The names that people use, and the components of each; any other component is a part by its own name.
 
-`gateway` is what Istio is told on behalf of all: custom resources of Istio's in a namespace that many share.
+`gateway` are custom resources of Istio's in a namespace that many share, such as the gateway that all are reached by.
 """
 
 _SIGNED_IN = "it takes whoever the gateway says has signed in"

@@ -18,6 +18,7 @@ from ops.doctor.state import check_state
 from ops.doctor.tools import check_tools
 from ops.project import PROJECT_ROOT, is_local, project_name
 from ops.settings import read_config, stack_settings
+from tools import proxy
 
 
 def examine(stack: str) -> list[Finding]:
@@ -36,6 +37,8 @@ def examine(stack: str) -> list[Finding]:
         findings += [broken("settings", problem, f"fix it in Pulumi.{stack}.yaml") for problem in error.problems]
         found = None
     findings += attempt("state", lambda: check_state(stack))
+    if way := proxy.told(os.environ):
+        findings.append(ok("proxy", way))
     findings += attempt("policy", check_policy)
     findings += attempt("extensions", check_extensions)
     if local:

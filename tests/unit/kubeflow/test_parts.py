@@ -4,12 +4,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.kubeflow.capacity import requirements
 from infra.kubeflow.parts import HIDDEN, PARTS, Selection, choose
 from infra.kubeflow.slim import slim
+from ops.commands import plan
 from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId, build, id_of
 from ordering.manifests.render import render
@@ -119,3 +121,12 @@ def test_what_exists_is_not_sent_and_what_it_is_told_for_all_is(path: Path) -> N
 def test_a_bad_name_gets_its_one_sentence(path: Path, wanted: list[str], existing: list[str], fault: str) -> None:
     with pytest.raises(UserError, match=fault):
         choose(whole(path), wanted, existing)
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.name)
+def test_the_plan_of_parts_says_why_each_is_there(path: Path) -> None:
+    done = CliRunner().invoke(plan.command, ["--parts", "training, jobset", str(path)])
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("training (20 objects): wanted\njobset (18 objects): wanted\n\n")
+    done = CliRunner().invoke(plan.command, ["--parts", "trainin", str(path)])
+    assert str(done.exception).endswith("did you mean training?")
