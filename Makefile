@@ -19,7 +19,7 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint audit bench
+.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan images recover versions tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -96,6 +96,10 @@ versions: $(VENV)/.installed
 ## make plan      [RELEASE=26.03] [PARTS=notebooks,…] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
 plan: $(VENV)/.installed
 	@$(RUN) plan --release="$$RELEASE" --parts="$$PARTS" --format="$$FORMAT"
+
+## make images    [RELEASE=26.03] [PARTS=notebooks,…] [FORMAT=text|json]   every image that is pulled, and where it is named
+images: $(VENV)/.installed
+	@$(RUN) images --release="$$RELEASE" --parts="$$PARTS" --format="$$FORMAT"
 
 ## make tools                                              download or build the tools that the local stack needs
 tools: $(VENV)/.installed

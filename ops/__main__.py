@@ -26,6 +26,7 @@ COMMANDS = (
     "cost",
     "leftovers",
     "plan",
+    "images",
     "recover",
     "versions",
 )

@@ -33,7 +33,7 @@ def command(path: Path | None, release: str, form: str, why: str, parts: str) ->
         raise click.UsageError("Give a PATH or --release, not both.")
     if why and form not in CHAINS:
         raise click.UsageError(f"--why prints {' or '.join(CHAINS)}.")
-    source, title = (path, str(path)) if path is not None else _released(release)
+    source, title = (path, str(path)) if path is not None else released(release)
     objects = slim(render(source))
     if parts:
         selection = choose(build(objects), [one.strip() for one in parts.split(",") if one.strip()], ())
@@ -50,7 +50,7 @@ def told(selection: Selection) -> str:
     return "\n".join([*lines, ""])
 
 
-def _released(release: str) -> tuple[Path, str]:
+def released(release: str) -> tuple[Path, str]:
     """The manifests of a release and what to call them; a release that is named wins over $KUBEFLOW_MANIFESTS."""
     env = {key: value for key, value in os.environ.items() if not release or key != "KUBEFLOW_MANIFESTS"}
     found = resolve(release=release or default_release(), path=None, sample=True, root=PROJECT_ROOT, env=env)
