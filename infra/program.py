@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pulumi
 
-from infra import inputs
+from infra import inputs, versions
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
+from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
@@ -80,7 +81,8 @@ def program(given: Inputs) -> Outputs:
         pulumi.warn(notice)
     given.extensions.register()
 
-    network = cluster = None
+    on_destroy, forced = stack.storage.on_destroy, stack.kubeflow.conflicts == "ours"
+    network = cluster = files = None
     if stack.cluster.mode == "create":
         network = Network(
             stack.name,
@@ -102,16 +104,35 @@ def program(given: Inputs) -> Outputs:
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
+                forced=forced,
                 protect=stack.protect,
                 tags=tags,
             ),
         )
         access = cluster.access
+        if stack.files == "efs":
+            files = Files(
+                stack.name,
+                FilesArgs(
+                    cluster=cluster,
+                    vpc_id=network.vpc_id,
+                    subnet_ids=network.private_subnet_ids,
+                    region=stack.region,
+                    driver=versions.KUBERNETES[stack.cluster.version].addons.efs_csi,
+                    on_destroy=on_destroy,
+                    kept=given.kept.file_system,
+                    protect=stack.protect,
+                    tags=tags,
+                ),
+            )
     else:
         access = existing_cluster(
             stack.name,
             ExistingClusterArgs(
-                cluster=stack.cluster, kubeconfig=given.kubeconfig, with_roles=given.caller is not None
+                cluster=stack.cluster,
+                kubeconfig=given.kubeconfig,
+                with_roles=given.caller is not None,
+                forced=forced,
             ),
         )
 
@@ -125,7 +146,8 @@ def program(given: Inputs) -> Outputs:
             graph=release.graph,
             replacements=release.filled(login.credentials, artifacts, roles),
             provider=access.provider,
-            needs=[cluster.ready] if cluster else [],
+            needs=[part.ready for part in (cluster, files) if part],
+            forced=forced,
         ),
     )
     given.extensions.add(
@@ -134,6 +156,7 @@ def program(given: Inputs) -> Outputs:
             network=network,
             cluster=cluster,
             access=access,
+            files=files,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,

@@ -18,6 +18,7 @@ from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
 import tools
+from infra.declared import full_key
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
 from ops.claims import Claims, cluster_of, free_named
@@ -377,10 +378,11 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
         with started.plane.audit_log.open() as requests, started.plane.webhook_calls.open() as calls:
             return audit.report(requests, calls, since=begun)
 
+    refuses = read_config(name)[0].get(full_key(project_name(), "kubeflowConflicts")) == "told"
     begun = datetime.now(UTC)
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
         yield Ground(
-            environment=started.environment,
+            environment={**started.environment, **plugin.patches(forced=not refuses)},
             stand_ins=laptop.STAND_INS,
             plugin=started.plugin,
             left_out=(plugin.MISMATCH,),

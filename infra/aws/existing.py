@@ -14,12 +14,13 @@ from infra.settings import ClusterSettings
 class ExistingClusterArgs:
     """Where a cluster is: the settings name a context or another stack; `kubeconfig` is a file's content.
 
-    `with_roles` says whether its service accounts may get roles in AWS.
+    `with_roles` says whether its service accounts may get roles in AWS. `forced` is as `kubernetes_provider` takes it.
     """
 
     cluster: ClusterSettings
     kubeconfig: str | None
     with_roles: bool
+    forced: bool = True
 
 
 def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> ClusterAccess:
@@ -37,6 +38,11 @@ def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.Resource
         provider_arn = pulumi.Output.from_input(args.cluster.oidc_provider_arn)
     issuer = IssuerArgs(provider_arn=provider_arn, issuer=provider_arn.apply(iam.oidc_issuer)) if provider_arn else None
     provider = kubernetes_provider(
-        f"{name}-kubernetes", cluster=name, kubeconfig=kubeconfig, context=args.cluster.context, opts=opts
+        f"{name}-kubernetes",
+        cluster=name,
+        kubeconfig=kubeconfig,
+        context=args.cluster.context,
+        forced=args.forced,
+        opts=opts,
     )
     return ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)

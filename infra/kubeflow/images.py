@@ -1,8 +1,8 @@
 """Every image that a release names, in pod templates and elsewhere: a cluster that must pull from one place needs all.
 
 What controllers start later is named in ConfigMaps, arguments, environment variables and custom resources. There an
-image is the value of a field whose name ends in `image`, or a text that looks like one; a text that is YAML or JSON is read as
-such. Istio's injector puts its image together from a hub, a name and a tag.
+image is the value of a field whose name ends in `image`, or a text that looks like one; a text that is YAML or JSON is
+read as such. Istio's injector puts its image together from a hub, a name and a tag.
 """
 
 import json

@@ -27,6 +27,7 @@ OF_AWS = (
     "nodesDiskGiB",
     "registryRepository",
     "storageOnDestroy",
+    "files",
     "kubeflowArtifacts",
     "kubeflowProfileNamespaces",
 )

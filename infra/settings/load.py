@@ -97,6 +97,7 @@ def load(
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
+        files=_files(raw, cluster),
         kubeflow=kubeflow,
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated, asked=_has_login(kubeflow)),
@@ -195,6 +196,13 @@ def _cluster(
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
     )
+
+
+def _files(raw: RawSettings, cluster: ClusterSettings) -> Literal["none", "efs"]:
+    files = cast("Literal['none', 'efs']", raw.text("files", ("none", "efs")))
+    if files == "efs" and cluster.mode == "existing":
+        raw.problem("files", "'efs' needs the VPC of a cluster to create; set it to none, or clusterMode to create.")
+    return files
 
 
 def _check_stack_name(raw: RawSettings, project: str, stack: str) -> None:
@@ -304,6 +312,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         edges=tuple(
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))
         ),
+        conflicts=cast("Literal['ours', 'told']", raw.text("kubeflowConflicts", ("ours", "told"))),
         profile_namespaces=namespaces,
         parts=raw.texts("kubeflowParts"),
         existing=_existing(raw, cluster),

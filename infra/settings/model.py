@@ -107,6 +107,7 @@ class KubeflowSettings:
     """The release to install, or a local folder with its kustomization, and the kustomize components over it.
 
     `parts` are what is wanted of it, all for none; `existing` are parts that the cluster has.
+    `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
     """
 
     release: str
@@ -114,6 +115,7 @@ class KubeflowSettings:
     components: tuple[str, ...]
     artifacts: Literal["release", "s3"]
     edges: tuple[Edge, ...]
+    conflicts: Literal["ours", "told"]
     profile_namespaces: tuple[str, ...]
     parts: tuple[str, ...]
     existing: tuple[str, ...]
@@ -139,6 +141,7 @@ class Settings:
     """Everything that a stack sets; `emulated` says that AWS is played on this machine.
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
+    `files` says what holds volumes that many pods write to (ReadWriteMany).
     """
 
     project: str
@@ -153,6 +156,7 @@ class Settings:
     nodes: NodeSettings
     registry: RegistrySettings
     storage: StorageSettings
+    files: Literal["none", "efs"]
     kubeflow: KubeflowSettings
     pipelines: PipelinesSettings
     dashboard: DashboardSettings

@@ -107,7 +107,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
                 "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
                 "PULUMI_SKIP_UPDATE_CHECK": "true",
                 "DASHBOARD_PASSWORD": "correct horse battery",
-                **plugin.FORCE,
+                **plugin.patches(forced=True),
             }
             try:
                 yield Person(Checkout(made.root, SAMPLE, environment), bin_)

@@ -42,6 +42,7 @@ OTHERS: dict[str, Any] = {
     "nodesMax": 9,
     "nodesDiskGiB": 50,
     "storageOnDestroy": "empty",
+    "files": "efs",
     "kubeflowArtifacts": "s3",
     "kubeflowProfileNamespaces": [],
 }
@@ -125,7 +126,7 @@ def test_aws_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setattr("infra.settings.read", lambda _: found)
     monkeypatch.setattr(given, "load_release", lambda *_: release)
     monkeypatch.setattr(preflight, "check_cluster", lambda *_: "v1.35.0")
-    monkeypatch.setattr("infra.surroundings.look", lambda *_: Surroundings())
+    monkeypatch.setattr("infra.surroundings.look", lambda *_, **__: Surroundings())
     for name in ("check_aws", "check_kept", "check_emulator"):
         monkeypatch.setattr(preflight, name, lambda *_: pytest.fail("AWS was asked"))
     read = given.read(tmp_path)

@@ -93,6 +93,11 @@ def test_a_line_may_come_or_go() -> None:
     assert all(change.after is None and change.delta < 0 for change in gone)
 
 
+def test_files_cost_what_is_in_them() -> None:
+    [change] = cost.difference(settings(), settings(files="efs"))
+    assert (change.name, change.delta) == ("files", Decimal("15.00"))
+
+
 def test_what_costs_nothing_is_no_difference() -> None:
     assert cost.difference(settings(), settings(clusterLogRetentionDays=60)) == ()
 
