@@ -100,14 +100,7 @@ def read(root: Path) -> Inputs:
 
 def surrounded(kubeconfig: str, context: str | None, version: str, release: LoadedRelease) -> list[str]:
     """What a person may want to know of an existing cluster; UserError for the first thing that would stop the run."""
-    found = surroundings.look(kubeconfig, context, asked=surroundings.kinds_of_others(release.objects))
-    remarks = surroundings.judge(
-        found,
-        release.objects,
-        existing=release.existing,
-        release=release_title(release.source.name),
-        version=version,
-    )
+    _, remarks = surroundings.survey(kubeconfig, context, release, version)
     for remark in remarks:
         if remark.stops:
             raise UserError(remark.sentence)

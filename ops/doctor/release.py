@@ -10,7 +10,6 @@ from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
 from infra.kubeflow.load import LoadedRelease
 from infra.settings import Settings
-from infra.versions import release_title
 from ops.doctor.finding import Finding, attempt, broken, ok, split, warning
 from ops.doctor.network import CHECK, check_network_policies, reached
 from ops.settings import SEALED
@@ -69,9 +68,7 @@ def check_surroundings(settings: Settings, loaded: LoadedRelease, root: Path) ->
         return
     content = preflight.read_kubeconfig(inputs.kubeconfig_of(cluster), root)
     version = preflight.check_cluster(content, cluster.context)
-    found = surroundings.look(content, cluster.context, asked=surroundings.kinds_of_others(loaded.objects))
-    release = release_title(settings.kubeflow.release)
-    remarks = surroundings.judge(found, loaded.objects, existing=loaded.existing, release=release, version=version)
+    found, remarks = surroundings.survey(content, cluster.context, loaded, version)
     for remark in remarks:
         told, advice = split(remark.sentence)
         yield (

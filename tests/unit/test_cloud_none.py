@@ -126,7 +126,7 @@ def test_aws_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     monkeypatch.setattr("infra.settings.read", lambda _: found)
     monkeypatch.setattr(given, "load_release", lambda *_: release)
     monkeypatch.setattr(preflight, "check_cluster", lambda *_: "v1.35.0")
-    monkeypatch.setattr("infra.surroundings.look", lambda *_, **__: Surroundings())
+    monkeypatch.setattr("infra.surroundings.survey", lambda *_: (Surroundings(), []))
     for name in ("check_aws", "check_kept", "check_emulator"):
         monkeypatch.setattr(preflight, name, lambda *_: pytest.fail("AWS was asked"))
     read = given.read(tmp_path)
