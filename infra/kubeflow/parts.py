@@ -61,9 +61,16 @@ HIDDEN: Mapping[str, Mapping[str, str]] = {
 """What no manifest shows: the parts that a part needs, and why; those that a release lacks do not count."""
 
 # Rules that say when, not whether: without the other object nothing is missing.
-_ORDER_ONLY = frozenset({"aggregate_needs_parts", "gate", "object_needs_webhook"})
+ORDER_ONLY = frozenset({"aggregate_needs_parts", "gate", "object_needs_policy", "object_needs_webhook"})
 # Rules whose target comes by itself.
-_ALONE = frozenset({"object_needs_namespace", "workload_needs_network_policies", "workload_needs_watched_kinds"})
+ALONE = frozenset(
+    {
+        "object_needs_namespace",
+        "workload_needs_limits",
+        "workload_needs_network_policies",
+        "workload_needs_watched_kinds",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +122,7 @@ def choose(graph: Graph, wanted: Collection[str], existing: Collection[str]) -> 
             name = part_of[target]
             if name in existing or name in why:
                 continue
-            if edge.rule in _ALONE:
+            if edge.rule in ALONE:
                 singles.setdefault(target, edge.reason)
                 queue.append(target)
                 continue
@@ -197,7 +204,7 @@ def _needs(graph: Graph) -> dict[ObjectId, list[tuple[Edge, ObjectId]]]:
     """What each object needs besides being in order, also where a need was dropped; a gate stands for its object."""
     found: dict[ObjectId, list[tuple[Edge, ObjectId]]] = defaultdict(list)
     for edge in (*graph.edges, *(one.edge for one in graph.dropped)):
-        if edge.rule not in _ORDER_ONLY:
+        if edge.rule not in ORDER_ONLY:
             source, target = (graph.node(id_).gate or id_ for id_ in (edge.source, edge.target))
             found[source].append((edge, target))
     return found

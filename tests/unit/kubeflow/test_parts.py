@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.kubeflow.capacity import requirements
-from infra.kubeflow.parts import HIDDEN, PARTS, Selection, choose
+from infra.kubeflow.parts import ALONE, HIDDEN, ORDER_ONLY, PARTS, Selection, choose
 from infra.kubeflow.slim import slim
 from ops.commands import plan
 from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId, build, id_of
+from ordering.graph.rules import RULES
 from ordering.manifests.render import render
 from tests.unit.kubeflow.platforms import RELEASES
 
@@ -52,7 +53,7 @@ def test_a_set_of_parts_has_all_that_it_refers_to_and_nothing_without_a_reason(
     graph = whole(path)
     for edge in graph.edges:
         source, target = (graph.node(id_).gate or id_ for id_ in (edge.source, edge.target))
-        if source in sent and edge.rule not in ("aggregate_needs_parts", "gate", "object_needs_webhook"):
+        if source in sent and edge.rule not in ORDER_ONLY:
             assert target in sent | there, f"{source.title}: {edge.reason}"
     assert sent.isdisjoint(there)
     assert names(found) >= wanted
@@ -68,6 +69,10 @@ def test_a_set_of_parts_has_all_that_it_refers_to_and_nothing_without_a_reason(
 def test_each_part_alone_can_be_put_in_order_and_wants_nothing_more_than_the_whole(path: Path, name: str) -> None:
     known = {str(one) for one in whole(path).unresolved}
     assert {str(one) for one in build(chosen(path, name).objects).unresolved} <= known
+
+
+def test_the_rules_that_are_read_in_another_way_are_rules() -> None:
+    assert ORDER_ONLY - {"gate"} | ALONE <= {rule.__name__ for rule in RULES}
 
 
 @pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.name)
