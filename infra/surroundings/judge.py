@@ -48,12 +48,11 @@ def judge(
         _room,
         _provisioner,
         _installed,
-        _webhooks,
         _pod_security,
         _load_balancers,
     )
     remarks = [remark for check in checks for remark in check(found, objects, release)]
-    remarks += check_existing(found, objects, existing)
+    remarks += [*_webhooks(found, objects, existing), *check_existing(found, objects, existing)]
     newest = max(versions.KUBERNETES, key=versions.minor)
     if version and versions.minor(version) > versions.minor(newest):
         told = f"The cluster runs Kubernetes {version}, and the newest that this project knows is {newest}."
@@ -111,7 +110,9 @@ def _installed(found: Surroundings, objects: Sequence[Manifest], release: str) -
                 )
 
 
-def _webhooks(found: Surroundings, objects: Sequence[Manifest], release: str) -> Iterator[Remark]:
+def _webhooks(found: Surroundings, objects: Sequence[Manifest], existing: Sequence[Manifest]) -> Iterator[Remark]:
+    """Webhooks of others; those of what the cluster is said to have are expected, and must answer."""
+    expected = {(one["kind"], one["metadata"]["name"]) for one in existing}
     theirs = [
         {"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, **one}
         for kind, ones in (
@@ -125,7 +126,8 @@ def _webhooks(found: Surroundings, objects: Sequence[Manifest], release: str) ->
         of = f"The webhook {webhook.name} of {webhook.configuration.title}"
         about = f"{asked[0]}{f' and {len(asked) - 1} more' if len(asked) > 1 else ''}"
         if webhook.service is None or found.slices is None or is_answered(webhook.service, found.slices):
-            yield Remark(check="webhooks", sentence=f"{of} is asked about {about}, and may refuse or change them.")
+            if (webhook.configuration.kind, webhook.configuration.name) not in expected:
+                yield Remark(check="webhooks", sentence=f"{of} is asked about {about}, and may refuse or change them.")
         else:
             yield Remark(
                 check="webhooks",
@@ -163,8 +165,8 @@ def _load_balancers(found: Surroundings, objects: Sequence[Manifest], release: s
     if not (of_a_cloud or served or any(name in names for name in _BALANCERS)):
         yield Remark(
             check="load balancers",
-            sentence=f"{', '.join(wanted[:_NAMED])} wants a load balancer, and nothing in the cluster is known to give "
-            "it an address; install MetalLB, or change its type.",
+            sentence=f"Nothing in the cluster is known to give load balancers an address, which "
+            f"{', '.join(wanted[:_NAMED])} would wait for; install MetalLB, or change the type.",
         )
 
 

@@ -181,6 +181,13 @@ def test_a_webhook_of_others_that_nobody_answers_stops_the_run() -> None:
     assert told.sentence.endswith("and may refuse or change them.")
 
 
+def test_the_webhook_of_what_the_cluster_is_said_to_have_is_expected_to_answer() -> None:
+    theirs = obj("ValidatingWebhookConfiguration", "theirs", api="admissionregistration.k8s.io/v1", webhooks=[])
+    there = [webhook("deployments", "apps")]
+    assert remarks(existing=[theirs], validating=there, slices=[ANSWERS]) == []
+    assert only(existing=[theirs], validating=there).stops
+
+
 def test_a_webhook_is_asked_about_the_pods_that_workloads_make() -> None:
     assert "the pods of Deployment kubeflow/web" in only(mutating=[webhook("pods")]).sentence
 
@@ -212,7 +219,7 @@ def test_a_namespace_that_enforces_a_level_is_named_with_what_goes_there() -> No
 def test_a_load_balancer_that_nothing_serves_is_told() -> None:
     wanted = obj("Service", "gate", "kubeflow", spec={"type": "LoadBalancer"})
     kind: dict[str, Any] = {"nodes": [node(providerID="kind://docker/x/y")]}
-    assert "Service kubeflow/gate wants a load balancer" in only(wanted, **kind).sentence
+    assert "an address, which Service kubeflow/gate would wait for; " in only(wanted, **kind).sentence
     assert remarks(wanted, nodes=[node(providerID="k3s://x")]) == []
     assert remarks(wanted, **kind, deployments=[deployment("controller", namespace="metallb-system")]) == []
 
