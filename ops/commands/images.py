@@ -1,6 +1,5 @@
 """`make images`: every image that a release names, and where."""
 
-import json
 from pathlib import Path
 
 import click
@@ -8,6 +7,7 @@ import click
 from infra.kubeflow.images import images
 from infra.kubeflow.parts import choose
 from infra.kubeflow.slim import slim
+from ops import document
 from ops.commands.plan import released
 from ops.options import format_option
 from ordering.graph import build
@@ -42,7 +42,7 @@ def command(path: Path | None, release: str, parts: str, form: str) -> None:
             }
             for image, places in found.items()
         ]
-        click.echo(json.dumps({"version": 1, "images": told}, indent=1))
+        click.echo(document.text({"version": document.VERSION, "images": told}))
         return
     for image, places in found.items():
         more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
