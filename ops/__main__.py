@@ -28,6 +28,7 @@ COMMANDS = (
     "cost",
     "leftovers",
     "plan",
+    "images",
     "recover",
     "versions",
 )

@@ -17,6 +17,7 @@ from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
 import tools
+from infra.declared import full_key
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
 from ops.claims import Claims, cluster_of, free_named
@@ -25,7 +26,7 @@ from ops.identify import Account, field_managers, identify
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
 from ops.progress import Tracker
-from ops.project import full_key, is_local, local_root, project_name
+from ops.project import is_local, local_root, project_name
 from ops.relocated import at_its_address
 from ops.scratch import left_behind, scratch
 from ops.settings import read_config
@@ -306,7 +307,7 @@ def _identify(run: Session) -> interrupted.Identify:
 
 
 def _region(run: Session) -> str:
-    return read_config(run.stack.name)[0]["aws:region"]
+    return read_config(run.stack.name)[0].get("aws:region", "")
 
 
 def _change(run: Session, call: Callable[[], Any]) -> Any:

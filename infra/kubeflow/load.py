@@ -9,6 +9,7 @@ import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
 from infra.kubeflow.declared import check_declared
+from infra.kubeflow.parts import choose
 from infra.kubeflow.profiles import use_roles
 from infra.kubeflow.readers import with_checksums
 from infra.kubeflow.release import Release, resolve
@@ -23,11 +24,15 @@ from ordering.manifests.render import render
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedRelease:
-    """A release's manifests, its objects without what the cluster fills in itself, and their graph."""
+    """A release's manifests, its objects without what the cluster fills in itself, and their graph.
+
+    `existing` are objects of it that the cluster has already, and that are not sent.
+    """
 
     source: Release
     objects: list[Manifest]
     graph: Graph
+    existing: Sequence[Manifest] = ()
 
     def filled(
         self,
@@ -59,11 +64,14 @@ def load(
     kubernetes_version: str | None,
     components: Sequence[Path] = (),
     edges: Sequence[tuple[str, str]] = (),
+    parts: Sequence[str] = (),
+    existing: Sequence[str] = (),
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
     `sample` allows a small platform of ours where the release is out of reach.
     `components` are folders of kustomize components to lay over it, relative ones from `root`.
+    `parts` are what is wanted of it (all for none), `existing` what the cluster has of it.
 
     `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. UserError for
     everything that is wrong with the manifests.
@@ -71,7 +79,11 @@ def load(
     source = resolve(release=release, path=path, sample=sample, root=root)
     objects = slim(render(source.path, components=[root / component for component in components]))
     check_declared(objects)
+    left_out: list[Manifest] = []
+    if parts or existing:
+        selection = choose(build(objects, overrides=edges), parts, existing)
+        objects, left_out = selection.objects, selection.existing
     objects = with_open_paths(objects)
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
-    return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges))
+    return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges), existing=left_out)
