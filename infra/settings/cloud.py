@@ -28,7 +28,6 @@ OF_AWS = (
     "files",
     "registryRepository",
     "storageOnDestroy",
-    "files",
     "kubeflowArtifacts",
     "kubeflowProfileNamespaces",
 )
