@@ -109,6 +109,12 @@ class ClusterApi:
         """Let an object go that is being deleted, whatever somebody had to do before."""
         self.patch(manifest, {"metadata": {"finalizers": None}})
 
+    def set_webhooks(self, manifest: Manifest, webhooks: Sequence[Any]) -> None:
+        """Let a webhook configuration have these webhooks, unless it has changed since it was read."""
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": manifest["metadata"]["resourceVersion"]}
+        body = [version, {"op": "replace", "path": "/webhooks", "value": list(webhooks)}]
+        self._on(manifest, "patch", body=body, content_type="application/json-patch+json")
+
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""
         self.patch(manifest, {"spec": {"replicas": 0}})

@@ -51,7 +51,7 @@ def _was_set(path: str) -> Judge:
 
 
 def _not_indexed(_: Manifest, after: Manifest) -> bool:
-    return _at(after, "spec.completionMode") != "Indexed"
+    return bool(_at(after, "spec.completionMode") != "Indexed")
 
 
 def _headless(before: Manifest, after: Manifest) -> bool:
