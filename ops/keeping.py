@@ -1,8 +1,8 @@
 """What stays where it is when the engine deletes: data that leaves a stack, and the pods of a replaced StatefulSet.
 
-Data is out of the state then, and in the cluster with a label that says whose it was.
-The engine leaves a resource alone whose state says `retainOnDelete`. A later `up` that has the object again takes it
-over, as after an upgrade that is rolled back.
+Such data is out of the state then, and in the cluster with a label that says whose it was. A later `up` that has the
+object again takes it over, as after an upgrade that is rolled back. The engine leaves a resource alone whose state says
+`retainOnDelete`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
