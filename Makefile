@@ -20,7 +20,7 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint audit bench
+.PHONY: help up adopt preview drift destroy down demo image stack password rotate doctor cost leftovers plan recover versions tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -47,6 +47,10 @@ adopt: $(VENV)/.installed
 preview: $(VENV)/.installed
 	@$(RUN) preview --stack="$$STACK" --format="$$FORMAT"
 
+## make drift     [STACK=local] [FORMAT=text|markdown|json]   what is not as the stack says, by whom, and since when
+drift: $(VENV)/.installed
+	@$(RUN) drift --stack="$$STACK" --format="$$FORMAT"
+
 ## make destroy   [STACK=local] [YES=1] [FORGET=STACK] [FORCE_FINALIZERS=1]   take the stack down, in reverse order
 destroy: $(VENV)/.installed
 	@$(RUN) destroy --stack="$$STACK" --yes="$$YES" --forget="$$FORGET" --force-finalizers="$$FORCE_FINALIZERS"
@@ -72,6 +76,10 @@ stack: $(VENV)/.installed
 ## make password  STACK=dev-blue                           set the password to log in with
 password: $(VENV)/.installed
 	@$(RUN) password --stack="$$STACK"
+
+## make rotate    STACK=dev [YES=1]                        new passwords and keys for the stack's own parts
+rotate: $(VENV)/.installed
+	@$(RUN) rotate --stack="$$STACK" --yes="$$YES"
 
 ## make doctor    [STACK=local] [FORMAT=text|json]         what would stop an `up`, before it starts
 doctor: $(VENV)/.installed

@@ -154,7 +154,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
+            replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns, login.checksum),
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
             protect=stack.protect,
