@@ -151,8 +151,8 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             replacements=release.filled(login.credentials, artifacts, roles, login.checksum),
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
-            forced=forced,
             protect=stack.protect,
+            forced=forced,
             earlier=earlier,
         ),
     )

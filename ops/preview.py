@@ -36,10 +36,9 @@ class Preview:
     """A preview of one stack, a step for each resource.
 
     `existing` are the objects that would be made and are in the cluster already, `live` what people have in it that
-    would go; `unseen` says why nobody could look.
-    `costs` is None where no price is known; `note` says why, or what the price leaves out. `parts` names the component
-    of an object, by its type and name in the engine. `notices` say what the preview leaves out, and
-    what it takes to renew nodes.
+    would go; `unseen` says why nobody could look. `costs` is None where no price is known; `note` says why, or what the
+    price leaves out. `parts` names the component of an object, by its type and name in the engine. `notices` say what
+    the preview leaves out, what it takes to renew nodes, and which objects are rewritten first.
     """
 
     stack: str
