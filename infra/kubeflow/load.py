@@ -1,6 +1,6 @@
 """A release as it will be sent: where its manifests are, its objects, and their order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from infra.kubeflow.credentials import Credentials, assert_none_left, replace
 from infra.kubeflow.declared import check_declared
 from infra.kubeflow.parts import choose
 from infra.kubeflow.profiles import use_roles
+from infra.kubeflow.readers import with_checksums
 from infra.kubeflow.release import Release, resolve
 from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
@@ -34,11 +35,16 @@ class LoadedRelease:
     existing: Sequence[Manifest] = ()
 
     def filled(
-        self, credentials: Credentials, store: ArtifactStore | None, roles: Mapping[str, Any]
+        self,
+        credentials: Credentials,
+        store: ArtifactStore | None,
+        roles: Mapping[str, Any],
+        checksum: Callable[[Any], Any],
     ) -> dict[ObjectId, Manifest]:
         """The objects with the well-known credentials replaced, and with artifacts in the store if there is one.
 
-        `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them.
+        `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them. `checksum` makes what stands
+        on the pods that read a Secret or a ConfigMap, as `readers.with_checksums` takes it.
 
         UserError when a well-known credential would be left, or when the release cannot use the store.
         """
@@ -46,7 +52,7 @@ class LoadedRelease:
         assert_none_left(objects)
         if store is not None:
             objects = use_bucket(objects, store, join=pulumi.Output.format)
-        return {id_of(manifest): manifest for manifest in objects}
+        return {id_of(manifest): manifest for manifest in with_checksums(objects, checksum)}
 
 
 def load(
