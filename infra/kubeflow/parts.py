@@ -18,12 +18,12 @@ from ordering.manifests.objects import Manifest
 from ordering.plan.components import components
 
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "cert-manager": ("cert-manager",),
+    "cert-manager": ("cert-manager", "cainjector", "webhook"),
     "dashboard": ("centraldashboard",),
     "gateway": (),
     "istio": ("istio", "istio-system"),
     "jobset": ("jobset", "jobset.x-k8s.io"),
-    "katib": ("katib", "kubeflow.org"),
+    "katib": ("katib",),
     "knative": ("knative-serving",),
     "kserve": ("kserve", "kserve-models-web-app"),
     "login": ("oauth2-proxy", "dex", "dex.coreos.com", "auth"),
@@ -34,7 +34,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "roles": ("cluster",),
     "spark": ("spark-operator", "sparkoperator.k8s.io"),
     "tensorboards": ("tensorboards-web-app", "tensorboard-controller"),
-    "training": ("trainer", "trainer.kubeflow.org", "kubeflow-system"),
+    "training": ("trainer", "trainer.kubeflow.org", "kubeflow-system", "training-operator"),
     "volumes": ("volumes-web-app", "pvc-viewer", "pvcviewer"),
 }
 """The names that people use, and the components of each; any other component is a part by its own name.
@@ -174,20 +174,47 @@ def _parts(graph: Graph) -> dict[ObjectId, str]:
     platform = Platform([node.manifest for node in nodes])
     definitions = {kind: definition.id for kind, definition in platform.definitions.items()}
     homes = {node.id.name: of_component.get(found[node.id], "") for node in nodes if node.id.kind == "Namespace"}
+    about = _about(graph, found, of_component)
     parts = {}
     for node in nodes:
-        component = found[node.id]
+        component = about.get(node.id, found[node.id])
         definition = definitions.get((node.id.group, node.id.kind))
         if selected := {found[id_] for id_ in _selected(node.manifest, platform)}:
             # A policy belongs to whom it is about, whoever wrote it.
             component = component if component in selected else min(selected)
         elif (component not in of_component and definition) or (of_component.get(component) == "roles" and definition):
-            component = found[definition]
+            component = about.get(definition, found[definition])
         part = of_component.get(component, component)
         if part == "istio" and node.id.namespace and node.id.group.endswith("istio.io"):
             part = homes.get(node.id.namespace) or "gateway"
         parts[node.id] = part
     return parts
+
+
+def _about(graph: Graph, labelled: Mapping[ObjectId, str], known: Collection[str]) -> dict[ObjectId, str]:
+    """The components of what says little of itself, where one alone is told.
+
+    Workloads are of their account, definitions of the one who watches, webhooks of who answers or completes them.
+    """
+    pairs = [
+        (edge.rule, graph.node(edge.source).gate or edge.source, graph.node(edge.target).gate or edge.target)
+        for edge in graph.edges
+    ]
+    accounts = {
+        source: labelled[target]
+        for rule, source, target in pairs
+        if rule == "workload_needs_account" and labelled[source] not in known
+    }
+    found = {**labelled, **accounts}
+    told: dict[ObjectId, set[str]] = defaultdict(set)
+    for rule, source, target in pairs:
+        if rule == "webhook_needs_backend":
+            told[source].add(found[target])
+        elif rule == "backend_needs_own_webhook" or (
+            rule == "workload_needs_watched_kinds" and found[target] not in known
+        ):
+            told[target].add(found[source])
+    return accounts | {id_: several.pop() for id_, several in told.items() if len(several) == 1}
 
 
 def _selected(manifest: Manifest, platform: Platform) -> Iterator[ObjectId]:

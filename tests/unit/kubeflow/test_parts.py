@@ -19,6 +19,7 @@ from ordering.manifests.render import render
 from tests.unit.kubeflow.platforms import RELEASES
 
 WHOLE = [path for path in RELEASES if path.name == "26.03"]
+OTHERS = [path for path in RELEASES if path.name != "26.03"]
 NAMES = [name for name in PARTS if name != "gateway"]
 
 
@@ -69,6 +70,13 @@ def test_a_set_of_parts_has_all_that_it_refers_to_and_nothing_without_a_reason(
 def test_each_part_alone_can_be_put_in_order_and_wants_nothing_more_than_the_whole(path: Path, name: str) -> None:
     known = {str(one) for one in whole(path).unresolved}
     assert {str(one) for one in build(chosen(path, name).objects).unresolved} <= known
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.name)
+def test_each_part_of_another_release_wants_nothing_more_than_the_whole(path: Path) -> None:
+    known = {str(one) for one in whole(path).unresolved}
+    for part in chosen(path).parts:
+        assert {str(one) for one in build(chosen(path, part.name).objects).unresolved} <= known, part.name
 
 
 def test_the_rules_that_are_read_in_another_way_are_rules() -> None:
