@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.local.cluster import Cluster, Manifest, config_map, crd, deployment, namespace, service
+from tests.local.cluster import Cluster, Manifest, crd, deployment, namespace, service
 from tests.local.stack import Checkout, checked_out, objects
 
-GROUP = "jobs.example.com"
+GROUP, RULES = "jobs.example.com", "rules.example.com"
 SYSTEM, SHOP = "operators", "shop"
 FINALIZER = f"{GROUP}/clean-up"
 RBAC = "rbac.authorization.k8s.io"
@@ -42,7 +42,11 @@ def operator() -> list[Manifest]:
 
 
 def policy() -> list[Manifest]:
-    """At most so many replicas, by a ConfigMap."""
+    """At most so many replicas.
+
+    The limit is of a kind of its own: of a ConfigMap an API server would keep what it read first, over a destroy and
+    the next `up` (kubernetes/kubernetes 130887).
+    """
     rule = {
         "apiGroups": ["apps"],
         "apiVersions": ["v1"],
@@ -51,19 +55,20 @@ def policy() -> list[Manifest]:
     }
     spec = {
         "failurePolicy": "Fail",
-        "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"},
+        "paramKind": {"apiVersion": f"{RULES}/v1", "kind": "Limit"},
         "matchConstraints": {
             "resourceRules": [rule],
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": SHOP}},
         },
-        "validations": [{"expression": "object.spec.replicas <= int(params.data.most)"}],
+        "validations": [{"expression": "object.spec.replicas <= params.most"}],
     }
-    reference = {"name": "limit", "namespace": SYSTEM, "parameterNotFoundAction": "Deny"}
+    reference = {"name": "limit", "parameterNotFoundAction": "Deny"}
     bound = {"policyName": "replicas", "validationActions": ["Deny"], "paramRef": reference}
     return [
         of_cluster(ADMISSION, "ValidatingAdmissionPolicy", "replicas", spec=spec),
         of_cluster(ADMISSION, "ValidatingAdmissionPolicyBinding", "replicas", spec=bound),
-        config_map(SYSTEM, "limit", most="2"),
+        crd(RULES, "Limit", scope="Cluster"),
+        of_cluster(f"{RULES}/v1", "Limit", "limit", most=2),
         namespace(SHOP),
         deployment(SHOP, "web", replicas=2),
     ]
@@ -171,7 +176,7 @@ def test_they_go_while_their_controller_lives_and_are_told(checkout: Checkout, p
     assert {one["spec"]["priority"] for one in peopled.at("pods", "-n", SHOP)["items"]} == {7}
     assert json.loads(checkout.must("preview", "--format", "json"))["changes"] == []
     peopled.apply(late_webhook(), job("ours", SYSTEM))
-    fewer = peopled.run("patch", "configmap", "limit", "-n", SYSTEM, "-p", '{"data":{"most":"1"}}')
+    fewer = peopled.run("patch", f"limits.{RULES}", "limit", "--type=merge", "-p", '{"most":1}')
     assert fewer.returncode == 0, fewer.stderr
     running = Operator(peopled)
     running.start()
