@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,7 +14,7 @@ from ops import live, policies, renewal, run
 from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.existing import Existing, made_by
-from ops.reaching import existing
+from ops.reaching import existing, refuse_absent
 from ops.run import Session
 from ops.settings import sound_settings
 from ops.steps import Change, Recorder, Step
@@ -95,6 +96,8 @@ def look(session: Session, settings: Settings) -> Preview:
     recorder = Recorder.after(session.tracker, policies.load())
     session.tracker = recorder
     run.preview(session)
+    with suppress(OSError):  # which is said below
+        refuse_absent(session)
     steps, runs = tuple(recorder.steps.values()), session.program.live_version
     costs: tuple[CostLine, ...] | None = None
     try:

@@ -8,13 +8,13 @@ from typing import Any
 import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
-from infra.kubeflow.declared import check_declared
 from infra.kubeflow.profiles import use_roles
 from infra.kubeflow.release import Release, resolve
 from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
 from infra.kubeflow.slim import slim
 from infra.kubeflow.traffic import with_open_paths
+from ordering.check import Finding, Has, check, from_a_cluster, refuse, settled
 from ordering.graph import Graph, ObjectId, build, id_of
 from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
@@ -22,11 +22,15 @@ from ordering.manifests.render import render
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedRelease:
-    """A release's manifests, its objects without what the cluster fills in itself, and their graph."""
+    """A release's manifests, its objects without what the cluster fills in itself, and their graph.
+
+    `findings` are what does not stop it and is worth knowing.
+    """
 
     source: Release
     objects: list[Manifest]
     graph: Graph
+    findings: Sequence[Finding] = ()
 
     def filled(
         self, credentials: Credentials, store: ArtifactStore | None, roles: Mapping[str, Any]
@@ -53,19 +57,25 @@ def load(
     kubernetes_version: str | None,
     components: Sequence[Path] = (),
     edges: Sequence[tuple[str, str]] = (),
+    has: Has = lambda _: False,
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
     `sample` allows a small platform of ours where the release is out of reach.
     `components` are folders of kustomize components to lay over it, relative ones from `root`.
 
-    `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. UserError for
-    everything that is wrong with the manifests.
+    `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. `has` says
+    what the cluster has beside the manifests; without it, nothing. UserError for everything that is wrong with the
+    manifests.
     """
     source = resolve(release=release, path=path, sample=sample, root=root)
-    objects = slim(render(source.path, components=[root / component for component in components]))
-    check_declared(objects)
-    objects = with_open_paths(objects)
+    rendered = render(source.path, components=[root / component for component in components])
+    objects = with_open_paths(slim(rendered))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
-    return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges))
+    graph = build(objects, overrides=edges)
+    findings = settled(check(objects, graph, kubernetes_version or ""), has)
+    refuse(findings)
+    return LoadedRelease(
+        source=source, objects=objects, graph=graph, findings=[*findings, *from_a_cluster(rendered, left_out=True)]
+    )

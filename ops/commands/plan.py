@@ -10,6 +10,7 @@ from infra.kubeflow.slim import slim
 from infra.kubeflow.traffic import with_open_paths
 from ops.options import format_option
 from ops.project import PROJECT_ROOT, default_release
+from ordering.check import check, from_a_cluster
 from ordering.graph import build
 from ordering.manifests.render import render
 from ordering.plan import CHAINS, FORMATS
@@ -29,8 +30,14 @@ def command(path: Path | None, release: str, form: str, why: str) -> None:
     if why and form not in CHAINS:
         raise click.UsageError(f"--why prints {' or '.join(CHAINS)}.")
     source, title = (path, str(path)) if path is not None else _released(release)
-    graph = build(with_open_paths(slim(render(source))))
+    rendered = render(source)
+    objects = with_open_paths(slim(rendered))
+    graph = build(objects)
     click.echo(CHAINS[form](graph, why) if why else FORMATS[form](graph, title))
+    findings = [] if why else [*check(objects, graph), *from_a_cluster(rendered, left_out=True)]
+    # The plan itself has what is named and in no manifest.
+    for one in (one for one in findings if one.severity == "refused" or one.absent is None):
+        click.echo(f"{one.severity}: {one}", err=True)
 
 
 def _released(release: str) -> tuple[Path, str]:

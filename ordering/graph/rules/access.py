@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ordering.graph import kinds
 from ordering.graph.controllers import PROFILE_ACCOUNTS
 from ordering.graph.edges import Finding, Need, Strength
 from ordering.graph.ids import ObjectId
@@ -41,8 +40,7 @@ def binding_needs_role(facts: Facts) -> Iterator[Finding]:
         role = mapping(facts.platform.objects[id_].get("roleRef"))
         kind, name = str(role.get("kind")), str(role.get("name"))
         namespace = facts.platform.namespace(id_) if kind == "Role" else ""
-        if not kinds.is_built_in_role(name) or facts.platform.find(_RBAC, kind, namespace, name):
-            yield from facts.needs_object(id_, (_RBAC, kind, namespace, name), f"binds {kind} {name}")
+        yield from facts.needs_object(id_, (_RBAC, kind, namespace, name), f"binds {kind} {name}")
 
 
 def aggregate_needs_parts(facts: Facts) -> Iterator[Finding]:
@@ -154,6 +152,5 @@ def token_needs_account(facts: Facts) -> Iterator[Finding]:
 def _account(facts: Facts, source: ObjectId, namespace: str, name: str, reason: str) -> Iterator[Finding]:
     if profile := facts.profiles.get(namespace) if name in PROFILE_ACCOUNTS else None:
         yield Need(source, profile, f"{reason}, which comes with Profile {profile.name}")
-    elif name != "default" or facts.platform.find("", "ServiceAccount", namespace, name):
-        # Every namespace has an account called default.
+    else:
         yield from facts.needs_object(source, ("", "ServiceAccount", namespace, name), reason)

@@ -8,7 +8,7 @@ from ordering.graph import kinds
 from ordering.graph.controllers import PROFILES
 from ordering.graph.edges import Finding, Gate, Need, Unresolved, Warned
 from ordering.graph.ids import ObjectId
-from ordering.graph.index import Platform, mapping
+from ordering.graph.index import CRD, Platform, mapping
 from ordering.graph.rules.certificates import injected
 from ordering.graph.rules.facts import Facts
 from ordering.graph.webhooks import has_authority
@@ -47,7 +47,8 @@ def custom_resource_needs_definition(facts: Facts) -> Iterator[Finding]:
             yield Need(id_, definition.id, f"CustomResourceDefinition {definition.id.name} must be Established")
         elif id_.group not in kinds.BUILT_IN_GROUPS and (id_.group, version) not in aggregated:
             reason = f"no manifest defines the kind {id_.kind}"
-            yield Unresolved(id_, f"CustomResourceDefinition for {id_.kind} in {id_.group}", reason)
+            place = (*CRD, "", f"{id_.kind}.{id_.group}")
+            yield Unresolved(id_, f"CustomResourceDefinition for {id_.kind} in {id_.group}", reason, place)
 
 
 def custom_resource_needs_conversion(facts: Facts) -> Iterator[Finding]:
