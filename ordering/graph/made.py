@@ -61,6 +61,25 @@ _EKS = frozenset(
         ("", "Service", "kube-dns"),
     }
 )
+# The accounts of the controller manager's parts, which EKS and kubeadm let it make (--use-service-account-credentials;
+# plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go names them). Granting to one is common.
+_CONTROLLERS = frozenset(
+    {
+        *("generic-garbage-collector", "horizontal-pod-autoscaler", "legacy-service-account-token-cleaner"),
+        *("persistent-volume-binder", "pod-garbage-collector", "root-ca-cert-publisher"),
+        *("storage-version-garbage-collector",),
+        *(
+            f"{part}-controller"
+            for part in (
+                *("attachdetach", "certificate", "clusterrole-aggregation", "cronjob", "daemon-set", "deployment"),
+                *("disruption", "endpoint", "endpointslice", "endpointslicemirroring", "ephemeral-volume", "expand"),
+                *("job", "namespace", "node", "pv-protection", "pvc-protection", "replicaset", "replication"),
+                *("resource-claim", "resourcequota", "route", "service", "service-account", "service-cidrs"),
+                *("statefulset", "ttl", "ttl-after-finished", "volumeattributesclass-protection"),
+            )
+        ),
+    }
+)
 # StorageClasses of EKS's own, and the one that a stack makes with its cluster (infra/aws/cluster.py). Nobody patches
 # those: what a manifest says of one is meant.
 _CLASSES = frozenset(("storage.k8s.io", "StorageClass", name) for name in ("gp2", "gp3"))
@@ -84,6 +103,8 @@ def made_elsewhere(platform: Platform) -> Mapping[ObjectId, str]:
 
 def is_made(group: str, kind: str, namespace: str, name: str) -> bool:
     """Whether a cluster has an object without any manifest: every one, or those of EKS."""
+    if (group, kind, namespace) == ("", "ServiceAccount", "kube-system") and name in _CONTROLLERS:
+        return True
     return bool(_cluster_that_makes(group, kind, namespace, name)) or (group, kind, name) in _CLASSES
 
 

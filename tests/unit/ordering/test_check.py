@@ -120,7 +120,10 @@ TAKEN: list[Manifest] = [
         "auth",
         "",
         roleRef={"kind": "ClusterRole", "name": "system:auth-delegator"},
-        subjects=[{"kind": "ServiceAccount", "name": "coredns", "namespace": "kube-system"}],
+        subjects=[
+            {"kind": "ServiceAccount", "name": name, "namespace": "kube-system"}
+            for name in ("coredns", "horizontal-pod-autoscaler", "namespace-controller")
+        ],
     ),
     web(env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "kube-root-ca.crt", "key": "ca.crt"}}}]),
     obj("v1", "Pod", spec={"priorityClassName": "system-node-critical", "containers": []}),
