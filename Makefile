@@ -7,6 +7,7 @@ PYTHON ?= python3
 # What a person may give, on the command line or in the environment. A recipe reads it as a shell's variable: its text
 # becomes no part of a script, and make expands no `$` in it.
 GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET FORCE_FINALIZERS RELEASE QUICK LOSE
+GIVEN += KEEP
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -34,9 +35,9 @@ $(VENV)/.installed: requirements.txt
 	@$(PY) -m pip install --quiet --require-hashes -r requirements.txt
 	@touch $@
 
-## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [LOSE=…] [FORMAT=text|json]   bring the stack up
+## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [LOSE=…] [KEEP=…] [FORMAT=text|json]   bring the stack up
 up: $(VENV)/.installed
-	@$(RUN) up --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --format="$$FORMAT"
+	@$(RUN) up --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --keep="$$KEEP" --format="$$FORMAT"
 
 ## make adopt     STACK=dev [YES=1] [FORMAT=text|json]      bring it up over what is in the cluster, and take that over
 adopt: $(VENV)/.installed

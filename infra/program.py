@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pulumi
 
-from infra import inputs
+from infra import inputs, versions
 from infra.aws.cluster import Cluster, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
+from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
@@ -16,12 +17,15 @@ from infra.aws.storage import Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
 from infra.kubeflow.dashboard import entry
+from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
 from ordering.check import told
 from ordering.errors import UserError
+
+_NONE = Earlier()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,27 +50,28 @@ class Outputs:
             pulumi.export(field.name, getattr(self, field.name))
 
 
-def run(root: Path, before: Callable[[Inputs], None] = lambda _: None) -> Inputs:
+def run(root: Path, before: Callable[[Inputs], Earlier] = lambda _: _NONE) -> Inputs:
     """Reads the inputs, runs the program and exports its outputs; `root` is the folder of Pulumi.yaml.
 
-    `before` sees the inputs before the first resource is registered, and may refuse them with a UserError.
+    `before` sees the inputs before the first resource is registered, may refuse them with a UserError, and says what an
+    earlier run has sent.
 
     Bad input becomes a RunError, of which the engine shows one sentence and no traceback.
     """
     try:
         given = inputs.read(root)
-        before(given)
+        earlier = before(given)
         if given.outside and pulumi.runtime.is_dry_run():
             pulumi.warn(given.outside)
         elif not given.may_change:
             raise UserError(given.outside)
-        program(given).export()
+        program(given, earlier).export()
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
     return given
 
 
-def program(given: Inputs) -> Outputs:
+def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     """Registers every resource of the stack."""
     stack, release, tags = given.settings, given.release, given.settings.resource_tags
     pulumi.info(release.source.note)
@@ -77,7 +82,8 @@ def program(given: Inputs) -> Outputs:
     given.extensions.register()
     kept = pulumi.ResourceOptions(protect=stack.protect)
 
-    network = cluster = None
+    on_destroy, forced = stack.storage.on_destroy, stack.kubeflow.conflicts == "ours"
+    network = cluster = files = None
     if stack.cluster.mode == "create":
         network = Network(
             stack.name,
@@ -99,15 +105,31 @@ def program(given: Inputs) -> Outputs:
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
+                forced=forced,
                 protect=stack.protect,
                 tags=tags,
             ),
         )
         access = cluster.access
+        if stack.files == "efs":
+            files = Files(
+                stack.name,
+                FilesArgs(
+                    cluster=cluster,
+                    vpc_id=network.vpc_id,
+                    subnet_ids=network.private_subnet_ids,
+                    region=stack.region,
+                    driver=versions.KUBERNETES[stack.cluster.version].addons.efs_csi,
+                    on_destroy=on_destroy,
+                    kept=given.kept.file_system,
+                    protect=stack.protect,
+                    tags=tags,
+                ),
+            )
     else:
-        access = existing_cluster(stack.name, ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig))
+        existing = ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig, forced=forced)
+        access = existing_cluster(stack.name, existing)
 
-    on_destroy = stack.storage.on_destroy
     registry = Registry(
         stack.name,
         RegistryArgs(
@@ -137,13 +159,22 @@ def program(given: Inputs) -> Outputs:
             graph=release.graph,
             replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
             provider=access.provider,
-            needs=[cluster.ready] if cluster else [],
+            needs=[part.ready for part in (cluster, files) if part],
+            forced=forced,
+            protect=stack.protect,
+            earlier=earlier,
         ),
     )
     given.extensions.add(
         stack,
         Components(
-            network=network, cluster=cluster, access=access, registry=registry, storage=storage, identity=identity
+            network=network,
+            cluster=cluster,
+            access=access,
+            files=files,
+            registry=registry,
+            storage=storage,
+            identity=identity,
         ),
     )
     return Outputs(

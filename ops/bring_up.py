@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from ops import adopting, live, losing, policies, preview, run
+from infra.kubeflow.earlier import Earlier
+from ops import adopting, earlier, keeping, live, losing, policies, preview, run
+from ops.changes import Change
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
@@ -40,14 +42,16 @@ def bring_up(
     agree: Callable[[Preview], None],
     adopt: bool = False,
     lose: Collection[str] = (),
+    keep: Collection[str] = (),
 ) -> Brought:
     """Brings a stack up; returns what came of it.
 
     The preview goes to `show`, and then to `agree`, which raises UserError unless somebody agrees to it; nothing is
     touched then, nor where a mandatory policy rule is broken or the cluster does not let the caller change it, which
     are UserErrors, too. So are objects that are in the cluster already, unless they are to be adopted, and data that
-    would be lost, unless `lose` names it. The local stack has nothing that could be lost: it goes ahead, and the rules
-    are applied to what it has made. A preview first would add half as much time again.
+    would be lost, unless `lose` names it, or `keep`, which leaves it where it is. The local stack has nothing that
+    could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would add half as much
+    time.
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
@@ -56,10 +60,11 @@ def bring_up(
         session.tracker = recorder
         found: list[Existing] = []
 
-        def before(graph: Graph) -> None:
+        def before(graph: Graph) -> Earlier:
             refuse_absent(session)
             found.extend(_looked(session, missing(graph, held(session.resources))))
             _settled(session, found, adopt=adopt)
+            return earlier.prepared(session, graph)
 
         session.program.before = before
         outputs = run.up(session)
@@ -80,9 +85,13 @@ def bring_up(
     if planned.unseen:
         raise UserError(planned.unseen)
     _settled(session, planned.existing, adopt=adopt)
-    losing.refuse(_losses(session, planned), lose)
+    losses = losing.lost(planned.changes)
+    kept = keeping.chosen(losses, keep)
+    losing.refuse([one for one in losses if one not in kept], lose)
     agree(planned)
+    _keep(session, kept, [one for one in planned.changes if one.keeps_pods])
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
+    session.program.before = lambda graph: earlier.prepared(session, graph)
     outputs = run.up(session)
     _released(session, planned.existing)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
@@ -91,16 +100,6 @@ def bring_up(
 def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
     try:
         return existing(session, wanted)
-    except OSError as error:
-        raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
-
-
-def _losses(session: Session, planned: Preview) -> list[losing.Loss]:
-    if not planned.lost:
-        return []
-    try:
-        with reached(session) as api:
-            return losing.losses(planned.lost, api)
     except OSError as error:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
 
@@ -114,11 +113,24 @@ def _settled(session: Session, found: Sequence[Existing], *, adopt: bool) -> Non
             adopting.check(found, session.program.graph, api)
 
 
+def _keep(session: Session, kept: Sequence[Change], pods: Sequence[Change]) -> None:
+    if in_cluster := [one for one in kept if one.step.type.startswith("kubernetes:")]:
+        with _answering(session) as api:
+            keeping.mark(api, in_cluster, session.stack.name)
+    if kept or pods:
+        keeping.note(session.stack, kept=kept, pods=pods)
+    if kept:
+        session.say(f"Stays where it is, and leaves the state: {', '.join(one.name for one in kept)}")
+    if pods:
+        session.say(f"Is replaced, and its pods go on meanwhile: {', '.join(one.name for one in pods)}")
+
+
 def _released(session: Session, found: Sequence[Existing]) -> None:
     if not found:
         return
     with session.timed("take over from kubectl"), _answering(session) as api:
         adopting.release(found, session.program.graph, api, session.say)
+        keeping.unmark(api, found, session.program.graph)
 
 
 @contextmanager

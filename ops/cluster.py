@@ -3,7 +3,7 @@
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any
 
 from kubernetes import client, config, dynamic  # type: ignore[import-untyped]
 from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
+from kubernetes.dynamic.resource import ResourceList  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
 from infra.api import client_of
 from ordering.errors import UserError
-from ordering.manifests.objects import Manifest
+from ordering.manifests.objects import Manifest, title
 
 _TIMEOUT_S = 30
 _LOOKER = "kubeflow-on-pulumi"
@@ -28,16 +29,22 @@ class ClusterApi:
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
 
-    def metadata(self, api_version: str, kind: str) -> list[Manifest]:
-        """The metadata of all objects of a kind; none of a kind that is not served.
+    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
+        """The metadata of all objects of a kind, or of those in a namespace; none of a kind that is not served.
 
         The server leaves the rest out: a release's definitions alone have megabytes.
         """
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        answer = self._ask(resource.get, header_params={"Accept": _METADATA})
+        answer = self._ask(resource.get, namespace=namespace or None, header_params={"Accept": _METADATA})
         return [] if answer is None else list(answer.to_dict()["items"])
+
+    def namespaced_kinds(self) -> list[tuple[str, str]]:
+        """The apiVersion and kind of all that can be listed in a namespace, in the versions that the server prefers."""
+        found = self._client.resources.search(namespaced=True, preferred=True)
+        kinds = (one for one in found if not isinstance(one, ResourceList) and "list" in one.verbs)
+        return sorted({(str(one.group_version), str(one.kind)) for one in kinds})
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""
@@ -57,6 +64,18 @@ class ClusterApi:
     def delete(self, manifest: Manifest) -> None:
         """Delete an object and, in the background, what it owns."""
         self._on(manifest, "delete", body={"propagationPolicy": "Background"})
+
+    def touch(self, manifest: Manifest) -> None:
+        """Have the server store an object again, as it is."""
+        try:
+            self.patch(manifest, {})
+        except UserError as error:
+            raise UserError(f"{title(manifest)} cannot be stored again. {error}") from None
+
+    def patch(self, manifest: Manifest, change: Manifest | Sequence[Manifest], *, status: bool = False) -> None:
+        """Change an object, or its status, by a merge patch or by the operations of a JSON patch."""
+        form = "merge-patch" if isinstance(change, dict) else "json-patch"
+        self._on(manifest, "patch", status=status, body=change, content_type=f"application/{form}+json")
 
     def dry_run(self, manifest: Manifest) -> None:
         """Let the server judge an apply that changes nothing; UserError with what it refuses."""
@@ -78,7 +97,7 @@ class ClusterApi:
         marks = [
             {"op": "replace", "path": f"/metadata/managedFields/{index}/operation", "value": "Apply"} for index in owned
         ]
-        self._on(manifest, "patch", body=[version, *marks], content_type="application/json-patch+json")
+        self.patch(manifest, [version, *marks])
         names = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
         bare = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": names}
         self._apply(bare, manager=manager)
@@ -88,16 +107,23 @@ class ClusterApi:
 
     def drop_finalizers(self, manifest: Manifest) -> None:
         """Let an object go that is being deleted, whatever somebody had to do before."""
-        patch = {"metadata": {"finalizers": None}}
-        self._on(manifest, "patch", body=patch, content_type="application/merge-patch+json")
+        self.patch(manifest, {"metadata": {"finalizers": None}})
+
+    def set_webhooks(self, manifest: Manifest, webhooks: Sequence[Any]) -> None:
+        """Let a webhook configuration have these webhooks, unless it has changed since it was read."""
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": manifest["metadata"]["resourceVersion"]}
+        body = [version, {"op": "replace", "path": "/webhooks", "value": list(webhooks)}]
+        self._on(manifest, "patch", body=body, content_type="application/json-patch+json")
 
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""
-        self._on(manifest, "patch", body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json")
+        self.patch(manifest, {"spec": {"replicas": 0}})
 
-    def _on(self, manifest: Manifest, verb: str, **arguments: Any) -> None:
+    def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> None:
         metadata = manifest["metadata"]
         resource = self._resource(manifest["apiVersion"], manifest["kind"])
+        if resource is not None and status:
+            resource = resource.subresources["status"]
         if resource is not None:
             self._ask(getattr(resource, verb), name=metadata["name"], namespace=metadata.get("namespace"), **arguments)
 

@@ -40,6 +40,8 @@ def unserved(table: Table, ids: Sequence[ObjectId]) -> Iterator[Finding]:
 
 
 def _finding(wanted: str, askers: Sequence[Unresolved]) -> Finding:
+    # A policy names a kind, too, of which it holds no object.
+    askers = [one for one in askers if one.place] or askers
     first = askers[0]
     id_, place = first.asker, first.place
     others = f" and {len(askers) - 1} more" if len(askers) > 1 else ""

@@ -107,6 +107,12 @@ def test_a_preview_says_what_is_lost_what_it_costs_and_which_rules_are_broken() 
     assert told["counts"] == {"replace": 1, "delete": 0, "update": 0, "create": 0, "same": 1}
     [change] = told["changes"]
     assert (change["name"], change["data"], change["protected"]) == ("dev-artifacts", "the objects in it", True)
+    assert (change["class"], change["object"], change["why"]) == (
+        "data",
+        "Bucket/dev-artifacts",
+        "bucket cannot change",
+    )
+    assert told["classes"] == {"data": 1}
     assert (change["properties"], change["causes"]) == (["bucket", "tags"], ["bucket"])
     assert told["cost"]["difference"] == 140.16
     assert told["violations"][0]["rule"] == "tags"

@@ -42,11 +42,12 @@ DEFINITION = {
 THING = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "one", "namespace": "apps"}}
 
 
-def installed(graph: Graph, replacements: dict[ObjectId, Any] | None = None) -> Recording:
+def installed(graph: Graph, replacements: dict[ObjectId, Any] | None = None, *, protect: bool = False) -> Recording:
     def program() -> None:
         provider = pulumi.ProviderResource("kubernetes", "cluster", {})
         ready = pulumi.CustomResource("test:index:Cluster", "ready", {})
-        args = KubeflowArgs(graph=graph, replacements=replacements or {}, provider=provider, needs=[ready])
+        given = replacements or {}
+        args = KubeflowArgs(graph=graph, replacements=given, provider=provider, needs=[ready], protect=protect)
         install("kubeflow", args)
 
     return record(program)
@@ -101,6 +102,14 @@ def test_a_replacement_is_sent_in_place_of_the_manifest() -> None:
     sent = installed(graph, {ObjectId("v1", "ConfigMap", "apps", "settings"): told}).one("ConfigMap")
     assert sent.inputs["data"] == {"a": "chosen later"}
     assert "data" in sent.secret
+
+
+def test_a_protected_stack_keeps_volumes_and_profiles_and_lets_definitions_go() -> None:
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "mysql", "namespace": "apps"}}
+    profile = {"apiVersion": "kubeflow.org/v1beta1", "kind": "Profile", "metadata": {"name": "ada"}}
+    graph = build([NAMESPACE, DEFINITION, claim, profile])
+    assert {one.name for one in installed(graph, protect=True).resources if one.protect} == {"apps/mysql", "ada"}
+    assert not [one.name for one in installed(graph).resources if one.protect]
 
 
 def test_annotating_leaves_the_manifest_as_it_is() -> None:

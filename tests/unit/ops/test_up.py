@@ -16,7 +16,7 @@ from ops import preview, run
 from ops.bring_up import Brought, bring_up
 from ops.commands import up
 from ops.comment import CostLine
-from ops.preview import Preview, data_in
+from ops.preview import Preview
 from ops.progress import Tracker
 from ops.run import Ground, Session
 from ops.steps import Recorder, Step
@@ -108,7 +108,7 @@ def brought(
 
 def test_what_is_agreed_to_is_looked_at_once_shown_and_then_made() -> None:
     engine = Engine([event("create", BUCKET, "artifacts", **tagged())])
-    done = brought(engine, lambda planned: engine.did.append(f"asked about {len(planned.changed)}"))
+    done = brought(engine, lambda planned: engine.did.append(f"asked about {len(planned.changes)}"))
     assert engine.did == ["looked", "previewed", "shown", "asked about 1", "updated"]
     assert done.preview is not None
     assert done.preview.costs is not None
@@ -191,8 +191,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: str, *arguments: str, plan
     class Agreed(Exception):  # noqa: N818
         pass
 
-    def play(session: object, *, show: object, agree: Callable[[Preview], None], adopt: bool, lose: list[str]) -> None:
-        assert (adopt, lose) == (False, [])
+    def play(session: object, *, show: object, agree: Callable[[Preview], None], **given: Any) -> None:
+        assert given == {"adopt": False, "lose": [], "keep": []}
         agree(plan or planned(CREATED))
         raise Agreed
 
@@ -223,14 +223,6 @@ def test_the_name_a_yes_and_a_preview_without_changes_go_on(monkeypatch: pytest.
     assert answered(monkeypatch, "", plan=planned(KEPT)) == "Agreed"
 
 
-def test_only_what_goes_loses_its_data() -> None:
-    assert data_in(Step(urn="u", type=BUCKET, change="replace")) == "the objects in it"
-    assert data_in(Step(urn="u", type="kubernetes:core/v1:PersistentVolumeClaim", change="delete"))
-    assert data_in(Step(urn="u", type=BUCKET, change="update")) == ""
-    assert data_in(Step(urn="u", type="aws:ec2/vpc:Vpc", change="delete")) == ""
-    assert data_in(Step(urn="u", type=BUCKET, change="delete", retained=True)) == "", "it stays in AWS"
-
-
 def test_a_preview_names_what_is_lost_and_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
     found = replace(
         planned(
@@ -244,9 +236,10 @@ def test_a_preview_names_what_is_lost_and_what_stays(capsys: pytest.CaptureFixtu
     print_planned(Console(width=160), found)
     told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "Planned: 2 to delete, 1 to replace, 1 unchanged" in told
-    assert f"replace lost {BUCKET} the objects in it bucket" in told
-    assert f"delete kept {BUCKET} nothing: it stays in AWS" in told
-    assert "delete vpc aws:ec2/vpc:Vpc" in told
+    assert "By class: 1 data, 1 deleted, 1 kept" in told
+    assert "data Bucket/lost lost: the objects in it; bucket cannot change" in told
+    assert "kept Bucket/kept leaves the state and stays where it is" in told
+    assert "deleted Vpc/vpc" in told
     assert "Data is lost with 1 of these 3." in told
     assert "Cost: 1,401.60 USD a month after, 700.80 before (+700.80)" in told
 
@@ -281,4 +274,4 @@ def test_a_preview_leaves_its_recorder_with_the_session() -> None:
     )
     found = preview.look(session, settings())
     assert isinstance(session.tracker, Recorder)
-    assert (found.counts["same"], found.changed, found.lost) == (1, [], [])
+    assert (found.counts["same"], found.changes) == (1, [])
