@@ -29,7 +29,7 @@ from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
-from ops.reaching import existing, reached
+from ops.reaching import existing, reached, refuse_absent
 from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
@@ -77,6 +77,7 @@ def bring_up(
         found: list[Existing] = []
 
         def before(graph: Graph) -> Earlier:
+            refuse_absent(session)
             found.extend(_looked(session, missing(graph, held(session.resources))))
             _settled(session, found, adopt=adopt)
             return earlier.prepared(session, graph)

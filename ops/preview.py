@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +18,7 @@ from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.existing import Existing, made_by
 from ops.existing import look as there
-from ops.reaching import reached
+from ops.reaching import reached, refuse_absent
 from ops.run import Session
 from ops.settings import sound_settings
 from ops.steps import Op, Recorder, Step
@@ -85,6 +85,8 @@ def look(session: Session, settings: Settings) -> Preview:
 
     session.program.before = before
     run.preview(session)
+    with suppress(OSError):  # which is said below
+        refuse_absent(session)
     steps, runs = tuple(recorder.steps.values()), session.program.live_version
     costs: tuple[CostLine, ...] | None = None
     try:
