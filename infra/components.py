@@ -12,12 +12,15 @@ from infra.aws.storage import Storage
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """Without `network` and `cluster` the stack uses a cluster that exists; `access` is there either way."""
+    """Without `network` and `cluster` the stack uses a cluster that exists; `access` is there either way.
+
+    Without a cloud there is `access` alone.
+    """
 
     network: Network | None
     cluster: Cluster | None
     access: ClusterAccess
     files: Files | None
-    registry: Registry
-    storage: Storage
-    identity: Identity
+    registry: Registry | None
+    storage: Storage | None
+    identity: Identity | None

@@ -78,6 +78,15 @@ KUBERNETES = _read(json.loads(PINS.read_text(encoding="utf-8")))
 KUBEFLOW_MINIMUM_KUBERNETES: dict[str, str] = {"26.03": "1.34"}
 
 
+PIPELINES_ALONE = frozenset({"pipelines-2.16.0"})
+"""Releases that are Kubeflow Pipelines and nothing else: they have no profiles and no login."""
+
+
+def release_title(name: str) -> str:
+    """How people call a release: `Kubeflow 26.03`, `Kubeflow Pipelines 2.16.0`."""
+    return f"Kubeflow {name.capitalize().replace('-', ' ', 1)}" if name in PIPELINES_ALONE else f"Kubeflow {name}"
+
+
 def written(table: Mapping[str, KubernetesVersion]) -> str:
     """A table as the file's text, oldest version first."""
     ordered = {version: table[version].pinned() for version in sorted(table, key=minor)}

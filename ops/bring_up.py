@@ -1,26 +1,41 @@
 """What goes before an `up`: on any stack but the local one a preview, a refusal by policy, and a question."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi import automation
 
 from infra.kubeflow.earlier import Earlier
-from ops import adopting, earlier, keeping, live, losing, policies, preview, run
+from ops import (
+    adopting,
+    drift,
+    earlier,
+    keeping,
+    live,
+    losing,
+    oneway,
+    owning,
+    policies,
+    preview,
+    rotating,
+    run,
+)
 from ops.changes import Change
+from ops.claims import cluster_of
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
-from ops.reaching import existing, reached
+from ops.reaching import existing, reached, refuse_absent
 from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
 from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId
+from ordering.graph.controllers import PROFILES
 
 if TYPE_CHECKING:
     from policy import Violation
@@ -55,19 +70,23 @@ def bring_up(
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
+    _caught_up(session)
     if is_local(session.stack.name):
         recorder = Recorder.after(session.tracker, policies.load())
         session.tracker = recorder
         found: list[Existing] = []
 
         def before(graph: Graph) -> Earlier:
+            refuse_absent(session)
             found.extend(_looked(session, missing(graph, held(session.resources))))
             _settled(session, found, adopt=adopt)
             return earlier.prepared(session, graph)
 
         session.program.before = before
+        _told(session)
         outputs = run.up(session)
         _released(session, found)
+        _handed_on(session)
         return Brought(outputs=outputs, preview=None, violations=recorder.violations())
     console = session.tracker.console
     settings = stack_settings(session.stack.name).settings
@@ -87,13 +106,32 @@ def bring_up(
     losses = losing.lost(planned.changes)
     kept = keeping.chosen(losses, keep)
     losing.refuse([one for one in losses if one not in kept], lose)
+    _openable(session)
     agree(planned)
     _keep(session, kept, [one for one in planned.changes if one.keeps_pods])
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
     session.program.before = lambda graph: earlier.prepared(session, graph)
+    _told(session)
     outputs = run.up(session)
     _released(session, planned.existing)
+    _handed_on(session)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
+
+
+def _caught_up(session: Session) -> None:
+    """Has the state know of what somebody changed besides, so that this puts it right."""
+    if not session.resources or session.ground.forgot:
+        return
+    try:
+        found = drift.look(session)
+    except OSError as error:
+        # Perhaps it is this run that lets its caller in again.
+        session.say(f"The cluster does not answer ({error}), so what others changed in it is not looked for.")
+        return
+    for unseen in found.unseen:
+        session.say(f"Not looked at: {unseen}")
+    if found.found:
+        drift.take_up(session, found)
 
 
 def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
@@ -101,6 +139,16 @@ def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
         return existing(session, wanted)
     except OSError as error:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
+
+
+def _openable(session: Session) -> None:
+    """UserError where a store could not open its data afterwards."""
+    if not session.resources:
+        return
+    # Where the cluster does not answer nothing of it is changed.
+    with suppress(OSError), reached(session) as api:
+        if api is not None:
+            oneway.check(session.resources, session.program.graph, api)
 
 
 def _settled(session: Session, found: Sequence[Existing], *, adopt: bool) -> None:
@@ -130,6 +178,30 @@ def _released(session: Session, found: Sequence[Existing]) -> None:
     with session.timed("take over from kubectl"), _answering(session) as api:
         adopting.release(found, session.program.graph, api, session.say)
         keeping.unmark(api, found, session.program.graph)
+
+
+def _told(session: Session) -> None:
+    """Tells the databases the passwords that their Secrets get."""
+    if not rotating.rotated(session.resources):
+        return
+    # Of a cluster that does not answer no Secret is changed either.
+    with suppress(OSError), reached(session) as api:
+        if api is not None:
+            rotating.tell(session.resources, api, session.say, run_pods=not is_local(session.stack.name))
+
+
+def _handed_on(session: Session) -> None:
+    """Gives each Profile's namespace to the owner that the Profile has now, and the keys that the stack has now."""
+    profiles = [node.id for node in session.program.graph.nodes if PROFILES.finishes(node.id)]
+    if not profiles:
+        return
+    try:
+        # By the state as it is now: before a first `up` it names no cluster.
+        with session.timed("hand on to profiles"), cluster_of(session.stack) as api:
+            owning.hand_on(profiles, api, session.say)
+            rotating.renew_copies(api, session.say)
+    except OSError as error:
+        raise UserError(f"The cluster no longer answers ({error}): run the same command again.") from None
 
 
 @contextmanager

@@ -4,12 +4,12 @@ import json
 import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config, dynamic  # type: ignore[import-untyped]
+from kubernetes import client, config, dynamic, stream  # type: ignore[import-untyped]
 from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
 from kubernetes.dynamic.resource import ResourceList  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
@@ -19,7 +19,7 @@ from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
 
 _TIMEOUT_S = 30
-_LOOKER = "kubeflow-on-pulumi"
+_MANAGER = "kubeflow-on-pulumi"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -42,8 +42,8 @@ class ClusterApi:
 
     def namespaced_kinds(self) -> list[tuple[str, str]]:
         """The apiVersion and kind of all that can be listed in a namespace, in the versions that the server prefers."""
-        found = self._client.resources.search(namespaced=True, preferred=True)
-        kinds = (one for one in found if not isinstance(one, ResourceList) and "list" in one.verbs)
+        found = (one for one in self._client.resources.search(preferred=True) if not isinstance(one, ResourceList))
+        kinds = (one for one in found if one.namespaced and "list" in one.verbs)
         return sorted({(str(one.group_version), str(one.kind)) for one in kinds})
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
@@ -79,7 +79,7 @@ class ClusterApi:
 
     def dry_run(self, manifest: Manifest) -> None:
         """Let the server judge an apply that changes nothing; UserError with what it refuses."""
-        self._apply(manifest, manager=_LOOKER, dry_run="All")
+        self._apply(manifest, manager=_MANAGER, dry_run="All")
 
     def release(self, manifest: Manifest, manager: str) -> None:
         """Take from a field manager all that it owns of an object: what nobody else owns goes.
@@ -114,6 +114,36 @@ class ClusterApi:
         version = {"op": "test", "path": "/metadata/resourceVersion", "value": manifest["metadata"]["resourceVersion"]}
         body = [version, {"op": "replace", "path": "/webhooks", "value": list(webhooks)}]
         self._on(manifest, "patch", body=body, content_type="application/json-patch+json")
+
+    def annotate(self, manifest: Manifest, annotations: dict[str, str]) -> None:
+        """Set these annotations of an object, and leave the others."""
+        patch = {"metadata": {"annotations": annotations}}
+        self._on(manifest, "patch", body=patch, content_type="application/merge-patch+json", field_manager=_MANAGER)
+
+    def execute(self, pod: Manifest, container: str, script: str, given: str) -> str:
+        """Run a shell's script in a pod's container, with a line on its standard input; returns all that it prints."""
+        # The stream changes its client for as long as it is opened, so it gets one of its own.
+        core = client.CoreV1Api(client.ApiClient(self._client.client.configuration))
+        about = pod["metadata"]
+        try:
+            channel = stream.stream(
+                core.connect_get_namespaced_pod_exec,
+                about["name"],
+                about["namespace"],
+                container=container,
+                command=["sh", "-c", script],
+                stdin=True,
+                stdout=True,
+                stderr=True,
+                tty=False,
+                _preload_content=False,
+            )
+            with closing(channel):
+                channel.write_stdin(f"{given}\n")
+                channel.run_forever(timeout=_TIMEOUT_S)
+                return str(channel.read_all())
+        except client.ApiException as error:
+            raise UserError(f"The cluster refuses: {error.reason}") from None
 
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""

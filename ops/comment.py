@@ -11,6 +11,7 @@ from ops.changes import Change, Class, Live, classify, counts
 from ops.steps import Op, Step
 
 if TYPE_CHECKING:
+    from ops.drift import Drift
     from policy import Violation
 
 LONGEST = 60_000
@@ -111,6 +112,32 @@ def failure(stack: str, message: str) -> str:
     """The comment for a preview that failed, with what it said."""
     fence = "````"  # what a message quotes does not end it
     return f"## Preview of `{_plain(stack)}` failed\n\n{fence}text\n{_short(message, LONGEST - 200)}\n{fence}\n"
+
+
+def drift(stack: str, found: "Drift") -> str:
+    """What is not as a stack says, as the text of an issue: no values, only which fields, whose, and since when."""
+    rows = [
+        (one, told) for one in found.found for told in ([(f.path, f.by, f.since) for f in one.fields] or [("", "", "")])
+    ]
+    count = len(found.found)
+    head = f"## Drift of `{stack}`: {count} resource{'' if count == 1 else 's'} not as the stack says"
+    unseen = "\n".join(f"- Not looked at: {_plain(one)}" for one in found.unseen)
+    after = f"`make up STACK={stack}` puts it right." if found.found else ""
+    for shown in _ROWS:
+        table = _table(
+            ("resource", "what", "field", "by", "since"),
+            rows,
+            shown,
+            lambda row: (
+                _code(row[0].title),
+                row[0].change,
+                *(_code(one) for one in row[1]),
+            ),
+        )
+        text = "\n\n".join(part for part in (head, table, unseen, after) if part)
+        if len(text) <= LONGEST:
+            break
+    return text
 
 
 def _counts(stack: str, steps: Sequence[Step]) -> str:

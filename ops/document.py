@@ -15,6 +15,7 @@ from ops import changes, prices
 from ops.comment import CostLine
 from ops.cost import Bill, Change, Line, total
 from ops.doctor.finding import Finding
+from ops.drift import Drift
 from ops.leftovers import Leftover
 from ops.preview import Preview
 from ops.run import Session
@@ -139,6 +140,24 @@ def up(
         ],
         "violations": _violations(violations),
         "preview": None if planned is None else _preview(planned),
+    }
+
+
+def drift(stack: str, found: Drift) -> Document:
+    """What is not as the stack says."""
+    return {
+        **_head("drift", stack),
+        "drifted": [
+            {
+                "urn": one.urn,
+                "type": one.type,
+                "name": one.name,
+                "change": one.change,
+                "fields": [{"path": told.path, "by": told.by, "since": told.since} for told in one.fields],
+            }
+            for one in found.found
+        ],
+        "unseen": list(found.unseen),
     }
 
 

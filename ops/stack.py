@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 from pulumi import automation
 
+from infra.declared import full_key
 from ops.backend import Backend, backend, unusable
 from ops.engine import Command
 from ops.program import Program
-from ops.project import PROJECT_ROOT, full_key, is_local, local_root, project_name, stack_file
+from ops.project import PROJECT_ROOT, is_local, local_root, project_name, stack_file
 from ops.settings import read_config
 from ordering.errors import UserError
 

@@ -13,12 +13,13 @@ from rich.console import Console
 
 from infra import preflight
 from infra.aws import standing
+from infra.declared import full_key
 from infra.settings import SettingsError
 from ops import forgetting, people, run
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
 from ops.lifting import lift
-from ops.project import full_key, is_local, project_name
+from ops.project import is_local, project_name
 from ops.registered import Registered, going
 from ops.relocated import at_its_address
 from ops.run import Session

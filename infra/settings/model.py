@@ -106,6 +106,7 @@ class Edge:
 class KubeflowSettings:
     """The release to install, or a local folder with its kustomization, and the kustomize components over it.
 
+    `parts` are what is wanted of it, all for none; `existing` are parts that the cluster has.
     `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
     """
 
@@ -116,6 +117,15 @@ class KubeflowSettings:
     edges: tuple[Edge, ...]
     conflicts: Literal["ours", "told"]
     profile_namespaces: tuple[str, ...]
+    parts: tuple[str, ...]
+    existing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelinesSettings:
+    """The image that pipelines' steps run in, or its repository; None for the stack's own repository."""
+
+    image: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,11 +140,13 @@ class DashboardSettings:
 class Settings:
     """Everything that a stack sets; `emulated` says that AWS is played on this machine.
 
+    Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany).
     """
 
     project: str
     stack: str
+    cloud: Literal["aws", "none"]
     region: str
     emulated: bool
     tags: Mapping[str, str]
@@ -146,6 +158,7 @@ class Settings:
     storage: StorageSettings
     files: Literal["none", "efs"]
     kubeflow: KubeflowSettings
+    pipelines: PipelinesSettings
     dashboard: DashboardSettings
 
     @property

@@ -11,12 +11,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from infra.declared import full_key
 from ops import console as terminal
 from ops import document, keeping
 from ops.cluster import access_of, connected
 from ops.leftovers import Client, Leftover, Owner, check_gone, delete, find
 from ops.options import answer_option, format_option, stack_option
-from ops.project import full_key, project_name
+from ops.project import project_name
 from ops.settings import read_config
 from ops.stack import environment, in_state
 from ordering.errors import UserError
@@ -31,6 +32,12 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     """List what a stack left in AWS, with its price, and delete what its cluster made there."""
     config = read_config(stack)[0]
     project = project_name()
+    if config[full_key(project, "cloud")] == "none":
+        if form == "json":
+            click.echo(document.text(document.leftovers(stack, "", [], lives=False, deleted=False)))
+        else:
+            terminal.console().print(f"{stack}: cloud is none, so it left nothing in AWS.", highlight=False)
+        return
     owner = Owner(
         project=project,
         stack=stack,

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import click
 
-from ops import ask, document, policies, run, summary
+from ops import ask, document, kind, policies, run, summary
 from ops import console as terminal
 from ops.bring_up import bring_up
 from ops.options import answer_option, format_option, stack_option
@@ -69,6 +69,8 @@ def bring(
     """
     console = terminal.console(json=form != "text")
     sound_settings(stack)
+    if kind.is_kind(stack):
+        kind.ensure(lambda line: console.print(line, highlight=False))
     with run.session(stack, console=console, pods=pods, missing="make") as session:
         brought = bring_up(
             session,
@@ -79,6 +81,8 @@ def bring(
             keep=keep,
         )
         summary.print_up(console, session, brought.outputs)
+        if kind.is_kind(stack):
+            console.print(f"\nDashboard: {brought.outputs['dashboard'].value}", highlight=False, soft_wrap=True)
         if form == "json":
             click.echo(document.text(document.up(session, brought.outputs, brought.preview, brought.violations)))
     if brought.preview is None:

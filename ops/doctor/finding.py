@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ordering.check import RefusedError
 from ordering.errors import UserError
 
 # `broken` stops a stack and fails the command; a `warning` is worth knowing.
@@ -37,13 +38,21 @@ def broken(check: str, found: str, advice: str) -> Finding:
 
 def refused(check: str, error: UserError) -> Finding:
     """An error of the program's own checks, split where it says what to do."""
-    found, _, advice = str(error).rpartition("; ") if "; " in str(error) else str(error).rpartition(": ")
-    return broken(check, found or str(error), advice.rstrip(".") if found else "fix it, then run this again")
+    found, advice = split(str(error))
+    return broken(check, found, advice or "fix it, then run this again")
+
+
+def split(sentence: str) -> tuple[str, str]:
+    """A sentence where it says what to do; empty where it does not."""
+    found, _, advice = sentence.rpartition("; ") if "; " in sentence else sentence.rpartition(": ")
+    return (found, advice.rstrip(".")) if found else (sentence, "")
 
 
 def attempt(check: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """What a check finds; its UserError is a finding too, so that one failure hides no other."""
     try:
         return list(find())
+    except RefusedError as error:
+        return [refused(check, UserError(one)) for one in error.sentences]
     except UserError as error:
         return [refused(check, error)]

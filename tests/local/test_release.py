@@ -45,8 +45,7 @@ class Run:
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     manifests = release(request.param)
     with checked_out(tmp_path_factory.mktemp("release"), manifests) as checkout:
-        if request.param != ALONE:
-            checkout.configure({"kubeflowRelease": request.param})
+        checkout.configure({"kubeflowRelease": request.param})
         yield Run(checkout, RELEASES[request.param])
 
 

@@ -292,7 +292,9 @@ def existing(kubeconfig: str | None = None, **changes: str) -> Recording:
     cluster = settings(clusterMode="existing", **changes).cluster
 
     def program() -> dict[str, Any]:
-        access: ClusterAccess = existing_cluster("mine", ExistingClusterArgs(cluster=cluster, kubeconfig=kubeconfig))
+        access: ClusterAccess = existing_cluster(
+            "mine", ExistingClusterArgs(cluster=cluster, kubeconfig=kubeconfig, with_roles=True)
+        )
         return {
             "kubeconfig": access.kubeconfig,
             "secret": access.kubeconfig.is_secret() if access.kubeconfig else None,

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from infra.declared import declared
 from ops import project
 from ops.settings import stack_settings
 from policy import RULES
@@ -140,7 +141,7 @@ def check_setting(words: list[str]) -> None:
 
 @functools.cache
 def settings() -> frozenset[str]:
-    return frozenset(setting.key for setting in project.declared(project.read_project()))
+    return frozenset(setting.key for setting in declared(project.read_project()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

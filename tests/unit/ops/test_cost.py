@@ -1,5 +1,6 @@
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -143,3 +144,11 @@ def test_what_cannot_be_priced_is_refused(arguments: list[str], sentence: str) -
     done = CliRunner().invoke(cost_command.command, arguments)
     assert isinstance(done.exception, UserError)
     assert sentence in str(done.exception)
+
+
+def test_what_is_left_out_of_a_release_is_not_priced(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "x"}}
+    claim |= {"spec": {"resources": {"requests": {"storage": "3Gi"}}}}
+    monkeypatch.setattr(cost, "load_release", lambda *_: SimpleNamespace(objects=[claim]))
+    monkeypatch.setattr(cost, "resolve", lambda **_: pytest.fail("the whole release was read"))
+    assert cost.claimed_gib(settings(kubeflowParts=["pipelines"])) == 3

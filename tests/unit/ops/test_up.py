@@ -16,6 +16,7 @@ from ops import preview, run
 from ops.bring_up import Brought, bring_up
 from ops.commands import up
 from ops.comment import CostLine
+from ops.drift import Drift, Drifted
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.run import Ground, Session
@@ -48,12 +49,13 @@ class Engine:
     events: list[EngineEvent]
     name: str = "dev"
     did: list[str] = field(default_factory=list)
+    state: list[dict[str, Any]] = field(default_factory=list)
     later: list[EngineEvent] = field(default_factory=list)
     """What it tells once it has read what changed by itself."""
 
     def export_stack(self) -> automation.Deployment:
         self.did.append("looked")
-        return automation.Deployment(version=3, deployment={})
+        return automation.Deployment(version=3, deployment={"resources": self.state})
 
     def preview(self, *, on_event: Callable[[EngineEvent], None], **_: Any) -> None:
         self.did.append("previewed")
@@ -95,6 +97,7 @@ def brought(
         refusal=refusal,
         notices=(),
         live_version=live_version,
+        given=None,
     )
     session = Session(
         stack=cast("Any", engine),
@@ -113,6 +116,26 @@ def test_what_is_agreed_to_is_looked_at_once_shown_and_then_made() -> None:
     assert done.preview.costs is not None
     assert sum(line.before for line in done.preview.costs) == 0
     assert round(sum(line.after for line in done.preview.costs), 2) == 868.1
+
+
+def test_what_others_changed_is_read_before_anything_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    urn = "urn:pulumi:dev::kubeflow::aws:iam/role:Role::role"
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())], state=[{"urn": urn}])
+    gone = Drifted(urn=urn, type="aws:iam/role:Role", change="deleted")
+    monkeypatch.setattr("ops.drift.look", lambda session: Drift(found=(gone,)))
+    engine.later = engine.events
+    brought(engine)
+    assert engine.did == ["looked", "read role", "previewed", "shown", "updated"]
+
+
+def test_a_cluster_that_does_not_answer_may_be_let_in_by_this_very_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(session: Session) -> Drift:
+        raise OSError("no route")
+
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())], state=[{"urn": "urn:a::b::c::d"}])
+    monkeypatch.setattr("ops.drift.look", silent)
+    brought(engine)
+    assert engine.did == ["looked", "previewed", "shown", "updated"]
 
 
 def test_what_nobody_agrees_to_is_not_made() -> None:
@@ -256,7 +279,14 @@ def test_a_preview_leaves_its_recorder_with_the_session() -> None:
     engine = Engine([event("same", BUCKET, "artifacts", **tagged())])
     graph = build([])
     program = SimpleNamespace(
-        graph=graph, preload=lambda: None, expected=dict, failure=None, refusal=None, notices=(), live_version=""
+        given=None,
+        graph=graph,
+        preload=lambda: None,
+        expected=dict,
+        failure=None,
+        refusal=None,
+        notices=(),
+        live_version="",
     )
     session = Session(
         stack=cast("Any", engine),
