@@ -19,7 +19,6 @@ from ordering.graph.ids import id_of
 from ordering.manifests.objects import Manifest, title
 
 _NAMED = 5
-_INPUTS = "__inputs"
 
 
 def before(given: Inputs) -> Earlier:
@@ -59,11 +58,11 @@ def _invoke(function: str, **arguments: str) -> Mapping[str, Any]:
 
 
 def _sent(resource: Mapping[str, Any]) -> Manifest | None:
-    type_ = str(resource["type"])
-    if not type_.startswith("kubernetes:") or type_.endswith("Patch"):
+    """An object as the cluster answered to it: what was sent is an output that the SDK leaves out (`__inputs`)."""
+    type_, outputs = str(resource["type"]), dict(resource["outputs"])
+    if not type_.startswith("kubernetes:") or type_.endswith("Patch") or "metadata" not in outputs:
         return None
-    manifest: Manifest | None = resource["outputs"].get(_INPUTS)
-    return manifest
+    return outputs
 
 
 def _place(id_: ObjectId) -> tuple[str, str, str, str]:

@@ -462,5 +462,5 @@ def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: C
 
     plainly(*stack.manifests)
     with pytest.raises(automation.CommandError, match="This would delete Namespace new-place, which may hold data"):
-        plainly(*release("7h2k9mtf4c", "hashed"))
+        plainly(*release("7h2k9mtf4c", "third-place"))
     stack.stack.destroy()
