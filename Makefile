@@ -20,7 +20,8 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview drift destroy down demo image stack password rotate doctor cost leftovers plan images recover versions tools test test-unit lint audit bench
+.PHONY: help up adopt preview drift destroy down demo image stack password rotate doctor cost leftovers plan images recover
+.PHONY: versions tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile

@@ -14,8 +14,10 @@ from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
 from infra.preflight import Caller
+from infra.present import nothing, present, unknown
 from infra.settings import ClusterSettings, Settings
 from infra.versions import release_title
+from ordering.check import Has
 from ordering.errors import UserError
 
 
@@ -54,9 +56,11 @@ def read(root: Path) -> Inputs:
     version = ""
     let_in_already: frozenset[str] = frozenset()
     outside, may_change, live_version = "", True, ""
+    has: Has = unknown
     if stack.cluster.mode == "create" and caller is not None:
         version = stack.cluster.version
         living = standing.look(stack, caller)
+        has = unknown if living else nothing
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -68,8 +72,9 @@ def read(root: Path) -> Inputs:
         kubeconfig = preflight.read_kubeconfig(kubeconfig_of(stack.cluster), root)
         kubeconfig = preflight.of_context(kubeconfig, stack.cluster.context)
         version = preflight.check_cluster(kubeconfig, stack.cluster.context)
+        has = present(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
-    release = load_release(stack, version or None, root)
+    release = load_release(stack, version or None, root, has)
     if stack.kubeflow.artifacts == "s3":
         profiles.check(release.objects, stack.kubeflow.profile_namespaces)
     notices: list[str] = []
@@ -107,8 +112,11 @@ def surrounded(kubeconfig: str, context: str | None, version: str, release: Load
     return [remark.sentence for remark in remarks]
 
 
-def load_release(stack: Settings, kubernetes_version: str | None, root: Path) -> LoadedRelease:
-    """The release as the settings want it, for a cluster of that version where it is known; UserError as `load`."""
+def load_release(stack: Settings, kubernetes_version: str | None, root: Path, has: Has) -> LoadedRelease:
+    """The release as the settings want it, for a cluster of that version where it is known; UserError as `load`.
+
+    `has` says what the cluster has already.
+    """
     kubeflow = stack.kubeflow
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
     return load(
@@ -121,6 +129,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path) ->
         edges=[(edge.source, edge.target) for edge in kubeflow.edges],
         parts=kubeflow.parts,
         existing=kubeflow.existing,
+        has=has,
     )
 
 

@@ -22,6 +22,7 @@ from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
+from ordering.check import told
 from ordering.errors import UserError
 
 _NONE = Earlier()
@@ -79,6 +80,8 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     """Registers every resource of the stack."""
     stack, release, tags = given.settings, given.release, given.settings.resource_tags
     pulumi.info(release.source.note)
+    for line in told(release.findings):
+        pulumi.warn(line)
     if given.kept.unknown:
         pulumi.warn(f"AWS does not say whether an earlier run kept {', '.join(given.kept.unknown)}.")
     for notice in given.notices:
@@ -151,8 +154,8 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             replacements=release.filled(login.credentials, artifacts, roles, login.checksum),
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
-            forced=forced,
             protect=stack.protect,
+            forced=forced,
             earlier=earlier,
         ),
     )

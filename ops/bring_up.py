@@ -23,12 +23,13 @@ from ops import (
     run,
 )
 from ops.changes import Change
+from ops.claims import cluster_of
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
-from ops.reaching import existing, reached
+from ops.reaching import existing, reached, refuse_absent
 from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
@@ -76,6 +77,7 @@ def bring_up(
         found: list[Existing] = []
 
         def before(graph: Graph) -> Earlier:
+            refuse_absent(session)
             found.extend(_looked(session, missing(graph, held(session.resources))))
             _settled(session, found, adopt=adopt)
             return earlier.prepared(session, graph)
@@ -191,10 +193,15 @@ def _told(session: Session) -> None:
 def _handed_on(session: Session) -> None:
     """Gives each Profile's namespace to the owner that the Profile has now, and the keys that the stack has now."""
     profiles = [node.id for node in session.program.graph.nodes if PROFILES.finishes(node.id)]
-    if profiles:
-        with session.timed("hand on to profiles"), _answering(session) as api:
+    if not profiles:
+        return
+    try:
+        # By the state as it is now: before a first `up` it names no cluster.
+        with session.timed("hand on to profiles"), cluster_of(session.stack) as api:
             owning.hand_on(profiles, api, session.say)
             rotating.renew_copies(api, session.say)
+    except OSError as error:
+        raise UserError(f"The cluster no longer answers ({error}): run the same command again.") from None
 
 
 @contextmanager

@@ -198,10 +198,14 @@ def _told(counted: Counter[tuple[str, str]]) -> str:
     for (kind, namespace), count in sorted(counted.items()):
         kinds.setdefault(kind, {})[namespace or "the cluster"] = count
     return "; ".join(
-        f"{sum(places.values())} {kind}{'s' if sum(places.values()) > 1 else ''}: "
+        f"{sum(places.values())} {kind}{_plural(kind) if sum(places.values()) > 1 else ''}: "
         + ", ".join(f"{count} in {place}" for place, count in places.items())
         for kind, places in kinds.items()
     )
+
+
+def _plural(kind: str) -> str:
+    return "es" if kind.endswith("s") else "s"
 
 
 def _at(node: Any, *path: str) -> Any:

@@ -42,8 +42,8 @@ class ClusterApi:
 
     def namespaced_kinds(self) -> list[tuple[str, str]]:
         """The apiVersion and kind of all that can be listed in a namespace, in the versions that the server prefers."""
-        found = self._client.resources.search(namespaced=True, preferred=True)
-        kinds = (one for one in found if not isinstance(one, ResourceList) and "list" in one.verbs)
+        found = (one for one in self._client.resources.search(preferred=True) if not isinstance(one, ResourceList))
+        kinds = (one for one in found if one.namespaced and "list" in one.verbs)
         return sorted({(str(one.group_version), str(one.kind)) for one in kinds})
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:

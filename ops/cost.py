@@ -10,6 +10,7 @@ from infra.aws.instances import GI
 from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements
 from infra.kubeflow.release import resolve
+from infra.present import unknown
 from infra.settings import Settings
 from ops import prices
 from ops.project import PROJECT_ROOT
@@ -135,7 +136,7 @@ def _requested(settings: Settings) -> Requirements:
     """Of its parts, where it has but some."""
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
     if settings.kubeflow.parts or settings.kubeflow.existing:
-        return requirements(load_release(settings, None, PROJECT_ROOT).objects)
+        return requirements(load_release(settings, None, PROJECT_ROOT, unknown).objects)
     source = resolve(
         release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT
     )

@@ -1,8 +1,8 @@
 """What stays where it is when the engine deletes: data that leaves a stack, and the pods of a replaced StatefulSet.
 
-Data is out of the state then, and in the cluster with a label that says whose it was.
-The engine leaves a resource alone whose state says `retainOnDelete`. A later `up` that has the object again takes it
-over, as after an upgrade that is rolled back.
+Such data is out of the state then, and in the cluster with a label that says whose it was. A later `up` that has the
+object again takes it over, as after an upgrade that is rolled back. The engine leaves a resource alone whose state says
+`retainOnDelete`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -62,18 +62,15 @@ def note(stack: automation.Stack, *, kept: Sequence[Change], pods: Sequence[Chan
     retained, orphaned = {one.step.urn for one in kept}, {one.step.urn for one in pods}
     exported = stack.export_stack()
     content: dict[str, Any] = dict(exported.deployment or {})
-    content["resources"] = [
-        {**one, "retainOnDelete": True}
-        if one["urn"] in retained
-        else _orphaning(one)
-        if one["urn"] in orphaned
-        else one
-        for one in content.get("resources") or ()
-    ]
+    content["resources"] = [_noted(one, retained, orphaned) for one in content.get("resources") or ()]
     stack.import_stack(automation.Deployment(version=exported.version, deployment=content))
 
 
-def _orphaning(resource: Mapping[str, Any]) -> dict[str, Any]:
+def _noted(resource: Mapping[str, Any], retained: Collection[str], orphaned: Collection[str]) -> dict[str, Any]:
+    if resource["urn"] in retained:
+        return {**resource, "retainOnDelete": True}
+    if resource["urn"] not in orphaned:
+        return dict(resource)
     sent = resource["outputs"]["__inputs"]
     metadata = sent["metadata"]
     annotations = {**(metadata.get("annotations") or {}), "pulumi.com/deletionPropagationPolicy": "orphan"}

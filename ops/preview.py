@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +18,7 @@ from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.existing import Existing, made_by
 from ops.existing import look as there
-from ops.reaching import reached
+from ops.reaching import reached, refuse_absent
 from ops.run import Session
 from ops.settings import sound_settings
 from ops.steps import Op, Recorder, Step
@@ -36,10 +36,9 @@ class Preview:
     """A preview of one stack, a step for each resource.
 
     `existing` are the objects that would be made and are in the cluster already, `live` what people have in it that
-    would go; `unseen` says why nobody could look.
-    `costs` is None where no price is known; `note` says why, or what the price leaves out. `parts` names the component
-    of an object, by its type and name in the engine. `notices` say what the preview leaves out, and
-    what it takes to renew nodes.
+    would go; `unseen` says why nobody could look. `costs` is None where no price is known; `note` says why, or what the
+    price leaves out. `parts` names the component of an object, by its type and name in the engine. `notices` say what
+    the preview leaves out, what it takes to renew nodes, and which objects are rewritten first.
     """
 
     stack: str
@@ -86,6 +85,8 @@ def look(session: Session, settings: Settings) -> Preview:
 
     session.program.before = before
     run.preview(session)
+    with suppress(OSError):  # which is said below
+        refuse_absent(session)
     steps, runs = tuple(recorder.steps.values()), session.program.live_version
     costs: tuple[CostLine, ...] | None = None
     try:

@@ -10,6 +10,7 @@ import pulumi
 
 from ops import sdk
 from ops.project import PROJECT_ROOT
+from ordering.check import told
 from ordering.errors import UserError
 
 if TYPE_CHECKING:  # what needs no program does without its imports
@@ -80,8 +81,11 @@ class Program:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What a preview by this caller leaves out, once the program has run."""
-        return (self.given.outside,) if self.given is not None and self.given.outside else ()
+        """What a preview by this caller leaves out, and what the manifests lack, once the program has run."""
+        if self.given is None:
+            return ()
+        outside = (self.given.outside,) if self.given.outside else ()
+        return (*outside, *told(self.given.release.findings))
 
     @property
     def live_version(self) -> str:

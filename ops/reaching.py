@@ -5,9 +5,11 @@ from contextlib import contextmanager
 
 from pulumi import automation
 
+from infra.present import present
 from ops.cluster import Access, ClusterApi, access_of, connected
 from ops.existing import Existing, look
 from ops.run import Session
+from ordering.check import refuse, settled
 from ordering.graph import ObjectId
 
 
@@ -17,6 +19,17 @@ def existing(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
         return []
     with reached(session) as api:
         return look(wanted, api) if api else []
+
+
+def refuse_absent(session: Session) -> None:
+    """RefusedError for what neither the manifests nor the stack's cluster have, once the program has run.
+
+    The program itself knows no cluster that is the stack's own. One that does not tell refuses nothing here.
+    """
+    given = session.program.given
+    unsure = [one for one in given.release.findings if one.severity == "unsure"] if given else []
+    if unsure and (access := _access(session)) and access.kubeconfig:
+        refuse(settled(unsure, present(access.kubeconfig, access.context)))
 
 
 @contextmanager

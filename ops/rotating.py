@@ -17,7 +17,10 @@ from ops.unanswered import open_secret
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
+Resource = Mapping[str, Any]
+
 _RANDOM = "random:index/randomPassword:RandomPassword"
+_COMPONENT = "kubeflow:infra:Credentials$"
 
 # The new password comes on standard input: arguments of an exec are in the API server's log. If it is in use already, a
 # run was cut short after this; the account that is asked changes last. It has letters and digits only, so it stands in
@@ -79,10 +82,9 @@ class Api(Protocol):
     def execute(self, pod: Manifest, container: str, script: str, given: str) -> str: ...
 
 
-def rotated(state: Iterable[Mapping[str, Any]]) -> list[str]:
+def rotated(state: Iterable[Resource]) -> list[str]:
     """The URNs of the random values that a rotation makes again: all but the seed of the login's hash."""
-    ends = tuple(f"-{spec.name.replace('_', '-')}" for spec in GENERATED)
-    return [str(one["urn"]) for one in state if one.get("type") == _RANDOM and str(one["urn"]).endswith(ends)]
+    return [str(one["urn"]) for one in _generated(state).values()]
 
 
 def renew(session: Session) -> None:
@@ -92,13 +94,13 @@ def renew(session: Session) -> None:
     session.resources = (session.stack.export_stack().deployment or {}).get("resources") or ()
 
 
-def tell(state: Iterable[Mapping[str, Any]], api: Api, report: Callable[[str], object], *, run_pods: bool) -> None:
+def tell(state: Iterable[Resource], api: Api, report: Callable[[str], object], *, run_pods: bool) -> None:
     """Tells each database the password that the next `up` puts into its Secret, where that is another.
 
     UserError where one does not take it: nothing reads the new one then, and the old one holds. `run_pods` is false
     where pods run nothing, as on the laptop.
     """
-    made = {str(one["urn"]).rpartition("::")[2]: one for one in state if one.get("type") == _RANDOM}
+    made = _generated(state)
     if not made:
         return
     for database in DATABASES:
@@ -155,14 +157,22 @@ def _pod(database: Database, api: Api) -> Manifest:
     )
 
 
-def _value(made: Mapping[str, Mapping[str, Any]], credential: str) -> str | None:
-    suffix = f"-{credential.replace('_', '-')}"
-    for name, one in made.items():
-        # One ends as another does: `mysql-password`, `katib-mysql-password`.
-        if name.endswith(suffix) and not name.endswith(f"-katib{suffix}"):
-            value = open_secret((one.get("outputs") or {}).get("result"))
-            return value if isinstance(value, str) else None
-    return None
+def _generated(state: Iterable[Resource]) -> dict[str, Resource]:
+    """The random values of the stack's own credentials, by the field of Credentials that they fill."""
+    found = {}
+    for one in state:
+        urn = str(one.get("urn"))
+        if one.get("type") == _RANDOM and _COMPONENT in urn:
+            # One ends as another does: `mysql-password`, `katib-mysql-password`.
+            names = [spec.name for spec in GENERATED if urn.endswith(f"-{spec.name.replace('_', '-')}")]
+            if names:
+                found[max(names, key=len)] = one
+    return found
+
+
+def _value(generated: Mapping[str, Resource], credential: str) -> str | None:
+    value = open_secret((generated.get(credential, {}).get("outputs") or {}).get("result"))
+    return value if isinstance(value, str) else None
 
 
 def _held(secret: Manifest, key: str) -> str:

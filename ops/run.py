@@ -227,6 +227,7 @@ def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, 
             first()
         except UserError as error:
             raise pulumi.RunError(str(error)) from None
+        run.tracker.waits.before = "the engine puts in order what it deletes"
 
     options: dict[str, Any] = {"run_program": True, "program": program} if first else {}
     settle(run, until_gone=False)

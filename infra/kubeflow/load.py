@@ -8,7 +8,6 @@ from typing import Any
 import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
-from infra.kubeflow.declared import check_declared
 from infra.kubeflow.parts import choose
 from infra.kubeflow.profiles import use_roles
 from infra.kubeflow.readers import with_checksums
@@ -17,6 +16,7 @@ from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
 from infra.kubeflow.slim import slim
 from infra.kubeflow.traffic import with_open_paths
+from ordering.check import Finding, Has, check, from_a_cluster, refuse, settled
 from ordering.graph import Graph, ObjectId, build, id_of
 from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
@@ -26,13 +26,15 @@ from ordering.manifests.render import render
 class LoadedRelease:
     """A release's manifests, its objects without what the cluster fills in itself, and their graph.
 
-    `existing` are objects of it that the cluster has already, and that are not sent.
+    `existing` are objects of it that the cluster has already, and that are not sent. `findings` are what does not stop
+    it and is worth knowing.
     """
 
     source: Release
     objects: list[Manifest]
     graph: Graph
     existing: Sequence[Manifest] = ()
+    findings: Sequence[Finding] = ()
 
     def filled(
         self,
@@ -66,6 +68,7 @@ def load(
     edges: Sequence[tuple[str, str]] = (),
     parts: Sequence[str] = (),
     existing: Sequence[str] = (),
+    has: Has = lambda _: False,
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
@@ -73,17 +76,26 @@ def load(
     `components` are folders of kustomize components to lay over it, relative ones from `root`.
     `parts` are what is wanted of it (all for none), `existing` what the cluster has of it.
 
-    `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. UserError for
-    everything that is wrong with the manifests.
+    `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. `has` says
+    what the cluster has beside the manifests; without it, nothing. UserError for everything that is wrong with the
+    manifests.
     """
     source = resolve(release=release, path=path, sample=sample, root=root)
-    objects = slim(render(source.path, components=[root / component for component in components]))
-    check_declared(objects)
-    left_out: list[Manifest] = []
+    rendered = render(source.path, components=[root / component for component in components])
+    objects, left_out = slim(rendered), list[Manifest]()
     if parts or existing:
         selection = choose(build(objects, overrides=edges), parts, existing)
         objects, left_out = selection.objects, selection.existing
     objects = with_open_paths(objects)
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
-    return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges), existing=left_out)
+    graph = build(objects, overrides=edges)
+    findings = settled(check(objects, graph, kubernetes_version or ""), has)
+    refuse(findings)
+    return LoadedRelease(
+        source=source,
+        objects=objects,
+        graph=graph,
+        existing=left_out,
+        findings=[*findings, *from_a_cluster(rendered, left_out=True)],
+    )

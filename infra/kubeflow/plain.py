@@ -47,14 +47,13 @@ def state() -> Mapping[str, Any]:
     Two functions of the engine's own (pkg/resource/deploy/builtins.go at 3.259). The second reads a snapshot, which a
     stack need not have that was never brought up.
     """
-    name = {"stackName": pulumi.get_stack()}
-    if not _invoke("pulumi:pulumi:readStackOutputs", name):
+    if not _invoke("pulumi:pulumi:readStackOutputs", name=pulumi.get_stack()):
         return {}
-    return _invoke("pulumi:pulumi:readStackResourceOutputs", name)
+    return _invoke("pulumi:pulumi:readStackResourceOutputs", stackName=pulumi.get_stack())
 
 
-def _invoke(function: str, arguments: Mapping[str, str]) -> Mapping[str, Any]:
-    value = pulumi.runtime.invoke(function, dict(arguments)).value or {}
+def _invoke(function: str, **arguments: str) -> Mapping[str, Any]:
+    value = pulumi.runtime.invoke(function, arguments).value or {}
     outputs: Mapping[str, Any] = value.get("outputs") or {}
     return outputs
 

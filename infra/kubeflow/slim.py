@@ -8,6 +8,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from ordering.check import server
 from ordering.graph.kinds import CLUSTER_SCOPED
 from ordering.manifests.objects import Manifest, group_of
 
@@ -16,18 +17,6 @@ from ordering.manifests.objects import Manifest, group_of
 _TYPED_GROUPS = {"", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"}
 # Maps from text to text inside those: there a null is an empty text.
 _TEXT_MAPS = {"annotations", "binaryData", "data", "labels", "matchLabels", "nodeSelector", "selector", "stringData"}
-
-# What a cluster writes into the metadata of an object, and a person who exports one hands on.
-_OF_THE_CLUSTER = {
-    "creationTimestamp",
-    "deletionGracePeriodSeconds",
-    "deletionTimestamp",
-    "generation",
-    "managedFields",
-    "resourceVersion",
-    "selfLink",
-    "uid",
-}
 
 # Annotations by which an object asks cert-manager's injector for its caBundles, whatever they hold (cert-manager
 # 1.19.4, pkg/controller/cainjector/sources.go).
@@ -112,7 +101,7 @@ def _slim(
     group, kind = group_of(manifest), manifest["kind"]
     result = {**manifest}
     injected = _asks_for_injection(manifest)
-    metadata = {k: v for k, v in manifest["metadata"].items() if v is not None and k not in _OF_THE_CLUSTER}
+    metadata = {k: v for k, v in manifest["metadata"].items() if v is not None and k not in server.METADATA}
     if (group, kind) in cluster_scoped:
         metadata.pop("namespace", None)
     if group in _TYPED_GROUPS:

@@ -25,9 +25,9 @@ OF_AWS = (
     "nodesDesired",
     "nodesMax",
     "nodesDiskGiB",
+    "files",
     "registryRepository",
     "storageOnDestroy",
-    "files",
     "kubeflowArtifacts",
     "kubeflowProfileNamespaces",
 )

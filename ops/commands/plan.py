@@ -12,6 +12,7 @@ from infra.kubeflow.traffic import with_open_paths
 from infra.versions import release_title
 from ops.options import format_option
 from ops.project import PROJECT_ROOT, default_release
+from ordering.check import check, from_a_cluster
 from ordering.graph import build
 from ordering.manifests.render import render
 from ordering.plan import CHAINS, FORMATS
@@ -34,13 +35,19 @@ def command(path: Path | None, release: str, form: str, why: str, parts: str) ->
     if why and form not in CHAINS:
         raise click.UsageError(f"--why prints {' or '.join(CHAINS)}.")
     source, title = (path, str(path)) if path is not None else released(release)
-    objects = slim(render(source))
+    rendered = render(source)
+    objects = slim(rendered)
     if parts:
         selection = choose(build(objects), [one.strip() for one in parts.split(",") if one.strip()], ())
         objects = selection.objects
         click.echo(told(selection), err=form != "text")
-    graph = build(with_open_paths(objects))
+    objects = with_open_paths(objects)
+    graph = build(objects)
     click.echo(CHAINS[form](graph, why) if why else FORMATS[form](graph, title))
+    findings = [] if why else [*check(objects, graph), *from_a_cluster(rendered, left_out=True)]
+    # The plan itself has what is named and in no manifest.
+    for one in (one for one in findings if one.severity == "refused" or one.absent is None):
+        click.echo(f"{one.severity}: {one}", err=True)
 
 
 def told(selection: Selection) -> str:

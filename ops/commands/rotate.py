@@ -6,6 +6,7 @@ from ops import ask, preview, rotating, run, summary
 from ops import console as terminal
 from ops.bring_up import bring_up
 from ops.options import answer_option, stack_option
+from ops.project import is_local
 from ops.settings import sound_settings
 from ordering.errors import UserError
 
@@ -29,7 +30,7 @@ def command(stack: str, yes: bool) -> None:
                 f"{len(changed)} other resources of {stack} would change as well, {changed[0].name} among them: bring "
                 f"it up first with `make up STACK={stack}`."
             )
-        if not yes:
+        if not yes and not is_local(stack):
             ask.for_name(
                 stack,
                 notice=f"This makes new passwords and keys for {stack}: whoever is logged in has to log in again, and "

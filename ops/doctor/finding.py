@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from ordering.check import RefusedError
 from ordering.errors import UserError
 
 # `broken` stops a stack and fails the command; a `warning` is worth knowing.
@@ -51,5 +52,7 @@ def attempt(check: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """What a check finds; its UserError is a finding too, so that one failure hides no other."""
     try:
         return list(find())
+    except RefusedError as error:
+        return [refused(check, UserError(one)) for one in error.sentences]
     except UserError as error:
         return [refused(check, error)]

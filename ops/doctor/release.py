@@ -9,11 +9,13 @@ from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacit
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
 from infra.kubeflow.load import LoadedRelease
+from infra.present import present, unknown
 from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, broken, ok, split, warning
 from ops.doctor.network import CHECK, check_network_policies, reached
 from ops.settings import SEALED
 from ops.sizes import proposal
+from ordering.check import Has, told
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
@@ -28,9 +30,11 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
 
     def find() -> Iterator[Finding]:
         version = settings.cluster.version if settings.cluster.mode == "create" else None
-        found = inputs.load_release(settings, version, root)
+        found = inputs.load_release(settings, version, root, _has(settings, root))
         loaded.append(found)
         yield ok("release", f"{found.source.name}, {len(found.objects)} objects ({found.source.origin})")
+        for line in told(found.findings):
+            yield warning("release", line.rstrip("."), "`make plan` shows what needs what")
 
     findings = attempt("release", find)
     if not loaded:
@@ -46,6 +50,18 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
         findings += attempt("room", lambda: check_room(needed, settings))
         findings += check_volumes(needed, settings)
     return findings
+
+
+def _has(settings: Settings, root: Path) -> Has:
+    """What a given cluster has already; one that the stack makes, and one that only a run reads, are not asked."""
+    cluster = settings.cluster
+    sealed = cluster.kubeconfig is not None and cluster.kubeconfig.reveal() == SEALED
+    if cluster.mode == "create" or cluster.stack or sealed:
+        return unknown
+    try:
+        return present(preflight.read_kubeconfig(inputs.kubeconfig_of(cluster), root), cluster.context)
+    except UserError:  # which is a finding about the cluster
+        return unknown
 
 
 def check_class(settings: Settings, claims: Sequence[str], root: Path) -> Iterator[Finding]:

@@ -102,8 +102,9 @@ CACHE_DEPLOYER = Controller("the cache deployer", images=("/kfp-cache-deployer",
 WATCHES_ITS_WEBHOOKS = (ISTIO, KNATIVE_WEBHOOKS)
 CONTROLLERS = (CERT_MANAGER, ISTIO, KNATIVE, KNATIVE_ISTIO, PROFILES, METACONTROLLER)
 
-# ConfigMaps that a controller writes into every namespace, and pods mount: no pod that names one starts before.
-WRITTEN_CONFIG_MAPS = {"istio-ca-root-cert": ISTIO}
+# What a controller writes, by kind and name, and pods mount: no pod that names one starts before. Istio's is in every
+# namespace, the cache deployer's in its own.
+WRITTEN = {("ConfigMap", "istio-ca-root-cert"): ISTIO, ("Secret", "webhook-server-tls"): CACHE_DEPLOYER}
 
 # What the Profile controller makes beside the namespace, which has the Profile's name (kubeflow/kubeflow,
 # components/profile-controller). The first label is in its code, the second in the file of labels that it is given.

@@ -1,6 +1,6 @@
 """What rules say: one object needs another, how firmly, and why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from ordering.graph.ids import ObjectId
@@ -56,11 +56,15 @@ class Gate:
 
 @dataclass(frozen=True, order=True)
 class Unresolved:
-    """`asker` names `wanted`, which no manifest holds: somebody else must bring it."""
+    """`asker` names `wanted`, which no manifest holds: somebody else must bring it.
+
+    `place` is the object's group, kind, namespace and name, where it is one object.
+    """
 
     asker: ObjectId
     wanted: str
     reason: str
+    place: tuple[str, str, str, str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, order=True)

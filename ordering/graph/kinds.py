@@ -1,4 +1,4 @@
-"""What an API server knows before any manifest: its built-in kinds, namespaces, roles and classes.
+"""What an API server knows before any manifest: its built-in kinds and namespaces.
 
 From the API reference of Kubernetes 1.35 (`kubectl api-resources` on a fresh server).
 """
@@ -51,10 +51,6 @@ _PLURALS = {"Endpoints": "endpoints"}
 EQUIVALENT_VERSIONS = {"autoscaling": frozenset({"v1", "v2"})}
 
 NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
-PRIORITY_CLASSES = frozenset({"system-cluster-critical", "system-node-critical"})
-CLUSTER_ROLES = frozenset({"cluster-admin", "admin", "edit", "view"})
-# The controller manager writes this one into every namespace.
-CONFIG_MAPS = frozenset({"kube-root-ca.crt"})
 
 
 def plural(kind: str) -> str:
@@ -65,8 +61,3 @@ def plural(kind: str) -> str:
     if name.endswith("y") and name[-2] not in "aeiou":
         return name[:-1] + "ies"
     return name + ("es" if name.endswith(("s", "x", "ch")) else "s")
-
-
-def is_built_in_role(name: str) -> bool:
-    """Whether the API server itself makes this ClusterRole or Role."""
-    return name in CLUSTER_ROLES or name.startswith("system:")

@@ -61,6 +61,28 @@ _EKS = frozenset(
         ("", "Service", "kube-dns"),
     }
 )
+# The accounts of the controller manager's parts, which EKS and kubeadm let it make (--use-service-account-credentials;
+# plugin/pkg/auth/authorizer/rbac/bootstrappolicy/controller_policy.go names them). Granting to one is common.
+_CONTROLLERS = frozenset(
+    {
+        *("generic-garbage-collector", "horizontal-pod-autoscaler", "legacy-service-account-token-cleaner"),
+        *("persistent-volume-binder", "pod-garbage-collector", "root-ca-cert-publisher"),
+        *("storage-version-garbage-collector",),
+        *(
+            f"{part}-controller"
+            for part in (
+                *("attachdetach", "certificate", "clusterrole-aggregation", "cronjob", "daemon-set", "deployment"),
+                *("disruption", "endpoint", "endpointslice", "endpointslicemirroring", "ephemeral-volume", "expand"),
+                *("job", "namespace", "node", "pv-protection", "pvc-protection", "replicaset", "replication"),
+                *("resource-claim", "resourcequota", "route", "service", "service-account", "service-cidrs"),
+                *("statefulset", "ttl", "ttl-after-finished", "volumeattributesclass-protection"),
+            )
+        ),
+    }
+)
+# StorageClasses of EKS's own, and the one that a stack makes with its cluster (infra/aws/cluster.py). Nobody patches
+# those: what a manifest says of one is meant.
+_CLASSES = frozenset(("storage.k8s.io", "StorageClass", name) for name in ("gp2", "gp3"))
 # kubeflow/dashboard v1.10, components/profile-controller/controllers/profile_controller.go.
 _PROFILE = frozenset(
     {
@@ -79,19 +101,27 @@ def made_elsewhere(platform: Platform) -> Mapping[ObjectId, str]:
     return {id_: maker for id_, maker in found if maker}
 
 
+def is_made(group: str, kind: str, namespace: str, name: str) -> bool:
+    """Whether a cluster has an object without any manifest: every one, or those of EKS."""
+    if (group, kind, namespace) == ("", "ServiceAccount", "kube-system") and name in _CONTROLLERS:
+        return True
+    return bool(_cluster_that_makes(group, kind, namespace, name)) or (group, kind, name) in _CLASSES
+
+
 def _maker(id_: ObjectId, namespace: str, owned: Mapping[str, ObjectId]) -> str:
-    kind = (id_.group, id_.kind)
-    if kind == ("", "Namespace"):
-        return CLUSTER if id_.name in _NAMESPACES else ""
-    if id_.group == _RBAC and _is_bootstrapped(namespace, id_.name):
+    if cluster := _cluster_that_makes(id_.group, id_.kind, namespace, id_.name):
+        return cluster
+    return PROFILES.title if namespace in owned and (id_.group, id_.kind, id_.name) in _PROFILE else ""
+
+
+def _cluster_that_makes(group: str, kind: str, namespace: str, name: str) -> str:
+    if (group, kind) == ("", "Namespace"):
+        return CLUSTER if name in _NAMESPACES else ""
+    if group == _RBAC and _is_bootstrapped(namespace, name):
         return CLUSTER
-    if (*kind, namespace, id_.name) in _ONE_EACH or (namespace and (*kind, id_.name) in _IN_EACH_NAMESPACE):
+    if (group, kind, namespace, name) in _ONE_EACH or (namespace and (group, kind, name) in _IN_EACH_NAMESPACE):
         return CLUSTER
-    if namespace == "kube-system" and (*kind, id_.name) in _EKS:
-        return EKS
-    if namespace in owned and (*kind, id_.name) in _PROFILE:
-        return PROFILES.title
-    return ""
+    return EKS if namespace == "kube-system" and (group, kind, name) in _EKS else ""
 
 
 def _is_bootstrapped(namespace: str, name: str) -> bool:

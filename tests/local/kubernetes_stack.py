@@ -29,9 +29,8 @@ def platform(
 
     def declare(provider: pulumi.ProviderResource) -> None:
         graph = build(slim(manifests))
-        args = KubeflowArgs(
-            graph=graph, replacements={}, provider=provider, needs=[], forced=forced, earlier=before(graph)
-        )
+        earlier = before(graph)
+        args = KubeflowArgs(graph=graph, replacements={}, provider=provider, needs=[], forced=forced, earlier=earlier)
         install("kubeflow", args)
 
     return declare

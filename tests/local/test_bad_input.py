@@ -38,7 +38,7 @@ spec:
     schema:
       openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {sails: {type: integer}}}}}
 """
-BOAT = "apiVersion: sea.test/v1\nkind: Boat\nmetadata: {name: dinghy, namespace: here}\nspec: {sials: 1}\n"
+BOAT = "apiVersion: sea.test/v1\nkind: Boat\nmetadata: {name: dinghy, namespace: default}\nspec: {sials: 1}\n"
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,21 @@ CASES = {
         one="apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: a-}\n",
     ),
     "a field that its definition has not": release(
-        "Boat here/dinghy",
+        "Boat default/dinghy",
         "spec.sials",
         kustomization=kustomization("one"),
         one=f"{BOATS}---\n{BOAT}",
+    ),
+    "a kind that nobody defines": release(
+        "Boat default/dinghy", "add its definition", kustomization=kustomization("one"), one=BOAT
+    ),
+    "a namespace that nobody makes": release(
+        "Namespace harbour",
+        kustomization=kustomization("one"),
+        one=CONFIG_MAP.replace("default", "harbour"),
+    ),
+    "a value of the wrong type": release(
+        "data.deep = 5", "put it in quotes", kustomization=kustomization("one"), one=f"{CONFIG_MAP}data: {{deep: 5}}\n"
     ),
     "an API that is not served any more": release(
         "policy/v1beta1",

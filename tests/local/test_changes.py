@@ -13,7 +13,7 @@ from rich.console import Console
 
 from infra.kubeflow import immutable, plain
 from infra.kubeflow.earlier import Earlier
-from ops import earlier, keeping, storing
+from ops import earlier, keeping, losing, storing
 from ops.changes import Change, classify
 from ops.cluster import Access, ClusterApi, connected
 from ops.steps import Recorder
@@ -54,11 +54,11 @@ def made(kind: str, name: str = "a", **content: Any) -> Manifest:
     return {"apiVersion": version, "kind": of, "metadata": {"name": name, "namespace": PLACE}, **content}
 
 
-def definition(scope: str = "Namespaced", kind: str = "Thing") -> Manifest:
+def definition(scope: str = "Namespaced", kind: str = "Thing", group: str = "changes.test") -> Manifest:
     versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}]
     names = {"plural": "things", "singular": "thing", "kind": kind, "listKind": f"{kind}List"}
-    spec = {"group": "changes.test", "scope": scope, "names": names, "versions": versions}
-    return made("apiextensions.k8s.io/CustomResourceDefinition", "things.changes.test", spec=spec)
+    spec = {"group": group, "scope": scope, "names": names, "versions": versions}
+    return made("apiextensions.k8s.io/CustomResourceDefinition", f"things.{group}", spec=spec)
 
 
 def workload(kind: str, **spec: Any) -> Manifest:
@@ -278,7 +278,8 @@ class Stack:
         recorder = Recorder(console=Console(quiet=True))
         self.stack.workspace.program = program(platform(*manifests, before=self._look), self.kubeconfig)
         self.stack.preview(on_event=recorder)
-        self.planned = classify(recorder.steps.values(), {})
+        steps = list(recorder.steps.values())
+        self.planned = classify(steps, losing.look(steps, self.api))
         return self.planned
 
     def up(self) -> tuple[dict[str, int], list[str]]:
@@ -349,12 +350,15 @@ def test_what_cannot_change_is_made_again_in_place_and_a_stateful_sets_pods_go_o
         claim("small", resources={"requests": {"storage": "1Gi"}}),
         kept("ConfigMap", data={"a": "b"}),
     )
-    stack = make(place, namespace(place), *at(place, *old), *first)
+    things = [definition(scope, group="again.test") for scope in ("Cluster", "Namespaced")]
+    thing = {"apiVersion": "again.test/v1", "kind": "Thing", "metadata": {"name": "one"}}
+    stack = make(place, namespace(place), *at(place, *old), *first, things[0], thing)
     pods = cluster.at("pods", "-n", place)["items"]
-    found = stack.next(namespace(place), *at(place, *new), *second)
+    found = stack.next(namespace(place), *at(place, *new), *second, things[1], thing)
     assert kinds(found) == {
         "ClusterRoleBinding/again": "replaced",
         "ConfigMap/made-again/kept": "replaced",
+        "CustomResourceDefinition/things.again.test": "replaced",
         "IngressClass/again": "replaced",
         "PersistentVolumeClaim/made-again/small": "data",
         "PriorityClass/again": "replaced",
@@ -362,11 +366,13 @@ def test_what_cannot_change_is_made_again_in_place_and_a_stateful_sets_pods_go_o
         "Service/made-again/again": "replaced",
         "StatefulSet/made-again/a": "replaced",
         "StorageClass/again": "replaced",
+        "Thing/one": "replaced",
     }
     assert stack.up()[0] == {"replace": len(found)}
     now = cluster.at("pods", "-n", place)["items"]
     assert [one["metadata"]["uid"] for one in now] == [one["metadata"]["uid"] for one in pods]
     assert len(now) == 2
+    assert cluster.at("things.again.test", "one", "-n", "default")["metadata"]["name"] == "one"
     assert cluster.at("storageclass", "again")["reclaimPolicy"] == "Retain"
     assert cluster.at("clusterrolebinding", "again")["roleRef"]["name"] == "edit"
     assert stack.next(*stack.manifests) == []
@@ -421,6 +427,7 @@ def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: C
         ]
 
     stack = make("hashed", *release("gbd8f5ckgk", "old-place"))
+    cluster.apply(config_map("old-place", "somebody-s", a="b"))
     found = stack.next(*release("7h2k9mtf4c", "new-place"))
     assert kinds(found) == {
         "Namespace/old-place": "data",
@@ -431,6 +438,7 @@ def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: C
         "Deployment/new-place/mover": "created",
         "Namespace/new-place": "created",
     }
+    assert str(found[0]) == "Namespace/old-place (1 ConfigMap: 1 in old-place)"
     _, done = stack.up()
     order = [
         done.index(one)

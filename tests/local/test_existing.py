@@ -157,6 +157,29 @@ def test_what_others_change_is_told_by_whom_and_the_next_up_puts_it_right(checko
     assert (live["data"], live["metadata"]["labels"]) == ({"a": "ours"}, {"theirs": "1"}), "what is theirs stays"
 
 
+def test_a_namespace_that_only_the_cluster_has_will_do_and_one_that_is_nowhere_will_not(checkout: Checkout) -> None:
+    assert checkout.manifests is not None
+    platform = checkout.manifests
+    kept = (platform / "all.yaml").read_text()
+    checkout.cluster().apply(namespace("theirs"))
+    there, nowhere = (
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": one}}
+        for one in ("theirs", "nowhere")
+    )
+    try:
+        (platform / "all.yaml").write_text(f"{kept}---\n{yaml.safe_dump_all([there, nowhere])}")
+        for command in ("preview", "up"):
+            done = checkout.ops(command)
+            assert (done.returncode, "Namespace nowhere of ConfigMap nowhere/a" in done.stderr) == (1, True), (
+                done.stderr
+            )
+            assert "Namespace theirs" not in done.stderr
+        (platform / "all.yaml").write_text(f"{kept}---\n{yaml.safe_dump(there)}")
+        assert changes(checkout.must("preview"))["create"] == 1
+    finally:
+        (platform / "all.yaml").write_text(kept)
+
+
 def test_a_destroy_takes_what_was_taken_over_and_leaves_the_rest(checkout: Checkout) -> None:
     cluster = checkout.cluster()
     cluster.apply(namespace("other"))

@@ -10,8 +10,8 @@ from json import dumps, loads
 import pytest
 from pulumi import automation
 
-from infra.kubeflow.declared import check_declared
-from ordering.errors import UserError
+from ordering.check import RefusedError, check, refuse
+from ordering.graph import build
 from tests.local.cluster import Cluster, crd, namespace
 from tests.local.kubernetes_stack import Engine, Manifest, changes, platform
 
@@ -360,8 +360,9 @@ def test_undeclared_fields_are_refused_just_as_the_api_server_takes_none(
     if done.returncode:
         assert "field not declared in schema" in done.stderr
     kept = done.returncode == 0 and _holds(loads(done.stdout), content)
-    with nullcontext() if kept else pytest.raises(UserError):
-        check_declared([STRICT, strict])
+    objects = [namespace("odd"), STRICT, strict]
+    with nullcontext() if kept else pytest.raises(RefusedError):
+        refuse(check(objects, build(objects)))
 
 
 def _holds(answer: object, asked: object) -> bool:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ordering.graph import kinds
 from ordering.graph.controllers import PROFILE_ACCOUNTS
 from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Definition, account_of, mapping, mappings, texts
+from ordering.graph.made import is_made
 from ordering.graph.permissions import RBAC, accounts, bindings, holders, parts, role_of
 from ordering.graph.rules.facts import Facts
 from ordering.manifests.objects import Manifest
@@ -21,8 +21,7 @@ def binding_needs_role(facts: Facts) -> Iterator[Finding]:
         role = mapping(facts.platform.objects[id_].get("roleRef"))
         kind, name = str(role.get("kind")), str(role.get("name"))
         namespace = facts.platform.namespace(id_) if kind == "Role" else ""
-        if not kinds.is_built_in_role(name) or facts.platform.find(RBAC, kind, namespace, name):
-            yield from facts.needs_object(id_, (RBAC, kind, namespace, name), f"binds {kind} {name}")
+        yield from facts.needs_object(id_, (RBAC, kind, namespace, name), f"binds {kind} {name}")
 
 
 def aggregate_needs_parts(facts: Facts) -> Iterator[Finding]:
@@ -137,10 +136,10 @@ def _account(
     reason: str,
     strength: Strength = Strength.REQUIRED,
 ) -> Iterator[Finding]:
+    place = ("", "ServiceAccount", namespace, name)
     if profile := facts.profiles.get(namespace) if name in PROFILE_ACCOUNTS else None:
         yield Need(source, profile, f"{reason}, which comes with Profile {profile.name}", strength)
-    elif place := facts.platform.find("", "ServiceAccount", namespace, name):
-        yield Need(source, place, reason, strength)
-    elif name != "default":
-        # Every namespace has an account called default.
-        yield Unresolved(source, f"ServiceAccount {namespace}/{name}", reason)
+    elif found := facts.platform.find(*place):
+        yield Need(source, found, reason, strength)
+    elif not is_made(*place):
+        yield Unresolved(source, f"ServiceAccount {namespace}/{name}", reason, place)

@@ -8,7 +8,7 @@ from ordering.graph import kinds
 from ordering.graph.controllers import PROFILES
 from ordering.graph.edges import Finding, Gate, Need, Strength, Unresolved, Warned
 from ordering.graph.ids import ObjectId
-from ordering.graph.index import Platform, mapping
+from ordering.graph.index import CRD, Platform, mapping
 from ordering.graph.rules.certificates import injected
 from ordering.graph.rules.facts import Facts
 from ordering.graph.webhooks import has_authority
@@ -46,7 +46,8 @@ def custom_resource_needs_definition(facts: Facts) -> Iterator[Finding]:
             yield Need(id_, definition.id, f"CustomResourceDefinition {definition.id.name} must be Established")
         elif facts.makers.of.get(id_) == ():
             reason = f"no manifest defines the kind {id_.kind}"
-            yield Unresolved(id_, f"CustomResourceDefinition for {id_.kind} in {id_.group}", reason)
+            place = (*CRD, "", f"{id_.kind}.{id_.group}")
+            yield Unresolved(id_, f"CustomResourceDefinition for {id_.kind} in {id_.group}", reason, place)
 
 
 def custom_resource_needs_maker(facts: Facts) -> Iterator[Finding]:

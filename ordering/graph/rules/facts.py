@@ -7,6 +7,7 @@ from ordering.graph.controllers import PROFILE_LABELS, Controller, Controllers, 
 from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, Workload, mapping
+from ordering.graph.made import is_made
 from ordering.graph.makers import Makers
 from ordering.graph.operators import Kind, Operator, operators
 from ordering.graph.overrides import overrides
@@ -83,9 +84,13 @@ class Facts:
         reason: str,
         strength: Strength = Strength.REQUIRED,
     ) -> Iterator[Finding]:
-        """The need of the object `wanted` (group, kind, namespace, name); unresolved when required and nowhere."""
+        """The need of the object `wanted` (group, kind, namespace, name); unresolved when required and nowhere.
+
+        What every cluster has is somewhere.
+        """
         _, kind, namespace, name = wanted
         if target := self.platform.find(*wanted):
             yield Need(source, target, reason, strength)
-        elif strength > Strength.OPTIONAL:
-            yield Unresolved(source, f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}", reason)
+        elif strength > Strength.OPTIONAL and not is_made(*wanted):
+            called = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+            yield Unresolved(source, called, reason, wanted)

@@ -8,8 +8,15 @@ garbage collector's updates, too, and what is being deleted stays (kubernetes/ku
 from collections.abc import Iterator
 
 from ordering.graph import kinds
-from ordering.graph.edges import Finding, Need, Strength, Unresolved
+from ordering.graph.edges import Finding, Need, Strength, Unresolved, Warned
 from ordering.graph.rules.facts import Facts
+
+# kubernetes/kubernetes 130887, open in November 2026: `calculatePolicyData` in admission/plugin/policy/generic of
+# apiserver 0.35.4 cancels the shared informer of a kind that no binding needs, and such a one never starts again.
+_STALE = (
+    "once its binding has been gone for a second, an API server keeps the parameters that it had until then, also for "
+    "the next binding; take a kind of its own for them"
+)
 
 
 def binding_needs_policy(facts: Facts) -> Iterator[Finding]:
@@ -23,9 +30,11 @@ def policy_needs_parameter_kind(facts: Facts) -> Iterator[Finding]:
     """A policy needs the definition of its parameters' kind: without it, it refuses all that it is for."""
     for id_ in facts.policies.policies:
         kind = facts.policies.parameter_kind(id_)
-        if kind is None or kind[0] in kinds.BUILT_IN_GROUPS:
+        if kind is None:
             continue
-        if definition := facts.platform.definitions.get(kind):
+        if kind[0] in kinds.BUILT_IN_GROUPS:
+            yield Warned(id_, f"{id_.title} judges by {kind[1]}s: {_STALE}")
+        elif definition := facts.platform.definitions.get(kind):
             yield Need(id_, definition.id, f"its parameters are {kind[1]}s")
         else:
             yield Unresolved(id_, f"CustomResourceDefinition for {kind[1]} in {kind[0]}", "its parameters are of it")

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from ordering.graph import kinds, selectors
-from ordering.graph.controllers import WRITTEN_CONFIG_MAPS
+from ordering.graph import selectors
+from ordering.graph.controllers import WRITTEN
 from ordering.graph.edges import Finding, Need, Strength
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Workload, mapping
 from ordering.graph.pods import Reference, references
 from ordering.graph.rules.facts import Facts
 
-_BUILT_IN = {"ConfigMap": kinds.CONFIG_MAPS, "PriorityClass": kinds.PRIORITY_CLASSES}
 _IN_CLUSTER = frozenset({"PriorityClass", "RuntimeClass"})
 
 
@@ -26,21 +25,21 @@ def _reference(facts: Facts, workload: Workload, reference: Reference) -> Iterat
     place = (reference.group, reference.kind, namespace, reference.name)
     strength = Strength.OPTIONAL if reference.optional else Strength.REQUIRED
     reason = f"its pods use {reference.kind} {reference.name} ({reference.use})"
-    writer = WRITTEN_CONFIG_MAPS.get(reference.name) if reference.kind == "ConfigMap" else None
-    if facts.platform.find(*place):
-        yield from facts.needs_object(workload.id, place, reason, strength)
-    elif writer and facts.controllers.workloads(writer):
-        if not reference.optional:
-            yield from facts.needs_controller(workload.id, writer, f"{reason}, which {writer.title} writes")
-    elif reference.kind == "Secret" and (namespace, reference.name) in facts.certificates:
-        # Rule workload_needs_certificate covers it.
-        return
-    elif reference.kind == "Secret" and (jobs := facts.secret_makers(namespace, reference.name)):
-        for job in jobs:
-            if job != workload.id:
-                yield Need(workload.id, job, f"{reason}, which {job.title} makes", Strength.OPTIONAL)
-    elif reference.name not in _BUILT_IN.get(reference.kind, ()):
-        yield from facts.needs_object(workload.id, place, reason, strength)
+    writer = WRITTEN.get((reference.kind, reference.name))
+    if not facts.platform.find(*place):
+        if writer and facts.controllers.workloads(writer):
+            if not reference.optional:
+                yield from facts.needs_controller(workload.id, writer, f"{reason}, which {writer.title} writes")
+            return
+        if reference.kind == "Secret" and (namespace, reference.name) in facts.certificates:
+            # Rule workload_needs_certificate covers it.
+            return
+        if reference.kind == "Secret" and (jobs := facts.secret_makers(namespace, reference.name)):
+            for job in jobs:
+                if job != workload.id:
+                    yield Need(workload.id, job, f"{reason}, which {job.title} makes", Strength.OPTIONAL)
+            return
+    yield from facts.needs_object(workload.id, place, reason, strength)
 
 
 def stateful_set_needs_service(facts: Facts) -> Iterator[Finding]:

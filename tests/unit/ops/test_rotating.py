@@ -22,11 +22,11 @@ from ordering.manifests.objects import Manifest
 TYPE = "random:index/randomPassword:RandomPassword"
 
 
-def made(name: str, value: str) -> dict[str, Any]:
+def made(name: str, value: str, component: str = "kubeflow:infra:Credentials") -> dict[str, Any]:
     sealed = {SECRET: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps(value)}
     return {
         "type": TYPE,
-        "urn": f"urn:pulumi:dev::kubeflow::a${TYPE}::kubeflow-dev-{name}",
+        "urn": f"urn:pulumi:dev::kubeflow::{component}${TYPE}::kubeflow-dev-{name}",
         "outputs": {"result": sealed},
     }
 
@@ -155,8 +155,10 @@ def test_copies_of_the_old_keys_are_made_again_and_no_others() -> None:
     assert said == ["had the keys in copied made again"]
 
 
-def test_all_is_made_again_but_the_seed_that_hashes_the_login() -> None:
-    names = {urn.rpartition("::")[2] for urn in rotated(STATE)}
+def test_all_of_the_stacks_own_is_made_again_but_the_seed_that_hashes_the_login() -> None:
+    teams = made("mysql-password", "theirs", component="team:extension:Database")
+    names = {urn.rpartition("::")[2] for urn in rotated([*STATE, teams])}
+    assert teams["urn"] not in rotated([*STATE, teams])
     assert names == {f"kubeflow-dev-{spec.name.replace('_', '-')}" for spec in GENERATED}
 
 

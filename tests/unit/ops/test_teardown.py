@@ -1,5 +1,8 @@
 """Who may take a stack down: settings, state, another run and a person's answer, all before anything is touched."""
 
+import io
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +22,7 @@ from infra import preflight
 from infra.aws import standing
 from infra.aws.standing import Living
 from infra.preflight import Caller
-from ops import forgetting, run, teardown
+from ops import forgetting, run, teardown, waiting
 from ops.commands import destroy
 from ops.drain import drain
 from ops.progress import Tracker
@@ -102,8 +105,8 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Played:
     return found
 
 
-def take_down(engine: Engine, *, forget: bool = False) -> list[dict[str, Any]]:
-    console = Console(quiet=True)
+def take_down(engine: Engine, *, forget: bool = False, log: io.StringIO | None = None) -> list[dict[str, Any]]:
+    console = Console(file=log or io.StringIO(), width=200)
     session = Session(
         stack=cast("Any", engine),
         program=cast("Any", SimpleNamespace(failure=None)),
@@ -111,6 +114,27 @@ def take_down(engine: Engine, *, forget: bool = False) -> list[dict[str, Any]]:
         ground=Ground(),
     )
     return teardown.destroy(session, console, stuck=lambda _: "stop", forget=forget)
+
+
+@dataclass
+class SlowEngine(Engine):
+    """An engine that takes a while before it deletes."""
+
+    def destroy(self, **options: Any) -> None:
+        super().destroy(**options)
+        time.sleep(0.1)
+
+
+def test_between_the_drain_and_the_first_delete_it_is_said_what_goes_on(
+    cluster: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waiting, "INTERVAL_S", 0.02)
+    log = io.StringIO()
+    take_down(SlowEngine(state(protected=False)), log=log)
+    lines = log.getvalue().splitlines()
+    assert re.fullmatch(r"waiting since \d+ s: the engine puts in order what it deletes", lines[-1]), lines
+    drained = next(index for index, line in enumerate(lines) if line.startswith("drained "))
+    assert not any("puts in order" in line for line in lines[:drained])
 
 
 def untouched(cluster: Played) -> bool:

@@ -279,7 +279,14 @@ def test_a_preview_leaves_its_recorder_with_the_session() -> None:
     engine = Engine([event("same", BUCKET, "artifacts", **tagged())])
     graph = build([])
     program = SimpleNamespace(
-        graph=graph, preload=lambda: None, expected=dict, failure=None, refusal=None, notices=(), live_version=""
+        given=None,
+        graph=graph,
+        preload=lambda: None,
+        expected=dict,
+        failure=None,
+        refusal=None,
+        notices=(),
+        live_version="",
     )
     session = Session(
         stack=cast("Any", engine),

@@ -102,6 +102,13 @@ def test_parameters_by_selector_and_in_the_namespace_of_what_is_judged() -> None
     assert needs(build([*objects, policy_binding("b", given, "other")]), "b") == {"other", "shop", "p"}
 
 
+def test_parameters_that_an_api_server_would_keep_are_told() -> None:
+    given = policy("p", DEPLOYMENTS, "v1 ConfigMap")
+    (warned,) = build([SHOP, config_map("few", "shop"), given, policy_binding("b", given, "few")]).warnings
+    assert warned.message.startswith("ValidatingAdmissionPolicy p judges by ConfigMaps: once its binding has been gone")
+    assert not build([LIMITS, FEW, REPLICAS, BOUND]).warnings
+
+
 def test_what_nobody_brings_is_named() -> None:
     graph = build([REPLICAS, BOUND, policy_binding("lost", policy("nowhere", []))])
     assert {(one.asker.name, one.wanted) for one in graph.unresolved} == {
