@@ -32,12 +32,7 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     """List what a stack left in AWS, with its price, and delete what its cluster made there."""
     config = read_config(stack)[0]
     project = project_name()
-    if config[full_key(project, "cloud")] == "none":
-        if form == "json":
-            click.echo(document.text(document.leftovers(stack, "", [], lives=False, deleted=False)))
-        else:
-            terminal.console().print(f"{stack}: cloud is none, so it left nothing in AWS.", highlight=False)
-        return
+    on_aws = config[full_key(project, "cloud")] == "aws"
     owner = Owner(
         project=project,
         stack=stack,
@@ -52,8 +47,8 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     session: Any = boto3.Session(region_name=config["aws:region"])
     client: Client = functools.cache(session.client)
     console = terminal.console(json=form != "text")
-    left = find(client, owner, known=known) + _in_cluster(console, state, stack)
-    region, lives = config["aws:region"], bool(known)
+    left = [*(find(client, owner, known=known) if on_aws else ()), *_in_cluster(console, state, stack)]
+    region, lives = config["aws:region"] if on_aws else "its cluster", bool(known)
     show(console, left, stack=stack, region=region, lives=lives)
     going = sum(1 for one in left if not one.kept)
     deleting = remove and bool(going)

@@ -15,9 +15,9 @@ from tools import entry
 def command(stack: str, pods: run.Pods, form: str) -> None:
     """Show what `up` would change; exits with 1 when a mandatory policy rule would stop it."""
     console = terminal.console(json=form != "text")
-    if kind.is_kind(stack):
-        kind.check()
     try:
+        if kind.is_kind(stack):
+            kind.check()
         found, session = preview.copied(stack, pods, console)
     except Exception as error:
         if form == "markdown":

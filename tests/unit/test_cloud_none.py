@@ -165,9 +165,12 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> str:
     return "mine"
 
 
-def test_there_are_no_leftovers_to_look_for(stack: str) -> None:
+def test_leftovers_are_looked_for_in_the_cluster_alone(stack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "in_state", lambda _: [])
+    monkeypatch.setattr(leftovers, "environment", lambda _: {})
+    monkeypatch.setattr(leftovers, "find", lambda *_, **__: pytest.fail("AWS was asked"))
     done = CliRunner().invoke(leftovers.command, ["--stack", stack])
-    assert (done.exit_code, done.output) == (0, "mine: cloud is none, so it left nothing in AWS.\n")
+    assert (done.exit_code, done.output) == (0, "mine: nothing is left in its cluster.\n")
 
 
 def test_eks_is_not_asked_for_versions(stack: str) -> None:

@@ -41,7 +41,7 @@ def names(found: Selection) -> set[str]:
 
 
 @pytest.mark.parametrize("path", WHOLE, ids=lambda path: path.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(wanted=st.sets(st.sampled_from(NAMES), min_size=1), existing=st.sets(st.sampled_from(["istio", "cert-manager"])))
 def test_a_set_of_parts_has_all_that_it_refers_to_and_nothing_without_a_reason(
     path: Path, wanted: set[str], existing: set[str]
