@@ -133,11 +133,13 @@ def destroy(
     def client(service: str) -> Any:
         return boto3.client(service, region_name=region)  # type: ignore[call-overload]
 
-    if line := forget_cluster(session, client, forget=forget):
+    with session.tracker.waits.first("what the state says, and whether the cluster answers", say):
+        line, resources = forget_cluster(session, client, forget=forget), _resources(session)
+    if line:
         say(line)
     # In an empty state the engine would make the stack itself, only to run this.
     with registered.watched():
-        run.destroy(session, first if _resources(session) else None)
+        run.destroy(session, first if resources else None)
     for line in logs_again(client, state):
         say(line)
     return state

@@ -71,6 +71,16 @@ class Waits:
         return f"waiting for {'; '.join(named)}{more}"
 
     @contextmanager
+    def first(self, what: str, report: Callable[[str], object]) -> Iterator[None]:
+        """Reports every 5 s that this is waited for, for the length of the block, before the engine does anything."""
+        before, self.before = self.before, what
+        try:
+            with self.told(report):
+                yield
+        finally:
+            self.before = before
+
+    @contextmanager
     def told(self, report: Callable[[str], object]) -> Iterator[None]:
         """Reports every 5 s what is waited for, for the length of the block."""
         ended = threading.Event()

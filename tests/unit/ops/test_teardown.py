@@ -137,6 +137,14 @@ def test_between_the_drain_and_the_first_delete_it_is_said_what_goes_on(
     assert not any("puts in order" in line for line in lines[:drained])
 
 
+def test_a_state_that_takes_long_to_read_is_said(cluster: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "INTERVAL_S", 0.02)
+    monkeypatch.setattr(forgetting, "unreachable", lambda access: time.sleep(0.1))
+    log = io.StringIO()
+    take_down(Engine(state(protected=False)), log=log)
+    assert "waiting since 0 s: what the state says, and whether the cluster answers" in log.getvalue()
+
+
 def untouched(cluster: Played) -> bool:
     return not cluster.deleted and not cluster.scaled and len(cluster.objects) == 6
 
