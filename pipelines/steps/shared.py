@@ -80,6 +80,8 @@ def write_bytes(target: str, content: bytes) -> None:
             whole.write_bytes(content)
             os.replace(whole, path)
         except OSError as error:
+            if whole.is_file():
+                whole.unlink()
             raise ValueError(f"{target!r} cannot be written: {error.strerror}.") from None
         return
     bucket, key = split_s3_uri(target)
