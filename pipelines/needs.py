@@ -24,7 +24,8 @@ SECRETS = "/secrets"
 
 _CPU = re.compile(r"\d+(\.\d+)?|\d+m")
 _MEMORY = re.compile(r"\d+(\.\d+)?([EPTGMK]i?)?")
-_NAME = r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
+# The driver names a volume after its claim or secret (backend/src/v2/driver/k8s.go of 2.16.0), so no dots, 63 at most.
+_NAME = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 _CLAIM = re.compile(rf"{_NAME}:/\S+")
 _SECRET = re.compile(rf"{_NAME}(?::[-._A-Za-z0-9]+)?")
 _POOL = re.compile(r"(?:[-./_A-Za-z0-9]+:)?[-._A-Za-z0-9]+")
@@ -75,18 +76,30 @@ def _spot(place: Place, value: str) -> None:
         _retries(place, str(SPOT_RETRIES))
 
 
+def _volumes(place: Place) -> dict[str, str]:
+    """The paths of what is mounted, by the name that the driver gives the volume."""
+    asked = place.asked.platform_config.get("kubernetes", {})
+    found = {mount.get("constant", ""): mount["mountPath"] for mount in asked.get("pvcMount", [])}
+    return found | {one.get("secretName", ""): one["mountPath"] for one in asked.get("secretAsVolume", [])}
+
+
 def _volume(place: Place, value: str) -> None:
     claim, _, path = value.partition(":")
-    mounted = place.asked.platform_config.get("kubernetes", {}).get("pvcMount", [])
-    if path in [mount["mountPath"] for mount in mounted]:
+    mounted = _volumes(place)
+    if path in mounted.values():
         raise UserError(f"--volume mounts two claims at {path}; name another path for one.")
+    if claim in mounted:
+        raise UserError(f"--volume mounts {claim} twice in one step; mount it once, and use folders below {path}.")
     kubernetes.mount_pvc(place.asked, pvc_name=claim, mount_path=path)
 
 
 def _secret(place: Place, value: str) -> None:
     name, colon, key = value.partition(":")
     if colon:
-        kubernetes.use_secret_as_env(place.asked, secret_name=name, secret_key_to_env={key: key})
+        variable = re.sub(r"\W", "_", key)
+        kubernetes.use_secret_as_env(place.asked, secret_name=name, secret_key_to_env={key: variable})
+    elif name in _volumes(place):
+        raise UserError(f"--secret {name}: the step has a volume of this name; give one key of it as {name}:KEY.")
     else:
         kubernetes.use_secret_as_volume(place.asked, secret_name=name, mount_path=f"{SECRETS}/{name}")
 

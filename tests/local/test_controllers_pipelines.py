@@ -2,6 +2,12 @@
 
 from typing import Any
 
+from google.protobuf import json_format
+from kfp.kubernetes import kubernetes_executor_config_pb2 as executor_config
+
+from pipelines import needs, source
+from pipelines.package import Package
+from pipelines.sdk import Execution
 from tests.local.cluster import Cluster, Manifest, bundles, config_map, crd, deployment, namespace, service, until
 
 HOOK = "kubeflow-pipelines-profile-controller"
@@ -101,3 +107,59 @@ def test_the_cache_deployer_makes_its_webhook_once(cluster: Cluster) -> None:
     cluster.delete("mutatingwebhookconfiguration", "cache-webhook-alone")
     cluster.delete("pod", "-n", "alone", "-l", "app=cache-deployer-deployment")
     until(lambda: cluster.get("mutatingwebhookconfiguration", "cache-webhook-alone"), "made again")
+
+
+def pod(made: Package, label: str) -> Manifest:
+    """The pod that Pipelines' driver makes of a step: `initPodSpecPatch` and `extendPodSpecPatch` of 2.16.0."""
+    container = made.pipeline["deploymentSpec"]["executors"][label]["container"]
+    executors = (made.platform or {})["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    asked = json_format.ParseDict(executors.get(label, {}), executor_config.KubernetesExecutorConfig())
+    wanted = container["resources"]
+    limits = {"cpu": wanted["resourceCpuLimit"], "memory": wanted["resourceMemoryLimit"]}
+    if "accelerator" in wanted:
+        limits[wanted["accelerator"]["resourceType"]] = wanted["accelerator"]["resourceCount"]
+    claims = {mount.constant: mount.mount_path for mount in asked.pvc_mount}
+    secrets = {one.secret_name: one.mount_path for one in asked.secret_as_volume}
+    variables = [
+        {"name": key.env_var, "valueFrom": {"secretKeyRef": {"name": one.secret_name, "key": key.secret_key}}}
+        for one in asked.secret_as_env
+        for key in one.key_to_env
+    ]
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+    volumes += [{"name": name, "secret": {"secretName": name}} for name in secrets]
+    main = {
+        "name": "main",
+        "image": container["image"],
+        "resources": {
+            "limits": limits,
+            "requests": {"cpu": wanted["resourceCpuRequest"], "memory": wanted["resourceMemoryRequest"]},
+        },
+        "volumeMounts": [{"name": name, "mountPath": path} for name, path in (claims | secrets).items()],
+        "env": variables,
+    }
+    spec = {"containers": [main], "volumes": volumes, "nodeSelector": dict(asked.node_selector.labels)}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": label, "namespace": "steps"}, "spec": spec}
+
+
+def test_the_pods_of_steps_that_were_given_something_are_admitted(cluster: Cluster) -> None:
+    given = {
+        "cpu": ["500m", "train=2"],
+        "memory": ["1Gi", "train=4Gi"],
+        "gpus": ["1"],
+        "node-pool": ["train=gpus", "load=karpenter.sh/nodepool:cheap"],
+        "spot": ["split=on"],
+        "volume": ["data:/data", "train=scratch:/scratch"],
+        "secret": ["load=source", "load=login:api.key"],
+    }
+    made = needs.apply(source.find("salary").compile(Execution(image="i:1")), given, ("train",))
+    cluster.apply(namespace("steps", **{"pod-security.kubernetes.io/enforce": "baseline"}))
+    until(lambda: cluster.get("serviceaccount", "default", "-n", "steps"), "the namespace has its account")
+    labels = [f"exec-{step}" for step in ("load", "split", "train", "evaluate", "predict", "publish")]
+    cluster.apply(*(pod(made, label) for label in labels))
+    train = cluster.at("pod", "exec-train", "-n", "steps")["spec"]
+    assert train["containers"][0]["resources"]["limits"] == {"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"}
+    assert train["nodeSelector"] == {"eks.amazonaws.com/nodegroup": "gpus"}
+    refused = pod(made, "exec-split")
+    refused["metadata"]["name"] = "twice"
+    refused["spec"]["volumes"] *= 2
+    assert "Duplicate value" in cluster.try_apply(refused).stderr, "what the options refuse, the API server would"

@@ -135,6 +135,21 @@ def test_two_claims_at_one_path() -> None:
         _apply(volume=["a:/data", "train=b:/data"])
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"volume": ["a:/a", "train=a:/b"]}, "--volume mounts a twice in one step; mount it once"),
+        ({"volume": ["a:/a"], "secret": ["train=a"]}, "--secret a: the step has a volume of this name"),
+        ({"secret": ["tls.web"]}, "--secret tls.web: 'tls.web' must be NAME for files"),
+    ],
+)
+def test_volumes_whose_pod_kubernetes_would_refuse(given: dict[str, list[str]], sentence: str) -> None:
+    """The driver names a volume after its claim or secret, and two of one name, or one with dots, are refused."""
+    with pytest.raises(UserError) as caught:
+        needs.apply(source.find("salary").compile(Execution(image="i:1")), given)
+    assert str(caught.value).startswith(sentence)
+
+
 def test_what_the_command_compiles_has_both_documents(tmp_path: Any) -> None:
     file = tmp_path / "salary.yaml"
     assert main(["compile", "salary", "-o", str(file), *IMAGE, "--volume", "data:/data", "--spot", "train,split"]) == 0
