@@ -127,9 +127,9 @@ def _offset(place: ZoneInfo, at: datetime) -> int:
 
 
 def _change(place: ZoneInfo, now: datetime) -> datetime | None:
-    """The day within a year on which the zone's offset changes."""
-    days = (now.astimezone(UTC) + timedelta(days=day) for day in range(1, 367))
-    return next((day for day in days if _offset(place, day) != _offset(place, now)), None)
+    """The hour within a year, there, from which the zone's offset is another."""
+    hours = (now.astimezone(UTC) + timedelta(hours=hour) for hour in range(1, 366 * 24))
+    return next((hour.astimezone(place) for hour in hours if _offset(place, hour) != _offset(place, now)), None)
 
 
 def _values(field: str, lowest: int, highest: int) -> list[int]:

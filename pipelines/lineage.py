@@ -145,7 +145,8 @@ def _columns(executions: Iterable[str], edges: Iterable[tuple[str, str]]) -> dic
 
 def _locations(one: Execution) -> list[str]:
     """What an execution reads or writes outside of the pipeline: its parameters that are paths or URIs."""
-    return [value for value in one.inputs.values() if isinstance(value, str) and "/" in value and " " not in value]
+    texts = (value for value in one.inputs.values() if isinstance(value, str) and not set(value) & set(" \n"))
+    return [value for value in texts if "://" in value or value.startswith("/")]
 
 
 def _pairs(named: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
@@ -163,4 +164,5 @@ def _named(found: Lineage, key: str, name: str) -> str:
 
 def _short(value: Any) -> str:
     said = value if isinstance(value, str) else f"{value:g}" if is_number(value) else json.dumps(value, default=str)
+    said = " ".join(said.split())
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}… ({len(said)} characters)"

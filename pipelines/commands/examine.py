@@ -13,6 +13,9 @@ from pipelines.endpoint.runs import Runs
 from pipelines.record import Record
 from pipelines.target import Target, open_api
 
+MOST = 10
+"""Runs that a table and a picture still show."""
+
 
 @click.command()
 @click.argument("run_ids", metavar="RUN RUN…", nargs=-1, required=True)
@@ -33,8 +36,8 @@ def compare(
     target: Target,
 ) -> None:
     """Parameters, metrics and durations of runs side by side."""
-    if len(run_ids) < 2 or len(set(run_ids)) < len(run_ids):
-        raise UserError("Name two runs or more to compare, each once.")
+    if not 2 <= len(run_ids) <= MOST or len(set(run_ids)) < len(run_ids):
+        raise UserError(f"Name two to {MOST} runs to compare, each once.")
     records: list[Record]
     if here:
         records = [history.run(runs_folder(), run_id) for run_id in run_ids]

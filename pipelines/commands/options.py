@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -112,6 +113,6 @@ def arguments_of(params: Iterable[str], package: Package) -> parameters.Argument
     return parameters.parse(params, package.pipeline, package.name)
 
 
-def runs_folder() -> Any:
+def runs_folder() -> Path:
     """The folder that holds a folder for each run on this machine."""
     return local_dir() / "pipelines"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipelines.steps.shared import read_bytes
+from pipelines.steps.shared import is_there, read_bytes
 
 
 def write_report(path: str, title: str, sections: dict[str, Any]) -> None:
@@ -39,15 +39,10 @@ def write_report(path: str, title: str, sections: dict[str, Any]) -> None:
 def in_production(models: str) -> dict[str, Any]:
     """What the pointer to the model in production says (`version`, `uri`); empty when there is none yet.
 
-    A step that uses it brings `read_bytes` along.
+    A step that uses it brings `is_there` and `read_bytes` along.
     """
     import json
 
-    try:
-        found = read_bytes(f"{models.rstrip('/')}/production.json")
-    except ValueError as error:
-        if "There is no object" in str(error) or "No such file" in str(error):
-            return {}
-        raise
-    said: dict[str, Any] = json.loads(found)
+    pointer = f"{models.rstrip('/')}/production.json"
+    said: dict[str, Any] = json.loads(read_bytes(pointer)) if is_there(pointer) else {}
     return said

@@ -6,9 +6,9 @@ from kfp import dsl
 
 from pipelines.sdk import step
 from pipelines.steps.reports import in_production, write_report
-from pipelines.steps.shared import explain_s3, parse_csv, read_bytes, s3_client, split_s3_uri
+from pipelines.steps.shared import explain_s3, is_there, parse_csv, read_bytes, s3_client, split_s3_uri
 
-S3 = (split_s3_uri, s3_client, explain_s3, read_bytes)
+S3 = (split_s3_uri, s3_client, explain_s3, is_there, read_bytes)
 
 
 @step(*S3, parse_csv)

@@ -5,7 +5,7 @@ from kfp import dsl
 from pipelines.sdk import step
 from pipelines.steps.complaints.data import S3
 from pipelines.steps.reports import in_production, write_report
-from pipelines.steps.shared import read_bytes, write_bytes
+from pipelines.steps.shared import is_there, read_bytes, write_bytes
 
 
 @step(*S3, write_bytes)
@@ -142,12 +142,7 @@ def approve(approval: str, minutes: float) -> None:
 
     end = time.monotonic() + 60 * minutes
     while approval:
-        try:
-            said = read_bytes(approval).decode().strip().lower()
-        except ValueError as error:
-            if "There is no object" not in str(error) and "No such file" not in str(error):
-                raise
-            said = ""
+        said = read_bytes(approval).decode().strip().lower() if is_there(approval) else ""
         if said == "yes":
             return
         if said:

@@ -12,6 +12,7 @@ from typing import Any
 import joblib  # type: ignore[import-untyped]
 import pandas as pd
 import pytest
+from botocore.exceptions import ClientError
 from kfp import dsl
 
 from pipelines.samples import complaints as sample
@@ -223,6 +224,21 @@ def test_a_model_is_blessed_only_if_it_is_better_than_the_one_in_production(prod
     fitted.named_steps["classifier"].coef_ *= -1
     joblib.dump(fitted, poor)
     assert produced.judge(test_set, model)[0]
+
+
+def test_the_first_run_on_a_bucket_where_a_read_of_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 answers 403 to a read of what is not there unless the role may list; a runner may not, then."""
+
+    class Bucket:
+        def get_object(self, **about: str) -> Any:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
+
+        def list_objects_v2(self, **about: Any) -> Any:
+            assert about["Prefix"] == "private/ada/models/production.json"
+            return {}
+
+    monkeypatch.setattr("pipelines.steps.shared.s3_client", Bucket)
+    assert reports.in_production("s3://b/private/ada/models") == {}
 
 
 def test_a_push_that_fails_half_way_leaves_nothing(produced: Bench) -> None:

@@ -147,8 +147,8 @@ def test_the_lineage_of_a_run_and_of_an_artifact(at: At, kubeflow: Kubeflow, cap
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["compare", "run-1"], "Name two runs or more to compare, each once."),
-        (["compare", "run-1", "run-1"], "Name two runs or more to compare, each once."),
+        (["compare", "run-1"], "Name two to 10 runs to compare, each once."),
+        (["compare", "run-1", "run-1"], "Name two to 10 runs to compare, each once."),
         (["compare", "run-1", "run-9"], "There is no run 'run-9' at {url}."),
         (["lineage", "run-9"], "There is no run 'run-9' at {url}."),
         (["lineage", "999"], "There is no artifact 999 at {url}."),
