@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from infra.aws.cluster import Cluster, ClusterAccess
+from infra.aws.files import Files
 from infra.aws.identity import Identity
 from infra.aws.network import Network
 from infra.aws.registry import Registry
@@ -16,6 +17,7 @@ class Components:
     network: Network | None
     cluster: Cluster | None
     access: ClusterAccess
+    files: Files | None
     registry: Registry
     storage: Storage
     identity: Identity

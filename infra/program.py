@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pulumi
 
-from infra import inputs
+from infra import inputs, versions
 from infra.aws.cluster import Cluster, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
+from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
@@ -74,7 +75,8 @@ def program(given: Inputs) -> Outputs:
     given.extensions.register()
     kept = pulumi.ResourceOptions(protect=stack.protect)
 
-    network = cluster = None
+    on_destroy, forced = stack.storage.on_destroy, stack.kubeflow.conflicts == "ours"
+    network = cluster = files = None
     if stack.cluster.mode == "create":
         network = Network(
             stack.name,
@@ -96,15 +98,31 @@ def program(given: Inputs) -> Outputs:
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
+                forced=forced,
                 protect=stack.protect,
                 tags=tags,
             ),
         )
         access = cluster.access
+        if stack.files == "efs":
+            files = Files(
+                stack.name,
+                FilesArgs(
+                    cluster=cluster,
+                    vpc_id=network.vpc_id,
+                    subnet_ids=network.private_subnet_ids,
+                    region=stack.region,
+                    driver=versions.KUBERNETES[stack.cluster.version].addons.efs_csi,
+                    on_destroy=on_destroy,
+                    kept=given.kept.file_system,
+                    protect=stack.protect,
+                    tags=tags,
+                ),
+            )
     else:
-        access = existing_cluster(stack.name, ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig))
+        existing = ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig, forced=forced)
+        access = existing_cluster(stack.name, existing)
 
-    on_destroy = stack.storage.on_destroy
     registry = Registry(
         stack.name,
         RegistryArgs(
@@ -134,13 +152,20 @@ def program(given: Inputs) -> Outputs:
             graph=release.graph,
             replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
             provider=access.provider,
-            needs=[cluster.ready] if cluster else [],
+            needs=[part.ready for part in (cluster, files) if part],
+            forced=forced,
         ),
     )
     given.extensions.add(
         stack,
         Components(
-            network=network, cluster=cluster, access=access, registry=registry, storage=storage, identity=identity
+            network=network,
+            cluster=cluster,
+            access=access,
+            files=files,
+            registry=registry,
+            storage=storage,
+            identity=identity,
         ),
     )
     return Outputs(

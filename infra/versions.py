@@ -22,6 +22,7 @@ class Addons:
     kube_proxy: str
     vpc_cni: str
     ebs_csi: str
+    efs_csi: str
 
     @property
     def by_name(self) -> dict[str, str]:
@@ -29,7 +30,13 @@ class Addons:
         return {name: getattr(self, field) for name, field in ADDONS.items()}
 
 
-ADDONS = {"coredns": "coredns", "kube-proxy": "kube_proxy", "vpc-cni": "vpc_cni", "aws-ebs-csi-driver": "ebs_csi"}
+ADDONS = {
+    "coredns": "coredns",
+    "kube-proxy": "kube_proxy",
+    "vpc-cni": "vpc_cni",
+    "aws-ebs-csi-driver": "ebs_csi",
+    "aws-efs-csi-driver": "efs_csi",
+}
 """EKS's names of the add-ons, and the fields of `Addons`."""
 
 

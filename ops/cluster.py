@@ -3,7 +3,7 @@
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +90,12 @@ class ClusterApi:
         """Let an object go that is being deleted, whatever somebody had to do before."""
         patch = {"metadata": {"finalizers": None}}
         self._on(manifest, "patch", body=patch, content_type="application/merge-patch+json")
+
+    def set_webhooks(self, manifest: Manifest, webhooks: Sequence[Any]) -> None:
+        """Let a webhook configuration have these webhooks, unless it has changed since it was read."""
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": manifest["metadata"]["resourceVersion"]}
+        body = [version, {"op": "replace", "path": "/webhooks", "value": list(webhooks)}]
+        self._on(manifest, "patch", body=body, content_type="application/json-patch+json")
 
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""

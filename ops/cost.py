@@ -17,6 +17,7 @@ from ordering.manifests.render import render
 
 # What nobody knows beforehand, in GB and for a small team: each line that rests on one of these says so.
 ARTIFACTS_GB = 100
+FILES_GB = 50
 IMAGES_GB = 10
 NAT_TRAFFIC_GB = 100
 LOGS_GB = 10
@@ -82,6 +83,8 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines += _cluster(settings)
     if volumes_gib:
         lines.append(_line("volumes", f"{volumes_gib} GiB of claims on gp3", volumes_gib * prices.GP3_GIB_MONTH))
+    if settings.files == "efs":
+        lines.append(_line("files", f"{FILES_GB} GB in EFS (assumed)", FILES_GB * prices.EFS_GB_MONTH))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)

@@ -26,7 +26,7 @@ from ops.identify import Account, field_managers, identify
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
 from ops.progress import Tracker
-from ops.project import is_local, local_root, project_name
+from ops.project import full_key, is_local, local_root, project_name
 from ops.relocated import at_its_address
 from ops.scratch import scratch
 from ops.settings import read_config
@@ -377,10 +377,11 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
         with started.plane.audit_log.open() as requests, started.plane.webhook_calls.open() as calls:
             return audit.report(requests, calls, since=begun)
 
+    refuses = read_config(name)[0].get(full_key(project_name(), "kubeflowConflicts")) == "told"
     begun = datetime.now(UTC)
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
         yield Ground(
-            environment=started.environment,
+            environment={**started.environment, **plugin.patches(forced=not refuses)},
             stand_ins=laptop.STAND_INS,
             plugin=started.plugin,
             left_out=(plugin.MISMATCH,),

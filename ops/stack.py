@@ -112,7 +112,7 @@ def selected(
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
             if missing == "refuse":
-                raise _stateless(stack) from None
+                raise stateless(stack) from None
         else:
             yield found
             return
@@ -136,7 +136,7 @@ def outputs(stack: str) -> dict[str, Any]:
     """The stack's outputs, secrets in the clear: handle them as such."""
     chosen = backend(stack)
     if chosen.folder is not None and not chosen.folder.is_dir():
-        raise _stateless(stack)
+        raise stateless(stack)
     with selected(stack, program=Program(), chosen=chosen, env=environment(stack)) as found:
         return {name: output.value for name, output in found.outputs().items()}
 
@@ -200,7 +200,8 @@ def _any_passphrase() -> dict[str, str]:
     return {} if any(name in os.environ for name in chosen) else {chosen[0]: ""}
 
 
-def _stateless(stack: str) -> UserError:
+def stateless(stack: str) -> UserError:
+    """What to say of a stack that nobody has brought up."""
     return UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.")
 
 

@@ -1,5 +1,6 @@
 """The graph as resources of the engine: one resource an object, sent once, after what it needs."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import pulumi
 
 from infra.kubeflow.identity import Identities
+from infra.kubeflow.patience import patient
+from infra.kubeflow.scaled import scaled, without
 from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
 from ordering.graph import Graph, Node, ObjectId, takes_time
+from ordering.graph.waits import PATCH_FORCE
 from ordering.manifests.objects import Manifest
 
 # Seconds. A rollout on new nodes waits for gigabytes of images; a namespace for all that lives in it.
@@ -30,6 +34,7 @@ CHILDLESS = frozenset(
         "storage.k8s.io",
     }
 )
+FORCED = {PATCH_FORCE: "true"}
 BACKGROUND = {"pulumi.com/deletionPropagationPolicy": "background"}
 
 
@@ -38,13 +43,15 @@ class KubeflowArgs:
     """What to send, and what the first objects wait for.
 
     `replacements` are sent in place of what the graph holds of an object: its content with values that are known only
-    later, such as a password that the engine makes.
+    later, such as a password that the engine makes. `forced` says that the provider takes fields that others own; where
+    it refuses instead, those that a backend is known to take over are the exception.
     """
 
     graph: Graph
     replacements: Mapping[ObjectId, Manifest]
     provider: pulumi.ProviderResource
     needs: Sequence[pulumi.Resource]
+    forced: bool = True
 
 
 class Kubeflow(pulumi.ComponentResource):
@@ -78,15 +85,22 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     """
     component = Kubeflow(name, opts)
     identities = Identities(args.graph)
+    patience, fields_of_autoscalers = _patience(args.graph), scaled(args.graph)
     objects: dict[ObjectId, pulumi.Resource] = {}
     for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
         needs = [objects[need] for need in node.needs] or [*args.needs]
         manifest = args.replacements.get(node.id, node.manifest)
-        objects[node.id] = (Known if manifest is node.manifest else _Sent)(
+        kind = Known if manifest is node.manifest else _Sent
+        left = taken(manifest)
+        # The plugin cannot leave out what it ignores inside of a list: its old value would be a conflict.
+        forced = FORCED if left and not args.forced else {}
+        if field := fields_of_autoscalers.get(node.id):
+            manifest, left = without(manifest, field), [field]
+        objects[node.id] = kind(
             token(node),
             resource_name(node.id),
-            annotated(manifest, annotations_of(node)),
+            annotated(manifest, annotations_of(node) | forced),
             pulumi.ResourceOptions(
                 parent=component,
                 provider=args.provider,
@@ -96,11 +110,30 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                     pulumi.Alias(type_=token(replace(node, id=node.id._replace(api_version=other))))
                     for other in identities.others(node.id)
                 ],
-                ignore_changes=taken(manifest),
+                ignore_changes=left,
+                hooks=_hooks(node, patience),
             ),
         )
     component.register_outputs({})
     return component
+
+
+def _patience(graph: Graph) -> list[pulumi.ErrorHook]:
+    """What objects carry whose kind something in the graph makes; nothing where there are none."""
+    makers = {(token(node), resource_name(node.id)): node.kind_made_by for node in graph.nodes if node.kind_made_by}
+    return [pulumi.ErrorHook("kind-made-at-run-time", patient(makers))] if makers else []
+
+
+def _hooks(node: Node, patience: list[pulumi.ErrorHook]) -> pulumi.ResourceHookBinding | None:
+    """Waits that the provider knows nothing of: for a kind, and for an object to have its effect."""
+
+    async def settle(_: pulumi.ResourceHookArgs) -> None:
+        """Lets the seconds pass before the engine sends what needs the object."""
+        await asyncio.sleep(node.wait.seconds)
+
+    if node.kind_made_by:
+        return pulumi.ResourceHookBinding(on_error=patience)
+    return pulumi.ResourceHookBinding(after_create=[settle], after_update=[settle]) if node.wait.seconds else None
 
 
 def token(node: Node) -> str:

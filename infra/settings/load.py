@@ -85,6 +85,7 @@ def load(
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
+        files=_files(raw, cluster),
         kubeflow=_kubeflow(raw, cluster),
         dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated),
     )
@@ -207,6 +208,13 @@ def _cluster(
     )
 
 
+def _files(raw: RawSettings, cluster: ClusterSettings) -> Literal["none", "efs"]:
+    files = cast("Literal['none', 'efs']", raw.text("files", ("none", "efs")))
+    if files == "efs" and cluster.mode == "existing":
+        raw.problem("files", "'efs' needs the VPC of a cluster to create; set it to none, or clusterMode to create.")
+    return files
+
+
 def _check_stack_name(raw: RawSettings, project: str, stack: str) -> None:
     longest = iam.longest_stack_name(project)
     if len(stack) > longest:
@@ -313,6 +321,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         edges=tuple(
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))
         ),
+        conflicts=cast("Literal['ours', 'told']", raw.text("kubeflowConflicts", ("ours", "told"))),
         profile_namespaces=namespaces,
     )
 

@@ -104,13 +104,17 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class KubeflowSettings:
-    """The release to install, or a local folder with its kustomization, and the kustomize components over it."""
+    """The release to install, or a local folder with its kustomization, and the kustomize components over it.
+
+    `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
+    """
 
     release: str
     path: str | None
     components: tuple[str, ...]
     artifacts: Literal["release", "s3"]
     edges: tuple[Edge, ...]
+    conflicts: Literal["ours", "told"]
     profile_namespaces: tuple[str, ...]
 
 
@@ -124,7 +128,10 @@ class DashboardSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a stack sets; `emulated` says that AWS is played on this machine."""
+    """Everything that a stack sets; `emulated` says that AWS is played on this machine.
+
+    `files` says what holds volumes that many pods write to (ReadWriteMany).
+    """
 
     project: str
     stack: str
@@ -137,6 +144,7 @@ class Settings:
     nodes: NodeSettings
     registry: RegistrySettings
     storage: StorageSettings
+    files: Literal["none", "efs"]
     kubeflow: KubeflowSettings
     dashboard: DashboardSettings
 

@@ -52,6 +52,7 @@ class Resource:
     protect: bool
     retain_on_delete: bool
     import_id: str
+    ignore_changes: tuple[str, ...]
 
 
 @dataclass
@@ -112,6 +113,7 @@ class _Monitor(MockMonitor):
                     protect=request.protect,
                     retain_on_delete=request.retainOnDelete,
                     import_id=request.importId,
+                    ignore_changes=tuple(request.ignoreChanges),
                 )
             )
         return response

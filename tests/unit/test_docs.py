@@ -229,7 +229,7 @@ def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
 def told() -> str:
     """Every text that the code and the Makefile hold; f-strings have `…` where they put something in."""
     found = [MAKEFILE]
-    for folder in ("infra", "ops", "pipelines", "localcloud", "policy", "state", "tools"):
+    for folder in ("infra", "ops", "ordering", "pipelines", "localcloud", "policy", "state", "tools"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.JoinedStr):

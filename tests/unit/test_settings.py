@@ -196,6 +196,11 @@ def test_a_whole_account_may_take_the_administrator_role_where_it_is_named() -> 
         ({"nodesMax": 4}, "nodesDesired 5 is not between nodesMin 5 and nodesMax 4; "),
         ({"nodesDiskGiB": 8}, "nodesDiskGiB 8 is out of range; choose a number from 20 to 16384."),
         ({"registryRepository": "Upper"}, "registryRepository 'Upper' is not a repository name."),
+        ({"files": "nfs"}, "files 'nfs' is not one of none, efs."),
+        (
+            {"files": "efs", "clusterMode": "existing", "clusterContext": "lab"},
+            "files 'efs' needs the VPC of a cluster to create; ",
+        ),
         ({"storageOnDestroy": "delete"}, "storageOnDestroy 'delete' is not one of keep, empty."),
         ({"kubeflowRelease": ""}, "kubeflowRelease is empty; write a release, "),
         ({"kubeflowEdges": [{"from": "a"}]}, 'kubeflowEdges {"from": "a"} must have exactly the texts from and to.'),

@@ -93,6 +93,11 @@ def test_a_line_may_come_or_go() -> None:
     assert all(change.after is None and change.delta < 0 for change in gone)
 
 
+def test_files_cost_what_is_in_them() -> None:
+    [change] = cost.difference(settings(), settings(files="efs"))
+    assert (change.name, change.delta) == ("files", Decimal("15.00"))
+
+
 def test_what_costs_nothing_is_no_difference() -> None:
     assert cost.difference(settings(), settings(clusterLogRetentionDays=60)) == ()
 
@@ -113,6 +118,15 @@ def test_the_command_prices_the_default_stack_even_without_its_manifests() -> No
     assert "73.00" in done.output
     assert "-350.40" in done.output
     assert "Volumes are not counted: Kubeflow 26.03 is not available." in done.output
+
+
+@pytest.mark.usefixtures("no_release")
+def test_a_list_is_set_as_json() -> None:
+    zones = 'networkZones=["us-west-2a","us-west-2b"]'
+    done = CliRunner().invoke(cost_command.command, ["--stack", "dev", "--set", "networkNat=per-zone", "--set", zones])
+    assert done.exit_code == 0, done.output
+    # Two NAT gateways, not one for each of the four zones that the default has.
+    assert "2 with an address" in done.output
 
 
 @pytest.mark.usefixtures("no_release")

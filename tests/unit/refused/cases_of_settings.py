@@ -112,6 +112,7 @@ _VALUES: Mapping[str, tuple[tuple[Any, str], ...]] = {
     "kubeflowRelease": (("", "is empty"), ("../x", "'../x'"), ("a b", "'a b'"), (["26.03"], "26.03")),
     "kubeflowComponents": (("manifests/dev", "manifests/dev"), ([1], "[1]"), ([""], "kubeflowComponents"), ({}, "{}")),
     "kubeflowArtifacts": (("minio", "'minio'"), ("S3", "'S3'")),
+    "kubeflowConflicts": (("theirs", "'theirs'"), ("Told", "'Told'")),
     "kubeflowEdges": (
         ("a", "'a'"),
         (["a"], '"a"'),
