@@ -23,6 +23,7 @@ from pipelines.commands.options import (
     pipeline_argument,
     prepare,
     read_stack,
+    require_image,
     runs_folder,
     stack_option,
     target_options,
@@ -97,8 +98,10 @@ def upload_pipeline(
 
     PIPELINE is one of `list`, a compiled file, or MODULE:FUNCTION.
     """
+    found = source.find(name)
     chosen = read_stack(stack_name, context)
-    package = compiled(source.find(name), given, image_of(image_name, chosen))
+    require_image(found, chosen, image_name)
+    package = compiled(found, given, image_of(image_name, chosen))
     with open_api(target, chosen, context.retry) as connection:
         made = upload(connection, package, version or f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}")
     console = Console()

@@ -83,6 +83,14 @@ def compiled(found: source.Source, given: needs.Given, image_name: str) -> Packa
     return needs.apply(found.compile(Execution(image=image_name)), given, accelerated)
 
 
+def require_image(found: source.Source, chosen: stack.Stack | None, image_name: str | None) -> None:
+    """UserError where a Kubeflow is to run steps of ours, and nothing says in which image."""
+    if found.definition is not None and chosen is None and image_name is None:
+        raise UserError(
+            "Nothing says which image the steps run in; add --image NAME, or --stack NAME whose image it is."
+        )
+
+
 def prepare(
     found: source.Source,
     package: Package,
@@ -95,10 +103,7 @@ def prepare(
 
     Raises UserError where the image of our steps is not known, a parameter or a claim is missing.
     """
-    if found.definition is not None and chosen is None and image_name is None:
-        raise UserError(
-            "Nothing says which image the steps run in; add --image NAME, or --stack NAME whose image it is."
-        )
+    require_image(found, chosen, image_name)
     complete = dict(arguments)
     if found.definition is not None and chosen is not None:
         with stack.environment(chosen):

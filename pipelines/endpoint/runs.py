@@ -100,7 +100,15 @@ class Runs:
         run = self.get(run_id)
         if run.state not in ("FAILED", "CANCELED"):
             raise UserError(f"Run {run_id} is {run.state.lower()}; only a run that failed or was stopped starts again.")
-        self._act(run_id, "retry of", self._api.run_service_retry_run)
+
+        def goes_on() -> Any:
+            found = self._api.run_service_get_run(run_id)
+            return found if found.state != run.state else None
+
+        # A second retry of a run that goes on already is refused, so an answer that was lost is looked for.
+        self._connection.create(
+            f"the retry of run {run_id!r}", lambda: self._api.run_service_retry_run(run_id), goes_on
+        )
         return self.get(run_id)
 
     def stop(self, run_id: str) -> None:

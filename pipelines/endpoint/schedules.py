@@ -6,7 +6,8 @@ from typing import Any
 
 import kfp_server_api
 
-from pipelines.endpoint.connection import Connection, equals, only
+from pipelines.endpoint.connection import UNKNOWN, Connection, equals, only
+from pipelines.endpoint.session import RefusedError
 from pipelines.package import Package, unique_name
 
 _PAGE = 100
@@ -100,7 +101,22 @@ class Schedules:
 
     def delete(self, schedule_id: str) -> None:
         """Forget it; runs that it started stay."""
-        self._act(schedule_id, "deletion of", self._api.recurring_run_service_delete_recurring_run)
+        self._act(schedule_id, "deletion of", self._delete)
+
+    def _delete(self, schedule_id: str) -> Any:
+        """One that is gone after an answer was lost is deleted, not unknown."""
+        self._api.recurring_run_service_get_recurring_run(schedule_id)
+
+        def gone() -> bool | None:
+            try:
+                self._api.recurring_run_service_get_recurring_run(schedule_id)
+            except RefusedError as refusal:
+                return True if refusal.status in UNKNOWN else None
+            return None
+
+        return self._connection.session.persist(
+            lambda: self._api.recurring_run_service_delete_recurring_run(schedule_id), gone
+        )
 
     def _page(self, scope: Mapping[str, str], token: str) -> Any:
         return self._connection.call(

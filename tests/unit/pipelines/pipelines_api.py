@@ -108,6 +108,8 @@ class PipelinesApi:
             case "POST", ["recurringruns", one, ("enable" | "disable") as wanted]:
                 self._one(self.schedules, one)["status"] = f"{wanted}d".upper()
                 return {}
+            case "GET", ["recurringruns", one]:
+                return self._one(self.schedules, one)
             case "DELETE", ["recurringruns", one]:
                 self._one(self.schedules, one)
                 del self.schedules[one]

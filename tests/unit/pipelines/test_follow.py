@@ -8,7 +8,7 @@ import pytest
 
 from ordering.errors import UserError
 from pipelines import cron
-from tests.unit.pipelines.kubeflow_server import Kubeflow
+from tests.unit.pipelines.kubeflow_server import API, DROP_AFTER, DROP_BEFORE, Kubeflow
 
 IMAGE = ["--image", "registry.example.com/pipeline:1"]
 At = Callable[..., int]
@@ -69,6 +69,19 @@ def test_a_failed_run_goes_on_from_the_step_that_failed(at: At, kubeflow: Kubefl
     ]
     again = [one.custom_properties[0].value.string_value for one in kubeflow.api.executed[before:]]
     assert again == ["average"]
+
+
+@pytest.mark.parametrize("fault", [503, DROP_BEFORE, DROP_AFTER])
+def test_what_was_not_answered_is_done_once(fault: int | str, at: At, kubeflow: Kubeflow) -> None:
+    kubeflow.api.failing_step = "average"
+    assert _run(at) == 1
+    kubeflow.api.failing_step = None
+    kubeflow.fault("POST", f"{API}/runs/run-1:retry", fault)
+    assert at("retry", "run-1") == 0
+    assert at("schedule", "sequential", *IMAGE, "--every", "1h") == 0
+    kubeflow.fault("DELETE", f"{API}/recurringruns/recurring-run-1", fault)
+    assert at("schedules", "delete", "recurring-run-1") == 0
+    assert kubeflow.api.schedules == {}
 
 
 def test_a_run_that_did_not_fail_is_not_retried(at: At, capsys: Any) -> None:

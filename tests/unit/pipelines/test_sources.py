@@ -12,7 +12,7 @@ from ordering.errors import UserError
 from pipelines import package, source
 from pipelines.__main__ import main
 from pipelines.sdk import Execution
-from tests.unit.pipelines.kubeflow_server import Kubeflow
+from tests.unit.pipelines.kubeflow_server import API, DROP_AFTER, Kubeflow
 
 IMAGE = ["--image", "registry.example.com/pipeline:1"]
 MODULE = """
@@ -184,9 +184,13 @@ def test_a_version_that_exists_is_refused(at: Callable[..., int], kubeflow: Kube
     assert len(kubeflow.api.versions) == 1
 
 
-def test_an_upload_that_was_not_answered_is_made_once(at: Callable[..., int], kubeflow: Kubeflow) -> None:
-    from tests.unit.pipelines.kubeflow_server import API, DROP_AFTER
+def test_an_upload_of_ours_needs_an_image(at: Callable[..., int], kubeflow: Kubeflow, capsys: Any) -> None:
+    assert at("upload", "sequential") == 1
+    assert "which image the steps run in" in capsys.readouterr().err
+    assert kubeflow.requests == []
 
+
+def test_an_upload_that_was_not_answered_is_made_once(at: Callable[..., int], kubeflow: Kubeflow) -> None:
     kubeflow.fault("POST", f"{API}/pipelines", DROP_AFTER)
     kubeflow.fault("POST", f"{API}/pipelines/upload_version", DROP_AFTER)
     assert at("upload", "sequential", *IMAGE, "--version", "one") == 0
