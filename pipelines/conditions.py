@@ -1,8 +1,8 @@
-"""`dsl.If` on this machine.
+"""`dsl.If` on this machine, where kfp's local runner (kfp/local/orchestrator of kfp 2.16.1) does two things wrong.
 
-kfp's local runner reads a condition as the name of an output alone, while its compiler writes
-`inputs.parameter_values['pipelinechannel--STEP-OUTPUT'] == true`: it warns into the log, and skips what should run
-(`ConditionEvaluator` in kfp/local/orchestrator/enhanced_dag_orchestrator.py of kfp 2.16.1).
+It reads a condition as the name of an output alone (`ConditionEvaluator`), while its compiler writes
+`inputs.parameter_values['pipelinechannel--STEP-OUTPUT'] == true`: it warns into the log, and skips what should run. And
+where a condition stands in a group, as those of If and Else do, `run_dag` looks at none, and runs all branches.
 """
 
 import re
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kfp.local.orchestrator.enhanced_dag_orchestrator import ConditionEvaluator
+from kfp.local.orchestrator import dag_orchestrator
+from kfp.local.orchestrator.enhanced_dag_orchestrator import ConditionEvaluator, run_enhanced_dag
 
 _VALUE = re.compile(r"inputs\.parameter_values\['pipelinechannel--([^']+)'\]")
 # What the compiler writes of the Common Expression Language, in Python's words; texts are matched first, and stay.
@@ -35,20 +36,21 @@ def holds(condition: str, io_store: Any) -> bool:
 @contextmanager
 def evaluated() -> Iterator[None]:
     """Has kfp's local runner evaluate conditions so while the block lasts."""
-    before = ConditionEvaluator.evaluate_condition
-    ConditionEvaluator.evaluate_condition = staticmethod(holds)
+    before = ConditionEvaluator.evaluate_condition, dag_orchestrator.run_dag
+    ConditionEvaluator.evaluate_condition, dag_orchestrator.run_dag = staticmethod(holds), run_enhanced_dag
     try:
         yield
     finally:
-        ConditionEvaluator.evaluate_condition = staticmethod(before)
+        ConditionEvaluator.evaluate_condition, dag_orchestrator.run_dag = staticmethod(before[0]), before[1]
 
 
 def _value(name: str, io_store: Any) -> Any:
-    """A parameter of the group, or `STEP-OUTPUT`: both parts may hold hyphens."""
-    try:
-        return io_store.get_parent_input(name)
-    except Exception:
-        pass
+    """What a group within a group was handed, a parameter, or `STEP-OUTPUT`: both parts of that may hold hyphens."""
+    for handed in (f"pipelinechannel--{name}", name):
+        try:
+            return io_store.get_parent_input(handed)
+        except Exception:
+            continue
     for place in (found.start() for found in re.finditer("-", name)):
         try:
             return io_store.get_task_output(name[:place], name[place + 1 :])

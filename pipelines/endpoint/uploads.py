@@ -14,10 +14,8 @@ from pipelines.package import Package
 
 @dataclass(frozen=True, kw_only=True)
 class Uploaded:
-    """A version of a pipeline, as the endpoint keeps it."""
+    """A version of a pipeline that the endpoint keeps, and where to look at it."""
 
-    pipeline_id: str
-    version_id: str
     version: str
     link: str
 
@@ -65,8 +63,6 @@ def upload(connection: Connection, package: Package, version: str) -> Uploaded:
             find_version,
         )
     return Uploaded(
-        pipeline_id=pipeline.pipeline_id,
-        version_id=made.pipeline_version_id,
         version=version,
         link=connection.link(f"pipelines/details/{pipeline.pipeline_id}/version/{made.pipeline_version_id}"),
     )

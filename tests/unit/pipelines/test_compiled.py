@@ -165,6 +165,23 @@ def test_artifacts_are_typed_where_they_are_passed() -> None:
     }
 
 
+def test_complaints_makes_reports_metrics_and_models_that_the_dashboard_shows() -> None:
+    components = _compiled("complaints")["components"]
+    types = {
+        f"{name.removeprefix('comp-')}.{artifact}": about["artifactType"]["schemaTitle"].removeprefix("system.")
+        for name, component in components.items()
+        for artifact, about in component.get("outputDefinitions", {}).get("artifacts", {}).items()
+    }
+    assert {name for name, kind in types.items() if kind == "HTML"} == {
+        "statistics.report",
+        "validate.report",
+        "evaluate.report",
+    }
+    assert types["evaluate.metrics"] == "Metrics"
+    assert types["evaluate.confusion"] == "ClassificationMetrics"
+    assert {name for name, kind in types.items() if kind == "Model"} == {"train.model", "push.pushed"}
+
+
 def test_the_compile_command_writes_what_the_dashboard_takes(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "salary.yaml"
     assert main(["compile", "salary", "-o", str(file), "--image", IMAGE]) == 0
