@@ -1,13 +1,15 @@
-"""What Pipelines' own controllers are played to write, as a user of the cluster sees it."""
+"""What Pipelines' own controllers are played to write, and what they are sent, as a user of the cluster sees it."""
 
 from typing import Any
 
+import pytest
 from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as executor_config
 
 from pipelines import needs, source
 from pipelines.package import Package
 from pipelines.sdk import Execution
+from pipelines.steps import complaints
 from tests.local.cluster import Cluster, Manifest, bundles, config_map, crd, deployment, namespace, service, until
 
 HOOK = "kubeflow-pipelines-profile-controller"
@@ -139,6 +141,39 @@ def pod(made: Package, label: str) -> Manifest:
     }
     spec = {"containers": [main], "volumes": volumes, "nodeSelector": dict(asked.node_selector.labels)}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": label, "namespace": "steps"}, "spec": spec}
+
+
+def test_a_version_is_served_in_place_of_another_model_and_that_comes_back(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No KServe runs here, so nothing becomes ready: what was served before must be there again, and no more."""
+    monkeypatch.setenv("KUBECONFIG", cluster.plane.environment["KUBECONFIG"])
+    monkeypatch.setattr(
+        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", cluster.plane.environment["KUBECONFIG"]
+    )
+    cluster.apply(namespace("serving"), crd("serving.kserve.io", "InferenceService", versions=("v1beta1",)))
+    cluster.run("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+
+    def serve(name: str) -> None:
+        with pytest.raises(ValueError, match=r"was not ready within 0\.001 minutes; it serves what it served before"):
+            complaints.serve.python_func(
+                uri="s3://b/models/0002/", service=f"serving/{name}", image="i:1", server="s", minutes=0.001
+            )
+
+    serve("new")
+    assert cluster.get("inferenceservice", "new", "-n", "serving") is None
+    model = {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://b/theirs/"}
+    theirs = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "theirs", "namespace": "serving"},
+        "spec": {"predictor": {"model": model}},
+    }
+    cluster.apply(theirs)
+    serve("theirs")
+    found = cluster.at("inferenceservice", "theirs", "-n", "serving")
+    assert found["spec"] == {"predictor": {"model": model}}
+    assert found["metadata"]["generation"] == 3, "it was changed, and changed back"
 
 
 def test_the_pods_of_steps_that_were_given_something_are_admitted(cluster: Cluster) -> None:

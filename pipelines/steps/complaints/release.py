@@ -61,13 +61,22 @@ def predictor(uri: str, service: str, image: str, server: str) -> dict[str, Any]
     }
 
 
-def put_back(api: Any, namespace: str, name: str, before: Any) -> None:
-    """Have a service serve again what it served before; without a before, there is none again."""
+def put(api: Any, namespace: str, name: str, spec: Any) -> Any:
+    """Give a service that is there a whole new spec: a patch would leave what only the old one has."""
     kind = ("serving.kserve.io", "v1beta1", namespace, "inferenceservices", name)
+    found = api.get_namespaced_custom_object(*kind)
+    return api.replace_namespaced_custom_object(*kind, found | {"spec": spec})
+
+
+def put_back(api: Any, namespace: str, name: str, before: Any) -> None:
+    """Have a service serve again what it served before; without a before, there is none again.
+
+    A step that uses it brings `put` along.
+    """
     if before:
-        api.patch_namespaced_custom_object(*kind, {"spec": before})
+        put(api, namespace, name, before)
     else:
-        api.delete_namespaced_custom_object(*kind)
+        api.delete_namespaced_custom_object("serving.kserve.io", "v1beta1", namespace, "inferenceservices", name)
 
 
 @step(*S3, in_production, write_bytes, remove)
@@ -110,7 +119,7 @@ def push(
     return folder
 
 
-@step(services, explain_kubernetes, predictor, put_back)
+@step(services, explain_kubernetes, predictor, put, put_back)
 def serve(uri: str, service: str, image: str, server: str, minutes: float) -> str:
     """Have KServe serve a version, and wait until it does; what was served before comes back when it does not.
 
@@ -148,11 +157,7 @@ def serve(uri: str, service: str, image: str, server: str, minutes: float) -> st
     try:
         listed = api.list_namespaced_custom_object(*kind, field_selector=f"metadata.name={name}")["items"]
         before = listed[0]["spec"] if listed else None
-        made = (
-            api.patch_namespaced_custom_object(*kind, name, {"spec": wanted})
-            if before
-            else api.create_namespaced_custom_object(*kind, body)
-        )
+        made = put(api, namespace, name, wanted) if before else api.create_namespaced_custom_object(*kind, body)
     except ApiException as error:
         raise explain_kubernetes(error, f"InferenceService {service}") from None
     end = time.monotonic() + 60 * minutes
@@ -202,7 +207,7 @@ def show_board(logs: dsl.Input[dsl.Artifact], board: str, tensorboard: str) -> N
             raise explain_kubernetes(error, f"Tensorboard {tensorboard}") from None
 
 
-@step(*S3, services, put_back)
+@step(*S3, services, put, put_back)
 def probe(uri: str, service: str, served: str, server: str, seconds: float) -> str:
     """Ask the served model for predictions; where nothing is served, its server is started here for that.
 

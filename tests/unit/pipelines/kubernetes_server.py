@@ -58,7 +58,8 @@ def serve(folder: Path) -> Iterator[tuple[Kubernetes, Path]]:
                 self.answer(201, body)
             elif found is None:
                 self.answer(404, {"reason": "NotFound"})
-            elif self.command == "PATCH":
+            elif self.command == "PUT":
+                assert body["metadata"]["generation"] == found["metadata"]["generation"], "it was read before"
                 found["spec"] = body["spec"]
                 found["metadata"]["generation"] += 1
                 self.answer(200, found)
@@ -70,7 +71,7 @@ def serve(folder: Path) -> Iterator[tuple[Kubernetes, Path]]:
                 status = {"observedGeneration": found["metadata"]["generation"], "conditions": [ready]}
                 self.answer(200, found | {"status": status | {"address": {"url": state.url}}})
 
-        do_GET = do_POST = do_PATCH = do_DELETE = take  # noqa: N815
+        do_GET = do_POST = do_PUT = do_DELETE = take  # noqa: N815
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
