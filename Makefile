@@ -7,6 +7,7 @@ PYTHON ?= python3
 # What a person may give, on the command line or in the environment. A recipe reads it as a shell's variable: its text
 # becomes no part of a script, and make expands no `$` in it.
 GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET FORCE_FINALIZERS RELEASE QUICK LOSE
+GIVEN += KEEP
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -19,7 +20,7 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint audit bench
+.PHONY: help up adopt preview drift destroy down demo image stack password rotate doctor cost leftovers plan recover versions tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -34,9 +35,9 @@ $(VENV)/.installed: requirements.txt
 	@$(PY) -m pip install --quiet --require-hashes -r requirements.txt
 	@touch $@
 
-## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [LOSE=…] [FORMAT=text|json]   bring the stack up
+## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [LOSE=…] [KEEP=…] [FORMAT=text|json]   bring the stack up
 up: $(VENV)/.installed
-	@$(RUN) up --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --format="$$FORMAT"
+	@$(RUN) up --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --keep="$$KEEP" --format="$$FORMAT"
 
 ## make adopt     STACK=dev [YES=1] [FORMAT=text|json]      bring it up over what is in the cluster, and take that over
 adopt: $(VENV)/.installed
@@ -45,6 +46,10 @@ adopt: $(VENV)/.installed
 ## make preview   [STACK=local] [FORMAT=text|markdown|json]   show what `up` would change
 preview: $(VENV)/.installed
 	@$(RUN) preview --stack="$$STACK" --format="$$FORMAT"
+
+## make drift     [STACK=local] [FORMAT=text|markdown|json]   what is not as the stack says, by whom, and since when
+drift: $(VENV)/.installed
+	@$(RUN) drift --stack="$$STACK" --format="$$FORMAT"
 
 ## make destroy   [STACK=local] [YES=1] [FORGET=STACK] [FORCE_FINALIZERS=1]   take the stack down, in reverse order
 destroy: $(VENV)/.installed
@@ -71,6 +76,10 @@ stack: $(VENV)/.installed
 ## make password  STACK=dev-blue                           set the password to log in with
 password: $(VENV)/.installed
 	@$(RUN) password --stack="$$STACK"
+
+## make rotate    STACK=dev [YES=1]                        new passwords and keys for the stack's own parts
+rotate: $(VENV)/.installed
+	@$(RUN) rotate --stack="$$STACK" --yes="$$YES"
 
 ## make doctor    [STACK=local] [FORMAT=text|json]         what would stop an `up`, before it starts
 doctor: $(VENV)/.installed

@@ -17,11 +17,14 @@ from infra.aws.storage import Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
 from infra.kubeflow.dashboard import entry
+from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
 from ordering.errors import UserError
+
+_NONE = Earlier()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,27 +49,28 @@ class Outputs:
             pulumi.export(field.name, getattr(self, field.name))
 
 
-def run(root: Path, before: Callable[[Inputs], None] = lambda _: None) -> Inputs:
+def run(root: Path, before: Callable[[Inputs], Earlier] = lambda _: _NONE) -> Inputs:
     """Reads the inputs, runs the program and exports its outputs; `root` is the folder of Pulumi.yaml.
 
-    `before` sees the inputs before the first resource is registered, and may refuse them with a UserError.
+    `before` sees the inputs before the first resource is registered, may refuse them with a UserError, and says what an
+    earlier run has sent.
 
     Bad input becomes a RunError, of which the engine shows one sentence and no traceback.
     """
     try:
         given = inputs.read(root)
-        before(given)
+        earlier = before(given)
         if given.outside and pulumi.runtime.is_dry_run():
             pulumi.warn(given.outside)
         elif not given.may_change:
             raise UserError(given.outside)
-        program(given).export()
+        program(given, earlier).export()
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
     return given
 
 
-def program(given: Inputs) -> Outputs:
+def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     """Registers every resource of the stack."""
     stack, release, tags = given.settings, given.release, given.settings.resource_tags
     pulumi.info(release.source.note)
@@ -150,10 +154,12 @@ def program(given: Inputs) -> Outputs:
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
+            replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns, login.checksum),
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
             forced=forced,
+            protect=stack.protect,
+            earlier=earlier,
         ),
     )
     given.extensions.add(

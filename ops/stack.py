@@ -141,8 +141,8 @@ def outputs(stack: str) -> dict[str, Any]:
         return {name: output.value for name, output in found.outputs().items()}
 
 
-def in_state(stack: str) -> list[str]:
-    """The ids of what the stack's state has; none for a stack that has no state."""
+def in_state(stack: str) -> list[dict[str, Any]]:
+    """What the stack's state has, secrets in the clear; nothing for a stack that has no state."""
     chosen = backend(stack)
     if chosen.folder is not None and not chosen.folder.is_dir():
         return []
@@ -151,7 +151,7 @@ def in_state(stack: str) -> list[str]:
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
             return []
-        return [str(one["id"]) for one in _resources(found) if one.get("id")]
+        return (found.export_stack().deployment or {}).get("resources") or []
 
 
 @contextmanager

@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pulumi
 
+from infra.kubeflow import immutable
+from infra.kubeflow.earlier import UNJUDGED, Earlier
+from infra.kubeflow.holding import PROTECTED
 from infra.kubeflow.identity import Identities
 from infra.kubeflow.patience import patient
 from infra.kubeflow.scaled import scaled, without
 from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
 from ordering.graph import Graph, Node, ObjectId, takes_time
+from ordering.graph.index import CRD
 from ordering.graph.waits import PATCH_FORCE
 from ordering.manifests.objects import Manifest
 
@@ -44,7 +48,7 @@ class KubeflowArgs:
 
     `replacements` are sent in place of what the graph holds of an object: its content with values that are known only
     later, such as a password that the engine makes. `forced` says that the provider takes fields that others own; where
-    it refuses instead, those that a backend is known to take over are the exception.
+    it refuses instead, those that a backend is known to take over are the exception. `protect` keeps what holds data.
     """
 
     graph: Graph
@@ -52,6 +56,8 @@ class KubeflowArgs:
     provider: pulumi.ProviderResource
     needs: Sequence[pulumi.Resource]
     forced: bool = True
+    protect: bool = False
+    earlier: Earlier = field(default_factory=Earlier)
 
 
 class Kubeflow(pulumi.ComponentResource):
@@ -84,26 +90,33 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     constructor of our own would have the SDK record its 20 callers with each object, a quarter of the state.
     """
     component = Kubeflow(name, opts)
-    identities = Identities(args.graph)
-    patience, fields_of_autoscalers = _patience(args.graph), scaled(args.graph)
+    identities = Identities(args.graph, args.earlier.sent)
+    again, patience, fields_of_autoscalers = _Again(args), _patience(args.graph), scaled(args.graph)
     objects: dict[ObjectId, pulumi.Resource] = {}
     for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
         needs = [objects[need] for need in node.needs] or [*args.needs]
         manifest = args.replacements.get(node.id, node.manifest)
-        kind = Known if manifest is node.manifest else _Sent
         left = taken(manifest)
+        annotations: dict[str, Any] = annotations_of(node)
         # The plugin cannot leave out what it ignores inside of a list: its old value would be a conflict.
-        forced = FORCED if left and not args.forced else {}
-        if field := fields_of_autoscalers.get(node.id):
-            manifest, left = without(manifest, field), [field]
-        objects[node.id] = kind(
+        if left and not args.forced:
+            annotations |= FORCED
+        known = manifest is node.manifest
+        if scale := fields_of_autoscalers.get(node.id):
+            manifest, left = without(manifest, scale), [scale]
+        with_it = again.with_definition(node)
+        if pulumi.runtime.is_dry_run() and (with_it or again.refused(node)):
+            annotations, known = {**annotations, UNJUDGED: _not_known()}, False
+        fixed = _whole(node) and (with_it is not None or immutable.kind_of(manifest) in immutable.FIELDS)
+        objects[node.id] = (Known if known else _Sent)(
             token(node),
             resource_name(node.id),
-            annotated(manifest, annotations_of(node) | forced),
+            annotated(manifest, annotations),
             pulumi.ResourceOptions(
                 parent=component,
                 provider=args.provider,
+                protect=True if args.protect and _whole(node) and immutable.kind_of(manifest) in PROTECTED else None,
                 depends_on=needs,
                 custom_timeouts=TIMEOUTS if _takes_time(node) else None,
                 aliases=[
@@ -112,6 +125,10 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                 ],
                 ignore_changes=left,
                 hooks=_hooks(node, patience),
+                # Its name is fixed, so the old one goes first.
+                delete_before_replace=True if fixed else None,
+                replace_on_changes=immutable.replacing(manifest, args.earlier.sent.get(node.id)) if fixed else None,
+                replace_with=[objects[with_it]] if with_it else None,
             ),
         )
     component.register_outputs({})
@@ -134,6 +151,43 @@ def _hooks(node: Node, patience: list[pulumi.ErrorHook]) -> pulumi.ResourceHookB
     if node.kind_made_by:
         return pulumi.ResourceHookBinding(on_error=patience)
     return pulumi.ResourceHookBinding(after_create=[settle], after_update=[settle]) if node.wait.seconds else None
+
+
+class _Again:
+    """Which objects are made again, as far as it is known what an earlier run has sent."""
+
+    def __init__(self, args: KubeflowArgs) -> None:
+        self._sent, self._migrating = args.earlier.sent, args.earlier.migrating
+        self._definitions: dict[tuple[str, str], ObjectId] = {}
+        for node in args.graph.nodes:
+            if (node.id.group, node.id.kind) == CRD and self._changes(node):
+                spec = node.manifest["spec"]
+                self._definitions[str(spec["group"]), str(spec["names"]["kind"])] = node.id
+
+    def refused(self, node: Node) -> bool:
+        """Whether the API server would refuse an update to what is sent now."""
+        return node.id in self._migrating or self._changes(node)
+
+    def with_definition(self, node: Node) -> ObjectId | None:
+        """The definition that is made again, if any, for an object of its kind: it goes with that."""
+        return self._definitions.get((node.id.group, node.id.kind)) if node.id in self._sent else None
+
+    def _changes(self, node: Node) -> bool:
+        before = self._sent.get(node.id) if _whole(node) else None
+        return before is not None and bool(immutable.changed(before, node.manifest))
+
+
+def _whole(node: Node) -> bool:
+    """Whether it is an object, and not laid over one."""
+    return node.gate is None and not node.made_by
+
+
+def _not_known() -> pulumi.Output[str]:
+    known: asyncio.Future[bool] = asyncio.get_event_loop().create_future()
+    known.set_result(False)
+    value: asyncio.Future[str] = asyncio.get_event_loop().create_future()
+    value.set_result("")
+    return pulumi.Output(set(), value, known)
 
 
 def token(node: Node) -> str:
@@ -162,7 +216,7 @@ def annotations_of(node: Node) -> dict[str, str]:
     return {**node.wait.annotations, **(BACKGROUND if childless else {})}
 
 
-def annotated(manifest: Manifest, annotations: dict[str, str]) -> Manifest:
+def annotated(manifest: Manifest, annotations: Mapping[str, Any]) -> Manifest:
     """The manifest with annotations added; the given one is left as it is."""
     if not annotations:
         return manifest

@@ -1,6 +1,6 @@
 """A release as it will be sent: where its manifests are, its objects, and their order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pulumi
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
 from infra.kubeflow.declared import check_declared
 from infra.kubeflow.profiles import use_roles
+from infra.kubeflow.readers import with_checksums
 from infra.kubeflow.release import Release, resolve
 from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
@@ -29,11 +30,16 @@ class LoadedRelease:
     graph: Graph
 
     def filled(
-        self, credentials: Credentials, store: ArtifactStore | None, roles: Mapping[str, Any]
+        self,
+        credentials: Credentials,
+        store: ArtifactStore | None,
+        roles: Mapping[str, Any],
+        checksum: Callable[[Any], Any],
     ) -> dict[ObjectId, Manifest]:
         """The objects with the well-known credentials replaced, and with artifacts in the store if there is one.
 
-        `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them.
+        `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them. `checksum` makes what stands
+        on the pods that read a Secret or a ConfigMap, as `readers.with_checksums` takes it.
 
         UserError when a well-known credential would be left, or when the release cannot use the store.
         """
@@ -41,7 +47,7 @@ class LoadedRelease:
         assert_none_left(objects)
         if store is not None:
             objects = use_bucket(objects, store, join=pulumi.Output.format)
-        return {id_of(manifest): manifest for manifest in objects}
+        return {id_of(manifest): manifest for manifest in with_checksums(objects, checksum)}
 
 
 def load(

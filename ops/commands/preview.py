@@ -34,6 +34,7 @@ def command(stack: str, pods: run.Pods, form: str) -> None:
                 no_costs=found.note,
                 violations=found.violations,
                 existing=[str(one) for one in found.existing],
+                live=found.live,
                 notices=found.notices,
             )
         )

@@ -12,21 +12,26 @@ from pulumi import automation
 
 import tools
 from infra.aws.cluster import kubernetes_provider
+from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.slim import slim
 from localcloud import plugin
-from ordering.graph import build
+from ordering.graph import Graph, build
 
 Manifest = dict[str, Any]
 Declare = Callable[[pulumi.ProviderResource], None]
 
 
-def platform(*manifests: Manifest, forced: bool = True) -> Declare:
+def platform(
+    *manifests: Manifest, forced: bool = True, before: Callable[[Graph], Earlier] = lambda _: Earlier()
+) -> Declare:
     """A program that installs these objects as it does a release: slimmed, in the graph's order."""
 
     def declare(provider: pulumi.ProviderResource) -> None:
         graph = build(slim(manifests))
-        args = KubeflowArgs(graph=graph, replacements={}, provider=provider, needs=[], forced=forced)
+        args = KubeflowArgs(
+            graph=graph, replacements={}, provider=provider, needs=[], forced=forced, earlier=before(graph)
+        )
         install("kubeflow", args)
 
     return declare

@@ -189,7 +189,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The stack dev, with the ids of its state, which a test may change."""
     monkeypatch.setattr(leftovers_command, "environment", lambda stack: {})
     ids: list[str] = []
-    monkeypatch.setattr(leftovers_command, "in_state", lambda stack: ids)
+    monkeypatch.setattr(leftovers_command, "in_state", lambda stack: [{"id": one, "type": "aws:a:A"} for one in ids])
     return ids
 
 
