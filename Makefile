@@ -61,7 +61,7 @@ destroy: $(VENV)/.installed
 down: $(VENV)/.installed
 	@$(RUN) down
 
-## make demo      [STACK=local]                            a trained model and its prediction, on the stack's bucket
+## make demo      [STACK=local]                            two trained models compared, on the stack's bucket
 # The local stack comes up for it. Any other costs money, and whoever wants it brings it up.
 demo: $(VENV)/.installed
 	@test "$$STACK" != local || $(RUN) up --stack="$$STACK" --pods="$$PODS"

@@ -1,27 +1,26 @@
 """The pipelines by name: what each does, which steps it has, and what it is compiled to."""
 
-import tempfile
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-from kfp import compiler, dsl
+from kfp import dsl
 
 from ordering.errors import UserError
 from pipelines import sdk
 from pipelines.sdk import MEDIUM, Execution, place
-from pipelines.spec import Spec
-from pipelines.steps import archive, salary, sequence
+from pipelines.steps import archive, complaints, salary, sequence
+from pipelines.steps.complaints import server
 
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """A pipeline: its name, one sentence, and how it is made for the image and GPUs that its steps get.
+    """A pipeline: its name, one sentence, and how it is made for the image that its steps run in.
 
     `inputs` names the parameters that say where to read, each with the sample that is read when nothing is given;
-    `results` names those that say where to write, each with the name that a result gets when nothing is given.
+    `results` names those that say where to write, each with the name that a result gets when nothing is given;
+    `accelerated` names the steps that can use GPUs.
     """
 
     name: str
@@ -29,6 +28,7 @@ class Definition:
     build: Callable[[Execution, "Definition"], sdk.Pipeline]
     inputs: Mapping[str, str] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
+    accelerated: tuple[str, ...] = ()
 
     def pipeline(self, execution: Execution) -> sdk.Pipeline:
         """The pipeline as kfp has it, ready to be called or compiled."""
@@ -75,7 +75,6 @@ def build_salary(execution: Execution, definition: Definition) -> sdk.Pipeline:
             salary.train(train_set=parts.outputs["train_set"], feature=feature, target=target),
             execution,
             MEDIUM,
-            accelerated=True,
         )
         evaluated = place(
             salary.evaluate(
@@ -125,6 +124,102 @@ def build_sequential(execution: Execution, definition: Definition) -> sdk.Pipeli
     return pipeline
 
 
+def build_complaints(execution: Execution, definition: Definition) -> sdk.Pipeline:
+    """Ingest, look at the data and accept it, learn, judge; a blessed model is pushed, served, probed, registered."""
+    source = inspect.getsource(server)
+
+    @sdk.pipeline(name=definition.name, description=definition.summary)
+    def pipeline(
+        data: str,
+        models: str,
+        drift_limit: float = 0.2,
+        test_share: float = 0.25,
+        epochs: int = 12,
+        seed: int = 0,
+        least: float = 0.6,
+        board: str = "",
+        tensorboard: str = "",
+        approval: str = "",
+        approval_minutes: float = 60.0,
+        service: str = "",
+        service_minutes: float = 10.0,
+        probe_seconds: float = 30.0,
+        registry: str = "",
+    ) -> None:
+        raw = place(complaints.ingest(source=data), execution, MEDIUM, network=True, cache=False).outputs["dataset"]
+        summary = place(complaints.statistics(dataset=raw), execution, MEDIUM).outputs["summary"]
+        expected = place(
+            complaints.schema(summary=summary, models=models), execution, network=True, cache=False
+        ).outputs["expected"]
+        checked = place(
+            complaints.validate(summary=summary, expected=expected, models=models, drift_limit=drift_limit),
+            execution,
+            network=True,
+            cache=False,
+        )
+        accepted = place(complaints.accept(problems=checked.outputs["Output"]), execution)
+        parts = place(complaints.transform(dataset=raw, test_share=test_share, seed=seed), execution, MEDIUM).after(
+            accepted
+        )
+        trained = place(
+            complaints.train(train_set=parts.outputs["train_set"], epochs=epochs, seed=seed, board=board),
+            execution,
+            MEDIUM,
+            cache=False,
+        )
+        place(
+            complaints.show_board(logs=trained.outputs["logs"], board=board, tensorboard=tensorboard),
+            execution,
+            cache=False,
+        )
+        judged = place(
+            complaints.evaluate(
+                test_set=parts.outputs["test_set"], model=trained.outputs["model"], models=models, least=least
+            ),
+            execution,
+            MEDIUM,
+            network=True,
+            cache=False,
+        )
+        with dsl.If(judged.outputs["Output"] == True, "blessed"):  # noqa: E712 (kfp makes a condition of it)
+            approved = place(complaints.approve(approval=approval, minutes=approval_minutes), execution, cache=False)
+            pushed = place(
+                complaints.push(model=trained.outputs["model"], summary=summary, expected=expected, models=models),
+                execution,
+                network=True,
+                cache=False,
+            ).after(approved)
+            uri = pushed.outputs["Output"]
+            served = place(
+                complaints.serve(
+                    uri=uri, service=service, image=execution.image, server=source, minutes=service_minutes
+                ),
+                execution,
+                cache=False,
+            )
+            probed = place(
+                complaints.probe(uri=uri, service=service, served=served.output, server=source, seconds=probe_seconds),
+                execution,
+                MEDIUM,
+                cache=False,
+            )
+            place(
+                complaints.register(
+                    uri=uri,
+                    pushed=pushed.outputs["pushed"],
+                    models=models,
+                    registry=registry,
+                    name=definition.name,
+                    probed=probed.output,
+                ),
+                execution,
+                network=True,
+                cache=False,
+            )
+
+    return pipeline
+
+
 PIPELINES: Mapping[str, Definition] = {
     definition.name.replace("-", "_"): definition
     for definition in (
@@ -134,6 +229,7 @@ PIPELINES: Mapping[str, Definition] = {
             build=build_salary,
             inputs={"dataset": "salaries.csv"},
             results={"model": "salary.joblib"},
+            accelerated=("train",),
         ),
         Definition(
             name="unzip-csv",
@@ -146,6 +242,13 @@ PIPELINES: Mapping[str, Definition] = {
             summary="Two steps, one after the other: draw numbers, average them.",
             build=build_sequential,
         ),
+        Definition(
+            name="complaints",
+            summary="Learn what complaints are about: validate, train, evaluate; push, serve and probe what is better.",
+            build=build_complaints,
+            inputs={"data": "complaints.csv"},
+            results={"models": "complaints"},
+        ),
     )
 }
 
@@ -154,14 +257,7 @@ def find(name: str) -> Definition:
     """The pipeline of a name; UserError names the ones that exist."""
     found = PIPELINES.get(name.replace("-", "_"))
     if found is None:
-        raise UserError(f"There is no pipeline {name!r}; choose one of {', '.join(PIPELINES)}.")
+        raise UserError(
+            f"There is no pipeline {name!r}; choose one of {', '.join(PIPELINES)}, a compiled file, or MODULE:FUNCTION."
+        )
     return found
-
-
-def compile_spec(definition: Definition, execution: Execution) -> Spec:
-    """The pipeline in the intermediate representation (`pipeline_spec`, schema 2.1.0) that the Pipelines API takes."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "pipeline.yaml"
-        compiler.Compiler().compile(definition.pipeline(execution), str(file))
-        spec: Spec = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
-    return spec

@@ -22,7 +22,7 @@ CONTEXT = ROOT / "images" / "pipeline"
 LOCK = ROOT / "requirements.txt"
 
 # What steps import; everything else in the image is there because one of these needs it.
-PACKAGES = ("boto3", "kfp", "numpy", "pandas", "scikit-learn")
+PACKAGES = ("boto3", "kfp", "numpy", "pandas", "scikit-learn", "tensorboard")
 
 # EKS's managed nodes of the default instance type, and the Python that the Dockerfile starts from.
 PLATFORM = "linux/amd64"

@@ -9,20 +9,20 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kfp import dsl, local
-from kfp.local import config
+from kfp import components, dsl, local
+from kfp.local import config, status
+from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
 
 from ordering.errors import UserError
-from pipelines.catalog import Definition
+from pipelines import conditions, history
 from pipelines.cause import cause
-from pipelines.defaults import IMAGE_REPOSITORY
-from pipelines.sdk import Execution
+from pipelines.package import Package, defaults
+from pipelines.record import Artifact, Execution, Record, metrics
 
-# What kfp's runner logs when a step begins and ends, once the colours are gone.
-_EVENT = re.compile(r"Task '(?P<ended>[\w-]+)' finished with status (?P<status>\w+)|Executing task '(?P<begun>[\w-]+)'")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -36,56 +36,73 @@ class StepEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Artifact:
-    """A file that a pipeline ended with, and what is known about it."""
-
-    path: Path
-    metadata: Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a pipeline ended with: metrics by name, plain values, files, and the folder with all of it and `run.log`."""
+    """What a pipeline ended with: its record, plain values, artifacts by name, and the folder with all of it and
+    `run.log`."""
 
     folder: Path
-    metrics: Mapping[str, float] = field(default_factory=dict)
+    record: Record
     values: Mapping[str, Any] = field(default_factory=dict)
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
 
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Metrics by name."""
+        return metrics(self.record)
+
 
 def run(
-    definition: Definition,
+    package: Package,
     arguments: Mapping[str, Any],
     folder: Path,
     on_step: Callable[[StepEvent], None] = lambda event: None,
 ) -> Outcome:
-    """Run the pipeline in the folder and give what it ended with.
+    """Run the pipeline in the folder, keep its record there, and give what it ended with.
 
     Raises UserError with the step that failed and why; the log of all steps is `run.log` in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    log = _Log(on_step)
-    pipeline = definition.pipeline(Execution(image=IMAGE_REPOSITORY))
+    log = io.StringIO()
+    watched = _Watch(on_step)
+    given = defaults(package.pipeline) | dict(arguments)
+    started = datetime.now(UTC)
+    state = "failed"
+    # Steps of a foreign pipeline may install packages: those go to an environment of their own.
+    installs = "pip install" in str(package.pipeline["deploymentSpec"])
+    pipeline = components.load_component_from_text(package.yaml())
     try:
-        with _runner(folder), contextlib.redirect_stdout(log):
+        with _runner(folder, installs), conditions.evaluated(), watched, contextlib.redirect_stdout(log):
             outputs = pipeline(**arguments).outputs
-    except RuntimeError as error:
-        why = cause(log.getvalue()) or str(error)
-        step = log.failed or log.running or definition.name
-        raise UserError(f"Step {step!r} of pipeline {definition.name!r} failed: {why}") from None
+        state = "succeeded"
+    except (RuntimeError, NotImplementedError, ValueError) as error:
+        why = cause(log.getvalue()) or " ".join(str(error).split())
+        step = watched.failed or watched.running or package.name
+        raise UserError(f"Step {step!r} of pipeline {package.name!r} failed: {why}") from None
     finally:
         (folder / "run.log").write_text(_COLOUR.sub("", log.getvalue()))
-    return _outcome(outputs, folder)
+        record = Record(
+            id=folder.name,
+            name=folder.name,
+            pipeline=package.name,
+            state=state,
+            parameters=given,
+            executions=tuple(watched.executions),
+            artifacts=dict(watched.artifacts),
+            started=started,
+            ended=datetime.now(UTC),
+        )
+        history.write(record, folder)
+    return _outcome(outputs, folder, record, watched)
 
 
 @contextlib.contextmanager
-def _runner(folder: Path) -> Iterator[None]:
+def _runner(folder: Path, installs: bool) -> Iterator[None]:
     """kfp's subprocess runner, for as long as the block lasts: it is global, and makes any call of a step run it."""
     with tempfile.TemporaryDirectory() as workspace, _temporary_files(workspace), warnings.catch_warnings():
         # It warns of an image whose name has no "python" in it; ours is not used here at all.
         warnings.filterwarnings("ignore", message="You may be attemping to run a task", category=RuntimeWarning)
         local.init(
-            runner=local.SubprocessRunner(use_venv=False),
+            runner=local.SubprocessRunner(use_venv=installs),
             pipeline_root=str(folder),
             workspace_root=workspace,
             raise_on_error=True,
@@ -113,40 +130,86 @@ def _temporary_files(folder: str) -> Iterator[None]:
             os.environ["TMPDIR"] = before
 
 
-class _Log(io.StringIO):
-    """Everything that the runner and the steps print; tells of a step's beginning and end as the runner logs it."""
+class _Watch:
+    """Sees every step that kfp's runner executes, with what goes in and comes out, while the block lasts.
+
+    kfp tells nobody of the steps within a pipeline, so the one function through which all of them go is replaced
+    (`OrchestratorUtils.execute_single_task` in kfp/local/orchestrator of kfp 2.16.1).
+    """
 
     def __init__(self, on_step: Callable[[StepEvent], None]) -> None:
-        super().__init__()
         self._on_step = on_step
-        self._started = 0.0
+        self._execute = OrchestratorUtils.execute_single_task
+        self.executions: list[Execution] = []
+        self.artifacts: dict[str, Artifact] = {}
         self.running: str | None = None
         self.failed: str | None = None
 
-    def write(self, text: str) -> int:
-        found = _EVENT.search(_COLOUR.sub("", text))
-        if found and found["begun"]:
-            self.running, self._started = found["begun"], time.monotonic()
-            self._on_step(StepEvent(step=found["begun"], state="running"))
-        elif found:
-            state = "succeeded" if found["status"] == "SUCCESS" else "failed"
-            if state == "failed":
-                self.failed = found["ended"]
-            self.running = None
-            self._on_step(StepEvent(step=found["ended"], state=state, seconds=time.monotonic() - self._started))
-        return super().write(text)
+    def __enter__(self) -> "_Watch":
+        OrchestratorUtils.execute_single_task = self._step
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        OrchestratorUtils.execute_single_task = self._execute
+
+    def _step(self, **about: Any) -> Any:
+        step = about["task_name"]
+        given = OrchestratorUtils.make_task_arguments(about["task_spec"].inputs, about["io_store"])
+        self.running = step
+        self._on_step(StepEvent(step=step, state="running"))
+        started = time.monotonic()
+        made, ended = self._execute(**about)
+        seconds = time.monotonic() - started
+        state = "succeeded" if ended == status.Status.SUCCESS else "failed"
+        inputs, reads = self._told(step, given)
+        outputs, writes = self._told(step, made)
+        self.executions.append(
+            Execution(
+                id=f"{step}-{len(self.executions) + 1}",
+                step=step,
+                state=state,
+                seconds=seconds,
+                inputs=inputs,
+                outputs=outputs,
+                reads=reads,
+                writes=writes,
+            )
+        )
+        self.running = None
+        if state == "failed":
+            self.failed = step
+        self._on_step(StepEvent(step=step, state=state, seconds=seconds))
+        return made, ended
+
+    def _told(self, step: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+        """Plain values, and the ids of artifacts, by name; an artifact's id is where it is."""
+        plain: dict[str, Any] = {}
+        ids: dict[str, tuple[str, ...]] = {}
+        for name, value in values.items():
+            listed = value if isinstance(value, list) else [value]
+            found = [one for one in listed if isinstance(one, dsl.Artifact)]
+            if not found:
+                plain[name] = value
+                continue
+            for one in found:
+                known = self.artifacts.get(one.uri)
+                self.artifacts[one.uri] = artifact_of(one, known.name if known else f"{step}.{name}")
+            ids[name] = tuple(one.uri for one in found)
+        return plain, ids
 
 
-def _outcome(outputs: Mapping[str, Any], folder: Path) -> Outcome:
-    metrics: dict[str, float] = {}
+def artifact_of(one: dsl.Artifact, name: str) -> Artifact:
+    """An artifact of kfp's, under a name."""
+    return Artifact(id=one.uri, name=name, kind=one.schema_title, uri=one.uri, metadata=dict(one.metadata))
+
+
+def _outcome(outputs: Mapping[str, Any], folder: Path, record: Record, watched: _Watch) -> Outcome:
     values: dict[str, Any] = {}
     artifacts: dict[str, Artifact] = {}
     for name, output in outputs.items():
-        if isinstance(output, dsl.Metrics):
-            metrics |= {key: float(value) for key, value in output.metadata.items()}
-        elif isinstance(output, dsl.Artifact):
-            artifacts[name] = Artifact(path=Path(output.path), metadata=dict(output.metadata))
+        if isinstance(output, dsl.Artifact):
+            artifacts[name] = watched.artifacts.get(output.uri) or artifact_of(output, name)
         else:
             # kfp calls the one output of a pipeline that gives no names "Output".
             values["result" if name == "Output" else name] = output
-    return Outcome(folder=folder, metrics=metrics, values=values, artifacts=artifacts)
+    return Outcome(folder=folder, record=record, values=values, artifacts=artifacts)

@@ -1,11 +1,12 @@
 """`--param k=v` as a person types it, to the typed arguments that a compiled pipeline takes."""
 
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ordering.errors import UserError
-from pipelines.spec import parameters
+from pipelines.package import parameters
 
 Arguments = dict[str, Any]
 
@@ -17,11 +18,32 @@ def _number(text: str) -> float:
     return number
 
 
-# The IR's parameter types that a command line can give, with the words that a person knows them by.
+def _bool(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+def _list(text: str) -> list[Any]:
+    found = json.loads(text)
+    if not isinstance(found, list):
+        raise ValueError(text)
+    return found
+
+
+def _struct(text: str) -> dict[str, Any]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(text)
+    return found
+
+
+# The IR's parameter types, with the words that a person knows them by.
 TYPES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "STRING": ("text", str),
     "NUMBER_INTEGER": ("a whole number", int),
     "NUMBER_DOUBLE": ("a number", _number),
+    "BOOLEAN": ("true or false", _bool),
+    "LIST": ("a list in JSON, such as [1, 2]", _list),
+    "STRUCT": ('an object in JSON, such as {"a": 1}', _struct),
 }
 
 
@@ -49,22 +71,29 @@ def parse(given: Iterable[str], spec: Mapping[str, Any], pipeline: str) -> Argum
         if not equals:
             raise UserError(f"Parameter {text!r} has no value; write it as NAME=VALUE.")
         if name not in known:
-            raise UserError(f"Pipeline {pipeline!r} has no parameter {name!r}; it has {', '.join(known)}.")
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise UserError(f"Pipeline {pipeline!r} has no parameter {name!r}; {has}.")
         if name in arguments:
             raise UserError(f"Parameter {name!r} is given twice; give it once.")
-        words, convert = TYPES[known[name]["parameterType"]]
+        kind = known[name].get("parameterType", "")
+        if kind not in TYPES:
+            raise UserError(f"Parameter {name!r} of pipeline {pipeline!r} is made by Pipelines itself ({kind}).")
+        words, convert = TYPES[kind]
         try:
             arguments[name] = convert(value)
-        except ValueError:
+        except (ValueError, KeyError):
             raise UserError(f"Parameter {name!r} of pipeline {pipeline!r} is {value!r}; it must be {words}.") from None
     return arguments
 
 
-def require(arguments: Mapping[str, Any], spec: Mapping[str, Any], pipeline: str) -> None:
+def require(arguments: Mapping[str, Any], spec: Mapping[str, Any], pipeline: str, *, ours: bool) -> None:
     """UserError when a parameter without a default is missing."""
     missing = [
-        name for name, about in parameters(spec).items() if not about.get("isOptional") and name not in arguments
+        name
+        for name, about in parameters(spec).items()
+        if not about.get("isOptional") and "defaultValue" not in about and name not in arguments
     ]
     if missing:
         names = ", ".join(f"--param {name}=…" for name in missing)
-        raise UserError(f"Pipeline {pipeline!r} needs {names}; or name a stack, whose bucket then gives them.")
+        advice = "; or name a stack, whose bucket then gives them" if ours else ""
+        raise UserError(f"Pipeline {pipeline!r} needs {names}{advice}.")

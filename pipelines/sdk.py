@@ -10,7 +10,7 @@ from typing import Any
 
 from kfp import dsl
 
-from pipelines.defaults import ACCELERATOR, IMAGE_REPOSITORY
+from pipelines.defaults import IMAGE_REPOSITORY
 
 # What kfp makes of a function: called in a pipeline it gives a task; `.python_func` is the function itself.
 Component = Any
@@ -34,10 +34,9 @@ MEDIUM = Resources(cpu_request="250m", cpu_limit="1", memory_request="512Mi", me
 
 @dataclass(frozen=True, kw_only=True)
 class Execution:
-    """Where steps run: the image of every step, and how many GPUs a step that can use them gets."""
+    """Where steps run: the image of every step."""
 
     image: str
-    gpus: int = 0
 
 
 def step(*helpers: Callable[..., Any]) -> Callable[[Callable[..., Any]], Component]:
@@ -59,7 +58,6 @@ def place(
     *,
     cache: bool = True,
     network: bool = False,
-    accelerated: bool = False,
 ) -> Task:
     """Give a task its image, its share of a node, and what happens when it fails or has run before.
 
@@ -71,6 +69,4 @@ def place(
     task.set_caching_options(enable_caching=cache)
     if network:
         task.set_retry(num_retries=3, backoff_duration="10s", backoff_factor=2.0, backoff_max_duration="60s")
-    if accelerated and execution.gpus:
-        task.set_accelerator_type(ACCELERATOR).set_accelerator_limit(execution.gpus)
     return task

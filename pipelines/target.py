@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ordering.errors import UserError
-from pipelines.endpoint.api import Pipelines
+from pipelines.endpoint.connection import Connection
 from pipelines.endpoint.forward import forward
 from pipelines.endpoint.session import Retry, Session
 from pipelines.stack import Stack, require_pods
@@ -27,7 +27,7 @@ class Target:
 
 
 @contextlib.contextmanager
-def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Pipelines]:
+def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Connection]:
     """The API of the endpoint, or of the stack's cluster, signed in as the person or as the stack's user.
 
     The password is in `KUBEFLOW_PASSWORD`, or the stack's. Raises UserError when nothing says where to go.
@@ -44,4 +44,4 @@ def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Pipe
         if url is None:
             raise UserError("Nothing says where Kubeflow is; add --stack NAME or --endpoint URL.")
         session = opened.enter_context(Session(url, user=user, password=password, retry=retry))
-        yield Pipelines(session, target.namespace, shown_at)
+        yield Connection(session, target.namespace, shown_at)

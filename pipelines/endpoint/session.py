@@ -8,7 +8,7 @@ its cookie, `/oauth2/start` leads to Dex, Dex shows a form of `login` and `passw
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
@@ -21,6 +21,7 @@ HEALTH = f"{API}/healthz"
 _LATER = frozenset({429, 500, 502, 503, 504})
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,14 @@ class RefusedError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+
+class LaterError(Exception):
+    """The endpoint may answer later; `problem` is what to say when it has not."""
+
+    def __init__(self, problem: UserError) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
 
 
 class Session:
@@ -69,7 +78,7 @@ class Session:
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
         """What is at a path, as JSON. Raises RefusedError for an answer that is no, UserError when there is none."""
-        return self._persist("GET", path, params=params)
+        return self.persist(lambda: decode(self.url, self.request("GET", path, params=params)))
 
     def text(self, path: str, params: Mapping[str, str]) -> str | None:
         """What is at a path, as text; None for any answer but 200. It is asked for once."""
@@ -79,24 +88,17 @@ class Session:
             return None
         return answer.text if answer.status_code == httpx.codes.OK else None
 
-    def create(self, path: str, body: Json, find: Callable[[], Json | None]) -> Json:
-        """Make something exactly once, and give what `find` or the endpoint says of it.
+    def persist(self, attempt: Callable[[], T], find: Callable[[], T | None] | None = None) -> T:
+        """What the attempt gives, made again while the endpoint says "later", a bounded number of times.
 
-        A dropped connection or a 5xx leaves open whether the endpoint made it, so `find` looks for it before the next
-        try.
+        Something that is to be made exactly once has a `find`: a dropped connection or a 5xx leaves open whether the
+        endpoint made it, so it is looked for before the next attempt.
         """
-        return self._persist("POST", path, find, json=body)
-
-    def _persist(self, method: str, path: str, find: Callable[[], Json | None] | None = None, **options: Any) -> Json:
         for wait in [*self._retry.waits(), None]:
             try:
-                answer = self._answer(method, path, **options)
-            except httpx.RequestError as error:
-                problem = self._unreachable(error)
-            else:
-                if answer.status_code not in _LATER:
-                    return self._decode(answer)
-                problem = self._still(answer)
+                return attempt()
+            except LaterError as later:
+                problem = later.problem
             if wait is None:
                 break
             time.sleep(wait)
@@ -104,6 +106,19 @@ class Session:
             if found is not None:
                 return found
         raise problem
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One try, signed in to where the endpoint asks for it; LaterError when there is no answer, or one for later.
+
+        A path is the endpoint's own, options are httpx's.
+        """
+        try:
+            answer = self._answer(method, path, **options)
+        except httpx.RequestError as error:
+            raise LaterError(self._unreachable(error)) from None
+        if answer.status_code in _LATER:
+            raise LaterError(self._still(answer))
+        return answer
 
     def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One try; signs in first when the endpoint asks for it, which it also does when the cookie has grown old."""
@@ -146,21 +161,6 @@ class Session:
             )
         return answer
 
-    def _decode(self, answer: httpx.Response) -> Json:
-        try:
-            body = answer.json()
-        except ValueError:
-            body = None
-        if answer.is_success and isinstance(body, dict):
-            return body
-        if answer.is_success or answer.is_redirect:
-            raise UserError(
-                f"{self.url} does not speak the Pipelines API at {answer.url.path}; "
-                "is it the address of a Kubeflow dashboard?"
-            )
-        message = body.get("message") or body.get("error") if isinstance(body, dict) else None
-        raise RefusedError(answer.status_code, str(message or f"{answer.status_code} {answer.reason_phrase}"))
-
     def _unreachable(self, error: httpx.RequestError) -> UserError:
         reason = " ".join(str(error).split()) or type(error).__name__
         return UserError(
@@ -174,3 +174,19 @@ class Session:
             f"{self.url} answers {answer.status_code} to {answer.url.path}{said}, "
             f"also after {self._retry.attempts} tries; look at the pods behind it."
         )
+
+
+def decode(url: str, answer: httpx.Response) -> Json:
+    """The JSON of an answer; RefusedError when it is no, UserError when it is not JSON."""
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if answer.is_success and isinstance(body, dict):
+        return body
+    if answer.is_success or answer.is_redirect:
+        raise UserError(
+            f"{url} does not speak the Pipelines API at {answer.url.path}; is it the address of a Kubeflow dashboard?"
+        )
+    message = body.get("message") or body.get("error") if isinstance(body, dict) else None
+    raise RefusedError(answer.status_code, str(message or f"{answer.status_code} {answer.reason_phrase}"))

@@ -63,6 +63,26 @@ def read_bytes(source: str) -> bytes:
     return body
 
 
+def is_there(source: str) -> bool:
+    """Whether there is a file or object; it asks S3 by listing.
+
+    The runner's role may list under its prefixes only, by a condition that a read does not meet: to a read of what is
+    not there S3 answers 403, not 404 (Amazon S3 API reference, GetObject, "Permissions").
+    """
+    from pathlib import Path
+
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if not source.startswith("s3://"):
+        return Path(source).exists()
+    bucket, key = split_s3_uri(source)
+    try:
+        found = s3_client().list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", [])
+    except (BotoCoreError, ClientError) as error:
+        raise explain_s3(error, source, "s3:ListBucket") from None
+    return any(item["Key"] == key for item in found)
+
+
 def write_bytes(target: str, content: bytes) -> None:
     """Put the whole content at a local path or an `s3://` URI at once, so that nobody ever sees half of it."""
     import os
@@ -80,6 +100,8 @@ def write_bytes(target: str, content: bytes) -> None:
             whole.write_bytes(content)
             os.replace(whole, path)
         except OSError as error:
+            if whole.is_file():
+                whole.unlink()
             raise ValueError(f"{target!r} cannot be written: {error.strerror}.") from None
         return
     bucket, key = split_s3_uri(target)

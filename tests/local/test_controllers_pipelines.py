@@ -1,7 +1,16 @@
-"""What Pipelines' own controllers are played to write, as a user of the cluster sees it."""
+"""What Pipelines' own controllers are played to write, and what they are sent, as a user of the cluster sees it."""
 
+import json
 from typing import Any
 
+import pytest
+from google.protobuf import json_format
+from kfp.kubernetes import kubernetes_executor_config_pb2 as executor_config
+
+from pipelines import needs, source
+from pipelines.package import Package
+from pipelines.sdk import Execution
+from pipelines.steps import complaints
 from tests.local.cluster import Cluster, Manifest, bundles, config_map, crd, deployment, namespace, service, until
 
 HOOK = "kubeflow-pipelines-profile-controller"
@@ -101,3 +110,93 @@ def test_the_cache_deployer_makes_its_webhook_once(cluster: Cluster) -> None:
     cluster.delete("mutatingwebhookconfiguration", "cache-webhook-alone")
     cluster.delete("pod", "-n", "alone", "-l", "app=cache-deployer-deployment")
     until(lambda: cluster.get("mutatingwebhookconfiguration", "cache-webhook-alone"), "made again")
+
+
+def pod(made: Package, label: str) -> Manifest:
+    """The pod that Pipelines' driver makes of a step: `initPodSpecPatch` and `extendPodSpecPatch` of 2.16.0."""
+    container = made.pipeline["deploymentSpec"]["executors"][label]["container"]
+    executors = (made.platform or {})["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    asked = json_format.ParseDict(executors.get(label, {}), executor_config.KubernetesExecutorConfig())
+    wanted = container["resources"]
+    limits = {"cpu": wanted["resourceCpuLimit"], "memory": wanted["resourceMemoryLimit"]}
+    if "accelerator" in wanted:
+        limits[wanted["accelerator"]["resourceType"]] = wanted["accelerator"]["resourceCount"]
+    claims = {mount.constant: mount.mount_path for mount in asked.pvc_mount}
+    secrets = {one.secret_name: one.mount_path for one in asked.secret_as_volume}
+    variables = [
+        {"name": key.env_var, "valueFrom": {"secretKeyRef": {"name": one.secret_name, "key": key.secret_key}}}
+        for one in asked.secret_as_env
+        for key in one.key_to_env
+    ]
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": name}} for name in claims]
+    volumes += [{"name": name, "secret": {"secretName": name}} for name in secrets]
+    main = {
+        "name": "main",
+        "image": container["image"],
+        "resources": {
+            "limits": limits,
+            "requests": {"cpu": wanted["resourceCpuRequest"], "memory": wanted["resourceMemoryRequest"]},
+        },
+        "volumeMounts": [{"name": name, "mountPath": path} for name, path in (claims | secrets).items()],
+        "env": variables,
+    }
+    spec = {"containers": [main], "volumes": volumes, "nodeSelector": dict(asked.node_selector.labels)}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": label, "namespace": "steps"}, "spec": spec}
+
+
+def test_a_version_is_served_in_place_of_another_model_and_that_comes_back(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No KServe runs here, so nothing becomes ready: what was served before must be there again, and no more."""
+    monkeypatch.setenv("KUBECONFIG", cluster.plane.environment["KUBECONFIG"])
+    monkeypatch.setattr(
+        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", cluster.plane.environment["KUBECONFIG"]
+    )
+    cluster.apply(namespace("serving"), crd("serving.kserve.io", "InferenceService", versions=("v1beta1",)))
+    cluster.run("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
+
+    def serve(name: str) -> None:
+        with pytest.raises(ValueError, match=r"was not ready within 0\.001 minutes; it serves what it served before"):
+            complaints.serve.python_func(
+                uri="s3://b/models/0002/", service=f"serving/{name}", image="i:1", server="s", minutes=0.001
+            )
+
+    serve("new")
+    assert cluster.get("inferenceservice", "new", "-n", "serving") is None
+    model = {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://b/theirs/"}
+    theirs = {
+        "apiVersion": "serving.kserve.io/v1beta1",
+        "kind": "InferenceService",
+        "metadata": {"name": "theirs", "namespace": "serving"},
+        "spec": {"predictor": {"model": model}},
+    }
+    cluster.apply(theirs)
+    serve("theirs")
+    found = cluster.at("inferenceservice", "theirs", "-n", "serving")
+    assert found["spec"] == {"predictor": {"model": model}}
+    assert found["metadata"]["generation"] == 3, "it was changed, and changed back"
+
+
+def test_the_pods_of_steps_that_were_given_something_are_admitted(cluster: Cluster) -> None:
+    given = {
+        "cpu": ["500m", "train=2"],
+        "memory": ["1Gi", "train=4Gi"],
+        "gpus": ["1"],
+        "node-pool": ["train=gpus", "load=karpenter.sh/nodepool:cheap"],
+        "spot": ["split=on"],
+        "volume": ["data:/data", "train=scratch:/scratch"],
+        "secret": ["load=source", "load=login:api.key"],
+    }
+    made = needs.apply(source.find("salary").compile(Execution(image="i:1")), given, ("train",))
+    cluster.apply(namespace("steps", **{"pod-security.kubernetes.io/enforce": "baseline"}))
+    until(lambda: cluster.get("serviceaccount", "default", "-n", "steps"), "the namespace has its account")
+    labels = [f"exec-{step}" for step in ("load", "split", "train", "evaluate", "predict", "publish")]
+    cluster.apply(*(pod(made, label) for label in labels))
+    train = cluster.at("pod", "exec-train", "-n", "steps")["spec"]
+    assert train["containers"][0]["resources"]["limits"] == {"cpu": "2", "memory": "4Gi", "nvidia.com/gpu": "1"}
+    assert train["nodeSelector"] == {"eks.amazonaws.com/nodegroup": "gpus"}
+    refused = pod(made, "exec-split")
+    refused["metadata"]["name"] = "twice"
+    refused["spec"]["volumes"] *= 2
+    said = cluster.run("create", "-f", "-", given=json.dumps(refused)).stderr
+    assert "Duplicate value" in said, "what the options refuse, the API server would"

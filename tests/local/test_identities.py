@@ -327,3 +327,7 @@ def test_the_demo_s_steps_are_the_profile_s_runner(
     assert main(["demo", "--stack", "local"], context) == 0
     listed = aws_client("s3", world.environment).list_objects_v2(Bucket=world.places.bucket, Prefix="shared/models/")
     assert [one["Key"] for one in listed["Contents"]] == ["shared/models/salary.joblib"]
+    # It looks for a model in production where there is none yet: the role may list there, and reads of nothing fail.
+    assert main(["run", "complaints", "--local", "--stack", "local"], context) == 0
+    pushed = aws_client("s3", world.environment).list_objects_v2(Bucket=world.places.bucket, Prefix="shared/models/c")
+    assert pushed["Contents"][-1]["Key"] == "shared/models/complaints/production.json"

@@ -102,7 +102,10 @@ def test_the_demo_learns_from_the_bucket_and_leaves_model_and_picture(
     table = pd.read_csv(SAMPLE)
     assert len(table) == 20
     prediction, metrics = _golden(table, 42)
-    printed = _printed(capsys.readouterr().out)
+    out = capsys.readouterr().out
+    side_by_side = out.rpartition("\n\n")[2]
+    assert "  test_share" in side_by_side
+    printed = _printed(out.rpartition("\n\n")[0]) | _printed(out[-600:])
     assert printed["prediction"] == f"{prediction:,.2f}"
     assert printed["MAE"] == f"{metrics['MAE']:,.2f}"
     assert printed["RMSE"] == f"{metrics['RMSE']:,.2f}"
@@ -115,6 +118,12 @@ def test_the_demo_learns_from_the_bucket_and_leaves_model_and_picture(
     assert stored.predict(pd.DataFrame({MONTHS: [42]}))[0] == pytest.approx(prediction)
 
     _look_at(Path(printed["plot"]))
+    page, picture = (Path(printed[name]) for name in ("lineage", "comparison"))
+    assert "s3://ada-artifacts/shared/datasets/salaries.csv" in page.read_text()
+    with Image.open(picture) as image:
+        assert image.format == "PNG"
+    assert main(["runs", "--local"]) == 0
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["succeeded", "succeeded"]
 
 
 def _look_at(picture: Path) -> None:
@@ -144,6 +153,35 @@ def test_salary_on_a_dataset_of_ones_own(cloud: Cloud, tmp_path: Path, capsys: p
     assert printed["RMSE"] == f"{metrics['RMSE']:,.2f}"
     assert cloud.keys() == {"own/data.csv"}
     assert joblib.load(tmp_path / "m.joblib").coef_[0] == pytest.approx(35.5, abs=1)
+
+
+def test_complaints_keep_in_the_bucket_what_is_better_and_data_that_is_as_expected(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["run", "complaints", "--local", "--stack", "dev"]
+    assert main(run, cloud.context) == 0
+    models = "shared/models/complaints/"
+    first = {"shared/datasets/complaints.csv", f"{models}production.json"}
+    first |= {f"{models}0001/{name}" for name in ("model.joblib", "schema.json", "statistics.json")}
+    assert cloud.keys() == first
+    assert json.loads(cloud.read(f"{models}production.json"))["version"] == 1
+    capsys.readouterr()
+
+    assert main(run, cloud.context) == 0
+    out = capsys.readouterr().out
+    assert "accuracy in production" in out
+    assert "push " not in out, "it is no better than itself"
+    assert cloud.keys() == first
+
+    table = pd.read_csv(io.BytesIO(cloud.read("shared/datasets/complaints.csv")))
+    broken = table.drop(columns="channel").to_csv(index=False)
+    cloud.s3.put_object(Bucket=BUCKET, Key="own/complaints/day.csv", Body=broken.encode())
+    assert main([*run, "--param", f"data=s3://{BUCKET}/own/complaints/"], cloud.context) == 1
+    assert capsys.readouterr().err == (
+        "error: Step 'accept' of pipeline 'complaints' failed: The data is not as expected: "
+        "column channel is missing; look at the report of `validate`.\n"
+    )
+    assert cloud.keys() == first | {"own/complaints/day.csv"}
 
 
 def test_unzip_csv_from_the_bucket(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from ops import sizes
 from ops.doctor.stack import check_passwords
 from ops.settings import StackSettings
 from pipelines import target
+from pipelines.endpoint.runs import Runs
 from pipelines.endpoint.session import Retry
 from pipelines.stack import Context, Stack, read
 from pipelines.target import Target, open_api
@@ -96,6 +97,6 @@ def test_a_run_is_looked_at_without_signing_in_through_the_ui_s_own_service(
     context = Context(outputs=lambda _: outputs, environment=lambda _: {})
     stack: Stack = read("mine", context)
     with open_api(Target(url=None, user=None, namespace=None), stack, Retry()) as api:
-        found = api.run("one")
+        found = Runs(api).get("one")
     assert "-n kubeflow port-forward --address 127.0.0.1 svc/ml-pipeline-ui :80" in (tmp_path / "called").read_text()
     assert (found.state, found.link) == ("SUCCEEDED", f"{target.FORWARDED}/#/runs/details/one")

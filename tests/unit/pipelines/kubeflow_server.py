@@ -1,8 +1,8 @@
-"""A Kubeflow endpoint as a client meets it: oauth2-proxy, Dex with one password, the dashboard's list of profiles, and
-a small subset of the Pipelines API v2beta1, over real HTTP on 127.0.0.1.
+"""A Kubeflow endpoint as a client meets it: oauth2-proxy, Dex with one password, the dashboard's list of profiles, the
+volumes web app's of claims, and the Pipelines API v2beta1 with its metadata store, over real HTTP on 127.0.0.1.
 
-What is sent is held against the API's own models and against the pipeline's protocol buffer, so a field that the API
-does not know is refused. Faults are scripted: the next requests of a method and path end as the test says.
+What is sent and what is answered are held against the API as published (contract.py) and against the pipeline's
+protocol buffer. Faults are scripted: the next requests of a method and path end as the test says.
 """
 
 import json
@@ -17,9 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-import kfp_server_api  # type: ignore[import-untyped]
-from google.protobuf import json_format
-from kfp.pipeline_spec import pipeline_spec_pb2
+from tests.unit.pipelines.pipelines_api import MetadataStore, PipelinesApi, RefusalError
 
 API = "/pipeline/apis/v2beta1"
 NAMESPACE = "team-ada"
@@ -37,17 +35,15 @@ class Kubeflow:
         self.url = ""
         self.faults: dict[tuple[str, str], deque[Fault]] = defaultdict(deque)
         self.requests: list[tuple[str, str]] = []
-        self.experiments: dict[str, dict[str, Any]] = {}
-        self.runs: dict[str, dict[str, Any]] = {}
-        self.schedules: dict[str, dict[str, Any]] = {}
+        self.api = PipelinesApi()
+        self.problems: list[str] = []
+        self.claims: list[str] | None = []
+        self.metadata_is_there = True
         self.profiles = [{"namespace": "shared", "role": "contributor"}, {"namespace": NAMESPACE, "role": "owner"}]
         self.choice_of_logins = False
         self.asks_to_sign_in = True
         self.sessions: set[str] = set()
-        self.failing_step: str | None = None
         self.pod_log = ""
-        self._states: dict[str, str] = {}
-        self._codes: dict[str, str] = {}
 
     def fault(self, method: str, path: str, *faults: Fault) -> None:
         """Let the next requests of this method and path end so."""
@@ -60,31 +56,6 @@ class Kubeflow:
     def expire_sessions(self) -> None:
         """Forget who is signed in, as oauth2-proxy does after a day."""
         self.sessions.clear()
-
-    def advance(self, run: dict[str, Any]) -> None:
-        """Let one more step of a run happen."""
-        if run["state"] in ("SUCCEEDED", "FAILED"):
-            return
-        tasks = run["pipeline_spec"]["root"]["dag"]["tasks"]
-        details: list[dict[str, Any]] = run["run_details"]["task_details"]
-        done = {detail["display_name"] for detail in details if detail["state"] == "SUCCEEDED"}
-        running = [detail for detail in details if detail["state"] == "RUNNING" and detail["display_name"] in tasks]
-        run["state"] = "RUNNING"
-        if running:
-            failed = running[0]["display_name"] == self.failing_step
-            running[0]["state"] = run["state"] = "FAILED" if failed else "SUCCEEDED"
-            if failed:
-                details.append({"display_name": "executor", "state": "FAILED", "pod_name": "pod-of-the-failed-step"})
-            else:
-                run["state"] = "SUCCEEDED" if len(done & set(tasks)) + 1 == len(tasks) else "RUNNING"
-            return
-        for name in sorted(tasks):
-            if name not in done and set(tasks[name].get("dependentTasks", [])) <= done:
-                details += [
-                    {"display_name": f"{name}-driver", "state": "SUCCEEDED"},
-                    {"display_name": name, "state": "RUNNING"},
-                ]
-                return
 
 
 @contextmanager
@@ -106,12 +77,7 @@ def serve() -> Iterator[Kubeflow]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-class _RefusalError(Exception):
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+    assert kubeflow.problems == []
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -129,9 +95,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve("POST")
 
+    def do_DELETE(self) -> None:
+        self._serve("DELETE")
+
     def _serve(self, method: str) -> None:
         url = urlsplit(self.path)
-        self.query = {key: values[0] for key, values in parse_qs(url.query).items()}
+        self.query = {key: values[0] for key, values in parse_qs(url.query, keep_blank_values=True).items()}
         self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.state.requests.append((method, url.path))
         queue = self.state.faults[method, url.path]
@@ -145,8 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             self._route(method, url.path)
-        except _RefusalError as refusal:
+        except RefusalError as refusal:
             self._json({"code": 3, "message": str(refusal)}, refusal.status)
+        except Exception as error:
+            self.state.problems.append(f"{method} {url.path}: {error!r}")
+            self._json({"code": 13, "message": str(error)}, 500)
         if self._held:
             self._drop()
 
@@ -184,80 +156,41 @@ class _Handler(BaseHTTPRequestHandler):
             case _ if (
                 self.state.asks_to_sign_in and self._cookies().get("oauth2_proxy_kubeflow") not in self.state.sessions
             ):
-                self._answer(401 if "/api" in path else 403, b"<html>Sign in with Dex</html>")
+                self._answer(
+                    401 if path.startswith(("/ml_metadata", "/pipeline/apis", "/api")) else 403,
+                    b"<html>Sign in with Dex</html>",
+                )
             case _:
                 self._signed_in(method, path)
 
     def _signed_in(self, method: str, path: str) -> None:
         state = self.state
-        match method, path.removeprefix(API).strip("/").split("/"):
-            case "GET", ["healthz"]:
-                self._json({"multi_user": True})
+        match method, path.strip("/").split("/"):
             case "GET", ["api", "workgroup", "env-info"]:
                 self._json({"user": USER, "namespaces": state.profiles})
             case "GET", ["pipeline", "k8s", "pod", "logs"]:
-                found = self.query == {
-                    "podname": "pod-of-the-failed-step",
-                    "podnamespace": NAMESPACE,
-                    "runid": next(iter(state.runs)),
-                }
+                # The UI takes the run's id too, and answers for pods of the namespace alone.
+                pods = {f"pod-of-{step}" for step in ("draw", "average")}
+                found = self.query["podname"] in pods and self.query["podnamespace"] == NAMESPACE
                 self._answer(200 if found and state.pod_log else 404, state.pod_log.encode())
-            case "GET", ["experiments"]:
-                self._own(self.query["namespace"])
-                self._json(self._listed("experiments", state.experiments))
-            case "POST", ["experiments"]:
-                body = self._body(kfp_server_api.V2beta1Experiment)
-                self._own(body["namespace"])
-                self._make(state.experiments, "experiment_id", body)
-            case "GET", ["runs"]:
-                self._json(self._listed("runs", state.runs))
-            case "POST", ["runs"]:
-                body = self._run_body(kfp_server_api.V2beta1Run)
-                self._make(state.runs, "run_id", body | {"state": "PENDING", "run_details": {"task_details": []}})
-            case "GET", ["runs", run_id]:
-                if run_id not in state.runs:
-                    raise _RefusalError(404, f"Run {run_id} not found")
-                state.advance(state.runs[run_id])
-                self._json(state.runs[run_id])
-            case "GET", ["recurringruns"]:
-                self._json(self._listed("recurringRuns", state.schedules))
-            case "POST", ["recurringruns"]:
-                self._make(state.schedules, "recurring_run_id", self._run_body(kfp_server_api.V2beta1RecurringRun))
+            case "GET", ["volumes", "api", "namespaces", namespace, "pvcs"] if state.claims is not None:
+                self._own(namespace)
+                self._json({"pvcs": [{"name": name} for name in state.claims], "success": True})
+            case "POST", ["ml_metadata.MetadataStoreService", call] if state.metadata_is_there:
+                answer = MetadataStore(state.api).answer(call, self.body)
+                self._answer(200, answer, "application/grpc-web+proto")
+            case _ if path.startswith(API):
+                if "namespace" in self.query:
+                    self._own(self.query["namespace"])
+                if method == "POST" and path == f"{API}/experiments":
+                    self._own(json.loads(self.body)["namespace"])
+                self._json(state.api.route(method, path.removeprefix(API), self.query, self.body))
             case _:
-                raise _RefusalError(404, f"{method} {path} is not served")
-
-    def _body(self, model: type[Any]) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(self.body)
-        unknown = set(body) - set(model.attribute_map.values())
-        if unknown:
-            raise _RefusalError(400, f"unknown field {', '.join(sorted(unknown))}")
-        return body
-
-    def _run_body(self, model: type[Any]) -> dict[str, Any]:
-        body = self._body(model)
-        if body.get("experiment_id") not in self.state.experiments:
-            raise _RefusalError(400, "unknown experiment")
-        spec = json_format.ParseDict(body["pipeline_spec"], pipeline_spec_pb2.PipelineSpec())
-        given, declared = body["runtime_config"]["parameters"], spec.root.input_definitions.parameters
-        missing = [name for name, about in declared.items() if not about.is_optional and name not in given]
-        if missing or set(given) - set(declared):
-            raise _RefusalError(400, f"parameters do not fit: {missing} are missing of {sorted(declared)}")
-        return body
+                raise RefusalError(404, f"{method} {path} is not served")
 
     def _own(self, namespace: str) -> None:
         if namespace not in {profile["namespace"] for profile in self.state.profiles}:
-            raise _RefusalError(403, f"User {USER} is not authorized in namespace {namespace}")
-
-    def _make(self, where: dict[str, dict[str, Any]], key: str, body: dict[str, Any]) -> None:
-        identifier = f"{key.removesuffix('_id')}-{len(where) + 1}"
-        where[identifier] = body | {key: identifier}
-        self._json(where[identifier])
-
-    def _listed(self, key: str, where: dict[str, dict[str, Any]]) -> dict[str, Any]:
-        predicate = json.loads(self.query["filter"])["predicates"][0]
-        assert predicate["operation"] == "EQUALS"
-        found = [item for item in where.values() if item[predicate["key"]] == predicate["string_value"]]
-        return {key: found, "total_size": len(found)} if found else {}
+            raise RefusalError(403, f"User {USER} is not authorized in namespace {namespace}")
 
     def _cookies(self) -> dict[str, str]:
         return {name: morsel.value for name, morsel in SimpleCookie(self.headers.get("Cookie", "")).items()}

@@ -16,8 +16,16 @@ NO_STACK = Context(outputs=lambda name: {}, environment=lambda name: {})
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "celery", "--local"], "There is no pipeline 'celery'; choose one of salary, unzip_csv, sequential."),
-        (["compile", "celery"], "There is no pipeline 'celery'; choose one of salary, unzip_csv, sequential."),
+        (
+            ["run", "celery", "--local"],
+            "There is no pipeline 'celery'; choose one of salary, unzip_csv, sequential, complaints, a compiled file, "
+            "or MODULE:FUNCTION.",
+        ),
+        (
+            ["compile", "celery"],
+            "There is no pipeline 'celery'; choose one of salary, unzip_csv, sequential, complaints, a compiled file, "
+            "or MODULE:FUNCTION.",
+        ),
         (
             ["run", "sequential", "--local", "--param", "size=3"],
             "Pipeline 'sequential' has no parameter 'size'; it has count, seed.",

@@ -70,26 +70,26 @@ def test_a_run_is_followed_step_by_step_and_ends_with_its_link(
         f"{kubeflow.url}/_/pipeline/?ns={NAMESPACE}#/runs/details/run-1",
         "succeeded",
     ]
-    (run,) = kubeflow.runs.values()
+    (run,) = kubeflow.api.runs.values()
     assert run["runtime_config"]["parameters"] == {"count": 7}
     assert {e["container"]["image"] for e in run["pipeline_spec"]["deploymentSpec"]["executors"].values()} == {IMAGE[1]}
 
 
 def test_the_run_lands_in_the_persons_own_profile(kubeflow: Kubeflow) -> None:
     assert _run(kubeflow) == 0
-    assert [made["namespace"] for made in kubeflow.experiments.values()] == [NAMESPACE]
+    assert [made["namespace"] for made in kubeflow.api.experiments.values()] == [NAMESPACE]
 
 
 def test_a_second_run_uses_the_same_experiment(kubeflow: Kubeflow) -> None:
     assert _run(kubeflow) == 0
     assert _run(kubeflow) == 0
-    assert len(kubeflow.experiments) == 1
-    assert len(kubeflow.runs) == 2
+    assert len(kubeflow.api.experiments) == 1
+    assert len(kubeflow.api.runs) == 2
 
 
 def test_a_namespace_can_be_named(kubeflow: Kubeflow) -> None:
     assert _run(kubeflow, "--namespace", "shared") == 0
-    assert [made["namespace"] for made in kubeflow.experiments.values()] == ["shared"]
+    assert [made["namespace"] for made in kubeflow.api.experiments.values()] == ["shared"]
 
 
 def test_a_namespace_of_somebody_else_is_refused_in_one_sentence(
@@ -100,7 +100,7 @@ def test_a_namespace_of_somebody_else_is_refused_in_one_sentence(
         f"{kubeflow.url} refuses experiments (403: User {USER} is not authorized in namespace team-eve); "
         "ask for the namespace to be shared with you."
     )
-    assert kubeflow.runs == {}
+    assert kubeflow.api.runs == {}
 
 
 def test_somebody_without_a_profile_is_told(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +128,7 @@ def test_a_refused_login_is_one_sentence_and_starts_nothing(
     assert _run(kubeflow) == 1
     assert _error(capsys) == f"{kubeflow.url} refuses user '{USER}' with this password; check both."
     assert kubeflow.count("POST", "/dex/auth/local/login") == 1
-    assert kubeflow.runs == {}
+    assert kubeflow.api.runs == {}
 
 
 def test_nobody_to_sign_in_as(
@@ -158,8 +158,8 @@ def test_a_fault_that_passes_is_not_noticed_and_nothing_is_made_twice(
     kubeflow.fault(method, path, fault, fault)
     assert _run(kubeflow) == 0
     assert len(kubeflow.faults[method, path]) < 2
-    assert len(kubeflow.experiments) == 1
-    assert len(kubeflow.runs) == 1
+    assert len(kubeflow.api.experiments) == 1
+    assert len(kubeflow.api.runs) == 1
 
 
 def test_a_fault_that_stays_is_one_sentence_after_a_bounded_number_of_tries(
@@ -191,7 +191,7 @@ def test_a_session_that_ends_while_a_run_is_followed(kubeflow: Kubeflow) -> None
 def test_a_failed_step_says_why_and_the_link_is_still_there(
     kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kubeflow.failing_step = "draw"
+    kubeflow.api.failing_step = "draw"
     kubeflow.pod_log = (
         "I1122 launcher_v2.go:155] starting\n"
         "Traceback (most recent call last):\n"
@@ -208,7 +208,7 @@ def test_a_failed_step_says_why_and_the_link_is_still_there(
 
 
 def test_a_failed_step_whose_log_is_gone(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
-    kubeflow.failing_step = "average"
+    kubeflow.api.failing_step = "average"
     assert _run(kubeflow) == 1
     assert _error(capsys) == "Run run-1 failed: the API does not say why; open the run to see its logs"
 
@@ -216,7 +216,7 @@ def test_a_failed_step_whose_log_is_gone(kubeflow: Kubeflow, capsys: pytest.Capt
 def test_a_schedule(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["schedule", "sequential", "--cron", "30 6 * * MON-FRI", *_at(kubeflow), *IMAGE, "--param", "seed=3"]
     assert main(command, CONTEXT) == 0
-    (made,) = kubeflow.schedules.values()
+    (made,) = kubeflow.api.schedules.values()
     assert made["trigger"] == {"cron_schedule": {"cron": "0 30 6 * * MON-FRI"}}
     assert made["mode"] == "ENABLE"
     assert made["runtime_config"]["parameters"] == {"seed": 3}
@@ -226,7 +226,7 @@ def test_a_schedule(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> N
 def test_a_schedule_whose_creation_was_not_answered_is_made_once(kubeflow: Kubeflow) -> None:
     kubeflow.fault("POST", f"{API}/recurringruns", DROP_AFTER)
     assert main(["schedule", "sequential", "--cron", "0 6 * * *", *_at(kubeflow), *IMAGE], CONTEXT) == 0
-    assert len(kubeflow.schedules) == 1
+    assert len(kubeflow.api.schedules) == 1
 
 
 def test_a_cron_expression_is_checked_before_anything_is_asked(
@@ -266,7 +266,7 @@ def test_a_stack_gives_user_password_and_image(kubeflow: Kubeflow, monkeypatch: 
         poll_seconds=CONTEXT.poll_seconds,
     )
     assert main(["run", "sequential", "--stack", "dev", "--endpoint", kubeflow.url], context) == 0
-    (run,) = kubeflow.runs.values()
+    (run,) = kubeflow.api.runs.values()
     images = {each["container"]["image"] for each in run["pipeline_spec"]["deploymentSpec"]["executors"].values()}
     assert len(images) == 1
     assert images.pop().startswith("123456789012.dkr.ecr.us-west-2.amazonaws.com/kubeflow:")
@@ -284,7 +284,7 @@ def test_what_a_stack_fills_in_is_in_its_bucket_where_the_steps_may_use_it(
     )
     given = ["--stack", "dev", "--endpoint", kubeflow.url, "--param", "months=12"]
     assert main(["run", "salary", *given], context) == 0
-    (run,) = kubeflow.runs.values()
+    (run,) = kubeflow.api.runs.values()
     assert run["runtime_config"]["parameters"] == {
         "dataset": "s3://ada-artifacts/shared/datasets/salaries.csv",
         "model": f"s3://ada-artifacts/private/{NAMESPACE}/models/salary.joblib",
@@ -303,7 +303,7 @@ def test_a_pipeline_that_needs_a_file_without_a_stack(kubeflow: Kubeflow, capsys
     assert _error(capsys) == (
         "Pipeline 'salary' needs --param dataset=…, --param model=…; or name a stack, whose bucket then gives them."
     )
-    assert kubeflow.runs == {}
+    assert kubeflow.api.runs == {}
 
 
 def test_a_pipeline_without_an_image(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:

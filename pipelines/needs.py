@@ -1,0 +1,215 @@
+"""What a person gives to steps: CPU, memory, GPUs, nodes, volumes, secrets, retries, caching.
+
+It is written into the compiled pipeline, so that it works for any of them. What Kubernetes is asked for is written by
+kfp's own extension (kfp-kubernetes), which keeps it in a task's `platform_config`.
+"""
+
+import copy
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kfp import kubernetes
+
+from ordering.errors import UserError
+from pipelines.defaults import ACCELERATOR
+from pipelines.package import Package, Spec, steps, tasks
+
+# EKS labels the nodes of its node groups so (Amazon EKS user guide, "Managed node groups").
+POOL_LABEL, CAPACITY_LABEL = "eks.amazonaws.com/nodegroup", "eks.amazonaws.com/capacityType"
+# AWS may take a spot node at any time, so a step on one is tried again unless a person says how often.
+SPOT_RETRIES = 3
+SECRETS = "/secrets"
+
+_CPU = re.compile(r"\d+(\.\d+)?|\d+m")
+_MEMORY = re.compile(r"\d+(\.\d+)?([EPTGMK]i?)?")
+# The driver names a volume after its claim or secret (backend/src/v2/driver/k8s.go of 2.16.0), so no dots, 63 at most.
+_NAME = r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+_CLAIM = re.compile(rf"{_NAME}:/\S+")
+_SECRET = re.compile(rf"{_NAME}(?::[-._A-Za-z0-9]+)?")
+_POOL = re.compile(r"(?:[-./_A-Za-z0-9]+:)?[-._A-Za-z0-9]+")
+_STEP = re.compile(r"(?P<step>[a-z0-9][a-z0-9-]*)=(?P<value>.*)", re.DOTALL)
+
+
+@dataclass
+class Asked:
+    """What the extension's functions take for a task: they read and write its `platform_config`, and no more."""
+
+    platform_config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A task in a compiled pipeline, its container there, and what Kubernetes is asked for beside it."""
+
+    task: Spec
+    container: Spec
+    asked: Asked
+
+
+def _quantity(kind: str) -> Callable[[Place, str], None]:
+    def write(place: Place, value: str) -> None:
+        resources = place.container.setdefault("resources", {})
+        for bound in ("Request", "Limit"):
+            resources.pop(f"{kind.lower()}{bound}", None)  # the deprecated number, of which this is the text
+            resources[f"resource{kind}{bound}"] = value
+
+    return write
+
+
+def _gpus(place: Place, value: str) -> None:
+    resources = place.container.setdefault("resources", {})
+    resources.pop("accelerator", None)
+    if int(value):
+        resources["accelerator"] = {"resourceType": ACCELERATOR, "resourceCount": value}
+
+
+def _pool(place: Place, value: str) -> None:
+    label, _, name = value.rpartition(":")
+    kubernetes.add_node_selector(place.asked, label or POOL_LABEL, name)
+
+
+def _spot(place: Place, value: str) -> None:
+    kubernetes.add_node_selector(place.asked, CAPACITY_LABEL, "SPOT")
+    if "retryPolicy" not in place.task:
+        _retries(place, str(SPOT_RETRIES))
+
+
+def _volumes(place: Place) -> dict[str, str]:
+    """The paths of what is mounted, by the name that the driver gives the volume."""
+    asked = place.asked.platform_config.get("kubernetes", {})
+    found = {mount.get("constant", ""): mount["mountPath"] for mount in asked.get("pvcMount", [])}
+    return found | {one.get("secretName", ""): one["mountPath"] for one in asked.get("secretAsVolume", [])}
+
+
+def _volume(place: Place, value: str) -> None:
+    claim, _, path = value.partition(":")
+    mounted = _volumes(place)
+    if path in mounted.values():
+        raise UserError(f"--volume mounts two claims at {path}; name another path for one.")
+    if claim in mounted:
+        raise UserError(f"--volume mounts {claim} twice in one step; mount it once, and use folders below {path}.")
+    kubernetes.mount_pvc(place.asked, pvc_name=claim, mount_path=path)
+
+
+def _secret(place: Place, value: str) -> None:
+    name, colon, key = value.partition(":")
+    if colon:
+        variable = re.sub(r"\W", "_", key)
+        kubernetes.use_secret_as_env(place.asked, secret_name=name, secret_key_to_env={key: variable})
+    elif name in _volumes(place):
+        raise UserError(f"--secret {name}: the step has a volume of this name; give one key of it as {name}:KEY.")
+    else:
+        kubernetes.use_secret_as_volume(place.asked, secret_name=name, mount_path=f"{SECRETS}/{name}")
+
+
+def _cache(place: Place, value: str) -> None:
+    place.task["cachingOptions"] = {"enableCache": True} if value == "on" else {}
+
+
+def _retries(place: Place, value: str) -> None:
+    place.task.pop("retryPolicy", None)
+    if int(value):
+        place.task["retryPolicy"] = {
+            "maxRetryCount": int(value),
+            "backoffDuration": "10s",
+            "backoffFactor": 2.0,
+            "backoffMaxDuration": "60s",
+        }
+
+
+# Option -> what a value must look like, in words, and what it writes. Retries come before spot, which adds its own.
+WRITERS: Mapping[str, tuple[re.Pattern[str], str, Callable[[Place, str], None]]] = {
+    "cpu": (_CPU, "a number of CPUs such as 2, 0.5 or 500m", _quantity("Cpu")),
+    "memory": (_MEMORY, "an amount such as 4Gi or 512Mi", _quantity("Memory")),
+    "gpus": (re.compile(r"\d+"), "a whole number", _gpus),
+    "node-pool": (_POOL, "a node group's name, or LABEL:VALUE of nodes", _pool),
+    "volume": (_CLAIM, "CLAIM:PATH with an absolute path", _volume),
+    "secret": (_SECRET, "NAME for files, or NAME:KEY for an environment variable", _secret),
+    "cache": (re.compile("on|off"), "on or off", _cache),
+    "retries": (re.compile(r"\d"), "a whole number from 0 to 9", _retries),
+    "spot": (re.compile("on|off"), "on or off", _spot),
+}
+
+Given = Mapping[str, Iterable[str]]
+"""Texts by option, each a value for all steps or `STEP=VALUE`."""
+
+
+def apply(package: Package, given: Given, accelerated: tuple[str, ...] = ()) -> Package:
+    """The pipeline with what is given to its steps; GPUs for all go to the accelerated ones where there are any.
+
+    Raises UserError for a value that an option does not take, and for a step that does not exist.
+    """
+    wanted = list(_wanted(package, given, accelerated))
+    if not wanted:
+        return package
+    pipeline = copy.deepcopy(package.pipeline)
+    platform = copy.deepcopy(package.platform or {})
+    asked = platform.setdefault("platforms", {}).setdefault("kubernetes", {}).setdefault("deploymentSpec", {})
+    asked = asked.setdefault("executors", {})
+    for option, step, value in wanted:
+        for name, task in list(tasks(pipeline)):
+            if step is not None and name != step:
+                continue
+            label = _own_executor(pipeline, asked, name, task)
+            container = pipeline["deploymentSpec"]["executors"].get(label, {}).get("container") if label else None
+            if container is None or label is None:
+                continue  # an importer, or a group of tasks
+            place = Place(task=task, container=container, asked=Asked({"kubernetes": asked.get(label, {})}))
+            WRITERS[option][2](place, value)
+            if place.asked.platform_config["kubernetes"]:
+                asked[label] = place.asked.platform_config["kubernetes"]
+    return Package(pipeline=pipeline, platform=platform if asked else None)
+
+
+def claims(package: Package) -> set[str]:
+    """The names of the claims that steps mount, where they are known before the run."""
+    executors = ((package.platform or {}).get("platforms", {}).get("kubernetes", {}).get("deploymentSpec", {})).get(
+        "executors", {}
+    )
+    return {mount["constant"] for one in executors.values() for mount in one.get("pvcMount", []) if "constant" in mount}
+
+
+def _wanted(package: Package, given: Given, accelerated: tuple[str, ...]) -> Iterator[tuple[str, str | None, str]]:
+    """Option, step (None for all) and value, in the order in which they are written: for all first, then per step."""
+    names = {name for name, _ in tasks(package.pipeline)}
+    for option in WRITERS:
+        pattern, words, _ = WRITERS[option]
+        found: list[tuple[str | None, str]] = []
+        for text in given.get(option, ()):
+            named = _STEP.fullmatch(text)
+            step, value = (named["step"], named["value"]) if named else (None, text)
+            if step is not None and step not in names:
+                have = ", ".join(steps(package.pipeline))
+                raise UserError(f"--{option} {text}: pipeline {package.name!r} has no step {step!r}; it has {have}.")
+            if not pattern.fullmatch(value):
+                raise UserError(f"--{option} {text}: {value!r} must be {words}.")
+            found.append((step, value))
+        if option == "gpus" and accelerated:
+            found = [(name, value) for step, value in found for name in ([step] if step else accelerated)]
+        if option == "spot":
+            found = [one for one in found if one[1] == "on"]
+        for step, value in sorted(found, key=lambda one: one[0] is not None):
+            yield option, step, value
+
+
+def _own_executor(pipeline: Spec, asked: Spec, name: str, task: Spec) -> str | None:
+    """The label of a task's executor, which no other task shares: kfp lets tasks of one component share theirs."""
+    reference = task["componentRef"]["name"]
+    component = pipeline["components"][reference]
+    label = component.get("executorLabel")
+    if label is None:
+        return None
+    sharing = [other for other, one in tasks(pipeline) if one["componentRef"]["name"] == reference]
+    if len(sharing) == 1:
+        return str(label)
+    own = f"{reference}-of-{name}"
+    own_label = f"{label}-of-{name}"
+    executors = pipeline["deploymentSpec"]["executors"]
+    pipeline["components"][own] = copy.deepcopy(component) | {"executorLabel": own_label}
+    executors[own_label] = copy.deepcopy(executors[label])
+    if label in asked:
+        asked[own_label] = copy.deepcopy(asked[label])
+    task["componentRef"]["name"] = own
+    return own_label
