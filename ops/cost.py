@@ -112,10 +112,11 @@ def total(lines: Iterable[Line]) -> Line:
 def claimed_gib(settings: Settings) -> int:
     """What the claims of the stack's release add up to, in GiB; UserError when its manifests cannot be had."""
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
+    kubeflow = settings.kubeflow
     source = resolve(
-        release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT
+        release=kubeflow.release, path=kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT, allow=kubeflow.build
     )
-    return requirements(render(source.path)).storage // GI
+    return requirements(render(source.path, allow=kubeflow.build)).storage // GI
 
 
 def _cluster(settings: Settings) -> list[Line]:

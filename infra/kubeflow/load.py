@@ -1,6 +1,6 @@
 """A release as it will be sent: where its manifests are, its objects, and their order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,18 +52,20 @@ def load(
     root: Path,
     kubernetes_version: str | None,
     components: Sequence[Path] = (),
+    allow: Collection[str] = (),
     edges: Sequence[tuple[str, str]] = (),
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
     `sample` allows a small platform of ours where the release is out of reach.
-    `components` are folders of kustomize components to lay over it, relative ones from `root`.
+    `components` are folders of kustomize components to lay over it, relative ones from `root`. `allow` is what the
+    build may do on top, as `render` takes it.
 
     `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. UserError for
     everything that is wrong with the manifests.
     """
-    source = resolve(release=release, path=path, sample=sample, root=root)
-    objects = slim(render(source.path, components=[root / component for component in components]))
+    source = resolve(release=release, path=path, sample=sample, root=root, allow=allow)
+    objects = slim(render(source.path, components=[root / component for component in components], allow=allow))
     check_declared(objects)
     objects = with_open_paths(objects)
     if kubernetes_version is not None:

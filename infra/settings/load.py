@@ -25,6 +25,7 @@ from infra.settings.model import (
 )
 from infra.settings.raw import RawSettings
 from ordering.errors import UserError
+from ordering.manifests.kustomization import ALLOWED
 
 # What Kubeflow's own manifests ship for user@example.com: public knowledge.
 WELL_KNOWN_PASSWORD = "12341234"
@@ -305,10 +306,15 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
     components = raw.texts("kubeflowComponents")
     if not all(components):
         raw.problem("kubeflowComponents", "names no folder in one of its places; write one, or remove it.")
+    build = raw.texts("kubeflowBuild")
+    for name in build:
+        if name not in ALLOWED:
+            raw.problem("kubeflowBuild", f"{name!r} is nothing a build may do on top; choose {' or '.join(ALLOWED)}.")
     return KubeflowSettings(
         release=release,
         path=raw.text("kubeflowPath") or None,
         components=components,
+        build=build,
         artifacts=cast("Literal['release', 's3']", artifacts),
         edges=tuple(
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))

@@ -104,11 +104,12 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class KubeflowSettings:
-    """The release to install, or a local folder with its kustomization, and the kustomize components over it."""
+    """The release to install, or a local folder with its kustomization, and how that is built."""
 
     release: str
     path: str | None
     components: tuple[str, ...]
+    build: tuple[str, ...]
     artifacts: Literal["release", "s3"]
     edges: tuple[Edge, ...]
     profile_namespaces: tuple[str, ...]

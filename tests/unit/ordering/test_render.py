@@ -322,3 +322,53 @@ def test_aliases_within_reason_are_spelt_out(tmp_path: Path) -> None:
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: &l {a: b}, annotations: *l}\n"
     )
     assert render(tmp_path / "a.yaml")[0]["metadata"]["annotations"] == {"a": "b"}
+
+
+CHART = {
+    "charts/mini/Chart.yaml": "apiVersion: v2\nname: mini\nversion: 0.1.0\n",
+    "charts/mini/values.yaml": "{}\n",
+    "charts/mini/templates/cm.yaml": "{{ if true }}\n" + config() + "{{ end }}\n",
+}
+# What kustomize asks of helm: its version, then the chart (api 0.21.1, builtins/HelmChartInflationGenerator.go).
+HELM = """#!/bin/sh
+case "$1" in
+  version) echo v3.18.6 ;;
+  template) echo "$@" >> "{calls}"; sed '/{{{{/d' "$3/templates/cm.yaml" ;;
+esac
+"""
+
+
+@pytest.fixture
+def chart(tmp_path: Path) -> Path:
+    charts = "helmCharts: [{name: mini, releaseName: mini}]\n"
+    top = folder(tmp_path / "top", "helmGlobals: {chartHome: charts}\n" + charts)
+    for name, text in CHART.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    return top
+
+
+def test_charts_are_rendered_by_helm_where_that_is_allowed(
+    tmp_path: Path, chart: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "kubeflowBuild: [helm]" in refusal(chart, env)
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    with pytest.raises(UserError, match="helm is not on PATH"):
+        render(chart, env={**env, "PATH": str(bare)}, allow=["helm"])
+    helm = bare / "helm"
+    helm.write_text(HELM.format(calls=tmp_path / "calls"))
+    helm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bare}{os.pathsep}{env['PATH']}")
+    env["PATH"] = os.environ["PATH"]
+    first = render(chart, env=env, allow=["helm"])
+    assert [manifest["metadata"]["name"] for manifest in first] == ["one"]
+    assert render(chart, env=env, allow=["helm"]) == first
+    assert (tmp_path / "calls").read_text().count("template") == 1, "the second time the cache answers"
+    (chart / "charts/mini/templates/cm.yaml").write_text("{{ if true }}\n" + config("two") + "{{ end }}\n")
+    assert render(chart, env=env, allow=["helm"])[0]["metadata"]["name"] == "two"
+
+
+def test_what_nobody_knows_is_not_allowed(chart: Path, env: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="'network'"):
+        render(chart, env=env, allow=["network"])

@@ -111,6 +111,7 @@ _VALUES: Mapping[str, tuple[tuple[Any, str], ...]] = {
     "storageOnDestroy": (("delete", "'delete'"), ("", "''"), (None, "''")),
     "kubeflowRelease": (("", "is empty"), ("../x", "'../x'"), ("a b", "'a b'"), (["26.03"], "26.03")),
     "kubeflowComponents": (("manifests/dev", "manifests/dev"), ([1], "[1]"), ([""], "kubeflowComponents"), ({}, "{}")),
+    "kubeflowBuild": ((["network"], "'network'"), ("helm", "'helm'"), ([1], "[1]"), ([""], "''"), ({}, "{}")),
     "kubeflowArtifacts": (("minio", "'minio'"), ("S3", "'S3'")),
     "kubeflowEdges": (
         ("a", "'a'"),
