@@ -11,8 +11,9 @@ from infra.kubeflow.traffic import with_open_paths
 from ops.options import format_option
 from ops.project import PROJECT_ROOT, default_release
 from ordering.graph import build
+from ordering.manifests.kustomization import ALLOWED
 from ordering.manifests.render import render
-from ordering.plan import CHAINS, FORMATS
+from ordering.plan import CHAINS, FORMATS, shown
 
 
 @click.command("plan")
@@ -22,15 +23,16 @@ from ordering.plan import CHAINS, FORMATS
 @click.option(
     "--why", default="", metavar="ID", help="Only the chain that holds one object back: apiVersion/kind/namespace/name."
 )
-def command(path: Path | None, release: str, form: str, why: str) -> None:
+@click.option("--allow", multiple=True, type=click.Choice([*ALLOWED]), help="What kustomize may do on top; repeatable.")
+def command(path: Path | None, release: str, form: str, why: str, allow: tuple[str, ...]) -> None:
     """Print what would be applied and why. PATH is a kustomization or a rendered YAML file."""
     if path is not None and release:
         raise click.UsageError("Give a PATH or --release, not both.")
     if why and form not in CHAINS:
         raise click.UsageError(f"--why prints {' or '.join(CHAINS)}.")
     source, title = (path, str(path)) if path is not None else _released(release)
-    graph = build(with_open_paths(slim(render(source))))
-    click.echo(CHAINS[form](graph, why) if why else FORMATS[form](graph, title))
+    graph = build(with_open_paths(slim(render(source, allow=allow))))
+    click.echo(shown(graph, title, form, why))
 
 
 def _released(release: str) -> tuple[Path, str]:

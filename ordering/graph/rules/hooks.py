@@ -30,11 +30,11 @@ def hooks_keep_their_order(facts: Facts) -> Iterator[Finding]:
         if not hooks_of(platform.objects[id_]) and (id_.group, id_.kind) not in (CRD, ("", "Namespace")):
             for scope in {_release(platform, id_), ("", platform.namespace(id_))}:
                 rest[scope].append(id_)
-    for (*scope, moment), ids in sorted(hooks.items()):
+    for (label, namespace, moment), ids in sorted(hooks.items()):
         waves = _waves(platform, ids)
         for earlier, later in pairwise(waves):
             yield from _after(later, earlier, f"Helm sends what has less weight first ({moment})")
-        others = rest[scope[0], scope[1]]
+        others = rest[label, namespace]
         if moment == BEFORE:
             yield from _after(others, waves[-1], "Helm sends it before the release (pre-install)")
         else:
