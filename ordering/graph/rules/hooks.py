@@ -34,7 +34,8 @@ def hooks_keep_their_order(facts: Facts) -> Iterator[Finding]:
         waves = _waves(platform, ids)
         for earlier, later in pairwise(waves):
             yield from _after(later, earlier, f"Helm sends what has less weight first ({moment})")
-        others = rest[label, namespace]
+        # Of a hook of the cluster that carries no label, nobody knows the release.
+        others = rest[label, namespace] if label or namespace else []
         if moment == BEFORE:
             yield from _after(others, waves[-1], "Helm sends it before the release (pre-install)")
         else:
