@@ -7,6 +7,7 @@ PYTHON ?= python3
 # What a person may give, on the command line or in the environment. A recipe reads it as a shell's variable: its text
 # becomes no part of a script, and make expands no `$` in it.
 GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET FORCE_FINALIZERS RELEASE QUICK LOSE
+GIVEN += KEEP PARTS
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -19,7 +20,8 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview destroy down demo image stack password doctor cost leftovers plan recover versions tools test test-unit lint audit bench
+.PHONY: help up adopt preview drift destroy down demo image stack password rotate doctor cost leftovers plan images recover
+.PHONY: versions tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -31,12 +33,13 @@ $(VENV)/.installed: requirements.txt
 	}
 	@echo "making $(VENV) from requirements.txt (a minute or two)" >&2
 	@"$$PYTHON" -m venv $(VENV)
-	@$(PY) -m pip install --quiet --require-hashes -r requirements.txt
+	@PIP_CERT="$${PIP_CERT:-$$SSL_CERT_FILE}" && export PIP_CERT && test -n "$$PIP_CERT" || unset PIP_CERT; \
+		$(PY) -m pip install --quiet --require-hashes -r requirements.txt
 	@touch $@
 
-## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [LOSE=…] [FORMAT=text|json]   bring the stack up
+## make up        [STACK=local] [PODS=instant|realistic] [YES=1] [LOSE=…] [KEEP=…] [FORMAT=text|json]   bring the stack up
 up: $(VENV)/.installed
-	@$(RUN) up --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --format="$$FORMAT"
+	@$(RUN) up --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --keep="$$KEEP" --format="$$FORMAT"
 
 ## make adopt     STACK=dev [YES=1] [FORMAT=text|json]      bring it up over what is in the cluster, and take that over
 adopt: $(VENV)/.installed
@@ -45,6 +48,10 @@ adopt: $(VENV)/.installed
 ## make preview   [STACK=local] [FORMAT=text|markdown|json]   show what `up` would change
 preview: $(VENV)/.installed
 	@$(RUN) preview --stack="$$STACK" --format="$$FORMAT"
+
+## make drift     [STACK=local] [FORMAT=text|markdown|json]   what is not as the stack says, by whom, and since when
+drift: $(VENV)/.installed
+	@$(RUN) drift --stack="$$STACK" --format="$$FORMAT"
 
 ## make destroy   [STACK=local] [YES=1] [FORGET=STACK] [FORCE_FINALIZERS=1]   take the stack down, in reverse order
 destroy: $(VENV)/.installed
@@ -72,6 +79,10 @@ stack: $(VENV)/.installed
 password: $(VENV)/.installed
 	@$(RUN) password --stack="$$STACK"
 
+## make rotate    STACK=dev [YES=1]                        new passwords and keys for the stack's own parts
+rotate: $(VENV)/.installed
+	@$(RUN) rotate --stack="$$STACK" --yes="$$YES"
+
 ## make doctor    [STACK=local] [FORMAT=text|json]         what would stop an `up`, before it starts
 doctor: $(VENV)/.installed
 	@$(RUN) doctor --stack="$$STACK" --format="$$FORMAT"
@@ -92,9 +103,13 @@ recover: $(VENV)/.installed
 versions: $(VENV)/.installed
 	@$(RUN) versions --stack="$$STACK"
 
-## make plan      [RELEASE=26.03] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
+## make plan      [RELEASE=26.03] [PARTS=notebooks,…] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
 plan: $(VENV)/.installed
-	@$(RUN) plan --release="$$RELEASE" --format="$$FORMAT"
+	@$(RUN) plan --release="$$RELEASE" --parts="$$PARTS" --format="$$FORMAT"
+
+## make images    [RELEASE=26.03] [PARTS=notebooks,…] [FORMAT=text|json]   every image that is pulled, and where it is named
+images: $(VENV)/.installed
+	@$(RUN) images --release="$$RELEASE" --parts="$$PARTS" --format="$$FORMAT"
 
 ## make tools                                              download or build the tools that the local stack needs
 tools: $(VENV)/.installed

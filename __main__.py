@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from infra.kubeflow.plain import before
 from infra.program import run
 
-run(Path(__file__).resolve().parent)
+run(Path(__file__).resolve().parent, before)

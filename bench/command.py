@@ -47,6 +47,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
         assert chosen.folder is not None
         if operation == "preview":
             return run.copied_from_files(chosen)
+        chosen.prepare()
         return nullcontext(UNSAFE) if unsafe else serving.serving(chosen.folder, written.append)
 
     console = Console(stderr=True)

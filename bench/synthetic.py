@@ -133,6 +133,24 @@ def configuration(name: str, *webhooks: dict[str, Any], kind: str = "Mutating", 
     )
 
 
+def policy(
+    name: str, rules: Sequence[dict[str, Any]], parameters: str = "", kind: str = "Validating", **match: Any
+) -> Manifest:
+    """An admission policy; `parameters` is the API version and kind that it judges by (`example.com/v1 Limit`)."""
+    spec: dict[str, Any] = {"matchConstraints": {"resourceRules": list(rules), **match}}
+    if parameters:
+        version, _, of = parameters.partition(" ")
+        spec["paramKind"] = {"apiVersion": version, "kind": of}
+    return manifest("admissionregistration.k8s.io/v1", f"{kind}AdmissionPolicy", name, spec=spec)
+
+
+def policy_binding(name: str, of: Manifest, by: str = "", **spec: Any) -> Manifest:
+    """The binding of a policy; `by` is the name of the parameters that must be there."""
+    reference = {"paramRef": {"name": by, "parameterNotFoundAction": "Deny"}} if by else {}
+    body = {"policyName": of["metadata"]["name"], **reference, **spec}
+    return manifest("admissionregistration.k8s.io/v1", f"{of['kind']}Binding", name, spec=body)
+
+
 def issuer(name: str, place: str, **spec: Any) -> Manifest:
     """A cert-manager Issuer, self-signed unless it is told otherwise."""
     return manifest("cert-manager.io/v1", "Issuer", name, place, spec=spec or {"selfSigned": {}})

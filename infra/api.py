@@ -1,6 +1,8 @@
 """The Kubernetes client of a kubeconfig."""
 
 import tempfile
+import urllib.parse
+import urllib.request
 from functools import cache
 from typing import Any
 
@@ -10,11 +12,31 @@ import yaml
 def client_of(kubeconfig: str, context: str | None = None) -> Any:
     """An `ApiClient` for a kubeconfig's content. Raises `kubernetes.config.ConfigException` for one that is none."""
     # Half a second of imports, which a stack that makes its cluster does without.
-    from kubernetes import config  # type: ignore[import-untyped]
+    from kubernetes import client, config  # type: ignore[import-untyped]
 
-    return config.new_client_from_config_dict(
-        yaml.safe_load(kubeconfig), context=context, temp_file_path=_folder().name
+    content, chosen = yaml.safe_load(kubeconfig), client.Configuration()
+    config.load_kube_config_from_dict(
+        content, context=context, client_configuration=chosen, temp_file_path=_folder().name
     )
+    chosen.proxy = _proxy_of(content, context) or _proxy_to(str(chosen.host))
+    return client.ApiClient(configuration=chosen)
+
+
+def _proxy_of(content: Any, context: str | None) -> str | None:
+    """The proxy that a kubeconfig names for its cluster, which the client does not read (kubernetes 30.1)."""
+    named = {one.get("name"): one.get("context") or {} for one in content.get("contexts") or ()}
+    wanted = named.get(context or content.get("current-context"), {}).get("cluster")
+    found = (one.get("cluster") or {} for one in content.get("clusters") or () if one.get("name") == wanted)
+    return next((one.get("proxy-url") for one in found), None)
+
+
+def _proxy_to(server: str) -> str | None:
+    """The environment's proxy for a server, as kubectl takes it; the client itself knows of none."""
+    split = urllib.parse.urlsplit(server)
+    if urllib.request.proxy_bypass(split.netloc):
+        return None
+    found = urllib.request.getproxies()
+    return found.get(split.scheme) or found.get("all")
 
 
 @cache

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from infra.aws.cluster import Cluster, ClusterAccess
+from infra.aws.files import Files
 from infra.aws.identity import Identity
 from infra.aws.network import Network
 from infra.aws.registry import Registry
@@ -11,11 +12,15 @@ from infra.aws.storage import Storage
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """Without `network` and `cluster` the stack uses a cluster that exists; `access` is there either way."""
+    """Without `network` and `cluster` the stack uses a cluster that exists; `access` is there either way.
+
+    Without a cloud there is `access` alone.
+    """
 
     network: Network | None
     cluster: Cluster | None
     access: ClusterAccess
-    registry: Registry
-    storage: Storage
-    identity: Identity
+    files: Files | None
+    registry: Registry | None
+    storage: Storage | None
+    identity: Identity | None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 from infra import versions
 from infra.api import client_of
@@ -103,6 +104,24 @@ def read_kubeconfig(value: str, folder: Path) -> str:
         # No such user's home, or bytes that are no text.
         reason = error.strerror if isinstance(error, OSError) else "it is not text" if "codec" in str(error) else error
         raise UserError(f"The kubeconfig {value} cannot be read ({reason}); set clusterKubeconfig.") from None
+
+
+def of_context(kubeconfig: str, context: str | None) -> str:
+    """A kubeconfig with nothing but one context and what that names, so that no other cluster's keys go anywhere.
+
+    As it is for no context, or for one that it does not have, which `check_cluster` names.
+    """
+    config = parse.only(parse.parse(kubeconfig.encode(errors="replace"), "clusterKubeconfig"), "clusterKubeconfig")
+    chosen = (_named(config, "contexts", "context") or {}).get(str(context))
+    if context is None or chosen is None:
+        return kubeconfig
+    kept = {"contexts": context, "clusters": chosen.get("cluster"), "users": chosen.get("user")}
+    lists = {many: [one for one in config.get(many) or () if _is_named(one, name)] for many, name in kept.items()}
+    return yaml.safe_dump({**config, **lists, "current-context": context}, sort_keys=True)
+
+
+def _is_named(entry: Any, name: object) -> bool:
+    return isinstance(entry, dict) and entry.get("name") == name
 
 
 def check_cluster(kubeconfig: str, context: str | None = None) -> str:

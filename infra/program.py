@@ -6,75 +6,87 @@ from pathlib import Path
 
 import pulumi
 
-from infra import inputs
-from infra.aws.cluster import Cluster, ClusterArgs
+from infra import inputs, versions
+from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
+from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.storage import Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
-from infra.kubeflow.dashboard import entry
+from infra.kubeflow.dashboard import entry, service
+from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
 from ordering.errors import UserError
 
+_NONE = Earlier()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """What the stack exports, by these names; None for what a stack on an existing cluster does not have."""
+    """What the stack exports, by these names; None for what a stack on an existing cluster, or without a cloud, lacks.
+
+    `pipelines_image` is the image that was set for pipelines' steps, if any.
+    """
 
     cluster_name: str
     kubeconfig: pulumi.Output[str] | None
     oidc_provider_arn: pulumi.Input[str] | None
     vpc_id: pulumi.Output[str] | None
-    bucket: pulumi.Output[str]
-    repository_url: pulumi.Output[str]
+    bucket: pulumi.Output[str] | None
+    repository_url: pulumi.Output[str] | None
+    pipelines_image: str | None
     runner_role_arns: Mapping[str, pulumi.Output[str]]
-    region: str
+    region: str | None
     dashboard_user: str
     dashboard_password: pulumi.Output[str]
     kubeflow_release: str
     dashboard: str
+    dashboard_service: str | None
 
     def export(self) -> None:
         for field in fields(self):
             pulumi.export(field.name, getattr(self, field.name))
 
 
-def run(root: Path, before: Callable[[Inputs], None] = lambda _: None) -> Inputs:
+def run(root: Path, before: Callable[[Inputs], Earlier] = lambda _: _NONE) -> Inputs:
     """Reads the inputs, runs the program and exports its outputs; `root` is the folder of Pulumi.yaml.
 
-    `before` sees the inputs before the first resource is registered, and may refuse them with a UserError.
+    `before` sees the inputs before the first resource is registered, may refuse them with a UserError, and says what an
+    earlier run has sent.
 
     Bad input becomes a RunError, of which the engine shows one sentence and no traceback.
     """
     try:
         given = inputs.read(root)
-        before(given)
+        earlier = before(given)
         if given.outside and pulumi.runtime.is_dry_run():
             pulumi.warn(given.outside)
         elif not given.may_change:
             raise UserError(given.outside)
-        program(given).export()
+        program(given, earlier).export()
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
     return given
 
 
-def program(given: Inputs) -> Outputs:
+def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     """Registers every resource of the stack."""
     stack, release, tags = given.settings, given.release, given.settings.resource_tags
     pulumi.info(release.source.note)
     if given.kept.unknown:
         pulumi.warn(f"AWS does not say whether an earlier run kept {', '.join(given.kept.unknown)}.")
+    for notice in given.notices:
+        pulumi.warn(notice)
     given.extensions.register()
-    kept = pulumi.ResourceOptions(protect=stack.protect)
 
-    network = cluster = None
+    on_destroy, forced = stack.storage.on_destroy, stack.kubeflow.conflicts == "ours"
+    network = cluster = files = None
     if stack.cluster.mode == "create":
         network = Network(
             stack.name,
@@ -96,15 +108,96 @@ def program(given: Inputs) -> Outputs:
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
+                forced=forced,
                 protect=stack.protect,
                 tags=tags,
             ),
         )
         access = cluster.access
+        if stack.files == "efs":
+            files = Files(
+                stack.name,
+                FilesArgs(
+                    cluster=cluster,
+                    vpc_id=network.vpc_id,
+                    subnet_ids=network.private_subnet_ids,
+                    region=stack.region,
+                    driver=versions.KUBERNETES[stack.cluster.version].addons.efs_csi,
+                    on_destroy=on_destroy,
+                    kept=given.kept.file_system,
+                    protect=stack.protect,
+                    tags=tags,
+                ),
+            )
     else:
-        access = existing_cluster(stack.name, ExistingClusterArgs(cluster=stack.cluster, kubeconfig=given.kubeconfig))
+        access = existing_cluster(
+            stack.name,
+            ExistingClusterArgs(
+                cluster=stack.cluster,
+                kubeconfig=given.kubeconfig,
+                with_roles=given.caller is not None,
+                forced=forced,
+            ),
+        )
 
-    on_destroy = stack.storage.on_destroy
+    own = _own_account(given, given.caller.account, access, cluster) if given.caller else None
+    login = GeneratedCredentials(stack.name, stack.dashboard)
+    roles = own.identity.runner_role_arns if own else {}
+    artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
+    install(
+        stack.name,
+        KubeflowArgs(
+            graph=release.graph,
+            replacements=release.filled(login.credentials, artifacts, roles, login.checksum),
+            provider=access.provider,
+            needs=[part.ready for part in (cluster, files) if part],
+            protect=stack.protect,
+            forced=forced,
+            earlier=earlier,
+        ),
+    )
+    given.extensions.add(
+        stack,
+        Components(
+            network=network,
+            cluster=cluster,
+            access=access,
+            files=files,
+            registry=own.registry if own else None,
+            storage=own.storage if own else None,
+            identity=own.identity if own else None,
+        ),
+    )
+    return Outputs(
+        cluster_name=stack.cluster.name,
+        kubeconfig=access.kubeconfig,
+        oidc_provider_arn=access.issuer.provider_arn if access.issuer else None,
+        vpc_id=network.vpc_id if network else None,
+        bucket=own.storage.bucket if own else None,
+        repository_url=own.registry.repository_url if own else None,
+        pipelines_image=stack.pipelines.image,
+        runner_role_arns=roles,
+        region=stack.region or None,
+        dashboard_user=stack.dashboard.user,
+        dashboard_password=stack.dashboard.password.output(),
+        kubeflow_release=release.source.name,
+        dashboard_service="/".join(found[:2]) if (found := service(release.objects)) else None,
+        dashboard=entry(release.objects, emulated=stack.emulated, context=stack.cluster.context),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OwnAccount:
+    """What a stack has in AWS beside a cluster."""
+
+    registry: Registry
+    storage: Storage
+    identity: Identity
+
+
+def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cluster | None) -> _OwnAccount:
+    stack, tags, on_destroy = given.settings, given.settings.resource_tags, given.settings.storage.on_destroy
+    kept = pulumi.ResourceOptions(protect=stack.protect)
     registry = Registry(
         stack.name,
         RegistryArgs(
@@ -117,7 +210,7 @@ def program(given: Inputs) -> Outputs:
         stack.name,
         IdentityArgs(
             region=stack.region,
-            account=given.caller.account,
+            account=account,
             administrator=_administrator(stack, cluster.name) if cluster else None,
             issuer=access.issuer,
             runners=runners(stack.kubeflow.profile_namespaces),
@@ -126,37 +219,7 @@ def program(given: Inputs) -> Outputs:
             tags=tags,
         ),
     )
-    login = GeneratedCredentials(stack.name, stack.dashboard)
-    artifacts = _artifacts(stack, storage.bucket, identity.runner_role_arns)
-    install(
-        stack.name,
-        KubeflowArgs(
-            graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts, identity.runner_role_arns),
-            provider=access.provider,
-            needs=[cluster.ready] if cluster else [],
-        ),
-    )
-    given.extensions.add(
-        stack,
-        Components(
-            network=network, cluster=cluster, access=access, registry=registry, storage=storage, identity=identity
-        ),
-    )
-    return Outputs(
-        cluster_name=stack.cluster.name,
-        kubeconfig=access.kubeconfig,
-        oidc_provider_arn=access.issuer.provider_arn if access.issuer else None,
-        vpc_id=network.vpc_id if network else None,
-        bucket=storage.bucket,
-        repository_url=registry.repository_url,
-        runner_role_arns=identity.runner_role_arns,
-        region=stack.region,
-        dashboard_user=stack.dashboard.user,
-        dashboard_password=stack.dashboard.password.output(),
-        kubeflow_release=release.source.name,
-        dashboard=entry(release.objects, emulated=stack.emulated),
-    )
+    return _OwnAccount(registry=registry, storage=storage, identity=identity)
 
 
 def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> AdministratorArgs | None:

@@ -22,6 +22,7 @@ class Addons:
     kube_proxy: str
     vpc_cni: str
     ebs_csi: str
+    efs_csi: str
 
     @property
     def by_name(self) -> dict[str, str]:
@@ -29,7 +30,13 @@ class Addons:
         return {name: getattr(self, field) for name, field in ADDONS.items()}
 
 
-ADDONS = {"coredns": "coredns", "kube-proxy": "kube_proxy", "vpc-cni": "vpc_cni", "aws-ebs-csi-driver": "ebs_csi"}
+ADDONS = {
+    "coredns": "coredns",
+    "kube-proxy": "kube_proxy",
+    "vpc-cni": "vpc_cni",
+    "aws-ebs-csi-driver": "ebs_csi",
+    "aws-efs-csi-driver": "efs_csi",
+}
 """EKS's names of the add-ons, and the fields of `Addons`."""
 
 
@@ -69,6 +76,15 @@ KUBERNETES = _read(json.loads(PINS.read_text(encoding="utf-8")))
 
 # The oldest Kubernetes that a Kubeflow release supports, from the release notes of kubeflow/manifests.
 KUBEFLOW_MINIMUM_KUBERNETES: dict[str, str] = {"26.03": "1.34"}
+
+
+PIPELINES_ALONE = frozenset({"pipelines-2.16.0"})
+"""Releases that are Kubeflow Pipelines and nothing else: they have no profiles and no login."""
+
+
+def release_title(name: str) -> str:
+    """How people call a release: `Kubeflow 26.03`, `Kubeflow Pipelines 2.16.0`."""
+    return f"Kubeflow {name.capitalize().replace('-', ' ', 1)}" if name in PIPELINES_ALONE else f"Kubeflow {name}"
 
 
 def written(table: Mapping[str, KubernetesVersion]) -> str:

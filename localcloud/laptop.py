@@ -70,7 +70,7 @@ def running(root: Path, *, pods: Pods, report: Report) -> Iterator[Laptop]:
         report(f"control plane: {started.server}, pods start {pods}")
         endpoint = emulator.start(root, report)
         report(f"AWS emulator: {endpoint}")
-        environment = {**client_environment(root), **_OFFLINE, "PULUMI_HOME": str(home)} | plugin.FORCE
+        environment = {**client_environment(root), **_OFFLINE, "PULUMI_HOME": str(home)} | plugin.patches(forced=True)
         with _serving(STAND_INS, {**os.environ, **environment}, root / ".local" / "logs") as ports:
             environment["PULUMI_DEBUG_PROVIDERS"] = ",".join(f"{package}:{port}" for package, port in ports.items())
             forgot = emulator.forgotten(root).exists()

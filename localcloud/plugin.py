@@ -10,12 +10,6 @@ import tools
 TOOL = "pulumi-resource-kubernetes"
 SDK = "pulumi-kubernetes"
 
-FORCE = {"PULUMI_K8S_ENABLE_PATCH_FORCE": "true"}
-"""What the program sets on its provider (`enable_patch_force`), for a build from the Go module, which knows only this.
-
-provider/pkg/await/await.go of pulumi-kubernetes at f47bc2d6f199, `patchForce`.
-"""
-
 MISMATCH = "resource plugin kubernetes is expected to have version"
 """How the engine's warning begins when a build from the Go module, which is older than the SDK, tells its version."""
 
@@ -42,6 +36,14 @@ cat <&3 &
 wait $!
 end
 """
+
+
+def patches(*, forced: bool) -> dict[str, str]:
+    """The program's `enable_patch_force`, for a build from the Go module, which knows only the environment.
+
+    provider/pkg/await/await.go of pulumi-kubernetes at f47bc2d6f199, `patchForce`.
+    """
+    return {"PULUMI_K8S_ENABLE_PATCH_FORCE": str(forced).lower()}
 
 
 def install(home: Path) -> str:

@@ -1,13 +1,29 @@
 """What goes before an `up`: on any stack but the local one a preview, a refusal by policy, and a question."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pulumi import automation
 
-from ops import adopting, live, losing, policies, preview, run
+from infra.kubeflow.earlier import Earlier
+from ops import (
+    adopting,
+    drift,
+    earlier,
+    keeping,
+    live,
+    losing,
+    oneway,
+    owning,
+    policies,
+    preview,
+    rotating,
+    run,
+)
+from ops.changes import Change
+from ops.claims import cluster_of
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
@@ -19,6 +35,7 @@ from ops.settings import stack_settings
 from ops.steps import Recorder
 from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId
+from ordering.graph.controllers import PROFILES
 
 if TYPE_CHECKING:
     from policy import Violation
@@ -40,29 +57,35 @@ def bring_up(
     agree: Callable[[Preview], None],
     adopt: bool = False,
     lose: Collection[str] = (),
+    keep: Collection[str] = (),
 ) -> Brought:
     """Brings a stack up; returns what came of it.
 
     The preview goes to `show`, and then to `agree`, which raises UserError unless somebody agrees to it; nothing is
     touched then, nor where a mandatory policy rule is broken or the cluster does not let the caller change it, which
     are UserErrors, too. So are objects that are in the cluster already, unless they are to be adopted, and data that
-    would be lost, unless `lose` names it. The local stack has nothing that could be lost: it goes ahead, and the rules
-    are applied to what it has made. A preview first would add half as much time again.
+    would be lost, unless `lose` names it, or `keep`, which leaves it where it is. The local stack has nothing that
+    could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would add half as much
+    time.
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
+    _caught_up(session)
     if is_local(session.stack.name):
         recorder = Recorder.after(session.tracker, policies.load())
         session.tracker = recorder
         found: list[Existing] = []
 
-        def before(graph: Graph) -> None:
+        def before(graph: Graph) -> Earlier:
             found.extend(_looked(session, missing(graph, held(session.resources))))
             _settled(session, found, adopt=adopt)
+            return earlier.prepared(session, graph)
 
         session.program.before = before
+        _told(session)
         outputs = run.up(session)
         _released(session, found)
+        _handed_on(session)
         return Brought(outputs=outputs, preview=None, violations=recorder.violations())
     console = session.tracker.console
     settings = stack_settings(session.stack.name).settings
@@ -79,12 +102,35 @@ def bring_up(
     if planned.unseen:
         raise UserError(planned.unseen)
     _settled(session, planned.existing, adopt=adopt)
-    losing.refuse(_losses(session, planned), lose)
+    losses = losing.lost(planned.changes)
+    kept = keeping.chosen(losses, keep)
+    losing.refuse([one for one in losses if one not in kept], lose)
+    _openable(session)
     agree(planned)
+    _keep(session, kept, [one for one in planned.changes if one.keeps_pods])
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
+    session.program.before = lambda graph: earlier.prepared(session, graph)
+    _told(session)
     outputs = run.up(session)
     _released(session, planned.existing)
+    _handed_on(session)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
+
+
+def _caught_up(session: Session) -> None:
+    """Has the state know of what somebody changed besides, so that this puts it right."""
+    if not session.resources or session.ground.forgot:
+        return
+    try:
+        found = drift.look(session)
+    except OSError as error:
+        # Perhaps it is this run that lets its caller in again.
+        session.say(f"The cluster does not answer ({error}), so what others changed in it is not looked for.")
+        return
+    for unseen in found.unseen:
+        session.say(f"Not looked at: {unseen}")
+    if found.found:
+        drift.take_up(session, found)
 
 
 def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
@@ -94,14 +140,14 @@ def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
 
 
-def _losses(session: Session, planned: Preview) -> list[losing.Loss]:
-    if not planned.lost:
-        return []
-    try:
-        with reached(session) as api:
-            return losing.losses(planned.lost, api)
-    except OSError as error:
-        raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
+def _openable(session: Session) -> None:
+    """UserError where a store could not open its data afterwards."""
+    if not session.resources:
+        return
+    # Where the cluster does not answer nothing of it is changed.
+    with suppress(OSError), reached(session) as api:
+        if api is not None:
+            oneway.check(session.resources, session.program.graph, api)
 
 
 def _settled(session: Session, found: Sequence[Existing], *, adopt: bool) -> None:
@@ -113,11 +159,48 @@ def _settled(session: Session, found: Sequence[Existing], *, adopt: bool) -> Non
             adopting.check(found, session.program.graph, api)
 
 
+def _keep(session: Session, kept: Sequence[Change], pods: Sequence[Change]) -> None:
+    if in_cluster := [one for one in kept if one.step.type.startswith("kubernetes:")]:
+        with _answering(session) as api:
+            keeping.mark(api, in_cluster, session.stack.name)
+    if kept or pods:
+        keeping.note(session.stack, kept=kept, pods=pods)
+    if kept:
+        session.say(f"Stays where it is, and leaves the state: {', '.join(one.name for one in kept)}")
+    if pods:
+        session.say(f"Is replaced, and its pods go on meanwhile: {', '.join(one.name for one in pods)}")
+
+
 def _released(session: Session, found: Sequence[Existing]) -> None:
     if not found:
         return
     with session.timed("take over from kubectl"), _answering(session) as api:
         adopting.release(found, session.program.graph, api, session.say)
+        keeping.unmark(api, found, session.program.graph)
+
+
+def _told(session: Session) -> None:
+    """Tells the databases the passwords that their Secrets get."""
+    if not rotating.rotated(session.resources):
+        return
+    # Of a cluster that does not answer no Secret is changed either.
+    with suppress(OSError), reached(session) as api:
+        if api is not None:
+            rotating.tell(session.resources, api, session.say, run_pods=not is_local(session.stack.name))
+
+
+def _handed_on(session: Session) -> None:
+    """Gives each Profile's namespace to the owner that the Profile has now, and the keys that the stack has now."""
+    profiles = [node.id for node in session.program.graph.nodes if PROFILES.finishes(node.id)]
+    if not profiles:
+        return
+    try:
+        # By the state as it is now: before a first `up` it names no cluster.
+        with session.timed("hand on to profiles"), cluster_of(session.stack) as api:
+            owning.hand_on(profiles, api, session.say)
+            rotating.renew_copies(api, session.say)
+    except OSError as error:
+        raise UserError(f"The cluster no longer answers ({error}): run the same command again.") from None
 
 
 @contextmanager

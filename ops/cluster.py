@@ -3,22 +3,23 @@
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config, dynamic  # type: ignore[import-untyped]
+from kubernetes import client, config, dynamic, stream  # type: ignore[import-untyped]
 from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
+from kubernetes.dynamic.resource import ResourceList  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
 
 from infra.api import client_of
 from ordering.errors import UserError
-from ordering.manifests.objects import Manifest
+from ordering.manifests.objects import Manifest, title
 
 _TIMEOUT_S = 30
-_LOOKER = "kubeflow-on-pulumi"
+_MANAGER = "kubeflow-on-pulumi"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
@@ -28,16 +29,22 @@ class ClusterApi:
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
 
-    def metadata(self, api_version: str, kind: str) -> list[Manifest]:
-        """The metadata of all objects of a kind; none of a kind that is not served.
+    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
+        """The metadata of all objects of a kind, or of those in a namespace; none of a kind that is not served.
 
         The server leaves the rest out: a release's definitions alone have megabytes.
         """
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        answer = self._ask(resource.get, header_params={"Accept": _METADATA})
+        answer = self._ask(resource.get, namespace=namespace or None, header_params={"Accept": _METADATA})
         return [] if answer is None else list(answer.to_dict()["items"])
+
+    def namespaced_kinds(self) -> list[tuple[str, str]]:
+        """The apiVersion and kind of all that can be listed in a namespace, in the versions that the server prefers."""
+        found = (one for one in self._client.resources.search(preferred=True) if not isinstance(one, ResourceList))
+        kinds = (one for one in found if one.namespaced and "list" in one.verbs)
+        return sorted({(str(one.group_version), str(one.kind)) for one in kinds})
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""
@@ -58,9 +65,21 @@ class ClusterApi:
         """Delete an object and, in the background, what it owns."""
         self._on(manifest, "delete", body={"propagationPolicy": "Background"})
 
+    def touch(self, manifest: Manifest) -> None:
+        """Have the server store an object again, as it is."""
+        try:
+            self.patch(manifest, {})
+        except UserError as error:
+            raise UserError(f"{title(manifest)} cannot be stored again. {error}") from None
+
+    def patch(self, manifest: Manifest, change: Manifest | Sequence[Manifest], *, status: bool = False) -> None:
+        """Change an object, or its status, by a merge patch or by the operations of a JSON patch."""
+        form = "merge-patch" if isinstance(change, dict) else "json-patch"
+        self._on(manifest, "patch", status=status, body=change, content_type=f"application/{form}+json")
+
     def dry_run(self, manifest: Manifest) -> None:
         """Let the server judge an apply that changes nothing; UserError with what it refuses."""
-        self._apply(manifest, manager=_LOOKER, dry_run="All")
+        self._apply(manifest, manager=_MANAGER, dry_run="All")
 
     def release(self, manifest: Manifest, manager: str) -> None:
         """Take from a field manager all that it owns of an object: what nobody else owns goes.
@@ -78,7 +97,7 @@ class ClusterApi:
         marks = [
             {"op": "replace", "path": f"/metadata/managedFields/{index}/operation", "value": "Apply"} for index in owned
         ]
-        self._on(manifest, "patch", body=[version, *marks], content_type="application/json-patch+json")
+        self.patch(manifest, [version, *marks])
         names = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
         bare = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": names}
         self._apply(bare, manager=manager)
@@ -88,16 +107,53 @@ class ClusterApi:
 
     def drop_finalizers(self, manifest: Manifest) -> None:
         """Let an object go that is being deleted, whatever somebody had to do before."""
-        patch = {"metadata": {"finalizers": None}}
-        self._on(manifest, "patch", body=patch, content_type="application/merge-patch+json")
+        self.patch(manifest, {"metadata": {"finalizers": None}})
+
+    def set_webhooks(self, manifest: Manifest, webhooks: Sequence[Any]) -> None:
+        """Let a webhook configuration have these webhooks, unless it has changed since it was read."""
+        version = {"op": "test", "path": "/metadata/resourceVersion", "value": manifest["metadata"]["resourceVersion"]}
+        body = [version, {"op": "replace", "path": "/webhooks", "value": list(webhooks)}]
+        self._on(manifest, "patch", body=body, content_type="application/json-patch+json")
+
+    def annotate(self, manifest: Manifest, annotations: dict[str, str]) -> None:
+        """Set these annotations of an object, and leave the others."""
+        patch = {"metadata": {"annotations": annotations}}
+        self._on(manifest, "patch", body=patch, content_type="application/merge-patch+json", field_manager=_MANAGER)
+
+    def execute(self, pod: Manifest, container: str, script: str, given: str) -> str:
+        """Run a shell's script in a pod's container, with a line on its standard input; returns all that it prints."""
+        # The stream changes its client for as long as it is opened, so it gets one of its own.
+        core = client.CoreV1Api(client.ApiClient(self._client.client.configuration))
+        about = pod["metadata"]
+        try:
+            channel = stream.stream(
+                core.connect_get_namespaced_pod_exec,
+                about["name"],
+                about["namespace"],
+                container=container,
+                command=["sh", "-c", script],
+                stdin=True,
+                stdout=True,
+                stderr=True,
+                tty=False,
+                _preload_content=False,
+            )
+            with closing(channel):
+                channel.write_stdin(f"{given}\n")
+                channel.run_forever(timeout=_TIMEOUT_S)
+                return str(channel.read_all())
+        except client.ApiException as error:
+            raise UserError(f"The cluster refuses: {error.reason}") from None
 
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""
-        self._on(manifest, "patch", body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json")
+        self.patch(manifest, {"spec": {"replicas": 0}})
 
-    def _on(self, manifest: Manifest, verb: str, **arguments: Any) -> None:
+    def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> None:
         metadata = manifest["metadata"]
         resource = self._resource(manifest["apiVersion"], manifest["kind"])
+        if resource is not None and status:
+            resource = resource.subresources["status"]
         if resource is not None:
             self._ask(getattr(resource, verb), name=metadata["name"], namespace=metadata.get("namespace"), **arguments)
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from ops.steps import Change, Step
+from ops.changes import Change, Class, Live, classify, counts
+from ops.steps import Op, Step
 
 if TYPE_CHECKING:
+    from ops.drift import Drift
     from policy import Violation
 
 LONGEST = 60_000
@@ -74,21 +76,26 @@ def markdown(
     no_costs: str = "",
     violations: "Sequence[Violation] | None" = None,
     existing: Sequence[str] = (),
+    live: Live | None = None,
     notices: Sequence[str] = (),
 ) -> str:
-    """The comment: counts, what it leaves out, what is replaced or deleted, cost, policies, AWS, Kubernetes.
+    """The comment: counts, what it leaves out, what is lost, replaced or deleted, what restarts or moves, cost,
+    policies, AWS, Kubernetes.
 
     `components` names the part of the platform of a Kubernetes object, by its type and name in the engine; Kubernetes
     is told by these. `costs` and `violations` are None where nobody looked; `no_costs` says why there is no price, or
-    what it leaves out. `existing` tells what would be made and is in the cluster already, `notices` are sentences. The
-    text has at most `LONGEST` characters, and no value of anything secret.
+    what it leaves out. `existing` tells what would be made and is in the cluster already, `live` what people have there
+    that would go, `notices` are sentences. The text has at most `LONGEST` characters, and no value of anything secret.
     """
-    ordered = sorted(steps, key=lambda step: (get_args(Change).index(step.change), step.type, step.name))
+    changes = classify(steps, live or {})
+    ordered = sorted(steps, key=lambda step: (get_args(Op).index(step.change), step.type, step.name))
     for rows in _ROWS:
         parts = [
             _counts(stack, ordered),
             "\n\n".join(f"> {_plain(notice)}" for notice in notices),
-            _dangerous(ordered, rows),
+            _classes(changes),
+            _dangerous(changes, rows),
+            _named(changes, rows),
             _existing(existing, rows),
             _cost(costs, no_costs),
             _policies(violations, rows),
@@ -107,25 +114,67 @@ def failure(stack: str, message: str) -> str:
     return f"## Preview of `{_plain(stack)}` failed\n\n{fence}text\n{_short(message, LONGEST - 200)}\n{fence}\n"
 
 
+def drift(stack: str, found: "Drift") -> str:
+    """What is not as a stack says, as the text of an issue: no values, only which fields, whose, and since when."""
+    rows = [
+        (one, told) for one in found.found for told in ([(f.path, f.by, f.since) for f in one.fields] or [("", "", "")])
+    ]
+    count = len(found.found)
+    head = f"## Drift of `{stack}`: {count} resource{'' if count == 1 else 's'} not as the stack says"
+    unseen = "\n".join(f"- Not looked at: {_plain(one)}" for one in found.unseen)
+    after = f"`make up STACK={stack}` puts it right." if found.found else ""
+    for shown in _ROWS:
+        table = _table(
+            ("resource", "what", "field", "by", "since"),
+            rows,
+            shown,
+            lambda row: (
+                _code(row[0].title),
+                row[0].change,
+                *(_code(one) for one in row[1]),
+            ),
+        )
+        text = "\n\n".join(part for part in (head, table, unseen, after) if part)
+        if len(text) <= LONGEST:
+            break
+    return text
+
+
 def _counts(stack: str, steps: Sequence[Step]) -> str:
     counted = Counter(step.change for step in steps)
     told = [f"{counted[change]} to {change}" for change in ("replace", "delete", "update", "create") if counted[change]]
     return f"## Preview of `{_plain(stack)}`: {', '.join(told) or 'no changes'}, {counted['same']} unchanged"
 
 
-def _dangerous(steps: Sequence[Step], rows: int) -> str:
-    found = [step for step in steps if step.change in ("replace", "delete")]
+def _classes(changes: Sequence[Change]) -> str:
+    told = ", ".join(f"{count} {kind}" for kind, count in counts(changes).items())
+    return f"By class: {told}" if told else ""
+
+
+def _dangerous(changes: Sequence[Change], rows: int) -> str:
+    found = [one for one in changes if one.step.change in ("replace", "delete")]
+    found += [one for one in changes if one.kind == "data" and one not in found]
     if not found:
         return ""
-    table = _table(("", "Resource", "Type", "Because of"), found, rows, _dangerous_row)
+    table = _table(("", "Resource", "Type", "Because of", "Lost, or stops meanwhile"), found, rows, _dangerous_row)
     return f"### Replaced or deleted\n\n{table}"
 
 
-def _dangerous_row(step: Step) -> tuple[str, ...]:
+def _dangerous_row(one: Change) -> tuple[str, ...]:
+    step = one.step
     why = _differences(step, step.causes or step.paths) if step.change == "replace" else ""
     if step.was_protected:
         why = f"it is protected, so `up` will refuse; {why}".rstrip("; ")
-    return f"**{step.change}**", _code(step.name), _code(step.type), why
+    lost = f"**lost: {_plain(one.data)}**" if one.data else _plain(one.stops)
+    return f"**{one.kind}**", _code(step.name), _code(step.type), why, lost
+
+
+def _named(changes: Sequence[Change], rows: int) -> str:
+    """What restarts or moves, by name."""
+    shown: tuple[Class, ...] = ("restarted", "moved")
+    found = [one for one in changes if one.kind in shown]
+    table = _table(("", "Object", "Why"), found, rows, lambda one: (one.kind, _code(one.name), _plain(one.why)))
+    return f"### Restarted or moved\n\n{table}" if table else ""
 
 
 def _existing(existing: Sequence[str], rows: int) -> str:

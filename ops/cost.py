@@ -7,19 +7,24 @@ from decimal import Decimal
 
 import tools
 from infra.aws.instances import GI
-from infra.kubeflow.capacity import requirements
+from infra.inputs import load_release
+from infra.kubeflow.capacity import Requirements, requirements
 from infra.kubeflow.release import resolve
 from infra.settings import Settings
 from ops import prices
 from ops.project import PROJECT_ROOT
+from ops.sizes import proposal
 from ordering.errors import UserError
 from ordering.manifests.render import render
 
 # What nobody knows beforehand, in GB and for a small team: each line that rests on one of these says so.
 ARTIFACTS_GB = 100
+FILES_GB = 50
 IMAGES_GB = 10
 NAT_TRAFFIC_GB = 100
 LOGS_GB = 10
+
+NO_CLOUD = "cloud is none: the stack makes nothing in AWS, so there is nothing to price."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +56,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Bill:
-    """The whole monthly bill of a stack; `note` says why its volumes are not in it, where they are not."""
+    """The whole monthly bill of a stack; `note` says what is not in it and why, where something is not."""
 
     lines: tuple[Line, ...]
     volumes_gib: int
@@ -63,6 +68,8 @@ def bill(settings: Settings) -> Bill:
 
     UserError as for `estimate`.
     """
+    if settings.cloud == "none":
+        return Bill(lines=(), volumes_gib=0, note=NO_CLOUD)
     try:
         gib, note = claimed_gib(settings), ""
     except UserError as error:
@@ -74,14 +81,19 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
     """The monthly bill of a stack that runs all the time with `nodesDesired` nodes.
 
     `volumes_gib` is what the platform's claims add up to (`claimed_gib`). A stack on an existing cluster pays for its
-    storage only. UserError when the price of a type or in a region is not known.
+    storage only, one without a cloud nothing that is known here. UserError when the price of a type or in a region is
+    not known.
     """
+    if settings.cloud == "none":
+        return ()
     prices.check_region(settings.region)
     lines = []
     if settings.cluster.mode == "create":
         lines += _cluster(settings)
     if volumes_gib:
         lines.append(_line("volumes", f"{volumes_gib} GiB of claims on gp3", volumes_gib * prices.GP3_GIB_MONTH))
+    if settings.files == "efs":
+        lines.append(_line("files", f"{FILES_GB} GB in EFS (assumed)", FILES_GB * prices.EFS_GB_MONTH))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)
@@ -109,14 +121,26 @@ def total(lines: Iterable[Line]) -> Line:
     )
 
 
+def smaller(settings: Settings) -> str:
+    """Which smaller nodes would do, where the stack's are far larger than its release needs; empty where not."""
+    return proposal(_requested(settings), settings.nodes) if settings.cluster.mode == "create" else ""
+
+
 def claimed_gib(settings: Settings) -> int:
-    """What the claims of the stack's release add up to, in GiB; UserError when its manifests cannot be had."""
+    """What the claims of the stack's release add up to, in GiB; UserError when its manifests are not available."""
+    return _requested(settings).storage // GI
+
+
+def _requested(settings: Settings) -> Requirements:
+    """Of its parts, where it has but some."""
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
     kubeflow = settings.kubeflow
+    if kubeflow.parts or kubeflow.existing:
+        return requirements(load_release(settings, None, PROJECT_ROOT).objects)
     source = resolve(
         release=kubeflow.release, path=kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT, allow=kubeflow.build
     )
-    return requirements(render(source.path, allow=kubeflow.build)).storage // GI
+    return requirements(render(source.path, allow=kubeflow.build))
 
 
 def _cluster(settings: Settings) -> list[Line]:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi.automation import OutputValue
 
-from ops import prices
+from ops import changes, prices
 from ops.comment import CostLine
 from ops.cost import Bill, Change, Line, total
 from ops.doctor.finding import Finding
+from ops.drift import Drift
 from ops.leftovers import Leftover
-from ops.preview import Preview, data_in
+from ops.preview import Preview
 from ops.run import Session
-from ops.steps import Step
 
 if TYPE_CHECKING:
     from policy import Violation
@@ -143,6 +143,24 @@ def up(
     }
 
 
+def drift(stack: str, found: Drift) -> Document:
+    """What is not as the stack says."""
+    return {
+        **_head("drift", stack),
+        "drifted": [
+            {
+                "urn": one.urn,
+                "type": one.type,
+                "name": one.name,
+                "change": one.change,
+                "fields": [{"path": told.path, "by": told.by, "since": told.since} for told in one.fields],
+            }
+            for one in found.found
+        ],
+        "unseen": list(found.unseen),
+    }
+
+
 def _head(command: str, stack: str) -> Document:
     return {"version": VERSION, "command": command, "stack": stack}
 
@@ -150,7 +168,8 @@ def _head(command: str, stack: str) -> Document:
 def _preview(found: Preview) -> Document:
     return {
         "counts": {change: found.counts[change] for change in ("replace", "delete", "update", "create", "same")},
-        "changes": [_step(step) for step in found.changed],
+        "classes": changes.counts(found.changes),
+        "changes": [_change(one) for one in found.changes],
         "cost": None if found.costs is None else _costs(found.costs),
         "note": found.note,
         "existing": [{"id": str(one.id), "owner": one.owner, "beingDeleted": one.going} for one in found.existing],
@@ -159,9 +178,14 @@ def _preview(found: Preview) -> Document:
     }
 
 
-def _step(step: Step) -> Document:
+def _change(one: changes.Change) -> Document:
+    step = one.step
     return {
         "change": step.change,
+        "class": one.kind,
+        "object": one.name,
+        "why": one.why,
+        "stops": one.stops,
         "urn": step.urn,
         "type": step.type,
         "name": step.name,
@@ -169,7 +193,7 @@ def _step(step: Step) -> Document:
         "causes": list(step.causes),
         "protected": step.was_protected,
         "retained": step.retained,
-        "data": data_in(step),
+        "data": one.data,
     }
 
 

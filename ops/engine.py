@@ -1,6 +1,7 @@
 """The engine's command line tool, as the Automation API wants it."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,3 +64,8 @@ def _explained(reason: str) -> str:
     """What the engine says, and what it means where it says that to nobody but its authors."""
     closed = "message authentication failed" in reason or "incorrect passphrase" in reason
     return f"{reason}: {_CLOSED}" if closed else reason
+
+
+def journals(errors: Sequence[str]) -> str:
+    """What the journal itself says among the engine's errors, where it does: each resource under way repeats that."""
+    return "\n".join(dict.fromkeys(found[1] for one in errors if (found := re.search(r"\[500\] (.+)", one))))

@@ -5,7 +5,7 @@ stops before it touches anything.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +17,9 @@ from ordering.manifests.objects import Manifest
 
 _NAMED = 5
 """Objects that the error names."""
+
+KEPT = "kubeflow-on-pulumi/kept-by"
+"""The label of data that a stack has let go of; the same stack may have it again without being asked."""
 
 
 class Api(Protocol):
@@ -36,11 +39,16 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
-    """An object that is there. `owner` is the field manager that wrote most of it; `going` says it is being deleted."""
+    """An object that is there.
+
+    `owner` is the field manager that wrote most of it; `going` says it is being deleted; `kept_by` is the stack that
+    has let go of it.
+    """
 
     id: ObjectId
     owner: str
     going: bool
+    kept_by: str = ""
 
     def __str__(self) -> str:
         return f"{self.id.title} ({self.whose})"
@@ -58,14 +66,17 @@ def place(id_: ObjectId) -> Place:
 
 def held(state: Iterable[Mapping[str, Any]]) -> frozenset[Place]:
     """The places of the objects that a state has."""
-    found = set()
+    return frozenset(at for at, _ in objects(state))
+
+
+def objects(state: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Place, Manifest]]:
+    """The objects that a state has, as they were sent; what is laid over an object is none."""
     for one in state:
         inputs = one.get("inputs") or {}
         if str(one.get("type", "")).startswith("kubernetes:") and "metadata" in inputs and not _patches(one["type"]):
             metadata = inputs["metadata"]
             group = str(inputs["apiVersion"]).rpartition("/")[0]
-            found.add(Place(group, str(inputs["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"])))
-    return frozenset(found)
+            yield Place(group, str(inputs["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"])), inputs
 
 
 def missing(graph: Graph, known: Collection[Place]) -> list[ObjectId]:
@@ -95,15 +106,17 @@ def look(wanted: Iterable[ObjectId], api: Api) -> list[Existing]:
         for name in names:
             if one := live[kind].get(name):
                 metadata = one["metadata"]
-                found.append(Existing(id=id_, owner=_owner(metadata), going="deletionTimestamp" in metadata))
+                kept_by = (metadata.get("labels") or {}).get(KEPT, "")
+                going = "deletionTimestamp" in metadata
+                found.append(Existing(id=id_, owner=_owner(metadata), going=going, kept_by=kept_by))
     return found
 
 
 def refuse(found: Collection[Existing], stack: str) -> None:
-    """UserError when anything is there that a run would make."""
-    if not found:
+    """UserError when anything is there that a run would make, but for what an earlier run of the stack has kept."""
+    told = [str(one) for one in found if one.kept_by != stack or one.going]
+    if not told:
         return
-    told = [str(one) for one in found]
     more = f" and {len(told) - _NAMED} more" if len(told) > _NAMED else ""
     are = "is one object" if len(told) == 1 else f"are {len(told)} objects"
     raise UserError(

@@ -50,7 +50,7 @@ _BY_TAGS = {
 _MANAGERS = "pulumi-kubernetes-"
 
 _GOING = frozenset({"deleting", "deleted"})
-"""States in which EC2 lists a NAT gateway or an endpoint for an hour after its end."""
+"""States in which EC2 lists a NAT gateway or an endpoint for an hour after its end, and EFS what is about to go."""
 
 
 class Cluster(Protocol):
@@ -144,6 +144,17 @@ def _key(account: Account, inputs: Inputs) -> str | None:
     return account.only(found)
 
 
+def _file_system(account: Account, inputs: Inputs) -> str | None:
+    found = account.client("efs").describe_file_systems(CreationToken=inputs["creationToken"])["FileSystems"]
+    return account.only({str(one["FileSystemId"]) for one in found if one["LifeCycleState"] not in _GOING})
+
+
+def _mount_target(account: Account, inputs: Inputs) -> str | None:
+    found = account.client("efs").describe_mount_targets(FileSystemId=inputs["fileSystemId"])["MountTargets"]
+    subnet = inputs["subnetId"]
+    return account.only({str(one["MountTargetId"]) for one in found if one["SubnetId"] == subnet})
+
+
 def _issuer(account: Account, inputs: Inputs) -> str | None:
     issuers = account.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     name = str(inputs["url"]).removeprefix("https://")
@@ -172,6 +183,8 @@ def _route(_: Account, inputs: Inputs) -> str | None:
 _FINDERS: dict[str, Finder] = {
     "aws:ec2/route:Route": _route,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _association,
+    "aws:efs/fileSystem:FileSystem": _file_system,
+    "aws:efs/mountTarget:MountTarget": _mount_target,
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _issuer,
     "aws:kms/key:Key": _key,
 }

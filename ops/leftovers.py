@@ -263,6 +263,18 @@ def _repositories(client: Client, place: Place) -> Iterator[Leftover]:
         )
 
 
+def _file_systems(client: Client, place: Place) -> Iterator[Leftover]:
+    for one in kept.file_systems(client, place.owner.names):
+        stored = Decimal(one["SizeInBytes"]["Value"]) / 10**9
+        yield Leftover(
+            kind="file system",
+            id=one["FileSystemId"],
+            what=f"kept on purpose, {stored:.1f} GB",
+            monthly=stored * prices.EFS_GB_MONTH,
+            kept=True,
+        )
+
+
 _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _load_balancers,
     _classic_load_balancers,
@@ -273,6 +285,7 @@ _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _logs,
     _buckets,
     _repositories,
+    _file_systems,
 )
 
 

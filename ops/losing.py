@@ -1,56 +1,61 @@
-"""What an `up` would lose for good: each thing is accepted by its name, or nothing is changed."""
+"""What an `up` would lose for good: counted in the cluster, and accepted by its name, or nothing is changed."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from ops.preview import data_in
+from ops.changes import CRD, NAMESPACE, Change, kind_of
+from ops.existing import Place, held
 from ops.steps import Step
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
-_CRD = "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition"
 _NAMED = 5
 """Losses that the error names."""
+
+# What the cluster itself puts into every namespace, or keeps there for a while: nothing that people made.
+_PASSING = frozenset({"Endpoints", "EndpointSlice", "Event", "Lease", "PodMetrics"})
+_MADE_EVERYWHERE = frozenset(
+    {
+        ("ConfigMap", "istio-ca-root-cert"),
+        ("ConfigMap", "kube-root-ca.crt"),
+        ("ServiceAccount", "default"),
+    }
+)
 
 
 class Api(Protocol):
     """What this needs of a cluster: metadata of all objects of a kind; none of a kind that is not served."""
 
-    def metadata(self, api_version: str, kind: str) -> list[Manifest]: ...
+    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]: ...
+
+    def namespaced_kinds(self) -> list[tuple[str, str]]: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loss:
-    """Data that goes with a resource.
+def look(steps: Sequence[Step], api: Api) -> dict[str, Counter[tuple[str, str]]]:
+    """What people have in the cluster that goes with each definition and each namespace that these steps delete.
 
-    `name` is what a person accepts it by, such as `PersistentVolumeClaim/kubeflow/minio-pvc`.
+    What the stack made itself is not counted: it has a step of its own.
     """
-
-    name: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.what})"
-
-
-def losses(steps: Iterable[Step], api: Api | None) -> list[Loss]:
-    """The data in what these steps replace or delete.
-
-    `api` is the stack's cluster, or None where there is none: definitions of which it has no objects lose nothing.
-    """
-    found = []
-    for step in steps:
-        what = data_in(step)
-        if what and step.type == _CRD and api is not None:
-            what = _counted(step, api)
-        if what:
-            found.append(Loss(name=f"{step.type.rpartition(':')[2]}/{step.name}", what=what))
-    return sorted(found, key=lambda loss: loss.name)
+    known = held({"type": step.type, "inputs": step.old} for step in steps if step.old)
+    return {
+        step.urn: _objects(step, api, known) if kind_of(step.type) == CRD else _content(step.name, api, known)
+        for step in steps
+        if _holds(step)
+    }
 
 
-def refuse(found: Sequence[Loss], accepted: Collection[str]) -> None:
+def asks(steps: Iterable[Step]) -> bool:
+    """Whether there is anything to look for."""
+    return any(map(_holds, steps))
+
+
+def lost(changes: Iterable[Change]) -> list[Change]:
+    """Those among the changes that lose data."""
+    return [one for one in changes if one.kind == "data"]
+
+
+def refuse(found: Sequence[Change], accepted: Collection[str]) -> None:
     """UserError unless each loss is accepted by its name, or where a name is accepted that loses nothing."""
     names = {loss.name for loss in found}
     if unknown := sorted(set(accepted) - names):
@@ -61,19 +66,46 @@ def refuse(found: Sequence[Loss], accepted: Collection[str]) -> None:
         return
     more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
     raise UserError(
-        f"This would lose for good {', '.join(map(str, left[:_NAMED]))}{more}. Nothing was changed; keep what holds "
-        f"them in what you install, or save the data and accept the loss: LOSE={','.join(loss.name for loss in found)}"
+        f"This would lose for good {', '.join(map(str, left[:_NAMED]))}{more}. Nothing was changed; "
+        "have it stay where it is with KEEP, or save the data and accept the loss: "
+        f"LOSE={','.join(loss.name for loss in found)}"
     )
 
 
-def _counted(step: Step, api: Api) -> str:
-    """The objects of a definition, by namespace; empty where there are none."""
+def _holds(step: Step) -> bool:
+    return step.change in ("replace", "delete") and not step.retained and kind_of(step.type) in (CRD, NAMESPACE)
+
+
+def _objects(step: Step, api: Api, known: Collection[Place]) -> Counter[tuple[str, str]]:
+    """The objects of a definition, asked for in any version that the cluster serves."""
     spec = step.old.get("spec") or {}
-    kind = str((spec.get("names") or {}).get("kind") or "")
+    group, kind = str(spec.get("group") or ""), str((spec.get("names") or {}).get("kind") or "")
     for version in spec.get("versions") or ():
-        live = api.metadata(f"{spec['group']}/{version['name']}", kind)
-        if live:
-            places = Counter(str(one["metadata"].get("namespace") or "the cluster") for one in live)
-            told = ", ".join(f"{count} in {place}" for place, count in sorted(places.items()))
-            return f"{len(live)} {kind}{'s' if len(live) > 1 else ''}: {told}"
-    return ""
+        if live := api.metadata(f"{group}/{version['name']}", kind):
+            return Counter((kind, place.namespace) for place in _places(group, kind, live) if place not in known)
+    return Counter()
+
+
+def _content(namespace: str, api: Api, known: Collection[Place]) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for api_version, kind in api.namespaced_kinds():
+        if kind not in _PASSING:
+            live = [one for one in api.metadata(api_version, kind, namespace) if not _owned(one["metadata"])]
+            group = api_version.rpartition("/")[0]
+            found.update(
+                (kind, namespace)
+                for place in _places(group, kind, live)
+                if place not in known and (kind, place.name) not in _MADE_EVERYWHERE
+            )
+    return found
+
+
+def _places(group: str, kind: str, live: Iterable[Manifest]) -> Iterator[Place]:
+    for one in live:
+        metadata = one["metadata"]
+        yield Place(group, kind, str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
+
+
+def _owned(metadata: Mapping[str, object]) -> bool:
+    """Whether a controller makes it again, or it goes with what it belongs to."""
+    return bool(metadata.get("ownerReferences"))

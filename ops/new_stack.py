@@ -14,10 +14,11 @@ import yaml
 
 import tools
 from infra.aws import cidr, iam
+from infra.declared import defaults
 from infra.kubeflow.capacity import requirements
 from infra.kubeflow.load import load
 from ops.cost import bill, money, total
-from ops.project import PROJECT_ROOT, TEMPLATE_STACK, defaults, project_name, read_project, read_stacks, settings_path
+from ops.project import PROJECT_ROOT, TEMPLATE_STACK, project_name, read_project, read_stacks, settings_path
 from ops.settings import stack_settings
 from ops.sizes import Size, smallest
 from ordering.errors import UserError

@@ -2,21 +2,27 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
 from infra.settings import Settings
-from ops import live, policies, renewal, run
+from ops import earlier, live, losing, policies, renewal, run
+from ops.changes import Change, Live, classify
 from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.existing import Existing, made_by
-from ops.reaching import existing
+from ops.existing import look as there
+from ops.reaching import reached
 from ops.run import Session
 from ops.settings import sound_settings
-from ops.steps import Change, Recorder, Step
+from ops.steps import Op, Recorder, Step
+from ops.storing import Migration
 from ordering.errors import UserError
 from ordering.graph import Graph
 from ordering.plan.components import components
@@ -24,34 +30,15 @@ from ordering.plan.components import components
 if TYPE_CHECKING:
     from policy import Violation
 
-# What is lost with a resource of a type, beyond what the next `up` makes again.
-_DATA = {
-    "aws:ebs/volume:Volume": "the volume's content",
-    "aws:ecr/repository:Repository": "the images in it",
-    "aws:efs/fileSystem:FileSystem": "the files in it",
-    "aws:eks/cluster:Cluster": "all that people made in the cluster",
-    "aws:kms/key:Key": "whatever is encrypted with it",
-    "aws:rds/cluster:Cluster": "the databases in it",
-    "aws:rds/instance:Instance": "the databases in it",
-    "aws:s3/bucket:Bucket": "the objects in it",
-    "aws:s3/bucketV2:BucketV2": "the objects in it",
-    "eks:index:Cluster": "all that people made in the cluster",
-    "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition": "all objects of that kind",
-    "kubernetes:core/v1:Namespace": "all that people made in it",
-    "kubernetes:core/v1:PersistentVolume": "the volume's content",
-    "kubernetes:core/v1:PersistentVolumeClaim": "the volume's content",
-    "kubernetes:kubeflow.org/v1:Profile": "the namespace with its volumes",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
     """A preview of one stack, a step for each resource.
 
-    `existing` are the objects that would be made and are in the cluster already; `unseen` says why nobody could look.
-    `costs` is None where no price is known; `note` says why, or what the price leaves out. `parts` names the component
-    of an object, by its type and name in the engine. `notices` say what the preview leaves out, and
-    what it takes to renew nodes.
+    `existing` are the objects that would be made and are in the cluster already, `live` what people have in it that
+    would go; `unseen` says why nobody could look. `costs` is None where no price is known; `note` says why, or what the
+    price leaves out. `parts` names the component of an object, by its type and name in the engine. `notices` say what
+    the preview leaves out, what it takes to renew nodes, and which objects are rewritten first.
     """
 
     stack: str
@@ -62,28 +49,18 @@ class Preview:
     note: str
     parts: Mapping[tuple[str, str], str]
     existing: tuple[Existing, ...] = ()
+    live: Live = field(default_factory=dict)
     unseen: str = ""
 
     @property
-    def counts(self) -> Counter[Change]:
+    def counts(self) -> Counter[Op]:
         """How many resources each change is about."""
         return Counter(step.change for step in self.steps)
 
-    @property
-    def changed(self) -> list[Step]:
-        """What does not stay as it is."""
-        return [step for step in self.steps if step.change != "same"]
-
-    @property
-    def lost(self) -> list[Step]:
-        """What is replaced or deleted, the replacements first."""
-        found = [step for step in self.steps if step.change in ("replace", "delete")]
-        return sorted(found, key=lambda step: (step.change != "replace", step.type, step.name))
-
-
-def data_in(step: Step) -> str:
-    """What is lost with a resource that is replaced or deleted; empty for what holds no data, or stays where it is."""
-    return _DATA.get(step.type, "") if step.change in ("replace", "delete") and not step.retained else ""
+    @cached_property
+    def changes(self) -> list[Change]:
+        """What does not stay as it is, each with its class, the gravest first."""
+        return classify(self.steps, self.live)
 
 
 def look(session: Session, settings: Settings) -> Preview:
@@ -94,6 +71,19 @@ def look(session: Session, settings: Settings) -> Preview:
     """
     recorder = Recorder.after(session.tracker, policies.load())
     session.tracker = recorder
+    if not session.settled:
+        session.resources = (session.stack.export_stack().deployment or {}).get("resources") or ()
+    stored: list[Migration] = []
+
+    def before(graph: Graph) -> Earlier:
+        try:
+            left = earlier.look(session, graph)
+        except OSError:  # what it would have told is looked for once more below, which says so
+            return Earlier(sent=earlier.sent(graph, session.resources))
+        stored.extend(left.migrations)
+        return left.earlier
+
+    session.program.before = before
     run.preview(session)
     steps, runs = tuple(recorder.steps.values()), session.program.live_version
     costs: tuple[CostLine, ...] | None = None
@@ -104,9 +94,13 @@ def look(session: Session, settings: Settings) -> Preview:
         note = str(error)
     graph = session.program.graph
     found: list[Existing] = []
+    going: Live = {}
     unseen = ""
+    made = made_by(graph, steps)
     try:
-        found = existing(session, made_by(graph, steps))
+        with reached(session) if made or losing.asks(steps) else nullcontext() as api:
+            if api is not None:
+                found, going = there(made, api), losing.look(steps, api)
     except OSError as error:
         unseen = f"The cluster does not answer ({error}), so nobody looked at what is there already."
     return Preview(
@@ -115,6 +109,7 @@ def look(session: Session, settings: Settings) -> Preview:
             *session.program.notices,
             *(live.notice(step, runs) for step in live.upgraded(steps, runs)),
             *renewal.sentences(steps),
+            *map(str, stored),
         ),
         steps=steps,
         violations=tuple(recorder.violations()),
@@ -122,6 +117,7 @@ def look(session: Session, settings: Settings) -> Preview:
         note=note,
         parts=parts(graph),
         existing=tuple(found),
+        live=going,
         unseen=unseen,
     )
 

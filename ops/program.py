@@ -14,6 +14,7 @@ from ordering.errors import UserError
 
 if TYPE_CHECKING:  # what needs no program does without its imports
     from infra.inputs import Inputs
+    from infra.kubeflow.earlier import Earlier
     from ordering.graph import Graph
 
 # What the program imports, and what it makes the SDKs import at first use.
@@ -31,8 +32,9 @@ class Program:
         self.given: Inputs | None = None
         self._refused: UserError | None = None
         self._preloading: Future[None] | None = None
-        self.before: Callable[[Graph], None] = lambda _: None
-        """Looks at what will be installed before a resource is registered; what it raises, the program refuses."""
+        self.before: Callable[[Graph], Earlier] = _nothing
+        """Looks at what will be installed before a resource is registered, and says what of it an earlier run has sent;
+        what it raises, the program refuses."""
 
     async def __call__(self) -> None:
         from infra.kubeflow.install import Known  # only here, so that what needs no program does without its imports
@@ -64,9 +66,9 @@ class Program:
         """Registers all resources."""
         from infra import program
 
-        def before(given: "Inputs") -> None:
+        def before(given: "Inputs") -> "Earlier":
             self.given = given
-            self.before(given.release.graph)
+            return self.before(given.release.graph)
 
         self.given = program.run(PROJECT_ROOT, before)
 
@@ -100,6 +102,12 @@ class Program:
         """How many resources each stage will have, as far as the program knows by now."""
         # One more than the objects: the component that holds them.
         return {} if self.given is None else {"kubeflow": len(self.graph.nodes) + 1}
+
+
+def _nothing(_: "Graph") -> "Earlier":
+    from infra.kubeflow.earlier import Earlier
+
+    return Earlier()
 
 
 def import_sdks() -> None:

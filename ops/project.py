@@ -1,9 +1,6 @@
 """The project: its folder, Pulumi.yaml, and the stacks' settings files. The one place that knows their names."""
 
-import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +17,6 @@ TEMPLATE_STACK = "dev"
 
 
 _RESTORE = "bring the file back with `git checkout Pulumi.yaml`."
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """One key of the project's `config:` section."""
-
-    key: str
-    type: str
-    default: Any
-    description: str
-
-    @property
-    def configured(self) -> str:
-        """The default as the engine hands it to the program: text as it is, all else as JSON."""
-        return self.default if isinstance(self.default, str) else json.dumps(self.default)
 
 
 def local_root() -> Path:
@@ -77,29 +59,6 @@ def read_project(root: Path = PROJECT_ROOT) -> dict[str, Any]:
 def project_name() -> str:
     """The project's name, as Pulumi.yaml has it."""
     return str(read_project()["name"])
-
-
-def full_key(project: str, key: str) -> str:
-    """A key with its namespace, which is the project's unless it names one: `protect`, `aws:region`."""
-    return key if ":" in key else f"{project}:{key}"
-
-
-def declared(project: Mapping[str, Any]) -> list[Setting]:
-    """The settings that a parsed Pulumi.yaml declares, in its order, without those of other packages (`aws:region`)."""
-    found = []
-    for key, schema in project["config"].items():
-        if ":" in key:
-            continue
-        kind = f"{schema['type']} of {schema['items']['type']}s" if "items" in schema else schema["type"]
-        found.append(Setting(key=key, type=kind, default=schema["default"], description=schema["description"]))
-    return found
-
-
-def defaults(project: Mapping[str, Any]) -> dict[str, str]:
-    """The whole configuration of a stack that sets nothing, with full keys, as the engine hands it to the program."""
-    name = project["name"]
-    others = {key: str(schema["value"]) for key, schema in project["config"].items() if ":" in key}
-    return {**others, **{full_key(name, setting.key): setting.configured for setting in declared(project)}}
 
 
 def default_release() -> str:

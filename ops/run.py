@@ -1,7 +1,6 @@
 """`up`, `preview` and `destroy` of one stack: set up what the stack runs on, drive the engine, say what happened."""
 
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,17 +17,18 @@ from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
 import tools
+from infra.declared import full_key
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
 from ops.claims import Claims, cluster_of, free_named
-from ops.engine import told
+from ops.engine import journals, told
 from ops.identify import Account, field_managers, identify
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
 from ops.relocated import at_its_address
-from ops.scratch import scratch
+from ops.scratch import left_behind, scratch
 from ops.settings import read_config
 from ops.stack import Missing, selected
 from ops.unanswered import Operation, Unanswered
@@ -117,18 +117,6 @@ def copied_from_files(chosen: Backend) -> AbstractContextManager[Mapping[str, st
     return nullcontext({}) if chosen.folder is None else serving.copied(chosen.folder)
 
 
-def _left_behind(folder: Path, chosen: Backend) -> dict[str, str]:
-    """What makes the engine and its plugins leave in the folder what they would leave for ever.
-
-    The Kubernetes plugin writes each provider's kubeconfig to a temporary file (`writeKubeconfigToFile` in
-    provider/pkg/provider/util.go of pulumi-kubernetes at f47bc2d6f199). The engine keeps the token of every backend
-    that the environment names (sdk/go/common/workspace/creds.go at 3.259.0), and our journal has a new address and
-    token for each run.
-    """
-    own_state = {"PULUMI_CREDENTIALS_PATH": str(folder)} if chosen.folder is not None else {}
-    return {"TMPDIR": str(folder), **own_state}
-
-
 @contextmanager
 def session(
     name: str,
@@ -159,8 +147,8 @@ def session(
         env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
-        left_behind = _left_behind(folder, chosen)
-        with selected(name, program=program, chosen=chosen, env=env | left_behind, missing=missing) as stack:
+        kept_here = left_behind(folder, own_state=chosen.folder is not None)
+        with selected(name, program=program, chosen=chosen, env=env | kept_here, missing=missing) as stack:
             tracker.left_out = ground.left_out
             seconds = {"start what it runs on": time.monotonic() - begun}
             yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
@@ -198,10 +186,31 @@ def preview(run: Session) -> dict[str, int]:
     return run.tracker.changes
 
 
+def look(run: Session, urns: Sequence[str], hear: Callable[[EngineEvent], None]) -> None:
+    """Tells `hear` how these resources differ from the state. Changes nothing, and takes no lock."""
+
+    def both(event: EngineEvent) -> None:
+        if event.diagnostic_event is not None:
+            run.tracker(event)
+        hear(event)
+
+    _engine(
+        run,
+        lambda: run.stack.preview_refresh(target=list(urns), parallel=PARALLEL, on_event=both, suppress_progress=True),
+    )
+
+
 def refresh(run: Session, urns: Sequence[str]) -> None:
     """Reads these resources, and no others, into the state as they are."""
     with run.timed("look at what changed by itself"):
         _engine(run, lambda: run.stack.refresh(target=list(urns), parallel=PARALLEL, suppress_progress=True))
+
+
+def replace(run: Session, urns: Sequence[str]) -> None:
+    """Makes these resources again, and changes no others."""
+    named = list(urns)
+    with run.timed("make again"):
+        _change(run, lambda: run.stack.up(target=named, replace=named, on_event=run.hear, suppress_progress=True))
 
 
 def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, int]:
@@ -298,7 +307,7 @@ def _identify(run: Session) -> interrupted.Identify:
 
 
 def _region(run: Session) -> str:
-    return read_config(run.stack.name)[0]["aws:region"]
+    return read_config(run.stack.name)[0].get("aws:region", "")
 
 
 def _change(run: Session, call: Callable[[], Any]) -> Any:
@@ -342,12 +351,7 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             raise UserError(lost) from None
         if run.program.failure is not None:
             raise run.program.failure from None
-        raise UserError(_journals(run.tracker.errors) or "\n".join(run.tracker.errors) or told(error)) from None
-
-
-def _journals(errors: Sequence[str]) -> str:
-    """What the journal itself says among the engine's errors, where it does: each resource under way repeats that."""
-    return "\n".join(dict.fromkeys(found[1] for one in errors if (found := re.search(r"\[500\] (.+)", one))))
+        raise UserError(journals(run.tracker.errors) or "\n".join(run.tracker.errors) or told(error)) from None
 
 
 def _bring_tools(name: str, chosen: Backend) -> None:
@@ -377,10 +381,11 @@ def _ground(name: str, console: Console, pods: Pods) -> Iterator[Ground]:
         with started.plane.audit_log.open() as requests, started.plane.webhook_calls.open() as calls:
             return audit.report(requests, calls, since=begun)
 
+    refuses = read_config(name)[0].get(full_key(project_name(), "kubeflowConflicts")) == "told"
     begun = datetime.now(UTC)
     with laptop.running(local_root(), pods=pods, report=lambda line: console.print(line, highlight=False)) as started:
         yield Ground(
-            environment=started.environment,
+            environment={**started.environment, **plugin.patches(forced=not refuses)},
             stand_ins=laptop.STAND_INS,
             plugin=started.plugin,
             left_out=(plugin.MISMATCH,),

@@ -29,6 +29,18 @@ def scratch() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def left_behind(folder: Path, *, own_state: bool) -> dict[str, str]:
+    """What makes the engine and its plugins leave in the folder what they would leave for ever.
+
+    The Kubernetes plugin writes each provider's kubeconfig to a temporary file (`writeKubeconfigToFile` in
+    provider/pkg/provider/util.go of pulumi-kubernetes at f47bc2d6f199). The engine keeps the token of every backend
+    that the environment names (sdk/go/common/workspace/creds.go at 3.259.0), and a journal of our own state has a new
+    address and token for each run.
+    """
+    credentials = {"PULUMI_CREDENTIALS_PATH": str(folder)} if own_state else {}
+    return {"TMPDIR": str(folder), **credentials}
+
+
 def _abandoned(folder: Path) -> bool:
     """Whether a folder is ours and its run is over: the system frees a lock when the process that held it ends."""
     try:

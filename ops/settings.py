@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from infra.declared import defaults, full_key
 from infra.settings import Settings, SettingsError, load
-from ops.project import PROJECT_ROOT, defaults, full_key, read_project, read_section, stack_file
+from ops.project import PROJECT_ROOT, read_project, read_section, stack_file
 
 # Stands for an encrypted value: only the engine, with the stack's passphrase or key, can open it.
 SEALED = "(encrypted)"
@@ -44,21 +45,21 @@ def stack_settings(
     wrong, for settings that the program would refuse. `today` decides which Kubernetes versions are supported.
     """
     project = read_project(root)
-    name = str(project["name"])
+    name, given = str(project["name"]), defaults(project)
     config, sealed = read_config(stack, root)
     for key, value in (changes or {}).items():
         config[full_key(name, key)] = value
         sealed -= {full_key(name, key)}
     day = today or datetime.now(UTC).date()
     try:
-        settings = load(name, stack, config, today=day, secret_keys=sealed)
+        settings = load(name, stack, config, defaults=given, today=day, secret_keys=sealed)
         return StackSettings(settings=settings, config=config, sealed=sealed, refused=())
     except SettingsError as error:
         refused = error.problems
         secrets = {full_key(name, key) for key in _SECRETS}
         closed = {key: SEALED for key in secrets if config.get(key) or key.endswith(":dashboardPassword")}
         try:
-            settings = load(name, stack, {**config, **closed}, today=day, secret_keys=sealed | secrets)
+            settings = load(name, stack, {**config, **closed}, defaults=given, today=day, secret_keys=sealed | secrets)
         except SettingsError:
             raise error from None
     return StackSettings(settings=settings, config=config, sealed=sealed, refused=refused)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ops.project import declared, read_project
+from infra.declared import declared
+from ops.project import read_project
 
 # The page has the table between these two lines.
 START, END = "<!-- settings: start -->", "<!-- settings: end -->"

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from infra.aws.instances import Instance, instance
 from infra.kubeflow.capacity import Load, Requirements, check_capacity
+from infra.settings import NodeSettings
 from ordering.errors import UserError
 
 SMALL_TYPES = ("m5.large", "m5.xlarge", "m5.2xlarge")
@@ -13,6 +14,9 @@ SMALL_TYPES = ("m5.large", "m5.xlarge", "m5.2xlarge")
 
 HEADROOM = Fraction(5, 4)
 """A platform that fills its nodes runs nobody's pipeline, and sums of pods hide that each must fit one node."""
+
+AMPLE = 4
+"""So many times the smallest node group is more than a release needs."""
 
 # One node is a single zone, and volumes are bound to theirs.
 FEWEST, MOST = 2, 12
@@ -44,6 +48,19 @@ def smallest(needed: Requirements, types: Iterable[str] = SMALL_TYPES) -> Size:
         )
     best, count = min(fitting, key=lambda pair: (pair[0].vcpus * pair[1], pair[1]))
     return Size(best.name, count)
+
+
+def proposal(needed: Requirements, nodes: NodeSettings) -> str:
+    """What to write in place of a node group that is far larger than a platform needs; empty for any other."""
+    have = instance(nodes.instance_type)
+    try:
+        size = smallest(needed)
+    except UserError:
+        return ""
+    want = instance(size.instance_type)
+    if have is None or want is None or have.vcpus * nodes.desired < AMPLE * want.vcpus * size.nodes:
+        return ""
+    return f"{size} would do: set nodesInstanceType, nodesDesired and nodesMin"
 
 
 def _fewest(wanted: Requirements, one: Instance) -> int | None:

@@ -14,10 +14,11 @@ from typing import Any, Literal
 
 from pulumi import automation
 
+from infra.declared import full_key
 from ops.backend import Backend, backend, unusable
 from ops.engine import Command
 from ops.program import Program
-from ops.project import PROJECT_ROOT, full_key, is_local, local_root, project_name, stack_file
+from ops.project import PROJECT_ROOT, is_local, local_root, project_name, stack_file
 from ops.settings import read_config
 from ordering.errors import UserError
 
@@ -112,7 +113,7 @@ def selected(
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
             if missing == "refuse":
-                raise _stateless(stack) from None
+                raise stateless(stack) from None
         else:
             yield found
             return
@@ -136,13 +137,13 @@ def outputs(stack: str) -> dict[str, Any]:
     """The stack's outputs, secrets in the clear: handle them as such."""
     chosen = backend(stack)
     if chosen.folder is not None and not chosen.folder.is_dir():
-        raise _stateless(stack)
+        raise stateless(stack)
     with selected(stack, program=Program(), chosen=chosen, env=environment(stack)) as found:
         return {name: output.value for name, output in found.outputs().items()}
 
 
-def in_state(stack: str) -> list[str]:
-    """The ids of what the stack's state has; none for a stack that has no state."""
+def in_state(stack: str) -> list[dict[str, Any]]:
+    """What the stack's state has, secrets in the clear; nothing for a stack that has no state."""
     chosen = backend(stack)
     if chosen.folder is not None and not chosen.folder.is_dir():
         return []
@@ -151,7 +152,7 @@ def in_state(stack: str) -> list[str]:
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
             return []
-        return [str(one["id"]) for one in _resources(found) if one.get("id")]
+        return (found.export_stack().deployment or {}).get("resources") or []
 
 
 @contextmanager
@@ -200,7 +201,8 @@ def _any_passphrase() -> dict[str, str]:
     return {} if any(name in os.environ for name in chosen) else {chosen[0]: ""}
 
 
-def _stateless(stack: str) -> UserError:
+def stateless(stack: str) -> UserError:
+    """What to say of a stack that nobody has brought up."""
     return UserError(f"Stack {stack!r} has no state yet; `make up STACK={stack}` makes it.")
 
 

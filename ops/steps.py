@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pulumi.automation.events import EngineEvent, PolicyEvent, StepEventMetadata
 
+from infra.kubeflow.earlier import UNJUDGED
 from ops.policies import Judge
 from ops.progress import Tracker
 
 if TYPE_CHECKING:
     from policy import Violation
 
-Change = Literal["replace", "delete", "update", "create", "same"]
+Op = Literal["replace", "delete", "update", "create", "same"]
 
 # A replacement is told three times, as `replace`, `create-replacement` and `delete-replaced`; a resource whose provider
 # goes away is `discard`ed or `remove-pending-replace`d without being touched.
-_CHANGES: dict[str, Change] = {
+_CHANGES: dict[str, Op] = {
     "replace": "replace",
     "delete": "delete",
     "update": "update",
@@ -46,7 +47,7 @@ class Step:
 
     urn: str
     type: str
-    change: Change
+    change: Op
     paths: tuple[str, ...] = ()
     causes: tuple[str, ...] = ()
     old: Mapping[str, Any] = field(default_factory=dict)
@@ -95,13 +96,13 @@ class Recorder(Tracker):
             self.analyzed.append(_violation(event.policy_event))
 
 
-def _step(metadata: StepEventMetadata, change: Change) -> Step:
+def _step(metadata: StepEventMetadata, change: Op) -> Step:
     old, new = metadata.old, metadata.new
     return Step(
         urn=metadata.urn,
         type=metadata.type,
         change=change,
-        paths=tuple(sorted(metadata.detailed_diff or metadata.diffs or ())),
+        paths=tuple(sorted(one for one in metadata.detailed_diff or metadata.diffs or () if UNJUDGED not in one)),
         causes=tuple(sorted(metadata.keys or ())),
         old=(old.inputs if old else None) or {},
         new=(new.inputs if new else None) or {},

@@ -8,15 +8,12 @@ from pulumi.automation import OutputValue
 from rich.console import Console
 from rich.table import Table
 
-from ops import policies
+from ops import changes, policies
 from ops.levels import Level
-from ops.preview import Preview, data_in
+from ops.preview import Preview
 from ops.run import Session
 
 _NUMBERS = frozenset({"level", "objects", "resources", "seconds", "from second", "to second"})
-
-_CAUSES = 3
-"""Properties that are named as the cause of a replacement."""
 
 SHOWN_KINDS = 12
 """Kinds that get a row of their own; the rest are added up."""
@@ -72,21 +69,18 @@ def print_planned(console: Console, found: Preview) -> None:
 
 
 def print_preview(console: Console, found: Preview) -> None:
-    """What is replaced and deleted and the data in it, the monthly cost before and after, and broken policy rules."""
-    if found.lost:
-        rows = [
-            (
-                step.change,
-                step.name,
-                step.type,
-                "nothing: it stays in AWS" if step.retained else data_in(step),
-                ", ".join(step.causes[:_CAUSES]),
-            )
-            for step in found.lost
-        ]
-        _table(console, "Replaced or deleted", ("", "resource", "type", "lost with it", "because of"), rows)
-        held = sum(1 for step in found.lost if data_in(step))
-        console.print(f"Data is lost with {held or 'none'} of these {len(found.lost)}.", highlight=False)
+    """The classes of change, what each names, the monthly cost before and after, and broken policy rules."""
+    if told := ", ".join(f"{count} {kind}" for kind, count in changes.counts(found.changes).items()):
+        console.print(f"By class: {told}", highlight=False)
+    gone = [one for one in found.changes if one.kind in ("data", "replaced", "deleted", "kept")]
+    if gone:
+        rows = [(one.kind, one.name, _told(one)) for one in gone]
+        _table(console, "Replaced or deleted", ("", "resource", "what that means"), rows)
+        held = sum(1 for one in gone if one.data)
+        console.print(f"Data is lost with {held or 'none'} of these {len(gone)}.", highlight=False)
+    touched = [(one.kind, one.name, one.why) for one in found.changes if one.kind in ("restarted", "moved")]
+    if touched:
+        _table(console, "Restarted or moved", ("", "object", "why"), touched)
     for notice in found.notices:
         console.print(notice, highlight=False, markup=False, soft_wrap=True)
     if found.costs is not None:
@@ -103,6 +97,13 @@ def print_preview(console: Console, found: Preview) -> None:
     if found.unseen:
         console.print(found.unseen, highlight=False, markup=False, soft_wrap=True)
     policies.print_violations(console, found.violations)
+
+
+def _told(one: changes.Change) -> str:
+    """What is lost with it, why it is made again, and what does not work until then."""
+    lost = [f"lost: {one.data}"] if one.data else []
+    stops = [f"stops meanwhile: {one.stops}"] if one.stops else []
+    return "; ".join([*lost, *([one.why] if one.why else []), *stops])
 
 
 def print_levels(console: Console, levels: Sequence[Level]) -> None:

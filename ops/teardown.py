@@ -13,11 +13,14 @@ from rich.console import Console
 
 from infra import preflight
 from infra.aws import standing
+from infra.declared import full_key
 from infra.settings import SettingsError
 from ops import forgetting, people, run
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
-from ops.project import full_key, is_local, project_name
+from ops.lifting import lift
+from ops.project import is_local, project_name
+from ops.registered import Registered, going
 from ops.relocated import at_its_address
 from ops.run import Session
 from ops.settings import read_config, stack_settings
@@ -26,8 +29,8 @@ from ordering.errors import UserError
 Resource = dict[str, Any]
 Client = Callable[[str], Any]
 
-_HOLDING = frozenset({"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository"})
-_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$")
+_HOLDING = frozenset({"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository", "aws:efs/fileSystem:FileSystem"})
+_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$", "kubeflow:infra:Files$")
 """What `storageOnDestroy` is about: these types in these components."""
 
 _NAMED = 5
@@ -112,6 +115,8 @@ def destroy(
     def say(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    registered = Registered(say)
+
     def first() -> None:
         state.extend(_resources(session))
         check_state(session.stack.name, state)
@@ -121,7 +126,7 @@ def destroy(
                 f"stop this, run `make up STACK={session.stack.name}`, and destroy then."
             )
         check_access(session.stack.name, state)
-        drain_cluster(session, say, state, stuck)
+        drain_cluster(session, say, state, stuck, registered)
 
     region = read_config(session.stack.name)[0].get("aws:region")
 
@@ -131,7 +136,8 @@ def destroy(
     if line := forget_cluster(session, client, forget=forget):
         say(line)
     # In an empty state the engine would make the stack itself, only to run this.
-    run.destroy(session, first if _resources(session) else None)
+    with registered.watched():
+        run.destroy(session, first if _resources(session) else None)
     for line in logs_again(client, state):
         say(line)
     return state
@@ -198,9 +204,15 @@ def _resources(session: Session) -> list[Resource]:
 
 
 def drain_cluster(
-    session: Session, say: Callable[[str], None], state: list[Resource], stuck: Callable[[str], people.Answer]
+    session: Session,
+    say: Callable[[str], None],
+    state: list[Resource],
+    stuck: Callable[[str], people.Answer],
+    registered: Registered,
 ) -> None:
     """Empty the stack's cluster of what people made of its kinds, then of what holds something in AWS.
+
+    And last of what would refuse the rest: the stack's own policies, and what operators registered behind its Services.
 
     UserError when it stops answering meanwhile, or something does not go. Workloads with claims end only in the second
     part: a controller that finishes the first may need its database.
@@ -211,10 +223,13 @@ def drain_cluster(
     access = access_of(state)
     if access is None:
         return
+    ours, whole = going(state), configured(stack, "clusterMode") == "create"
     try:
         with session.timed("drain"), connected(access) as api:
             people.clear(api, state, people.Waiting(report=say, stuck=stuck))
-            drain(api, scope_of(state, whole=configured(stack, "clusterMode") == "create"), report=say)
+            drain(api, scope_of(state, whole=whole), report=say)
+            lift(api, ours.objects, say)
+            registered.begin(api, ours, lambda: connected(access), whole=whole)
     except OSError as error:
         raise UserError(
             f"The cluster stopped answering ({error}) while it was being drained: nothing else was destroyed; run the "

@@ -5,6 +5,7 @@ state then knows nothing. The engine's events tell of it, so it is put into the 
 under way (`ops.interrupted`), and the next run looks at it.
 """
 
+import json
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ _TYPES = {
 LISTED_AFTER_S = 5.0
 """Seconds until AWS lists what it was asked to make: its own answer would have come before that."""
 
-_SECRET = "4dabf18193072939515e22adb298388d"
+SECRET = "4dabf18193072939515e22adb298388d"
 """The key by which the engine marks values of a kind of its own, secrets among them."""
 
 
@@ -77,8 +78,17 @@ def open_values(value: Any) -> Any:
     return value
 
 
+def open_secret(value: Any) -> Any:
+    """A value of an opened state with what is secret in it in plain; a secret is there as JSON."""
+    if isinstance(value, Mapping):
+        if SECRET in value:
+            return json.loads(value["plaintext"])
+        return {key: open_secret(one) for key, one in value.items()}
+    return [open_secret(one) for one in value] if isinstance(value, list) else value
+
+
 def _is_secret(value: Any) -> bool:
-    return value == "[secret]" or (isinstance(value, Mapping) and _SECRET in value and "ciphertext" in value)
+    return value == "[secret]" or (isinstance(value, Mapping) and SECRET in value and "ciphertext" in value)
 
 
 def pending(deployment: Deployment, operations: Sequence[Operation]) -> Deployment:

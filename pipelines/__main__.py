@@ -255,9 +255,9 @@ def _prepare(
         )
     spec = catalog.compile_spec(definition, Execution(image=_image(image_name, chosen), gpus=gpus))
     arguments = dict(given)
-    if chosen is not None:
+    if chosen is not None and chosen.bucket:
         with stack.environment(chosen):
-            arguments = inputs.in_bucket(definition, given, stack.require_bucket(chosen), namespace)
+            arguments = inputs.in_bucket(definition, given, chosen.bucket, namespace)
     parameters.require(arguments, spec, definition.name)
     return spec, arguments
 

@@ -70,7 +70,9 @@ def tag(context: Path = CONTEXT) -> str:
 
 
 def reference(repository: str | None) -> str:
-    """The image's full name in a repository; a local name where there is none."""
+    """The image's full name in a repository; a local name where there is none. What has a tag or a digest is one."""
+    if repository and (":" in repository.rpartition("/")[2] or "@" in repository):
+        return repository
     return f"{repository or IMAGE_REPOSITORY}:{tag()}"
 
 

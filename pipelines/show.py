@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from pipelines.endpoint.api import Run, Step
 from pipelines.local import Outcome, StepEvent
-from pipelines.target import FORWARD_COMMAND, FORWARDED
+from pipelines.target import ALONE_COMMAND, FORWARD_COMMAND, FORWARDED
 
 _STYLES = {"succeeded": "green", "failed": "red", "running": "cyan", "canceled": "yellow", "skipped": "yellow"}
 
@@ -37,7 +37,8 @@ def link(console: Console, run: Run) -> None:
     """Where to look at a run, and how to get there when the dashboard is not open to the Internet."""
     console.print(run.link, soft_wrap=True, markup=False)
     if run.link.startswith(FORWARDED):
-        console.print(f"(while this runs: {FORWARD_COMMAND})", soft_wrap=True)
+        command = ALONE_COMMAND if run.link.startswith(f"{FORWARDED}/#") else FORWARD_COMMAND
+        console.print(f"(while this runs: {command})", soft_wrap=True)
 
 
 def _text(value: object) -> str:

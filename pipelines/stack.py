@@ -9,6 +9,9 @@ from typing import Any
 from ordering.errors import UserError
 from pipelines.endpoint.session import Retry
 
+GATEWAY = "istio-system/istio-ingressgateway"
+"""The Service that has the dashboard of a whole Kubeflow."""
+
 
 def _outputs(stack: str) -> Mapping[str, Any]:
     from ops import stack as ops_stack  # the engine is slow to import, and only commands that name a stack need it
@@ -45,23 +48,26 @@ class Stack:
     password: str | None
     kubeconfig: str | None
     region: str | None
+    service: str
+    """NAMESPACE/NAME of the Service that has the dashboard."""
     roles: Mapping[str, str]
     """The ARNs of the roles of service accounts, by NAMESPACE/ACCOUNT."""
 
 
 def read(name: str, context: Context) -> Stack:
-    """The stack of a name, from its outputs `bucket`, `repository_url`, `dashboard_user`, `dashboard_password`,
-    `kubeconfig`, `region` and `runner_role_arns`."""
+    """The stack of a name, from its outputs `bucket`, `repository_url`, `pipelines_image`, `dashboard_user`,
+    `dashboard_password`, `dashboard_service`, `kubeconfig`, `region` and `runner_role_arns`."""
     outputs = context.outputs(name)
     return Stack(
         name=name,
         environment=dict(context.environment(name)),
         bucket=outputs.get("bucket"),
-        repository=outputs.get("repository_url"),
+        repository=outputs.get("pipelines_image") or outputs.get("repository_url"),
         user=outputs.get("dashboard_user"),
         password=outputs.get("dashboard_password"),
         kubeconfig=outputs.get("kubeconfig"),
         region=outputs.get("region"),
+        service=outputs.get("dashboard_service") or GATEWAY,
         roles=outputs.get("runner_role_arns") or {},
     )
 

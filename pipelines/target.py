@@ -14,6 +14,7 @@ from pipelines.stack import Stack, require_pods
 # Where the dashboard is once a person follows the advice that goes with a link.
 FORWARDED = "http://localhost:8080"
 FORWARD_COMMAND = "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80"
+ALONE_COMMAND = "kubectl port-forward svc/ml-pipeline-ui -n kubeflow 8080:80"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Pipe
             require_pods(stack)
             if not stack.kubeconfig:
                 raise UserError(f"Stack {stack.name!r} has no output `kubeconfig` to reach its dashboard with.")
-            url, shown_at = opened.enter_context(forward(stack.kubeconfig)), FORWARDED
+            url, shown_at = opened.enter_context(forward(stack.kubeconfig, stack.service)), FORWARDED
         if url is None:
             raise UserError("Nothing says where Kubeflow is; add --stack NAME or --endpoint URL.")
         session = opened.enter_context(Session(url, user=user, password=password, retry=retry))

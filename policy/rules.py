@@ -29,6 +29,7 @@ TAGGED = frozenset(
         "aws:ec2/subnet:Subnet",
         "aws:ec2/vpc:Vpc",
         "aws:ecr/repository:Repository",
+        "aws:efs/fileSystem:FileSystem",
         "aws:eks/cluster:Cluster",
         "aws:eks/nodeGroup:NodeGroup",
         "aws:kms/key:Key",

@@ -13,6 +13,7 @@ import click
 
 from ordering import cache
 from ordering.errors import UserError
+from tools import proxy
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -44,6 +45,7 @@ def run(
     details of what nobody foresaw go to a file that the sentence names.
     """
     try:
+        proxy.settle(os.environ)
         code = command.main(arguments, prog_name=name, obj=obj, standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:

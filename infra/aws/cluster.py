@@ -13,6 +13,7 @@ from pulumi_aws import iam as aws_iam
 
 from infra import versions
 from infra.aws import cidr, iam, instances, kept
+from infra.aws.addons import AddonArgs, addon
 from infra.aws.identity import (
     CLUSTER_ADMIN_POLICY,
     CLUSTER_VIEW_POLICY,
@@ -59,8 +60,9 @@ class ClusterArgs:
     """An EKS cluster with one managed node group, in subnets of a VPC.
 
     `log_group` names that of an earlier cluster of the same name, which is there, and is taken over.
-    `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry. With
-    `protect` the control plane and the key of its Secrets stay; nodes, add-ons and access entries may come and go.
+    `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry.
+    `forced` is as `kubernetes_provider` takes it. With `protect` the control plane and the key of its Secrets stay;
+    nodes, add-ons and access entries may come and go.
     """
 
     cluster: ClusterSettings
@@ -70,6 +72,7 @@ class ClusterArgs:
     private_subnet_ids: Sequence[pulumi.Input[str]]
     log_group: str | None
     let_in_already: Collection[str] = ()
+    forced: bool = True
     protect: bool = False
     tags: Mapping[str, str]
 
@@ -118,6 +121,7 @@ class Cluster(pulumi.ComponentResource):
             f"{name}-kubernetes",
             cluster=args.cluster.name,
             kubeconfig=kubeconfig,
+            forced=args.forced,
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[nodes])),
         )
         self.ready = default_storage_class(
@@ -298,30 +302,30 @@ class Cluster(pulumi.ComponentResource):
             self._addons.ebs_csi,
             nodes,
             policy,
-            service_account_role_arn=role.arn,
+            role_arn=role.arn,
             # Volumes made inside the cluster outlive it unless somebody finds them: they carry the stack's tags.
-            configuration_values=json.dumps({"controller": {"extraVolumeTags": self._tags}}, sort_keys=True),
+            configuration=json.dumps({"controller": {"extraVolumeTags": self._tags}}, sort_keys=True),
         )
 
     def _addon(
         self,
-        addon: str,
+        name: str,
         version: str,
         *needs: pulumi.Resource,
-        service_account_role_arn: pulumi.Input[str] | None = None,
-        configuration_values: str | None = None,
+        role_arn: pulumi.Input[str] | None = None,
+        configuration: str | None = None,
     ) -> eks.Addon:
-        return eks.Addon(
-            f"{self._name}-{addon}",
-            cluster_name=self.name,
-            addon_name=addon,
-            addon_version=version,
-            resolve_conflicts_on_create="OVERWRITE",
-            resolve_conflicts_on_update="OVERWRITE",
-            service_account_role_arn=service_account_role_arn,
-            configuration_values=configuration_values,
-            tags=self._tags,
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=list(needs))),
+        return addon(
+            self._name,
+            AddonArgs(
+                cluster_name=self.name,
+                addon=name,
+                version=version,
+                role_arn=role_arn,
+                configuration=configuration,
+                tags=self._tags,
+            ),
+            pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=list(needs))),
         )
 
 
@@ -339,9 +343,10 @@ def kubernetes_provider(
     cluster: str,
     kubeconfig: pulumi.Input[str] | None,
     context: str | None = None,
+    forced: bool = True,
     opts: pulumi.ResourceOptions | None = None,
 ) -> kubernetes.Provider:
-    """The provider of every Kubernetes object.
+    """The provider of every Kubernetes object. `forced` takes fields that somebody else owns; else they are an error.
 
     `cluster` identifies it: a kubeconfig that changes (an address, a token) updates the provider; without it the
     provider, and every object with it, could be replaced.
@@ -356,7 +361,7 @@ def kubernetes_provider(
         # fails where the API server takes only one of them (await.go of 4.29, `fixCSAFieldManagers` is left out).
         upsert_existing_objects=True,
         # istiod and Knative write into what a release renders, and people use kubectl: what we send is ours.
-        enable_patch_force=True,
+        enable_patch_force=forced,
         enable_config_map_mutable=True,
         enable_secret_mutable=True,
         kube_client_settings=kubernetes.KubeClientSettingsArgs(qps=CLIENT_QPS, burst=CLIENT_BURST),

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from infra.aws.iam import Document, document
 
-# By type: actions of the service in front. Read actions of a service are below, once for all its types.
+# By type: actions of the service in front, or of several between semicolons. Read actions of a service are below, once
+# for all its types.
 TYPES = {
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
@@ -43,6 +44,15 @@ TYPES = {
     "aws:ecr/repository:Repository": (
         "ecr: CreateRepository PutImageTagMutability PutImageScanningConfiguration DeleteRepository BatchDeleteImage "
         "TagResource UntagResource"
+    ),
+    "aws:efs/fileSystem:FileSystem": (
+        "elasticfilesystem: CreateFileSystem UpdateFileSystem PutLifecycleConfiguration DeleteFileSystem TagResource "
+        "UntagResource"
+    ),
+    # EFS makes and deletes their interfaces in the deployer's name (EFS API reference, "CreateMountTarget").
+    "aws:efs/mountTarget:MountTarget": (
+        "elasticfilesystem: CreateMountTarget ModifyMountTargetSecurityGroups DeleteMountTarget; "
+        "ec2: CreateNetworkInterface DeleteNetworkInterface"
     ),
     "aws:eks/accessEntry:AccessEntry": "eks: CreateAccessEntry UpdateAccessEntry DeleteAccessEntry",
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "eks: AssociateAccessPolicy DisassociateAccessPolicy",
@@ -87,6 +97,7 @@ _READS = {
     "ec2": "Describe* GetSecurityGroupsForVpc",
     "ecr": "DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource",
     "eks": "Describe* List*",
+    "elasticfilesystem": "Describe* ListTagsForResource",
     "iam": (
         "GetOpenIDConnectProvider GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole "
         "ListOpenIDConnectProviders ListRolePolicies ListRoleTags"
@@ -116,12 +127,17 @@ _PARAMETERS: Document = {
 
 # Roles are handed to these, which make a role of their own when they are first used in an account.
 _TAKERS = ("ec2.amazonaws.com", "eks.amazonaws.com")
-_LINKED = ("eks.amazonaws.com", "eks-nodegroup.amazonaws.com", "autoscaling.amazonaws.com")
+_LINKED = (
+    "eks.amazonaws.com",
+    "eks-nodegroup.amazonaws.com",
+    "autoscaling.amazonaws.com",
+    "elasticfilesystem.amazonaws.com",
+)
 
 
 def actions(types: Iterable[str]) -> list[str]:
     """All actions that deploying resources of these types takes, sorted; KeyError for a type that is not known."""
-    rows = [*(TYPES[one] for one in types), *_COMMANDS]
+    rows = [*(row for one in types for row in TYPES[one].split("; ")), *_COMMANDS]
     services = {row.split(":")[0] for row in rows}
     rows += [f"{service}: {names}" for service, names in _READS.items() if service in services]
     return _named(rows)

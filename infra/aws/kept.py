@@ -1,7 +1,8 @@
 """What an earlier life of a stack left in AWS: the next one takes it over, where it would else fail or make a second.
 
-A bucket and a repository are kept on purpose (`storageOnDestroy`). The log group of a cluster comes back by itself: for
-minutes after its deletion EKS writes what it still has, and makes the group again (terraform-aws-eks issues 920, 2763).
+A bucket, a repository and a file system are kept on purpose (`storageOnDestroy`). The log group of a cluster comes back
+by itself: for minutes after its deletion EKS writes what it still has, and makes the group again (terraform-aws-eks
+issues 920, 2763).
 
 The engine imports what has an id here and is not in the state, and brings it up to what the program says in the same
 run (3.259, pkg/resource/deploy/step_generator.go); for what is in the state the id changes nothing.
@@ -14,6 +15,8 @@ from typing import Any
 from infra.aws import iam
 from infra.settings import Settings
 from ordering.errors import UserError
+
+_GOING = frozenset({"deleting", "deleted"})
 
 Client = Callable[[str], Any]
 """Makes the client of an AWS service, in the stack's region."""
@@ -55,6 +58,7 @@ class Kept:
     bucket: str | None = None
     repository: str | None = None
     log_group: str | None = None
+    file_system: str | None = None
     unknown: tuple[str, ...] = ()
 
 
@@ -66,6 +70,11 @@ def bucket_name(stack: str) -> str:
 def repository_name(stack: str) -> str:
     """The resource's name, after which the provider names the repository of a stack that gives it none."""
     return f"{stack}-images"
+
+
+def file_system_token(stack: str) -> str:
+    """By what EFS knows the file system of a stack; there is one of a token in an account and region."""
+    return f"{stack}-files"
 
 
 def log_group_name(cluster: str) -> str:
@@ -98,6 +107,7 @@ def look(client: Client, settings: Settings) -> Kept:
         bucket=asked("a bucket", lambda: _only(buckets(client, names(settings)))),
         repository=asked("a repository", lambda: _repository(client, names(settings))),
         log_group=asked("a log group", lambda: _log_group(client, settings)),
+        file_system=asked("a file system", lambda: _file_system(client, settings)),
         unknown=tuple(unknown),
     )
 
@@ -142,6 +152,20 @@ def _log_group(client: Client, settings: Settings) -> str | None:
                 _check_cluster(client, settings)
             return name
     return None
+
+
+def file_systems(client: Client, stack: Names) -> list[dict[str, Any]]:
+    """The file systems of the stack's token and tags, as EFS describes them."""
+    answer = client("efs").describe_file_systems(CreationToken=file_system_token(stack.prefix))
+    return [
+        one for one in answer["FileSystems"] if one["LifeCycleState"] not in _GOING and stack.own(_map(one["Tags"]))
+    ]
+
+
+def _file_system(client: Client, settings: Settings) -> str | None:
+    if settings.files == "none":
+        return None
+    return _only([str(one["FileSystemId"]) for one in file_systems(client, names(settings))])
 
 
 def _check_cluster(client: Client, settings: Settings) -> None:

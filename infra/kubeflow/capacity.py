@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from math import ceil
@@ -33,6 +33,10 @@ class Load:
 
     def __add__(self, other: "Load") -> "Load":
         return Load(self.pods + other.pods, self.cpu + other.cpu, self.memory + other.memory)
+
+    def __sub__(self, other: "Load") -> "Load":
+        """What is left; nothing where the other is more."""
+        return Load(max(self.pods - other.pods, 0), max(self.cpu - other.cpu, 0), max(self.memory - other.memory, 0))
 
     def times(self, count: int) -> "Load":
         """The load of so many of it."""
@@ -123,13 +127,39 @@ def check_capacity(needed: Requirements, *, instance_type: str, nodes: int, rele
     raise UserError(f"{lead}; choose nodesDesired >= {wanted}, or a larger nodesInstanceType.")
 
 
-def _free(node: Instance, needed: Requirements) -> Load:
-    taken = needed.per_node + EKS_PER_NODE
+def check_nodes(needed: Requirements, nodes: Sequence[Load], *, release: str) -> None:
+    """UserError when nodes that are there, each with so much left, cannot hold the platform.
+
+    The sums must suffice, and one node must hold the largest pod; how the scheduler would lay them out is not tried.
+    """
+    left = [node - needed.per_node for node in nodes]
+    offered = sum(left, Load())
+    lead = f"{release} needs {needed.total}, and {len(nodes)} nodes of the cluster have {offered} left"
+    if needed.total - offered != Load():
+        raise UserError(f"{lead} (what they allow, less what runs there); add nodes, or remove what is not needed.")
+    if needed.total.pods and not any(
+        needed.largest_cpu <= node.cpu and needed.largest_memory <= node.memory for node in left
+    ):
+        largest = f"{needed.largest_cpu / 1000:.1f} vCPU and {needed.largest_memory / GI:.1f} GiB"
+        raise UserError(f"{lead}, but no node has room for its largest pod ({largest}); add a larger node.")
+
+
+def pod_load(pod: Manifest) -> Load:
+    """What the scheduler counts for a pod."""
+    return _pod(pod, _mapping(pod.get("spec")))
+
+
+def load_of(allocatable: Mapping[str, Any]) -> Load:
+    """What a node allows, as its status has it."""
     return Load(
-        max(node.pods - taken.pods, 0),
-        max(node.allocatable_cpu - taken.cpu, 0),
-        max(node.allocatable_memory - taken.memory, 0),
+        int(quantity(allocatable.get("pods", 0))),
+        int(quantity(allocatable.get("cpu", 0)) * 1000),
+        int(quantity(allocatable.get("memory", 0))),
     )
+
+
+def _free(node: Instance, needed: Requirements) -> Load:
+    return Load(node.pods, node.allocatable_cpu, node.allocatable_memory) - (needed.per_node + EKS_PER_NODE)
 
 
 def _nodes_wanted(free: Load, total: Load) -> int | None:

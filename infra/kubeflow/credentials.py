@@ -7,6 +7,7 @@ stands for text that is not known yet, such as a `pulumi.Output`: it is put in i
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,6 @@ from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
 
 KNOWN_EMAIL = "user@example.com"
-
-# On a pod template: a change of the login restarts the pods that read it only when they start.
-LOGIN_ANNOTATION = "checksum/login"
 
 
 @dataclass(frozen=True)
@@ -53,13 +51,12 @@ SALT_SEED = CredentialSpec("salt_seed", 32)
 class Credentials:
     """What takes the place of the known values.
 
-    `email` is who may log in, as text, and `password_hash` the bcrypt hash of the password. `login_fingerprint` changes
-    when either does; see `fingerprint`. The others are random texts as GENERATED describes them.
+    `email` is who may log in, as text, and `password_hash` the bcrypt hash of the password. The others are random texts
+    as GENERATED describes them.
     """
 
     email: str
     password_hash: Any
-    login_fingerprint: Any
     oidc_client_secret: Any
     cookie_secret: Any
     mysql_password: Any
@@ -142,9 +139,9 @@ def password_hash(password: str, seed: str) -> str:
     return bcrypt.hashpw(password.encode(), b"$2b$12$" + _bcrypt_base64(salt)).decode()
 
 
-def fingerprint(email: str, hashed: str) -> str:
-    """A text that changes with the login and gives nothing away: it covers a salted hash, not the password."""
-    return hashlib.sha256(f"{email}\0{hashed}".encode()).hexdigest()[:16]
+def checksum(content: str, seed: str) -> str:
+    """A text that changes with the content and gives nothing away: whoever guesses it lacks the seed, a random text."""
+    return hmac.new(seed.encode(), content.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def find_known(objects: Iterable[Manifest]) -> list[KnownCredential]:
@@ -225,7 +222,7 @@ def _replace(manifest: Manifest, credentials: Credentials) -> Manifest:
     if manifest["kind"] == "Profile" and _email_fields(manifest):
         spec = manifest["spec"]
         return {**manifest, "spec": {**spec, "owner": {**spec["owner"], "name": credentials.email}}}
-    return _replace_in_workload(manifest, credentials)
+    return _replace_in_workload(manifest)
 
 
 def _replace_in_secret(secret: Manifest, credentials: Credentials) -> Manifest:
@@ -241,18 +238,12 @@ def _replace_in_secret(secret: Manifest, credentials: Credentials) -> Manifest:
     return result
 
 
-def _replace_in_workload(workload: Manifest, credentials: Credentials) -> Manifest:
-    template = _template(workload)
-    spec = template.get("spec") or {}
-    containers = spec.get("containers") or []
-    if _allows_empty_password(workload):
-        spec = {**spec, "containers": [_with_root_password(container) for container in containers]}
-    elif not any(_reads(container, "dex-passwords") for container in containers):
+def _replace_in_workload(workload: Manifest) -> Manifest:
+    if not _allows_empty_password(workload):
         return workload
-    else:
-        metadata = template.get("metadata") or {}
-        annotations = {**(metadata.get("annotations") or {}), LOGIN_ANNOTATION: credentials.login_fingerprint}
-        template = {**template, "metadata": {**metadata, "annotations": annotations}}
+    template = _template(workload)
+    spec = template["spec"]
+    spec = {**spec, "containers": [_with_root_password(container) for container in spec["containers"]]}
     return {**workload, "spec": {**workload["spec"], "template": {**template, "spec": spec}}}
 
 
@@ -278,10 +269,6 @@ def _with_root_password(container: dict[str, Any]) -> dict[str, Any]:
     if not any(variable.get("name") == _ROOT_PASSWORD for variable in kept):
         kept.append({"name": _ROOT_PASSWORD, "valueFrom": {"secretKeyRef": dict(_MYSQL_SECRET)}})
     return {**container, "env": kept}
-
-
-def _reads(container: dict[str, Any], secret: str) -> bool:
-    return any((source.get("secretRef") or {}).get("name") == secret for source in container.get("envFrom") or ())
 
 
 def _email_fields(manifest: Manifest) -> list[str]:

@@ -1,5 +1,6 @@
 """How a person opens what a stack has to look at."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,16 +11,23 @@ PORT = 8080
 _ENTRIES = (("istio-system", "istio-ingressgateway", 80), ("kubeflow", "ml-pipeline-ui", 80))
 
 
-def entry(objects: Iterable[Mapping[str, Any]], *, emulated: bool) -> str:
-    """What to type to open the dashboard of a platform, or why there is none."""
-    if emulated:
-        return "none: pods run nothing on this machine"
+def service(objects: Iterable[Mapping[str, Any]]) -> tuple[str, str, int] | None:
+    """The namespace, name and port of the Service that has the dashboard, or None where there is none."""
     services = {
         (str(one["metadata"].get("namespace", "")), str(one["metadata"]["name"]))
         for one in objects
         if one["kind"] == "Service"
     }
-    for namespace, name, port in _ENTRIES:
-        if (namespace, name) in services:
-            return f"kubectl port-forward svc/{name} -n {namespace} {PORT}:{port}, then http://localhost:{PORT}"
-    return "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines"
+    return next((found for found in _ENTRIES if found[:2] in services), None)
+
+
+def entry(objects: Iterable[Mapping[str, Any]], *, emulated: bool, context: str | None = None) -> str:
+    """What to type to open the dashboard of a platform in the cluster of a context, or why there is none."""
+    if emulated:
+        return "none: pods run nothing on this machine"
+    found = service(objects)
+    if found is None:
+        return "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines"
+    namespace, name, port = found
+    kubectl = f"kubectl --context {shlex.quote(context)}" if context else "kubectl"
+    return f"{kubectl} port-forward svc/{name} -n {namespace} {PORT}:{port}, then http://localhost:{PORT}"

@@ -1,9 +1,11 @@
 """The credentials of one stack: what people chose, and random values that the stack's state keeps."""
 
+from typing import Any
+
 import pulumi
 import pulumi_random as random
 
-from infra.kubeflow.credentials import GENERATED, SALT_SEED, Credentials, CredentialSpec, fingerprint, password_hash
+from infra.kubeflow.credentials import GENERATED, SALT_SEED, Credentials, CredentialSpec, checksum, password_hash
 from infra.settings import DashboardSettings
 
 
@@ -15,16 +17,20 @@ class GeneratedCredentials(pulumi.ComponentResource):
     def __init__(self, name: str, args: DashboardSettings, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Credentials", name, None, opts)
         self._name = name
-        seed = self._random(SALT_SEED)
-        hashed = seed.apply(lambda text: password_hash(args.password.reveal(), text))
+        self._seed = self._random(SALT_SEED)
+        hashed = self._seed.apply(lambda text: password_hash(args.password.reveal(), text))
         self.credentials = Credentials(
             email=args.user,
             password_hash=hashed,
-            # Says only that something changed, and stands in a pod template that people shall be able to read.
-            login_fingerprint=pulumi.Output.unsecret(hashed.apply(lambda text: fingerprint(args.user, text))),
             **{spec.name: self._random(spec) for spec in GENERATED},
         )
         self.register_outputs({})
+
+    def checksum(self, content: Any) -> pulumi.Output[str]:
+        """A text that changes with the content, whatever of that is known only later, and is no secret itself."""
+        known = pulumi.Output.all(pulumi.Output.json_dumps(content, sort_keys=True), self._seed)
+        # Says only that something changed, and stands in a pod template that people shall be able to read.
+        return pulumi.Output.unsecret(known.apply(lambda both: checksum(*both)))
 
     def _random(self, spec: CredentialSpec) -> pulumi.Output[str]:
         made = random.RandomPassword(

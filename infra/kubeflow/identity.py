@@ -6,8 +6,11 @@ With one, pulumi-kubernetes updates it in place: `apiVersion` is none of the fie
 (provider/pkg/provider/diff.go of 4.29, `forceNew`).
 """
 
+from collections.abc import Mapping
+
 from ordering.graph import Graph, ObjectId
 from ordering.graph.index import CRD
+from ordering.manifests.objects import Manifest
 
 _POLICIES = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 _MUTATIONS = ("MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding")
@@ -29,9 +32,14 @@ _BUILT_IN = {
 
 
 class Identities:
-    """What the objects of a graph may have been called before."""
+    """What the objects of a graph may have been called before.
 
-    def __init__(self, graph: Graph) -> None:
+    Those that were `sent` before are known; where that is not, any version that has a place today may have been theirs.
+    A definition may drop the version that its objects were sent in, so today's alone do not do.
+    """
+
+    def __init__(self, graph: Graph, sent: Mapping[ObjectId, Manifest]) -> None:
+        self._sent = sent
         self._versions = dict(_BUILT_IN)
         for node in graph.nodes:
             if (node.id.group, node.id.kind) == CRD and node.gate is None:
@@ -41,5 +49,7 @@ class Identities:
 
     def others(self, id_: ObjectId) -> list[str]:
         """The other apiVersions that the same object may have been sent in."""
-        found = (f"{id_.group}/{version}" for version in self._versions.get((id_.group, id_.kind), ()))
-        return [one for one in found if one != id_.api_version]
+        found = [f"{id_.group}/{version}" for version in self._versions.get((id_.group, id_.kind), ())]
+        if (before := self._sent.get(id_)) is not None:
+            found.append(str(before["apiVersion"]))
+        return [one for one in dict.fromkeys(found) if one != id_.api_version]

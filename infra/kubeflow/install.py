@@ -1,15 +1,23 @@
 """The graph as resources of the engine: one resource an object, sent once, after what it needs."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pulumi
 
+from infra.kubeflow import immutable
+from infra.kubeflow.again import Again, whole
+from infra.kubeflow.earlier import UNJUDGED, Earlier
+from infra.kubeflow.holding import PROTECTED
 from infra.kubeflow.identity import Identities
+from infra.kubeflow.patience import patient
+from infra.kubeflow.scaled import scaled, without
 from infra.kubeflow.taken import taken
 from infra.kubeflow.urgency import by_urgency
 from ordering.graph import Graph, Node, ObjectId, takes_time
+from ordering.graph.waits import PATCH_FORCE
 from ordering.manifests.objects import Manifest
 
 # Seconds. A rollout on new nodes waits for gigabytes of images; a namespace for all that lives in it.
@@ -30,6 +38,7 @@ CHILDLESS = frozenset(
         "storage.k8s.io",
     }
 )
+FORCED = {PATCH_FORCE: "true"}
 BACKGROUND = {"pulumi.com/deletionPropagationPolicy": "background"}
 
 
@@ -38,13 +47,18 @@ class KubeflowArgs:
     """What to send, and what the first objects wait for.
 
     `replacements` are sent in place of what the graph holds of an object: its content with values that are known only
-    later, such as a password that the engine makes.
+    later, such as a password that the engine makes. `protect` keeps what holds data. `forced` says that the provider
+    takes fields that others own; where it refuses instead, those that a backend is known to take over are the
+    exception.
     """
 
     graph: Graph
     replacements: Mapping[ObjectId, Manifest]
     provider: pulumi.ProviderResource
     needs: Sequence[pulumi.Resource]
+    protect: bool = False
+    forced: bool = True
+    earlier: Earlier = field(default_factory=Earlier)
 
 
 class Kubeflow(pulumi.ComponentResource):
@@ -77,30 +91,73 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     constructor of our own would have the SDK record its 20 callers with each object, a quarter of the state.
     """
     component = Kubeflow(name, opts)
-    identities = Identities(args.graph)
+    identities, again = Identities(args.graph, args.earlier.sent), Again(args.graph, args.earlier)
+    patience, fields_of_autoscalers = _patience(args.graph), scaled(args.graph)
     objects: dict[ObjectId, pulumi.Resource] = {}
     for node in by_urgency(args.graph):
         # What needs nothing else needs the cluster; the rest needs it through these.
         needs = [objects[need] for need in node.needs] or [*args.needs]
         manifest = args.replacements.get(node.id, node.manifest)
-        objects[node.id] = (Known if manifest is node.manifest else _Sent)(
+        left = taken(manifest)
+        # The plugin cannot leave out what it ignores inside of a list: its old value would be a conflict.
+        annotations: dict[str, Any] = annotations_of(node) | (FORCED if left and not args.forced else {})
+        if pulumi.runtime.is_dry_run() and again.unjudged(node):
+            annotations[UNJUDGED] = _not_known()
+        kind = Known if manifest is node.manifest and UNJUDGED not in annotations else _Sent
+        if scaled_field := fields_of_autoscalers.get(node.id):
+            manifest, left = without(manifest, scaled_field), [scaled_field]
+        with_it = again.with_definition(node)
+        fixed = whole(node) and (with_it is not None or immutable.kind_of(manifest) in immutable.FIELDS)
+        objects[node.id] = kind(
             token(node),
             resource_name(node.id),
-            annotated(manifest, annotations_of(node)),
+            annotated(manifest, annotations),
             pulumi.ResourceOptions(
                 parent=component,
                 provider=args.provider,
+                protect=True if args.protect and whole(node) and immutable.kind_of(manifest) in PROTECTED else None,
                 depends_on=needs,
                 custom_timeouts=TIMEOUTS if _takes_time(node) else None,
                 aliases=[
                     pulumi.Alias(type_=token(replace(node, id=node.id._replace(api_version=other))))
                     for other in identities.others(node.id)
                 ],
-                ignore_changes=taken(manifest),
+                ignore_changes=left,
+                # Its name is fixed, so the old one goes first.
+                delete_before_replace=True if fixed else None,
+                replace_on_changes=immutable.replacing(manifest, args.earlier.sent.get(node.id)) if fixed else None,
+                replace_with=[objects[with_it]] if with_it else None,
+                hooks=_hooks(node, patience),
             ),
         )
     component.register_outputs({})
     return component
+
+
+def _patience(graph: Graph) -> list[pulumi.ErrorHook]:
+    """What objects carry whose kind something in the graph makes; nothing where there are none."""
+    makers = {(token(node), resource_name(node.id)): node.kind_made_by for node in graph.nodes if node.kind_made_by}
+    return [pulumi.ErrorHook("kind-made-at-run-time", patient(makers))] if makers else []
+
+
+def _hooks(node: Node, patience: list[pulumi.ErrorHook]) -> pulumi.ResourceHookBinding | None:
+    """Waits that the provider knows nothing of: for a kind, and for an object to have its effect."""
+
+    async def settle(_: pulumi.ResourceHookArgs) -> None:
+        """Lets the seconds pass before the engine sends what needs the object."""
+        await asyncio.sleep(node.wait.seconds)
+
+    if node.kind_made_by:
+        return pulumi.ResourceHookBinding(on_error=patience)
+    return pulumi.ResourceHookBinding(after_create=[settle], after_update=[settle]) if node.wait.seconds else None
+
+
+def _not_known() -> pulumi.Output[str]:
+    known: asyncio.Future[bool] = asyncio.get_event_loop().create_future()
+    known.set_result(False)
+    value: asyncio.Future[str] = asyncio.get_event_loop().create_future()
+    value.set_result("")
+    return pulumi.Output(set(), value, known)
 
 
 def token(node: Node) -> str:
@@ -129,7 +186,7 @@ def annotations_of(node: Node) -> dict[str, str]:
     return {**node.wait.annotations, **(BACKGROUND if childless else {})}
 
 
-def annotated(manifest: Manifest, annotations: dict[str, str]) -> Manifest:
+def annotated(manifest: Manifest, annotations: Mapping[str, Any]) -> Manifest:
     """The manifest with annotations added; the given one is left as it is."""
     if not annotations:
         return manifest

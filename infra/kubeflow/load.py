@@ -1,6 +1,6 @@
 """A release as it will be sent: where its manifests are, its objects, and their order."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,9 @@ import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
 from infra.kubeflow.declared import check_declared
+from infra.kubeflow.parts import choose
 from infra.kubeflow.profiles import use_roles
+from infra.kubeflow.readers import with_checksums
 from infra.kubeflow.release import Release, resolve
 from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
@@ -22,18 +24,27 @@ from ordering.manifests.render import render
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedRelease:
-    """A release's manifests, its objects without what the cluster fills in itself, and their graph."""
+    """A release's manifests, its objects without what the cluster fills in itself, and their graph.
+
+    `existing` are objects of it that the cluster has already, and that are not sent.
+    """
 
     source: Release
     objects: list[Manifest]
     graph: Graph
+    existing: Sequence[Manifest] = ()
 
     def filled(
-        self, credentials: Credentials, store: ArtifactStore | None, roles: Mapping[str, Any]
+        self,
+        credentials: Credentials,
+        store: ArtifactStore | None,
+        roles: Mapping[str, Any],
+        checksum: Callable[[Any], Any],
     ) -> dict[ObjectId, Manifest]:
         """The objects with the well-known credentials replaced, and with artifacts in the store if there is one.
 
-        `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them.
+        `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them. `checksum` makes what stands
+        on the pods that read a Secret or a ConfigMap, as `readers.with_checksums` takes it.
 
         UserError when a well-known credential would be left, or when the release cannot use the store.
         """
@@ -41,7 +52,7 @@ class LoadedRelease:
         assert_none_left(objects)
         if store is not None:
             objects = use_bucket(objects, store, join=pulumi.Output.format)
-        return {id_of(manifest): manifest for manifest in objects}
+        return {id_of(manifest): manifest for manifest in with_checksums(objects, checksum)}
 
 
 def load(
@@ -54,12 +65,15 @@ def load(
     components: Sequence[Path] = (),
     allow: Collection[str] = (),
     edges: Sequence[tuple[str, str]] = (),
+    parts: Sequence[str] = (),
+    existing: Sequence[str] = (),
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
     `sample` allows a small platform of ours where the release is out of reach.
     `components` are folders of kustomize components to lay over it, relative ones from `root`. `allow` is what the
     build may do on top, as `render` takes it.
+    `parts` are what is wanted of it (all for none), `existing` what the cluster has of it.
 
     `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. UserError for
     everything that is wrong with the manifests.
@@ -67,7 +81,11 @@ def load(
     source = resolve(release=release, path=path, sample=sample, root=root, allow=allow)
     objects = slim(render(source.path, components=[root / component for component in components], allow=allow))
     check_declared(objects)
+    left_out: list[Manifest] = []
+    if parts or existing:
+        selection = choose(build(objects, overrides=edges), parts, existing)
+        objects, left_out = selection.objects, selection.existing
     objects = with_open_paths(objects)
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
-    return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges))
+    return LoadedRelease(source=source, objects=objects, graph=build(objects, overrides=edges), existing=left_out)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from infra.versions import release_title
 from ordering import cache
 from ordering.errors import UserError
 from ordering.manifests import kustomization
@@ -19,7 +20,7 @@ Origin = Literal["folder", "shared", "cache", "git", "sample"]
 # Upstream has renamed the repository to kubeflow/community-distribution; the old name redirects and is the one that the
 # release's own instructions use.
 REPOSITORY = "https://github.com/kubeflow/manifests"
-FOLDER = "example"
+PIPELINES_REPOSITORY = "https://github.com/kubeflow/pipelines"
 
 SAMPLE = Path("manifests", "sample")
 
@@ -30,15 +31,32 @@ _FETCH_SECONDS = 300
 
 @dataclass(frozen=True)
 class Pin:
-    """A release as upstream tagged it, and the commit that the tag named when it was pinned."""
+    """A release as upstream tagged it, and the commit that the tag named when it was pinned.
+
+    `folders` are the kustomizations of its repository that make it up together; no `repository` is that of Kubeflow.
+    """
 
     tag: str
     commit: str
+    repository: str = ""
+    folders: tuple[str, ...] = ("example",)
+
+    @property
+    def address(self) -> str:
+        """Where Git finds it."""
+        return self.repository or REPOSITORY
 
 
 RELEASES = {
     "26.03": Pin("26.03", "d68ebc7fab366ab40ddd1541d2ec22febb31bc83"),
     "1.10.2": Pin("v1.10.2", "d8d643f1a736b28c525bd9b8ee5c9b2f4a661b39"),
+    # As its own guide installs it (kubeflow.org, "Kubeflow Pipelines Standalone").
+    "pipelines-2.16.0": Pin(
+        "2.16.0",
+        "e4ebca310f404dac306e16bc880de12bbbf63b95",
+        PIPELINES_REPOSITORY,
+        ("manifests/kustomize/cluster-scoped-resources", "manifests/kustomize/env/platform-agnostic"),
+    ),
 }
 
 
@@ -78,36 +96,35 @@ def resolve(
     for source, given in (("KUBEFLOW_MANIFESTS", env.get("KUBEFLOW_MANIFESTS")), ("kubeflowPath", path)):
         if given:
             return _folder(source, given, root, allow)
+    title = release_title(release)
     shared = root.resolve().parent / "shared" / "kubeflow" / release
     if shared.is_dir():
-        return _release(release, shared, "shared", f"Kubeflow {release} from {os.path.relpath(shared, root)}.")
+        return _release(release, shared, "shared", f"{title} from {os.path.relpath(shared, root)}.")
     pin = RELEASES.get(release)
     if pin is None:
-        known = " or ".join(RELEASES)
+        known = " or ".join((", ".join(list(RELEASES)[:-1]), list(RELEASES)[-1]))
         raise UserError(
             f"kubeflowRelease {release!r} is not a release that this version knows: choose {known}, "
             "or name a folder with manifests in kubeflowPath."
         )
     cached = cache.home(env) / "releases" / f"{release}-{pin.commit[:12]}"
     if (cached / kustomization.NAMES[0]).is_file():
-        return _release(release, cached, "cache", f"Kubeflow {release} (commit {pin.commit[:12]}) from the cache.")
+        return _release(release, cached, "cache", f"{title} (commit {pin.commit[:12]}) from the cache.")
     try:
         _fetch(pin, cached, env, kustomize)
     except UserError as error:
         if not sample:
             raise UserError(
-                f"Kubeflow {release} is not available: tried KUBEFLOW_MANIFESTS and kubeflowPath (not set), {shared} "
-                f"(no such folder), {cached} (nothing cached) and {REPOSITORY} ({_reason(error)}); "
+                f"{title} is not available: tried KUBEFLOW_MANIFESTS and kubeflowPath (not set), {shared} "
+                f"(no such folder), {cached} (nothing cached) and {pin.address} ({_reason(error)}); "
                 "name a folder with manifests in kubeflowPath, or give this machine access to the repository."
             ) from None
         note = (
-            f"Kubeflow {release} is not available ({_reason(error)}), so this stack runs {SAMPLE.as_posix()}, a small "
+            f"{title} is not available ({_reason(error)}), so this stack runs {SAMPLE.as_posix()}, a small "
             "platform with the same kinds of dependencies, but no Kubeflow: name its manifests in KUBEFLOW_MANIFESTS."
         )
         return _release("sample", root / SAMPLE, "sample", note)
-    return _release(
-        release, cached, "git", f"Kubeflow {release} from {REPOSITORY} (commit {pin.commit[:12]}), now cached."
-    )
+    return _release(release, cached, "git", f"{title} from {pin.address} (commit {pin.commit[:12]}), now cached.")
 
 
 def _folder(source: str, given: str, root: Path, allow: Collection[str]) -> Release:
@@ -134,7 +151,7 @@ def _fetch(pin: Pin, cached: Path, env: Mapping[str, str], kustomize: str | None
             clone, ready = Path(made) / "clone", Path(made) / "ready"
             _clone(pin, clone, env)
             ready.mkdir()
-            (ready / "resources.yaml").write_bytes(kustomization.build(command, clone / FOLDER))
+            (ready / "resources.yaml").write_bytes(kustomization.build(command, _joined(pin, clone)))
             (ready / kustomization.NAMES[0]).write_text("resources:\n- resources.yaml\n")
             shutil.rmtree(cached, ignore_errors=True)
             # A rename: an interrupted run leaves a whole release or none.
@@ -143,15 +160,26 @@ def _fetch(pin: Pin, cached: Path, env: Mapping[str, str], kustomize: str | None
         raise UserError(f"{cached} cannot be written: {error.strerror}.") from None
 
 
+def _joined(pin: Pin, clone: Path) -> Path:
+    """The one kustomization of a release, or one over all of them."""
+    if len(pin.folders) == 1:
+        return clone / pin.folders[0]
+    joined = clone / ".joined"
+    joined.mkdir()
+    resources = "".join(f"- ../{folder}\n" for folder in pin.folders)
+    (joined / kustomization.NAMES[0]).write_text(f"resources:\n{resources}")
+    return joined
+
+
 def _clone(pin: Pin, clone: Path, env: Mapping[str, str]) -> None:
     clone.mkdir()
-    _git(["ls-remote", "--quiet", "--exit-code", REPOSITORY, "HEAD"], clone, env, _PROBE_SECONDS)
+    _git(["ls-remote", "--quiet", "--exit-code", pin.address, "HEAD"], clone, env, _PROBE_SECONDS)
     _git(["init", "--quiet"], clone, env, _PROBE_SECONDS)
-    _git(["fetch", "--quiet", "--depth=1", REPOSITORY, pin.commit], clone, env, _FETCH_SECONDS)
+    _git(["fetch", "--quiet", "--depth=1", pin.address, pin.commit], clone, env, _FETCH_SECONDS)
     _git(["checkout", "--quiet", "--detach", "FETCH_HEAD"], clone, env, _FETCH_SECONDS)
     found = _git(["rev-parse", "HEAD"], clone, env, _PROBE_SECONDS)
     if found != pin.commit:
-        raise UserError(f"{REPOSITORY} answered with commit {found} for {pin.tag}, pinned as {pin.commit}.")
+        raise UserError(f"{pin.address} answered with commit {found} for {pin.tag}, pinned as {pin.commit}.")
 
 
 def _git(arguments: list[str], folder: Path, env: Mapping[str, str], seconds: int) -> str:

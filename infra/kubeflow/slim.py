@@ -44,7 +44,8 @@ def slim(objects: Iterable[Manifest]) -> list[Manifest]:
     Left out: descriptions in the schemas of CRDs and what is empty there, metadata that a cluster writes, `status` of
     CRDs, of built-in objects and of custom resources that have it as a subresource, caBundles that are empty or that
     cert-manager injects, the namespace of cluster-scoped objects, null fields, the empty `data` of Secrets that a
-    controller fills, and the rules of ClusterRoles that a controller aggregates.
+    controller fills, the rules of ClusterRoles that a controller aggregates, and a StatefulSet's empty list of claims,
+    which the server drops and the plugin would replace the StatefulSet for at the next change.
     """
     given = list(objects)
     cluster_scoped = CLUSTER_SCOPED | _custom_cluster_scoped(given)
@@ -117,6 +118,8 @@ def _slim(
     if group in _TYPED_GROUPS:
         result = {key: _without_nulls(value) if key not in _TEXT_MAPS else value for key, value in result.items()}
         result.pop("status", None)
+        if (group, kind) == ("apps", "StatefulSet") and not result.get("spec", {}).get("volumeClaimTemplates", True):
+            result["spec"] = {key: one for key, one in result["spec"].items() if key != "volumeClaimTemplates"}
         if kind == "Secret":
             result = {key: value for key, value in result.items() if key not in ("data", "stringData") or value}
         if kind in ("ClusterRole", "Role") and (result.get("aggregationRule") or not result.get("rules")):

@@ -11,20 +11,21 @@ from infra import versions
 from infra.aws import cidr, iam, instances
 from infra.settings import limits
 from infra.settings.access import read_access
+from infra.settings.cloud import refuse_aws
 from infra.settings.model import (
     ClusterSettings,
     DashboardSettings,
     Edge,
     KubeflowSettings,
-    NetworkSettings,
     NodeSettings,
+    PipelinesSettings,
     RegistrySettings,
     Secret,
     Settings,
     StorageSettings,
 )
+from infra.settings.network import read_network
 from infra.settings.raw import RawSettings
-from ordering.errors import UserError
 from ordering.manifests.kustomization import ALLOWED
 
 # What Kubeflow's own manifests ship for user@example.com: public knowledge.
@@ -49,6 +50,10 @@ _YAML_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000 UTC")
 _TAGS = 45
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+# The grammar of references, without the digest's algorithm (distribution/reference v0.6.0, reference.go).
+_IMAGE = re.compile(
+    r"([\w.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?", re.ASCII
+)
 _EMAIL = re.compile(r"[^@\s]+@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
@@ -57,37 +62,46 @@ def load(
     stack: str,
     config: Mapping[str, str],
     *,
+    defaults: Mapping[str, str],
     today: date,
     secret_keys: Collection[str] = (),
 ) -> Settings:
     """Check a stack's configuration and return it as values.
 
     `config` is what the engine gives to a program: full keys (`kubeflow:networkCidr`, `aws:region`) with the defaults
-    of Pulumi.yaml filled in, arrays and objects as JSON. `secret_keys` are the full keys that were stored encrypted.
+    of Pulumi.yaml, `defaults`, filled in, arrays and objects as JSON. `secret_keys` are the full keys that were stored
+    encrypted.
     Raises SettingsError with every problem found, not only the first.
     """
     raw = RawSettings(project, config)
-    region = _region(raw, config)
+    cloud = cast("Literal['aws', 'none']", raw.text("cloud", ("aws", "none")))
+    if cloud == "none":
+        refuse_aws(raw, project, config, defaults)
+    region = _region(raw, config if cloud != "none" else defaults)
     emulated = raw.boolean("emulated")
     # What runs on a laptop depends on no support that ends one day.
-    cluster = _cluster(raw, project, stack, region, secret_keys, None if emulated else today)
+    cluster = _cluster(raw, project, stack, region, secret_keys, None if emulated else today, cloud)
     nodes = _nodes(raw)
+    kubeflow = _kubeflow(raw, cluster)
     settings = Settings(
         project=project,
         stack=stack,
-        region=region,
+        cloud=cloud,
+        region=region if cloud != "none" else "",
         emulated=emulated,
         tags=_tags(raw, closed=f"{project}:tags" in secret_keys),
         protect=raw.boolean("protect"),
-        network=_network(raw, region, nodes),
+        network=read_network(raw, region, nodes),
         cluster=cluster,
         nodes=nodes,
         registry=RegistrySettings(repository=_matching(raw, "registryRepository", _REPOSITORY, "a repository name")),
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
-        kubeflow=_kubeflow(raw, cluster),
-        dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated),
+        files=_files(raw, cluster),
+        kubeflow=kubeflow,
+        pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
+        dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated, asked=_has_login(kubeflow)),
     )
     raw.refuse_unknown_keys()
     raw.refuse_foreign_keys()
@@ -129,53 +143,30 @@ def _tags(raw: RawSettings, *, closed: bool) -> dict[str, str]:
     return tags
 
 
-def _network(raw: RawSettings, region: str, nodes: NodeSettings) -> NetworkSettings:
-    try:
-        block = cidr.parse_vpc(raw.text("networkCidr"))
-    except UserError as error:
-        if raw.sound("networkCidr"):
-            raw.problem("networkCidr", str(error))
-        block = IPv4Network("10.0.0.0/16")
-    zones = raw.texts("networkZones")
-    if raw.sound("networkZones"):
-        _check_zones(raw, zones, region)
-    if raw.sound("networkCidr", "networkZones", "nodesMax"):
-        has, needs = cidr.pod_addresses(block, zones), nodes.max * cidr.ADDRESSES_PER_NODE
-        if has < needs:
-            raw.problem(
-                "networkCidr",
-                f"{block} is too small: its private subnets hold {has} addresses, and {nodes.max} nodes (nodesMax) "
-                f"take up to {needs}; choose a larger block, more zones or fewer nodes.",
-            )
-    nat = cast("Literal['single', 'per-zone']", raw.text("networkNat", ("single", "per-zone")))
-    return NetworkSettings(cidr=block, zones=zones, nat=nat)
-
-
-def _check_zones(raw: RawSettings, zones: tuple[str, ...], region: str) -> None:
-    letters = cidr.ZONE_LETTERS
-    for zone in zones:
-        if raw.sound("aws:region") and not (zone[:-1] == region and zone[-1] in letters):
-            raw.problem(
-                "networkZones",
-                f"{zone!r} is not a zone of {region}; write {region}{letters[0]} to {region}{letters[-1]}.",
-            )
-    if len(set(zones)) < len(zones):
-        raw.problem("networkZones", f"{', '.join(zones)} names a zone twice.")
-    if len(zones) < 2:
-        raw.problem("networkZones", f"has {len(zones)}, and EKS needs at least 2; add a zone.")
-
-
 def _cluster(
-    raw: RawSettings, project: str, stack: str, region: str, secret_keys: Collection[str], today: date | None
+    raw: RawSettings,
+    project: str,
+    stack: str,
+    region: str,
+    secret_keys: Collection[str],
+    today: date | None,
+    cloud: str,
 ) -> ClusterSettings:
     mode = cast("Literal['create', 'existing']", raw.text("clusterMode", ("create", "existing")))
+    if cloud == "none" and mode == "create":
+        raw.problem(
+            "clusterMode",
+            "'create' makes a cluster in AWS, and cloud is none; set it to existing, and clusterContext to a context "
+            "of your kubeconfig.",
+        )
+        mode = "existing"
     version = raw.text("clusterVersion")
     if mode == "create" and raw.sound("clusterVersion"):
         _check_version(raw, version, today)
     given = {key: raw.text(key) for key in ("clusterKubeconfig", "clusterContext", "clusterStack")}
     named = [key for key, value in given.items() if value]
     provider = _matching(raw, "clusterOidcProviderArn", _OIDC_PROVIDER, "the ARN of an IAM OIDC provider")
-    if mode == "existing" and not named:
+    if mode == "existing" and not named and raw.sound("clusterMode"):
         raw.problem(
             "clusterMode",
             f"'existing' needs to know which cluster; set {', '.join(list(given)[:-1])} or {list(given)[-1]}.",
@@ -188,7 +179,7 @@ def _cluster(
     content = given["clusterKubeconfig"]
     if "\n" in content or content.startswith("{"):
         _check_encrypted(raw, project, stack, "clusterKubeconfig", secret_keys)
-    if fault := limits.name_fault(project, stack):
+    if cloud != "none" and (fault := limits.name_fault(project, stack)):
         raw.problems.append(fault)
     elif mode == "create":
         _check_stack_name(raw, project, stack)
@@ -206,6 +197,13 @@ def _cluster(
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
     )
+
+
+def _files(raw: RawSettings, cluster: ClusterSettings) -> Literal["none", "efs"]:
+    files = cast("Literal['none', 'efs']", raw.text("files", ("none", "efs")))
+    if files == "efs" and cluster.mode == "existing":
+        raw.problem("files", "'efs' needs the VPC of a cluster to create; set it to none, or clusterMode to create.")
+    return files
 
 
 def _check_stack_name(raw: RawSettings, project: str, stack: str) -> None:
@@ -293,7 +291,8 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
             "'s3' needs roles for service accounts, so the cluster's IAM OIDC provider; set clusterOidcProviderArn.",
         )
     namespaces = raw.texts("kubeflowProfileNamespaces")
-    if artifacts == "s3" and raw.sound("kubeflowProfileNamespaces") and not namespaces:
+    profiles = release not in versions.PIPELINES_ALONE
+    if artifacts == "s3" and profiles and raw.sound("kubeflowProfileNamespaces") and not namespaces:
         raw.problem("kubeflowProfileNamespaces", "is empty, and artifacts in S3 need a profile to be for; name one.")
     for namespace in sorted(name for name, count in Counter(namespaces).items() if count > 1):
         raw.problem("kubeflowProfileNamespaces", f"names {namespace!r} twice; keep one.")
@@ -306,25 +305,36 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
     components = raw.texts("kubeflowComponents")
     if not all(components):
         raw.problem("kubeflowComponents", "names no folder in one of its places; write one, or remove it.")
-    build = raw.texts("kubeflowBuild")
-    for name in build:
-        if name not in ALLOWED:
-            raw.problem("kubeflowBuild", f"{name!r} is nothing a build may do on top; choose {' or '.join(ALLOWED)}.")
     return KubeflowSettings(
         release=release,
         path=raw.text("kubeflowPath") or None,
         components=components,
-        build=build,
+        build=raw.texts("kubeflowBuild", ALLOWED),
         artifacts=cast("Literal['release', 's3']", artifacts),
         edges=tuple(
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))
         ),
+        conflicts=cast("Literal['ours', 'told']", raw.text("kubeflowConflicts", ("ours", "told"))),
         profile_namespaces=namespaces,
+        parts=raw.texts("kubeflowParts"),
+        existing=_existing(raw, cluster),
     )
 
 
+def _existing(raw: RawSettings, cluster: ClusterSettings) -> tuple[str, ...]:
+    """The parts that a cluster has; one that is to be made has none."""
+    names = raw.texts("kubeflowExisting")
+    if names and cluster.mode == "create":
+        raw.problem("kubeflowExisting", "is only for an existing cluster; set clusterMode to existing, or remove it.")
+    return names
+
+
+def _has_login(kubeflow: KubeflowSettings) -> bool:
+    return kubeflow.release not in versions.PIPELINES_ALONE or kubeflow.path is not None
+
+
 def _dashboard(
-    raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], *, public: bool
+    raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], *, public: bool, asked: bool
 ) -> DashboardSettings:
     user = raw.text("dashboardUser")
     if raw.sound("dashboardUser") and not _EMAIL.fullmatch(user):
@@ -335,7 +345,7 @@ def _dashboard(
             password = password or WELL_KNOWN_PASSWORD
             if len(password.encode()) > _PASSWORD_BYTES:
                 raw.problem("dashboardPassword", f"is longer than bcrypt's {_PASSWORD_BYTES} bytes; shorten it.")
-        else:
+        elif password or asked:
             _check_password(raw, project, stack, password, secret_keys)
     return DashboardSettings(user=user, password=Secret(password))
 

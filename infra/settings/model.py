@@ -104,7 +104,12 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class KubeflowSettings:
-    """The release to install, or a local folder with its kustomization, and how that is built."""
+    """The release to install, or a local folder with its kustomization, and the kustomize components over it.
+
+    `build` is what kustomize may do on top. `parts` are what is wanted of it, all for none; `existing` are parts that
+    the cluster has.
+    `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
+    """
 
     release: str
     path: str | None
@@ -112,7 +117,17 @@ class KubeflowSettings:
     build: tuple[str, ...]
     artifacts: Literal["release", "s3"]
     edges: tuple[Edge, ...]
+    conflicts: Literal["ours", "told"]
     profile_namespaces: tuple[str, ...]
+    parts: tuple[str, ...]
+    existing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelinesSettings:
+    """The image that pipelines' steps run in, or its repository; None for the stack's own repository."""
+
+    image: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +140,15 @@ class DashboardSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything that a stack sets; `emulated` says that AWS is played on this machine."""
+    """Everything that a stack sets; `emulated` says that AWS is played on this machine.
+
+    Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
+    `files` says what holds volumes that many pods write to (ReadWriteMany).
+    """
 
     project: str
     stack: str
+    cloud: Literal["aws", "none"]
     region: str
     emulated: bool
     tags: Mapping[str, str]
@@ -138,7 +158,9 @@ class Settings:
     nodes: NodeSettings
     registry: RegistrySettings
     storage: StorageSettings
+    files: Literal["none", "efs"]
     kubeflow: KubeflowSettings
+    pipelines: PipelinesSettings
     dashboard: DashboardSettings
 
     @property

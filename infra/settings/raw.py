@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ordering.errors import UserError
@@ -43,7 +43,7 @@ class RawSettings:
 
     def __init__(self, project: str, config: Mapping[str, str]) -> None:
         self._prefix = f"{project}:"
-        self._config = config
+        self._config = dict(config)
         self._read: set[str] = set()
         self._wrong: set[str] = set()
         self._missing: list[str] = []
@@ -54,6 +54,15 @@ class RawSettings:
         self._wrong.add(key)
         # A key that is none may be anything, also empty or a line's end.
         self.problems.append(f"{key if key.isprintable() and key.strip() else repr(key)} {sentence}")
+
+    def refuse_given(self, full: str, key: str, defaults: Mapping[str, str], sentence: str) -> None:
+        """Note a full key that says other than its default, and read the default in its place."""
+        given, default = self._config.get(full), defaults.get(full)
+        if given is not None and not _same(given, default):
+            self.problem(key, sentence)
+            self._config.pop(full)
+            if default is not None:
+                self._config[full] = default
 
     def sound(self, *keys: str) -> bool:
         """Whether nothing is wrong with these keys so far, so that they may be compared."""
@@ -92,12 +101,15 @@ class RawSettings:
         """True or false."""
         return self.text(key, ("true", "false")) == "true"
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A JSON array of strings."""
+    def texts(self, key: str, allowed: Collection[str] = ()) -> tuple[str, ...]:
+        """A JSON array of strings, those of `allowed` alone where some are named."""
         value = self._json(key, list, "a list of texts")
         if not all(isinstance(item, str) for item in value):
             self.problem(key, f"{json.dumps(value)} is not a list of texts.")
             return ()
+        for item in value:
+            if allowed and item not in allowed:
+                self.problem(key, f"{item!r} is not one of {', '.join(allowed)}.")
         return tuple(value)
 
     def mapping(self, key: str) -> dict[str, str]:
@@ -171,3 +183,13 @@ class RawSettings:
             self.problem(key, f"{value!r} is not {name}.")
             return kind()
         return parsed
+
+
+def _same(given: str, default: str | None) -> bool:
+    """Whether two texts say the same, however their JSON is written."""
+    if default is None or given == default:
+        return given == default
+    try:
+        return bool(json.loads(given) == json.loads(default))
+    except ValueError:
+        return False

@@ -26,7 +26,19 @@ END_SECONDS = 5.0
 _POLL = 0.05
 _PROJECT_ROOT = Path(__file__).resolve().parents[2]
 # What the project uses of AWS; of the rest nothing can be reached, such as Lambda, which runs its callers' code.
-SERVICES = ("ec2", "ecr", "eks", "elasticloadbalancing", "iam", "kms", "logs", "s3", "sts", "tagging")
+SERVICES = (
+    "ec2",
+    "ecr",
+    "eks",
+    "elasticfilesystem",
+    "elasticloadbalancing",
+    "iam",
+    "kms",
+    "logs",
+    "s3",
+    "sts",
+    "tagging",
+)
 ACCOUNT = "123456789012"
 
 MINUTE = "LOCALCLOUD_MINUTE"

@@ -10,7 +10,7 @@ from rich.table import Table
 from infra.settings import Settings
 from ops import console as terminal
 from ops import document, prices
-from ops.cost import Change, Line, bill, difference, money, total
+from ops.cost import Change, Line, bill, difference, money, smaller, total
 from ops.options import format_option, stack_option
 from ops.project import is_local
 from ops.settings import stack_settings
@@ -32,9 +32,13 @@ def command(stack: str, changes: tuple[str, ...], form: str) -> None:
         click.echo(document.text(document.cost(stack, now.region, found, wanted, differing)))
         return
     console = terminal.console()
-    print_estimate(console, now, found.lines)
+    if found.lines:
+        print_estimate(console, now, found.lines)
     if found.note:
-        console.print(found.note)
+        console.print(found.note, highlight=False)
+    # What is priced without volumes has no manifests to look at.
+    if found.volumes_gib and (size := smaller(now)):
+        console.print(f"For this release {size}.", highlight=False)
     if wanted:
         print_difference(console, ", ".join(changes), differing)
 

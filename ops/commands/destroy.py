@@ -4,12 +4,14 @@ import sys
 from collections.abc import Callable
 
 import click
+from rich.console import Console
 
-from ops import ask, people, run, summary, teardown
+from ops import ask, kind, people, run, summary, teardown
 from ops import console as terminal
 from ops.levels import levels_of, timed
 from ops.options import answer_option, stack_option
 from ops.project import is_local
+from ops.stack import in_state
 from ordering.errors import UserError
 
 
@@ -18,7 +20,11 @@ def confirm(stack: str, *, yes: bool) -> None:
     if yes or is_local(stack):
         return
     cluster = "its cluster" if teardown.configured(stack, "clusterMode") == "create" else "its part of the cluster"
-    if teardown.configured(stack, "storageOnDestroy") == "empty":
+    if kind.is_kind(stack):
+        cluster, storage = f"the kind cluster {kind.CLUSTER}", "All that is in it goes, whoever made it."
+    elif teardown.configured(stack, "cloud") == "none":
+        storage = "What else is in the cluster stays."
+    elif teardown.configured(stack, "storageOnDestroy") == "empty":
         storage = "The bucket goes with all artifacts, the repository with all images."
     else:
         storage = "The bucket and the repository stay in AWS."
@@ -66,7 +72,18 @@ def command(stack: str, yes: bool, forget: str, force_finalizers: bool) -> None:
     teardown.check_settings(stack)
     confirm(stack, yes=yes)
     console = terminal.console()
+    if not kind.is_kind(stack):
+        take_down(stack, console, force=force_finalizers, forget=bool(forget))
+        return
+    # What a first `up` refused has no state, and its cluster is there all the same.
+    if in_state(stack):
+        take_down(stack, console, force=force_finalizers, forget=bool(forget) or kind.is_gone())
+    kind.delete(lambda line: console.print(line, highlight=False))
+
+
+def take_down(stack: str, console: Console, *, force: bool, forget: bool) -> None:
+    """Destroy what the state of a stack has, and say how it went."""
     with run.session(stack, console=console, pods="instant", missing="refuse") as session:
-        state = teardown.destroy(session, console, stuck=decision(force=force_finalizers), forget=bool(forget))
+        state = teardown.destroy(session, console, stuck=decision(force=force), forget=forget)
         summary.print_changes(console, session)
         summary.print_levels(console, timed(levels_of(state), session.tracker.spans))

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +11,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from infra.declared import full_key
 from ops import console as terminal
-from ops import document
+from ops import document, keeping
+from ops.cluster import access_of, connected
 from ops.leftovers import Client, Leftover, Owner, check_gone, delete, find
 from ops.options import answer_option, format_option, stack_option
-from ops.project import full_key, project_name
+from ops.project import project_name
 from ops.settings import read_config
 from ops.stack import environment, in_state
 from ordering.errors import UserError
@@ -30,6 +32,12 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     """List what a stack left in AWS, with its price, and delete what its cluster made there."""
     config = read_config(stack)[0]
     project = project_name()
+    if config[full_key(project, "cloud")] == "none":
+        if form == "json":
+            click.echo(document.text(document.leftovers(stack, "", [], lives=False, deleted=False)))
+        else:
+            terminal.console().print(f"{stack}: cloud is none, so it left nothing in AWS.", highlight=False)
+        return
     owner = Owner(
         project=project,
         stack=stack,
@@ -38,13 +46,14 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
         repository=config[full_key(project, "registryRepository")] or None,
     )
     # First, since it chooses the backend by the person's own environment.
-    known = in_state(stack)
+    state = in_state(stack)
+    known = [str(one["id"]) for one in state if one.get("id") and not str(one["type"]).startswith("pulumi:")]
     os.environ.update(environment(stack))
     session: Any = boto3.Session(region_name=config["aws:region"])
     client: Client = functools.cache(session.client)
-    left = find(client, owner, known=known)
-    region, lives = config["aws:region"], bool(known)
     console = terminal.console(json=form != "text")
+    left = find(client, owner, known=known) + _in_cluster(console, state, stack)
+    region, lives = config["aws:region"], bool(known)
     show(console, left, stack=stack, region=region, lives=lives)
     going = sum(1 for one in left if not one.kept)
     deleting = remove and bool(going)
@@ -65,6 +74,19 @@ def command(stack: str, remove: bool, yes: bool, form: str) -> None:
     if failed:
         reasons = "".join(f"\n  - {one.kind} {one.id}: {reason}" for one, reason in failed)
         raise UserError(f"AWS did not delete {len(failed)}; remove what holds them, and run this again:{reasons}")
+
+
+def _in_cluster(console: Console, state: Sequence[Mapping[str, Any]], stack: str) -> list[Leftover]:
+    """What was kept in the cluster that the stack's state names."""
+    access = access_of(state)
+    if access is None:
+        return []
+    try:
+        with connected(access) as api:
+            return keeping.left(api, stack)
+    except OSError as error:
+        console.print(f"The cluster does not answer ({error}), so what was kept in it is not listed.", highlight=False)
+        return []
 
 
 def confirm(stack: str, count: int) -> None:

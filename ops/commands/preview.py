@@ -2,7 +2,7 @@
 
 import click
 
-from ops import comment, document, policies, preview, run, summary
+from ops import comment, document, kind, policies, preview, run, summary
 from ops import console as terminal
 from ops.options import format_option, stack_option
 from tools import entry
@@ -15,6 +15,8 @@ from tools import entry
 def command(stack: str, pods: run.Pods, form: str) -> None:
     """Show what `up` would change; exits with 1 when a mandatory policy rule would stop it."""
     console = terminal.console(json=form != "text")
+    if kind.is_kind(stack):
+        kind.check()
     try:
         found, session = preview.copied(stack, pods, console)
     except Exception as error:
@@ -34,6 +36,7 @@ def command(stack: str, pods: run.Pods, form: str) -> None:
                 no_costs=found.note,
                 violations=found.violations,
                 existing=[str(one) for one in found.existing],
+                live=found.live,
                 notices=found.notices,
             )
         )

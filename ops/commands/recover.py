@@ -5,6 +5,7 @@ import click
 from ops.backend import backend
 from ops.options import stack_option
 from ops.project import project_name
+from ops.stack import stateless
 from ordering.errors import UserError
 from state import serving
 
@@ -40,5 +41,7 @@ def command(stack: str) -> None:
             f"{chosen.note} It keeps earlier states itself: see `pulumi stack history --stack {stack}` and "
             f"`pulumi stack export --version`."
         )
+    if not chosen.folder.is_dir():
+        raise stateless(stack)
     for line in described(serving.recover(chosen.folder, project_name(), stack), stack):
         click.echo(line)

@@ -6,10 +6,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
 from infra import versions
+from infra.declared import full_key
 from infra.preflight import check_aws
 from ops import console as terminal
 from ops import offered
 from ops.options import stack_option
+from ops.project import project_name
 from ops.settings import read_config
 from ordering.errors import UserError
 
@@ -18,7 +20,10 @@ from ordering.errors import UserError
 @stack_option
 def command(stack: str) -> None:
     """Ask EKS, in the region of a stack, for the newest of all that is pinned, and write it to infra/pins.json."""
-    region = read_config(stack)[0]["aws:region"]
+    config = read_config(stack)[0]
+    if config[full_key(project_name(), "cloud")] == "none":
+        raise UserError(f"The cloud of {stack} is none, and the versions are EKS's; name a stack on AWS.")
+    region = config["aws:region"]
     check_aws(region)
     try:
         found = offered.table(boto3.client("eks", region_name=region), boto3.client("ssm", region_name=region))

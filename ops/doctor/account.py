@@ -164,7 +164,7 @@ def check_kept(settings: Settings) -> Iterator[Finding]:
     except UserError as error:
         yield refused("names", error)
         return
-    there = [one for one in (found.bucket, found.repository, found.log_group) if one]
+    there = [one for one in (found.bucket, found.repository, found.log_group, found.file_system) if one]
     if there:
         yield ok("kept", f"{', '.join(there)}: what of these is not in the state, the next `up` takes over")
     for what, listed in (("buckets", kept.buckets), ("repositories", kept.repositories)):

@@ -5,18 +5,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from infra import extensions, preflight
+from infra.declared import full_key
 from infra.settings import SettingsError
-from ops import policies
+from ops import kind, policies
 from ops.doctor.account import check_account
 from ops.doctor.finding import Finding, attempt, broken, ok
 from ops.doctor.offers import check_offers
 from ops.doctor.plugins import check_plugins
 from ops.doctor.release import check_release
-from ops.doctor.stack import check_stack
+from ops.doctor.stack import check_passwords, check_stack
 from ops.doctor.state import check_state
 from ops.doctor.tools import check_tools
-from ops.project import PROJECT_ROOT, is_local
+from ops.project import PROJECT_ROOT, is_local, project_name
 from ops.settings import read_config, stack_settings
+from tools import proxy
 
 
 def examine(stack: str) -> list[Finding]:
@@ -26,7 +28,8 @@ def examine(stack: str) -> list[Finding]:
     """
     config, _ = read_config(stack)
     local = is_local(stack)
-    findings = list(check_tools(local=local))
+    without_cloud = config.get(full_key(project_name(), "cloud")) == "none"
+    findings = list(check_tools(local=local, aws=not without_cloud))
     today = datetime.now(UTC).date()
     try:
         found = stack_settings(stack, today=today)
@@ -34,13 +37,17 @@ def examine(stack: str) -> list[Finding]:
         findings += [broken("settings", problem, f"fix it in Pulumi.{stack}.yaml") for problem in error.problems]
         found = None
     findings += attempt("state", lambda: check_state(stack))
+    if way := proxy.told(os.environ):
+        findings.append(ok("proxy", way))
     findings += attempt("policy", check_policy)
     findings += attempt("extensions", check_extensions)
     if local:
         findings.append(ok("AWS", "not checked: this stack runs on stand-ins on this machine"))
+    elif without_cloud:
+        findings += [ok("AWS", "not asked: cloud is none"), check_plugins("kubernetes", "random")]
     else:
         creates = found.settings.cluster.mode == "create" if found else True
-        findings.append(check_plugins(creates=creates))
+        findings.append(check_plugins("aws", "kubernetes", "random", *(("eks",) if creates else ())))
         asked = check_account(config.get("aws:region", ""), config, found.settings if found else None)
         findings += asked
         if asked[0].state != "broken" and found is not None and found.settings.cluster.mode == "create":
@@ -48,9 +55,23 @@ def examine(stack: str) -> list[Finding]:
     if found is not None:
         if found.settings.emulated and not local:
             findings += attempt("emulator", check_emulator)
+        if kind.is_kind(stack):
+            findings += attempt("kind", check_kind)
+        if kind.is_kind(stack) and findings[-1].advice:
+            # There is nothing to look at yet.
+            findings += check_passwords(found)
+            return findings
         findings += check_stack(found, today)
         findings += check_release(found.settings, PROJECT_ROOT)
     return findings
+
+
+def check_kind() -> Iterator[Finding]:
+    """Whether kind and Docker answer, and whether the cluster is there."""
+    if kind.is_gone():
+        yield ok("kind", f"no cluster {kind.CLUSTER} yet", "the first `up` makes it")
+    else:
+        yield ok("kind", f"the cluster {kind.CLUSTER} is there")
 
 
 def check_policy() -> Iterator[Finding]:

@@ -37,8 +37,14 @@ def broken(check: str, found: str, advice: str) -> Finding:
 
 def refused(check: str, error: UserError) -> Finding:
     """An error of the program's own checks, split where it says what to do."""
-    found, _, advice = str(error).rpartition("; ") if "; " in str(error) else str(error).rpartition(": ")
-    return broken(check, found or str(error), advice.rstrip(".") if found else "fix it, then run this again")
+    found, advice = split(str(error))
+    return broken(check, found, advice or "fix it, then run this again")
+
+
+def split(sentence: str) -> tuple[str, str]:
+    """A sentence where it says what to do; empty where it does not."""
+    found, _, advice = sentence.rpartition("; ") if "; " in sentence else sentence.rpartition(": ")
+    return (found, advice.rstrip(".")) if found else (sentence, "")
 
 
 def attempt(check: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:

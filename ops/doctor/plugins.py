@@ -6,18 +6,15 @@ from pathlib import Path
 
 from ops.doctor.finding import Finding, ok
 
-_PACKAGES = ("aws", "kubernetes", "random")
-
 # What the component `eks.Cluster` is written against: nodejs/eks/package.json of pulumi-eks, at 4.3.0 and on its main
 # branch in August 2026. The engine brings these for what the component itself makes.
 INSIDE_EKS = {"aws": "7.25.0", "kubernetes": "4.19.0"}
 
 
-def check_plugins(*, creates: bool) -> Finding:
-    """The plugins in Pulumi's home. A stack that creates its cluster has two versions of some."""
-    wanted = {package: version(f"pulumi-{package}") for package in (*_PACKAGES, *(("eks",) if creates else ()))}
-    names = [f"{package} {number}" for package, number in wanted.items()]
-    names += [f"{package} {number} (of eks)" for package, number in INSIDE_EKS.items()] if creates else []
+def check_plugins(*packages: str) -> Finding:
+    """The plugins of these packages in Pulumi's home. A stack that creates its cluster has two versions of some."""
+    names = [f"{package} {version(f'pulumi-{package}')}" for package in packages]
+    names += [f"{package} {number} (of eks)" for package, number in INSIDE_EKS.items()] if "eks" in packages else []
     folder = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi") / "plugins"
     missing = [name for name in names if not _there(folder, name)]
     if not missing:

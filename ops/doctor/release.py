@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infra import inputs, preflight
+from infra import inputs, preflight, surroundings
 from infra.aws.instances import GI, instance
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
+from infra.kubeflow.load import LoadedRelease
 from infra.settings import Settings
-from ops.doctor.finding import Finding, attempt, ok, warning
+from ops.doctor.finding import Finding, attempt, broken, ok, split, warning
 from ops.doctor.network import CHECK, check_network_policies, reached
 from ops.settings import SEALED
+from ops.sizes import proposal
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
@@ -22,21 +24,23 @@ ATTACHMENTS = 28
 
 def check_release(settings: Settings, root: Path) -> list[Finding]:
     """All that the manifests tell, read and ordered as the program does; `root` is where relative paths start."""
-    objects: list[Manifest] = []
+    loaded: list[LoadedRelease] = []
 
     def find() -> Iterator[Finding]:
         version = settings.cluster.version if settings.cluster.mode == "create" else None
         found = inputs.load_release(settings, version, root)
-        objects.extend(found.objects)
-        yield ok("release", f"{found.source.name}, {len(objects)} objects ({found.source.origin})")
+        loaded.append(found)
+        yield ok("release", f"{found.source.name}, {len(found.objects)} objects ({found.source.origin})")
 
     findings = attempt("release", find)
-    if not objects:
+    if not loaded:
         return findings
+    objects = loaded[0].objects
     findings += attempt("well-known secrets", lambda: check_secrets(objects))
     findings += attempt(CHECK, lambda: check_network_policies(settings, objects, reached))
     if settings.cluster.mode == "existing":
         findings += attempt("volumes", lambda: check_class(settings, without_class(objects), root))
+        findings += attempt("surroundings", lambda: check_surroundings(settings, loaded[0], root))
     else:
         needed = requirements(objects)
         findings += attempt("room", lambda: check_room(needed, settings))
@@ -57,6 +61,23 @@ def check_class(settings: Settings, claims: Sequence[str], root: Path) -> Iterat
         yield warning("volumes", f"{taken}, and does not say whether it has one", "look: kubectl get storageclass")
 
 
+def check_surroundings(settings: Settings, loaded: LoadedRelease, root: Path) -> Iterator[Finding]:
+    """What else is in a given cluster that bears on the release."""
+    cluster = settings.cluster
+    if cluster.stack or (cluster.kubeconfig is not None and cluster.kubeconfig.reveal() == SEALED):
+        return
+    content = preflight.read_kubeconfig(inputs.kubeconfig_of(cluster), root)
+    version = preflight.check_cluster(content, cluster.context)
+    found, remarks = surroundings.survey(content, cluster.context, loaded, version)
+    for remark in remarks:
+        told, advice = split(remark.sentence)
+        yield (
+            broken(remark.check, told, advice) if remark.stops else warning(remark.check, told, advice or "look at it")
+        )
+    if found.nodes and not any(remark.check == "room" for remark in remarks):
+        yield ok("room", f"{requirements(loaded.objects).total} on {len(found.nodes)} nodes")
+
+
 def check_room(needed: Requirements, settings: Settings) -> Iterator[Finding]:
     """Whether CPU, memory and pods suffice; the program refuses when they do not."""
     nodes = settings.nodes
@@ -69,7 +90,7 @@ def check_room(needed: Requirements, settings: Settings) -> Iterator[Finding]:
             "compare by hand, or add the type to infra/aws/instances.py",
         )
         return
-    yield ok("room", f"{total} on {nodes.desired} x {nodes.instance_type}")
+    yield ok("room", f"{total} on {nodes.desired} x {nodes.instance_type}", proposal(needed, nodes))
 
 
 def check_volumes(needed: Requirements, settings: Settings) -> Iterator[Finding]:

@@ -52,9 +52,12 @@ def check_passwords(found: StackSettings) -> Iterator[Finding]:
         yield broken("password", what or problem, (advice if what else f"make password STACK={stack}").rstrip("."))
     if found.settings.emulated:
         yield ok("password", "the well-known one, allowed on this machine only")
+    elif not found.settings.dashboard.password.reveal():
+        yield ok("password", "none: Pipelines alone knows no login", "keep its address private")
     elif not found.refused:
         yield ok("password", "set and encrypted; the program checks it when it runs")
-    if not found.settings.emulated and found.settings.dashboard.user == KNOWN_EMAIL:
+    login = found.settings.dashboard
+    if not found.settings.emulated and login.password.reveal() and login.user == KNOWN_EMAIL:
         yield warning(
             "login",
             f"{KNOWN_EMAIL}, the well-known one",

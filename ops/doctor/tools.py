@@ -14,18 +14,19 @@ from tools.build import find_go
 from tools.catalog import TOOLS, ReleasedTool, SourceTool
 
 # What the person brings, and what it is for.
-_ON_AWS = {"aws": "the cluster's kubeconfig asks it for tokens", "git": "the release comes from a Git repository"}
+_AWS = {"aws": "the cluster's kubeconfig asks it for tokens"}
+_GIT = {"git": "the release comes from a Git repository"}
 _EVERYWHERE = ("pulumi", "kustomize", "kubectl", "journal")
 
 _OLDEST_PYTHON = (3, 11)
 
 
-def check_tools(*, local: bool) -> Iterator[Finding]:
+def check_tools(*, local: bool, aws: bool) -> Iterator[Finding]:
     """Python, the tools that the project brings itself, and those that it cannot bring."""
     yield check_python(sys.version_info[:2])
     names = [name for name in TOOLS if name != "actionlint"] if local else _EVERYWHERE
     yield from check_brought(names)
-    for name, purpose in {}.items() if local else _ON_AWS.items():
+    for name, purpose in {}.items() if local else ({**_AWS, **_GIT} if aws else _GIT).items():
         found = shutil.which(name)
         if found is None:
             yield broken(name, "not on PATH", f"install it: {purpose}")

@@ -12,7 +12,7 @@ from ordering.graph.ids import Names, ObjectId
 from ordering.graph.index import CRD, Platform
 from ordering.graph.made import made_elsewhere
 from ordering.graph.rules import RULES, Facts, Rule
-from ordering.graph.solve import Solution, solve
+from ordering.graph.solve import CycleError, Solution, solve
 from ordering.graph.waits import PATCH_FORCE, Wait, Waits, check_waits
 from ordering.manifests.objects import Manifest
 
@@ -24,7 +24,8 @@ class Node:
     `needs` are the direct needs after reduction: everything else that it needs, they need. A gate (`gate` is the object
     that it stands before) is to be sent as the `…Patch` resource of that object's kind; its manifest holds no more than
     what identifies the object and the annotation that makes the provider wait. What somebody else makes (`made_by` says
-    who) is sent as a `…Patch`, too, with all of its manifest.
+    who) is sent as a `…Patch`, too, with all of its manifest. `kind_made_by` says what makes the kind of an object that
+    no manifest defines: it is to be sent only once the API server serves it, which may be minutes after its needs.
     """
 
     id: ObjectId
@@ -34,6 +35,7 @@ class Node:
     wait: Wait
     gate: ObjectId | None = None
     made_by: str = ""
+    kind_made_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,9 @@ _ROLLED_OUT = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "Pod",
 
 def takes_time(node: Node) -> bool:
     """Whether others wait for more than the API server's answer to this node's request."""
-    return bool(node.wait.expressions) or (node.id.kind in _ROLLED_OUT and not node.wait.skip)
+    if node.wait.expressions or node.wait.seconds or node.kind_made_by:
+        return True
+    return node.id.kind in _ROLLED_OUT and not node.wait.skip
 
 
 def build(
@@ -165,8 +169,9 @@ def build(
     """The dependency graph of parsed objects.
 
     `overrides` are pairs of ids (or unambiguous short forms: `kind/namespace/name`, `kind/name`); the first of a pair
-    needs the second. The answer does not depend on the order of `objects`. Hooks of Helm that are for another moment
-    than an installation are no nodes; a warning names each.
+    needs the second or, where that begins with `-`, does not need it, whatever a rule finds. The answer does not depend
+    on the order of `objects`. Hooks of Helm that are for another moment than an installation are no nodes; a warning
+    names each.
 
     UserError names the object for whatever the API server would refuse in any order: an object twice, a malformed
     webhook, an unknown selector operator, a definition that serves nothing, a declared need of nothing, a circle. So
@@ -187,14 +192,20 @@ def build(
         wait = waits.of_gate(gate) if gate else waits.of(id_)
         manifest = _patch(gate.target, wait, facts.platform.objects) if gate else facts.platform.objects[id_]
         target = gate.target if gate else None
-        maker = makers.get(id_, "")
-        nodes.append(Node(id_, manifest, solution.levels[id_], solution.needs[id_], wait, target, maker))
+        kind_made_by = " and ".join(maker.id.title for maker in facts.makers.of.get(id_, ()))
+        nodes.append(
+            Node(
+                *(id_, manifest, solution.levels[id_], solution.needs[id_], wait, target),
+                made_by=makers.get(id_, ""),
+                kind_made_by=kind_made_by,
+            )
+        )
     return Graph(
         nodes=tuple(nodes),
         edges=solution.kept,
         dropped=solution.dropped,
         unresolved=tuple(sorted(set(found.unresolved))),
-        warnings=tuple(sorted({*found.warnings, *left})),
+        warnings=tuple(sorted({*found.warnings, *waits.warnings(), *left})),
         _by_id={node.id: node for node in nodes},
     )
 
@@ -224,9 +235,12 @@ class _Findings:
         self.unresolved: list[Unresolved] = []
         self.warnings: list[Warned] = []
         gates: dict[ObjectId, Gate] = {}
+        left_out: set[tuple[ObjectId, ObjectId]] = set()
         for rule in rules:
             for finding in rule(facts):
                 match finding:
+                    case Need() if (finding.source, finding.target) in facts.overrides.left_out:
+                        left_out.add((finding.source, finding.target))
                     case Need():
                         self.needs.append((rule.__name__, finding))
                     case Gate():
@@ -235,6 +249,9 @@ class _Findings:
                         self.unresolved.append(finding)
                     case Warned():
                         self.warnings.append(finding)
+        for source, target in facts.overrides.left_out - left_out:
+            said = f"An override leaves out the need of {source} for {target}, which there is not: remove the entry"
+            self.warnings.append(Warned(source, said))
         waiting = {
             need.target for _, need in self.needs if need.target in gates and gates[need.target].holds(need.source)
         }
@@ -267,10 +284,13 @@ class _Findings:
 
 def _solved(ids: list[ObjectId], edges: list[Edge], gates: dict[ObjectId, Gate]) -> Solution:
     """Solves; what a gate's backend needs is then sent before the webhook that would intercept it exists."""
-    solution = solve(ids, edges)
-    before = [
-        Edge(gates[d.edge.target].target, d.edge.source, d.edge.rule, Strength.REQUIRED, d.explanation)
-        for d in solution.dropped
-        if d.edge.target in gates and d.edge.strength > Strength.OPTIONAL
-    ]
-    return solve(ids, sorted([*edges, *before])) if before else solution
+    try:
+        solution = solve(ids, edges)
+        before = [
+            Edge(gates[d.edge.target].target, d.edge.source, d.edge.rule, Strength.REQUIRED, d.explanation)
+            for d in solution.dropped
+            if d.edge.target in gates and d.edge.strength > Strength.OPTIONAL
+        ]
+        return solve(ids, sorted([*edges, *before])) if before else solution
+    except CycleError as error:
+        raise CycleError(error.edges, {id_: gate.target for id_, gate in gates.items()}) from None

@@ -1,8 +1,8 @@
 """The controllers that finish custom resources, and what they write that no manifest holds.
 
-An explicit table: inferring it from RBAC is wrong both ways, as dashboards may write everything and some controllers
-act through aggregated roles. A workload is recognised by its name, by the path of an image (which survives a mirror),
-or by its pods' labels.
+An explicit table, for the kinds that a release's own objects are of: what `operators` derives from the manifests names
+nobody for some of these (istiod and metacontroller hold rules for `*`), and somebody else for others. A workload is
+recognised by its name, by the path of an image (which survives a mirror), or by its pods' labels.
 """
 
 from collections.abc import Mapping
@@ -82,6 +82,7 @@ KNATIVE_ISTIO = Controller(
     names=frozenset({"net-istio-controller"}),
     images=("/net-istio/cmd/controller",),
 )
+KNATIVE_WEBHOOKS = Controller("Knative's webhooks", images=("/serving/cmd/webhook", "/net-istio/cmd/webhook"))
 PROFILES = Controller(
     "the Profile controller",
     groups=frozenset({"kubeflow.org"}),
@@ -96,6 +97,9 @@ METACONTROLLER = Controller(
     images=("/metacontroller",),
 )
 CACHE_DEPLOYER = Controller("the cache deployer", images=("/kfp-cache-deployer",))
+# They watch for their own webhook configurations and need none to start (Istio 1.28, pkg/webhooks/webhookpatch.go;
+# knative.dev/pkg of January 2026, webhook/resourcesemantics).
+WATCHES_ITS_WEBHOOKS = (ISTIO, KNATIVE_WEBHOOKS)
 CONTROLLERS = (CERT_MANAGER, ISTIO, KNATIVE, KNATIVE_ISTIO, PROFILES, METACONTROLLER)
 
 # ConfigMaps that a controller writes into every namespace, and pods mount: no pod that names one starts before.
@@ -111,7 +115,7 @@ class Controllers:
     """The workloads of this platform that run each known controller."""
 
     def __init__(self, platform: Platform) -> None:
-        known = (*CONTROLLERS, CERT_MANAGER_WEBHOOK, CA_INJECTOR, ISTIO_CNI, CACHE_DEPLOYER)
+        known = (*CONTROLLERS, CERT_MANAGER_WEBHOOK, CA_INJECTOR, ISTIO_CNI, KNATIVE_WEBHOOKS, CACHE_DEPLOYER)
         self._run_by = {c: [w.id for w in platform.workloads.values() if c.is_run_by(w)] for c in known}
 
     def workloads(self, controller: Controller) -> list[ObjectId]:

@@ -10,9 +10,10 @@ class Strength(IntEnum):
     """How firmly an edge holds; stronger edges are placed first.
 
     REQUIRED: must hold; a cycle among these is an error.
-    INTERCEPTED: the object's own CREATE goes through a webhook. Hard as well, with one exception that follows from
-    logic: what the webhook's backend itself needs is sent before the webhook exists, so nothing intercepts it.
-    UNDECIDED: a webhook may intercept the object, which its manifest alone cannot tell. Soft.
+    INTERCEPTED: the object's own CREATE goes through a webhook or a policy. Hard as well, with one exception that
+    follows from logic: what the webhook's backend, or the policy, itself needs is sent before that exists, so nothing
+    intercepts it.
+    UNDECIDED: a webhook or a policy may intercept the object, which its manifest alone cannot tell. Soft.
     OPTIONAL: the object uses the other one if it is there. Soft.
     """
 

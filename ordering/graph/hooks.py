@@ -24,7 +24,7 @@ _REMOVAL = frozenset({"pre-delete", "post-delete"})
 
 def hooks_of(manifest: Manifest) -> frozenset[str]:
     """The moments at which Helm would send the object; none for an ordinary one."""
-    value = mapping(mapping(manifest.get("metadata")).get("annotations")).get(HOOK)
+    value = mapping(mapping(mapping(manifest).get("metadata")).get("annotations")).get(HOOK)
     names = frozenset(name.strip() for name in str(value).split(",")) - {""} if value else frozenset[str]()
     return frozenset() if _ORDINARY in names else names
 

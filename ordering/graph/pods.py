@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ordering.graph.index import Workload, mapping, mappings
+from ordering.graph.index import Workload, mapping, mappings, texts
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,13 @@ class Reference:
     name: str
     use: str
     optional: bool = False
+
+
+def arguments(workload: Workload) -> Iterator[str]:
+    """The words that its containers are started with."""
+    for container in workload.containers:
+        for field in ("command", "args"):
+            yield from texts(container.get(field))
 
 
 def references(workload: Workload) -> Iterator[Reference]:
@@ -56,9 +63,6 @@ def _volume(volume: Mapping[str, Any]) -> Iterator[Reference]:
     # The drivers that predate CSI share one spelling.
     for driver in ("cephfs", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"):
         yield from _reference("Secret", mapping(volume.get(driver)).get("secretRef"), use)
-    template = mapping(mapping(mapping(volume.get("ephemeral")).get("volumeClaimTemplate")).get("spec"))
-    if name := template.get("storageClassName"):
-        yield Reference("storage.k8s.io", "StorageClass", str(name), use)
 
 
 def _reference(kind: str, source: Any, use: str, field: str = "name") -> Iterator[Reference]:

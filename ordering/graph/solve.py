@@ -4,27 +4,54 @@ Works on numbers, in time close to linear in objects and edges; the same input i
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ordering.errors import UserError
 from ordering.graph.edges import Dropped, Edge, Strength
 from ordering.graph.ids import ObjectId
+from ordering.graph.overrides import line
 
+_FIRST = "the webhook or policy itself needs this object, so it is sent before that exists"
 _EXPLANATIONS = {
-    Strength.INTERCEPTED: "the webhook itself needs this object, so it is sent before the webhook exists",
-    Strength.UNDECIDED: "the webhook itself needs this object, so it is sent before the webhook exists",
+    Strength.INTERCEPTED: _FIRST,
+    Strength.UNDECIDED: _FIRST,
     Strength.OPTIONAL: "it would close a cycle, and the object starts without it",
 }
 
 
-class CycleError(UserError):
-    """Objects that need each other in a circle; `edges` is the circle."""
+# Without these the API server itself answers 404, so they are the last that a person could do without.
+_FIRM = frozenset(
+    {
+        "object_needs_namespace",
+        "object_needs_profile",
+        "custom_resource_needs_definition",
+        "object_needs_api_service",
+        "object_needs_declared",
+    }
+)
 
-    def __init__(self, edges: Sequence[Edge]) -> None:
+
+class CycleError(UserError):
+    """Objects that need each other in a circle; `edges` is the circle.
+
+    `gates` are the gates among them with what each stands before: a person knows of those only.
+    """
+
+    def __init__(self, edges: Sequence[Edge], gates: Mapping[ObjectId, ObjectId] = MappingProxyType({})) -> None:
         self.edges = tuple(edges)
         lines = [f"  {edge.source} needs {edge.target}: {edge.reason} [{edge.rule}]" for edge in edges]
         many = f"{len(edges)} objects need each other" if len(edges) > 1 else "An object needs itself"
+        pairs = [(gates.get(one.source, one.source), gates.get(one.target, one.target), one.rule) for one in edges]
+        # A gate's own need of what it stands before is none of a person's.
+        chosen = min(
+            (pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: pair[2] in _FIRM, default=pairs[0]
+        )
+        lines += [
+            "This entry in kubeflowEdges leaves one out, if it is not needed after all:",
+            f"  {line(*chosen[:2])}",
+        ]
         super().__init__("\n".join([f"{many} in a cycle: remove one of these needs.", *lines]))
 
 

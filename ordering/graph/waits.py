@@ -2,8 +2,9 @@
 
 The conditions are those of kstatus, spelled for the annotation `pulumi.com/waitFor`. What pulumi-kubernetes 4.34 does
 by itself: workloads wait for their own rollout, PersistentVolumeClaims for Bound (or Pending, with
-WaitForFirstConsumer), Jobs for completion; a Service with a selector waits 10 s and then passes with no pod behind it;
-everything else, custom resources and their definitions among it, is done as soon as the POST is answered.
+WaitForFirstConsumer), Jobs for completion, Ingresses for an address; a Service with a selector waits 10 s and then
+passes with no pod behind it; everything else, custom resources and their definitions among it, is done as soon as the
+POST is answered. Whatever may wait for ever, and that nothing needs, is not waited for.
 
 A path in `jsonpath={…}` is satisfied as soon as it selects something, and it is read from the live object, so the
 annotation works on a `…Patch` resource too. A Patch of an object that does not exist creates it: a Patch of the
@@ -12,15 +13,16 @@ Profile: its controller adds `profile-finalizer` as its last step, when namespac
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ordering.errors import UserError
-from ordering.graph.edges import Gate
+from ordering.graph.edges import Gate, Warned
 from ordering.graph.expressions import fault
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import CRD, mapping
 from ordering.graph.pods import references
+from ordering.graph.policies import SETTLE_S
 from ordering.graph.rules.certificates import is_injected
 from ordering.graph.rules.facts import CERT_MANAGER_GROUP, Facts
 from ordering.manifests.objects import Manifest
@@ -32,10 +34,14 @@ PATCH_FORCE = "pulumi.com/patchForce"
 
 @dataclass(frozen=True)
 class Wait:
-    """The readiness of one object: expressions that must all hold, no wait at all, or what the provider does itself."""
+    """The readiness of one object: expressions that must all hold, no wait at all, or what the provider does itself.
+
+    `seconds` pass after that, where nothing tells when the object takes effect.
+    """
 
     expressions: tuple[str, ...] = ()
     skip: bool = False
+    seconds: float = 0
 
     @property
     def annotations(self) -> dict[str, str]:
@@ -48,6 +54,8 @@ class Wait:
         return {WAIT_FOR: self.expressions[0] if one else json.dumps(list(self.expressions))}
 
     def __str__(self) -> str:
+        if self.seconds:
+            return f"{self.seconds:g} s"
         return "skip" if self.skip else ", ".join(self.expressions) or "default"
 
 
@@ -55,11 +63,15 @@ DEFAULT = Wait()
 SKIP = Wait(skip=True)
 _BY_KIND = {
     CRD: Wait(("condition=Established",)),
+    ("", "Service"): SKIP,
+}
+# Where something needs them: an issuer may be outside of the cluster, and never answer.
+_BY_KIND_IF_NEEDED = {
     (CERT_MANAGER_GROUP, "Certificate"): Wait(("condition=Ready",)),
     (CERT_MANAGER_GROUP, "Issuer"): Wait(("condition=Ready",)),
     (CERT_MANAGER_GROUP, "ClusterIssuer"): Wait(("condition=Ready",)),
-    ("", "Service"): SKIP,
 }
+_INGRESS = (("networking.k8s.io", "Ingress"), ("extensions", "Ingress"))
 _PATCHED = f"jsonpath={{.metadata.annotations['{PATCH_FORCE}']}}=true"
 _PROFILE = Wait(("jsonpath={.metadata.finalizers[0]}=profile-finalizer",))
 
@@ -92,13 +104,46 @@ class Waits:
             return DEFAULT if id_ in self._early else self._authorities(id_)
         if id_ in self._populated:
             return _PROFILE
+        if id_ in self._facts.policies.bindings:
+            return Wait(seconds=SETTLE_S) if id_ in self._needed else DEFAULT
         if (id_.group, id_.kind) == ("", "PersistentVolumeClaim"):
             # A class that binds at the first consumer leaves it Pending; the pods that mount it are waited for anyway.
-            return SKIP if (platform.namespace(id_), id_.name) in self._claimed else DEFAULT
+            return SKIP if (platform.namespace(id_), id_.name) in self._claimed else self._if_needed(id_, DEFAULT)
+        if (id_.group, id_.kind) in _INGRESS or self._stalls(id_):
+            return self._if_needed(id_, DEFAULT)
+        if wait := _BY_KIND_IF_NEEDED.get((id_.group, id_.kind)):
+            return wait if id_ in self._needed else DEFAULT
         if (id_.group, id_.kind) == ("apiregistration.k8s.io", "APIService"):
-            served = mapping(platform.objects[id_].get("spec")).get("service")
-            return Wait(("condition=Available",)) if served else DEFAULT
+            service = mapping(mapping(platform.objects[id_].get("spec")).get("service"))
+            place = ("", "Service", str(service.get("namespace")), str(service.get("name")))
+            return Wait(("condition=Available",)) if platform.find(*place) or id_ in self._needed else DEFAULT
         return _BY_KIND.get((id_.group, id_.kind), DEFAULT)
+
+    def warnings(self) -> Iterator[Warned]:
+        """What is waited for because something needs it, and comes only with what the manifests do not show."""
+        for id_ in self._needed:
+            if missing := self._stalls(id_):
+                yield Warned(id_, f"{id_.title} is waited for, since others need it: {missing}")
+
+    def _if_needed(self, id_: ObjectId, wait: Wait) -> Wait:
+        """A wait that only others' needs are worth, or the object's own annotation."""
+        asked = id_ in self._needed or self._facts.platform.annotation(id_, WAIT_FOR)
+        return wait if asked else SKIP
+
+    def _stalls(self, id_: ObjectId) -> str:
+        """What the object lacks to become ready, as far as the manifests show; empty when nothing holds it up."""
+        spec = mapping(self._facts.platform.objects[id_].get("spec")) if id_ in self._facts.platform.objects else {}
+        match id_.group, id_.kind:
+            case kind if kind in _INGRESS:
+                named = str(spec.get("ingressClassName") or "")
+                if not named or not self._facts.platform.find("networking.k8s.io", "IngressClass", "", named):
+                    class_ = f"of class {named}" if named else "of its class"
+                    return f"it gets an address only from a controller {class_}, which no manifest brings"
+            case "batch", "Job" if spec.get("suspend"):
+                return "it is suspended, and completes only once somebody sets spec.suspend to false"
+            case "apps", "Deployment" if spec.get("paused"):
+                return "it is paused, and rolls out only once somebody sets spec.paused to false"
+        return ""
 
     def of_gate(self, gate: Gate) -> Wait:
         """The wait that the gate in front of an object carries: its caBundle, and the gate's own annotation.

@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,18 +116,21 @@ class Webhooks:
             for resource in (request.resource, "*"):
                 for webhook, rule in self._index.get((group, resource), ()):
                     key = (webhook.configuration, webhook.index)
-                    if key in seen or not webhook.refuses or not _asks(webhook, rule, request, operation):
+                    if key in seen or not webhook.refuses or not asks(rule, request, operation, exact=webhook.exact):
                         continue
                     seen.add(key)
-                    answer = self._selects(webhook, request)
+                    answer = self.selects(webhook.namespaces, webhook.objects, webhook.conditions, request)
                     if answer is not False:
                         yield webhook, answer is True
 
-    def _selects(self, webhook: Webhook, request: Request) -> bool | None:
-        answers = [selectors.matches(webhook.objects, request.labels)]
+    def selects(
+        self, namespaces: Selector, objects: Selector, conditions: Iterable[str], request: Request
+    ) -> bool | None:
+        """Whether selectors and match conditions let a request through; None where the manifests do not decide it."""
+        answers = [selectors.matches(objects, request.labels)]
         if (labels := self._namespace_labels(request)) is not None:
-            answers.append(selectors.matches(webhook.namespaces, labels))
-        answers += [True if _SENT_BY_OTHERS.fullmatch(condition) else None for condition in webhook.conditions]
+            answers.append(selectors.matches(namespaces, labels))
+        answers += [True if _SENT_BY_OTHERS.fullmatch(condition) else None for condition in conditions]
         if False in answers:
             return False
         return None if None in answers else True
@@ -173,12 +176,13 @@ def pod_request(workload: Workload) -> Request:
     )
 
 
-def _asks(webhook: Webhook, rule: Rule, request: Request, operation: str) -> bool:
+def asks(rule: Rule, request: Request, operation: str, *, exact: bool) -> bool:
+    """Whether a rule is for a request; `exact` where another version of the same objects is another matter."""
     if rule.operations.isdisjoint((operation, "*")) or not rule.matches_resource(request.resource):
         return False
     if rule.groups.isdisjoint((request.group, "*")):
         return False
-    versions = {request.version, "*"} | (set() if webhook.exact else request.equivalents)
+    versions = {request.version, "*"} | (set() if exact else request.equivalents)
     if rule.versions.isdisjoint(versions):
         return False
     in_namespace = bool(request.namespace)
@@ -222,10 +226,10 @@ def _webhook(id_: ObjectId, index: int, entry: dict[str, Any], broken: Callable[
         has_authority=has_authority,
         refuses=entry.get("failurePolicy") != "Ignore",
         exact=entry.get("matchPolicy") == "Exact",
-        rules=tuple(_rules(entry.get("rules"), broken)),
+        rules=tuple(parse_rules(entry.get("rules"), broken)),
         namespaces=selectors.parse(entry.get("namespaceSelector"), where("namespaceSelector")),
         objects=selectors.parse(entry.get("objectSelector"), where("objectSelector")),
-        conditions=tuple(_conditions(entry.get("matchConditions"), broken)),
+        conditions=tuple(parse_conditions(entry.get("matchConditions"), broken)),
     )
 
 
@@ -253,7 +257,8 @@ def has_authority(bundle: Any) -> bool:
         return True
 
 
-def _rules(rules: Any, broken: Callable[[str], UserError]) -> Iterator[Rule]:
+def parse_rules(rules: Any, broken: Callable[[str], UserError]) -> Iterator[Rule]:
+    """The rules of a webhook or a policy; what `broken` makes of the fault for one that is malformed."""
     if rules is not None and not isinstance(rules, list):
         raise broken(f"has {rules!r} as its rules, which must be a list")
     for rule in rules or []:
@@ -273,7 +278,8 @@ def _rules(rules: Any, broken: Callable[[str], UserError]) -> Iterator[Rule]:
         yield Rule(lists["operations"], lists["apiGroups"], lists["apiVersions"], lists["resources"], scope)
 
 
-def _conditions(conditions: Any, broken: Callable[[str], UserError]) -> Iterator[str]:
+def parse_conditions(conditions: Any, broken: Callable[[str], UserError]) -> Iterator[str]:
+    """The match conditions of a webhook or a policy; what `broken` makes of the fault for one that is malformed."""
     if conditions is not None and not isinstance(conditions, list):
         raise broken(f"has {conditions!r} as its matchConditions, which must be a list")
     for condition in conditions or []:

@@ -15,7 +15,8 @@
 An id is `apiVersion/kind/namespace/name`; an object of the cluster has an empty namespace: `v1/Namespace//kubeflow`.
 Objects come in an order in which they may be sent. `level` is the number of steps before an object; those of one level
 do not need each other. `wait` is what must hold before anything that needs the object goes: the text of
-`pulumi.com/waitFor` (several joined with ", "), `skip`, or `default` for what the provider does.
+`pulumi.com/waitFor` (several joined with ", "), `skip`, `default` for what the provider does, or the seconds after
+which the object has its effect (`2 s`).
 
 An edge says that `from` needs `to`: it is sent after `to` is ready and deleted before it. There is one edge for each
 pair and rule, before reduction. `hard`: the API server refuses, or something stalls, when it is not kept. `dropped`

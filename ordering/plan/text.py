@@ -59,7 +59,8 @@ def _kinds(level: Iterable[Node]) -> str:
 
 
 def _wait(node: Node) -> str:
-    return ", ".join(node.wait.expressions) or "its rollout"
+    text = str(node.wait)
+    return ("its kind" if node.kind_made_by else "its rollout") if text == "default" else text
 
 
 def count(number: int, noun: str) -> str:

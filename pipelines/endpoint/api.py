@@ -86,7 +86,9 @@ class Pipelines:
             raise self._refused(refusal, f"run {run_id!r}") from None
 
     def link(self, kind: str, identifier: str) -> str:
-        """Where the dashboard shows a run (`runs`) or a schedule (`recurringrun`)."""
+        """Where the dashboard, or the UI of Pipelines alone, shows a run (`runs`) or a schedule (`recurringrun`)."""
+        if not self.namespace:
+            return f"{self._shown_at}/#/{kind}/details/{identifier}"
         return f"{self._shown_at}/_/pipeline/?ns={self.namespace}#/{kind}/details/{identifier}"
 
     def _run(self, found: Json) -> Run:

@@ -13,15 +13,16 @@ import tools
 from ordering.errors import UserError
 
 _READY = re.compile(r"^Forwarding from (127\.0\.0\.1:\d+) ->")
-GATEWAY = ("-n", "istio-system", "port-forward", "--address", "127.0.0.1", "svc/istio-ingressgateway")
 
 
 @contextlib.contextmanager
-def forward(kubeconfig: str) -> Iterator[str]:
-    """The address of the dashboard on this machine, for as long as the block lasts.
+def forward(kubeconfig: str, service: str) -> Iterator[str]:
+    """The address of a dashboard on this machine, for as long as the block lasts.
 
-    The kubeconfig is content, not a path. Raises UserError when kubectl cannot be brought, or cannot reach the gateway.
+    The kubeconfig is content, not a path, and the Service NAMESPACE/NAME. Raises UserError when kubectl cannot be
+    brought, or cannot reach that.
     """
+    namespace, _, name = service.partition("/")
     program = tools.bring("kubectl")["kubectl"]
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "kubeconfig"
@@ -30,7 +31,10 @@ def forward(kubeconfig: str) -> Iterator[str]:
         errors = Path(folder) / "stderr"
         with errors.open("w") as stderr:
             process = subprocess.Popen(
-                [program, "--kubeconfig", str(config), *GATEWAY, ":80"],
+                [
+                    *(program, "--kubeconfig", str(config), "-n", namespace),
+                    *("port-forward", "--address", "127.0.0.1", f"svc/{name}", ":80"),
+                ],
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 text=True,
@@ -41,7 +45,7 @@ def forward(kubeconfig: str) -> Iterator[str]:
             found = _READY.match(output.readline())
             if not found:
                 said = " ".join(errors.read_text().split()) or "it said nothing"
-                raise UserError(f"kubectl cannot reach the gateway istio-system/istio-ingressgateway: {said}")
+                raise UserError(f"kubectl cannot reach the dashboard at {service}: {said}")
             yield f"http://{found[1]}"
         finally:
             process.terminate()

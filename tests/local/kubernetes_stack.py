@@ -12,20 +12,26 @@ from pulumi import automation
 
 import tools
 from infra.aws.cluster import kubernetes_provider
+from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.slim import slim
 from localcloud import plugin
-from ordering.graph import build
+from ordering.graph import Graph, build
 
 Manifest = dict[str, Any]
 Declare = Callable[[pulumi.ProviderResource], None]
 
 
-def platform(*manifests: Manifest) -> Declare:
+def platform(
+    *manifests: Manifest, forced: bool = True, before: Callable[[Graph], Earlier] = lambda _: Earlier()
+) -> Declare:
     """A program that installs these objects as it does a release: slimmed, in the graph's order."""
 
     def declare(provider: pulumi.ProviderResource) -> None:
-        install("kubeflow", KubeflowArgs(graph=build(slim(manifests)), replacements={}, provider=provider, needs=[]))
+        graph = build(slim(manifests))
+        earlier = before(graph)
+        args = KubeflowArgs(graph=graph, replacements={}, provider=provider, needs=[], forced=forced, earlier=earlier)
+        install("kubeflow", args)
 
     return declare
 
@@ -37,16 +43,21 @@ class Engine:
     root: Path
     environment: Mapping[str, str]
 
-    def stack(self, name: str, declare: Declare, kubeconfig: str) -> automation.Stack:
-        """A stack of what is declared on the program's own provider, for the cluster of a kubeconfig."""
+    def stack(self, name: str, declare: Declare, kubeconfig: str, *, forced: bool = True) -> automation.Stack:
+        """A stack of what is declared on the program's own provider, for the cluster of a kubeconfig.
+
+        `forced` is as the setting `kubeflowConflicts` has it.
+        """
         folder = self.root / "workspaces" / name
         folder.mkdir(parents=True, exist_ok=True)
         return automation.create_or_select_stack(
             stack_name=name,
             project_name="objects",
-            program=program(declare, kubeconfig),
+            program=program(declare, kubeconfig, forced=forced),
             opts=automation.LocalWorkspaceOptions(
-                work_dir=str(folder), env_vars=dict(self.environment), pulumi_home=str(self.root / "pulumi")
+                work_dir=str(folder),
+                env_vars=dict(self.environment) | plugin.patches(forced=forced),
+                pulumi_home=str(self.root / "pulumi"),
             ),
         )
 
@@ -55,11 +66,12 @@ class Engine:
         return (self.root / "state" / ".pulumi" / "stacks" / "objects" / f"{stack.name}.json").read_text()
 
 
-def program(declare: Declare, kubeconfig: str) -> Callable[[], None]:
+def program(declare: Declare, kubeconfig: str, *, forced: bool = True) -> Callable[[], None]:
     """A program that declares objects on the cluster of a kubeconfig."""
 
     def run() -> None:
-        declare(kubernetes_provider("cluster", cluster="tested", kubeconfig=pulumi.Output.secret(kubeconfig)))
+        secret = pulumi.Output.secret(kubeconfig)
+        declare(kubernetes_provider("cluster", cluster="tested", kubeconfig=secret, forced=forced))
 
     return run
 
@@ -78,7 +90,6 @@ def running_engine(root: Path) -> Iterator[Engine]:
             "PULUMI_BACKEND_URL": f"file://{root / 'state'}",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            **plugin.FORCE,
         },
     )
 

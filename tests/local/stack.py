@@ -190,6 +190,11 @@ def cloud(checkout: Checkout) -> set[str]:
     listed["key"] = [one["KeyId"] for one in keys if one["KeyState"] != "PendingDeletion"]
     listed["alias"] = [one["AliasName"] for one in kms.list_aliases()["Aliases"]]
     listed["bucket"] = [one["Name"] for one in checkout.aws("s3").list_buckets()["Buckets"]]
+    listed["file system"] = [
+        one["FileSystemId"]
+        for one in checkout.aws("efs").describe_file_systems()["FileSystems"]
+        if one["LifeCycleState"] not in GOING
+    ]
     listed["repository"] = [
         one["repositoryName"] for one in checkout.aws("ecr").describe_repositories()["repositories"]
     ]

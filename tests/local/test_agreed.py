@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from localcloud import laptop
-from tests.local.stack import Checkout, changes, checked_out, objects, world
+from tests.local.stack import SAMPLE, Checkout, changes, checked_out, objects, world
 from tests.unit.test_document import schema
 
 STACK = "dev-blue"
@@ -117,6 +118,36 @@ def test_what_is_lost_is_named_with_its_data_and_kept_unless_it_is_accepted_by_n
     assert "the images in it" in done.stdout
     assert "Data is lost with 1 of these " in done.stdout
     assert world(checkout) == before
+
+
+@pytest.mark.usefixtures("standing")
+def test_data_that_is_kept_stays_in_the_cluster_is_listed_and_comes_back(checkout: Checkout, tmp_path: Path) -> None:
+    def claim() -> tuple[str, dict[str, str]]:
+        about = checkout.cluster().at("pvc", "archive", "-n", "sample-apps")["metadata"]
+        return about["uid"], about.get("labels") or {}
+
+    def kept() -> set[str]:
+        listed = json.loads(checkout.must("leftovers", "--stack", STACK, "--format", "json"))
+        return {one["id"] for one in listed["leftovers"] if one["kind"] == "PersistentVolumeClaim"}
+
+    without = tmp_path / "without"
+    shutil.copytree(SAMPLE, without)
+    storage, workloads = without / "storage.yaml", without / "workloads.yaml"
+    parts = [one for one in storage.read_text().split("---\n") if "name: archive," not in one]
+    storage.write_text("---\n".join(parts))
+    workloads.write_text(workloads.read_text().replace("persistentVolumeClaim: {claimName: archive}", "emptyDir: {}"))
+    less, name, before = replace(checkout, manifests=without), "PersistentVolumeClaim/sample-apps/archive", claim()
+
+    refused = less.ops("up", "--stack", STACK, "--yes")
+    assert f"error: This would lose for good {name} (the volume's content). Nothing was changed" in refused.stderr
+    told = less.must("up", "--stack", STACK, "--yes", "--keep", name)
+    assert f"Stays where it is, and leaves the state: {name}" in told
+    assert claim()[0] == before[0]
+    assert kept() == {"sample-apps/archive"}
+
+    checkout.must("up", "--stack", STACK, "--yes")
+    assert claim() == before
+    assert kept() == set()
 
 
 @pytest.fixture

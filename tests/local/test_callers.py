@@ -130,7 +130,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         operator = stack.enter_context(emulated(tmp_path / "cloud", started.kubeconfig))
         callers = {
             name: Person(
-                stack.enter_context(serving(tmp_path / "cloud", {**operator, **plugin.FORCE, **keys})), tmp_path
+                stack.enter_context(serving(tmp_path / "cloud", {**operator, **plugin.patches(forced=True), **keys})),
+                tmp_path,
             )
             for name, keys in credentials(operator).items()
         }

@@ -20,12 +20,12 @@ from tests.local.stack import REGION, Checkout, checked_out, world
 STARTED_S = 60
 
 # Listed, and asked for by nothing here: by the official provider alone, for changes that the sample does not bring (of
-# tags, settings and versions), for groups, rules and instances, or by commands when they find something. Of these,
+# tags, settings and versions), for rules, interfaces and instances, or by commands when they find something. Of these,
 # EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "ec2": (
-        "AuthorizeSecurityGroupEgress AuthorizeSecurityGroupIngress CreateLaunchTemplateVersion CreateSecurityGroup "
-        "DeleteNetworkInterface DeleteSecurityGroup DeleteTags DeleteVolume DisassociateAddress "
+        "AuthorizeSecurityGroupEgress CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
+        "DeleteTags DeleteVolume DisassociateAddress "
         "GetSecurityGroupsForVpc ModifyLaunchTemplate ModifyVpcEndpoint ReplaceRoute ReplaceRouteTableAssociation "
         "RevokeSecurityGroupIngress RunInstances"
     ),
@@ -36,6 +36,9 @@ UNJUDGED = {
     "eks": (
         "TagResource UntagResource UpdateAccessEntry UpdateAddon UpdateClusterConfig UpdateClusterVersion "
         "UpdateNodegroupConfig UpdateNodegroupVersion"
+    ),
+    "elasticfilesystem": (
+        "ListTagsForResource ModifyMountTargetSecurityGroups TagResource UntagResource UpdateFileSystem"
     ),
     "elasticloadbalancing": "DeleteLoadBalancer DescribeTags",
     "iam": (
@@ -77,7 +80,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         operator = emulator.status(checkout.root)
         assert operator
         key = become_deployer(checkout, operator)
-        checkout.configure({"clusterAdministratorPrincipals": [f"arn:aws:iam::{emulator.ACCOUNT}:root"]})
+        principals = [f"arn:aws:iam::{emulator.ACCOUNT}:root"]
+        checkout.configure({"clusterAdministratorPrincipals": principals, "files": "efs"})
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
         checkout.must("preview")

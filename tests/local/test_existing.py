@@ -1,5 +1,6 @@
 """What is in a cluster before the stack: refused by name, taken over when asked, patched where it is the cluster's."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,34 @@ def test_what_every_cluster_has_is_changed_and_stays(checkout: Checkout) -> None
     account = in_space(cluster, "serviceaccount", "default")
     assert account["imagePullSecrets"] == [{"name": "pull"}]
     assert any("ServiceAccountPatch" in urn for urn in checkout.resources())
+
+
+def test_what_others_change_is_told_by_whom_and_the_next_up_puts_it_right(checkout: Checkout) -> None:
+    assert "is as the stack says" in checkout.must("drift")
+    cluster, iam = checkout.cluster(), checkout.aws("iam")
+    edited = cluster.run(
+        "patch", "configmap", "settings", "-n", SPACE, "--field-manager=intruder", "-p", '{"data":{"a":"x"}}'
+    )
+    assert edited.returncode == 0, edited.stderr
+    label = ("label", "configmap", "settings", "-n", SPACE, "--field-manager=somebody", "theirs=1")
+    assert cluster.run(*label).returncode == 0
+    cluster.delete("deployment", "web", "-n", SPACE)
+    role = next(one["RoleName"] for one in iam.list_roles()["Roles"] if "ml-pipeline" in one["RoleName"])
+    iam.tag_role(RoleName=role, Tags=[{"Key": "pulumi:stack", "Value": "x"}, {"Key": "theirs", "Value": "1"}])
+    state, before = checkout.state_file.read_bytes(), objects(cluster)
+    done = checkout.ops("drift", "--format=json")
+    assert done.returncode == 2, done.stderr
+    assert (checkout.state_file.read_bytes(), objects(cluster)) == (state, before), "it only looks"
+    found = {one["name"]: one for one in json.loads(done.stdout)["drifted"]}
+    (told,) = found.pop(f"{SPACE}/settings")["fields"]
+    assert (told["path"], told["by"], told["since"][:2]) == ("data.a", "intruder", "20")
+    assert found.pop(f"{SPACE}/web")["change"] == "deleted"
+    ((_, tagged),) = found.items()
+    assert [one["path"] for one in tagged["fields"]] == ['tags["pulumi:stack"]']
+    assert changes(checkout.must("up")).keys() == {"create", "update", "unchanged"}
+    assert "is as the stack says" in checkout.must("drift")
+    live = in_space(cluster, "configmap", "settings")
+    assert (live["data"], live["metadata"]["labels"]) == ({"a": "ours"}, {"theirs": "1"}), "what is theirs stays"
 
 
 def test_a_destroy_takes_what_was_taken_over_and_leaves_the_rest(checkout: Checkout) -> None:

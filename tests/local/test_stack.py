@@ -143,6 +143,11 @@ def test_a_changed_setting_changes_just_what_it_should(checkout: Checkout, said:
     }
     (group,) = [one for urn, one in after.items() if urn.endswith(":NodeGroup::kubeflow-local-nodes")]
     assert group["outputs"]["scalingConfig"]["desiredSize"] == 6
+    cluster = checkout.cluster()
+    assert cluster.at("namespace", "sample-user")["metadata"]["annotations"]["owner"] == "ada@example.com"
+    binding = cluster.at("rolebinding", "namespaceAdmin", "-n", "sample-user")
+    assert [one["name"] for one in binding["subjects"]] == ["ada@example.com"], "the old owner has no access any more"
+    assert binding["metadata"]["annotations"]["user"] == "ada@example.com"
 
 
 @pytest.fixture(scope="module")

@@ -242,7 +242,7 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
         stack.callback(plane.stop, tmp_path, wipe=True)
         started = plane.start(tmp_path)
         cloud = stack.enter_context(running_cloud(tmp_path / "cloud", started.kubeconfig))
-        cloud.environment.update(plugin.FORCE)
+        cloud.environment.update(plugin.patches(forced=True))
         for name, value in cloud.environment.items():
             monkeypatch.setenv(name, value)
         yield Team(tmp_path, cloud, Cluster(started))

@@ -102,6 +102,19 @@ GOOD: dict[str, dict[str, Any]] = {
     "aws:kms/key:Key": {"description": "Secrets", "deletionWindowInDays": 7},
     "aws:kms/alias:Alias": {"name": "alias/secrets", "targetKeyId": "12345678"},
     "aws:cloudwatch/logGroup:LogGroup": {"name": "/aws/eks/k/cluster", "retentionInDays": 30},
+    "aws:efs/fileSystem:FileSystem": {
+        "creationToken": "k-files",
+        "encrypted": True,
+        "throughputMode": "elastic",
+        "availabilityZoneName": "us-west-2a",
+        "lifecyclePolicies": [{"transitionToIa": "AFTER_30_DAYS"}],
+        "tags": {"team": "a"},
+    },
+    "aws:efs/mountTarget:MountTarget": {
+        "fileSystemId": "fs-12345678",
+        "subnetId": "subnet-12345678",
+        "securityGroups": ["sg-12345678"],
+    },
     "aws:eks/cluster:Cluster": {
         "name": "k",
         "roleArn": ROLE_ARN,

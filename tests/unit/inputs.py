@@ -37,7 +37,7 @@ def inputs(
     source = Release(name="26.03", path=Path("release"), digest="0", origin="folder", note="a small release")
     return Inputs(
         settings=found,
-        caller=Caller(account=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:user/ada"),
+        caller=Caller(account=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:user/ada") if found.cloud == "aws" else None,
         kept=kept or Kept(),
         kubeconfig=KUBECONFIG if found.cluster.kubeconfig else None,
         release=LoadedRelease(source=source, objects=OBJECTS, graph=build(OBJECTS)),

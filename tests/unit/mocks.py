@@ -31,6 +31,7 @@ _COMPUTED: dict[str, dict[str, Any]] = {
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 3},
     "aws:ecr/repository:Repository": {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/images"},
     "aws:s3/bucket:Bucket": {"bucket": "bucket-1234567"},
+    "random:index/randomPassword:RandomPassword": {"result": "random"},
     "pulumi:pulumi:StackReference": {
         "outputs": {"kubeconfig": KUBECONFIG, "oidc_provider_arn": OIDC_PROVIDER},
         "secretOutputNames": ["kubeconfig"],
@@ -52,6 +53,7 @@ class Resource:
     protect: bool
     retain_on_delete: bool
     import_id: str
+    ignore_changes: tuple[str, ...]
 
 
 @dataclass
@@ -112,6 +114,7 @@ class _Monitor(MockMonitor):
                     protect=request.protect,
                     retain_on_delete=request.retainOnDelete,
                     import_id=request.importId,
+                    ignore_changes=tuple(request.ignoreChanges),
                 )
             )
         return response

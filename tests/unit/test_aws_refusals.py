@@ -37,6 +37,7 @@ BUCKET_POLICY, OWNERS = "aws:s3/bucketPolicy:BucketPolicy", "aws:s3/bucketOwners
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 REPOSITORY, EXPIRY = "aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 KEY, ALIAS, LOGS = "aws:kms/key:Key", "aws:kms/alias:Alias", "aws:cloudwatch/logGroup:LogGroup"
+FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarget"
 CLUSTER, NODES, ADDON = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", "aws:eks/addon:Addon"
 ENTRY, ACCESS = "aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
@@ -200,6 +201,12 @@ BAD: list[tuple[str, str, Any]] = [
     (NODES, "launchTemplate.id", "template"),
     (NODES, "diskSize", 100),
     (NODES, "subnetIds.0", "private"),
+    (FILES, "creationToken", "t" * 65),
+    (FILES, "throughputMode", "fast"),
+    (FILES, "lifecyclePolicies.0.transitionToIa", "AFTER_31_DAYS"),
+    (FILES, "lifecyclePolicies.0.transitionToPrimaryStorageClass", "AFTER_2_ACCESSES"),
+    (TARGET, "subnetId", "x" * 48),
+    (TARGET, "ipAddress", "10.0.0"),
     (ADDON, "addonVersion", "latest"),
     (ADDON, "configurationValues", "replicas: 2"),
     (ADDON, "resolveConflictsOnCreate", "PRESERVE"),

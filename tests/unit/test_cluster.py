@@ -14,7 +14,12 @@ from tests.unit.settings_source import settings
 ADMINISTRATOR = "arn:aws:iam::123456789012:role/team/ops"
 
 
-def cluster(log_group: str | None = None, let_in_already: frozenset[str] = frozenset(), **changes: Any) -> Recording:
+def cluster(
+    log_group: str | None = None,
+    let_in_already: frozenset[str] = frozenset(),
+    forced: bool = True,
+    **changes: Any,
+) -> Recording:
     found = settings(**changes)
 
     def program() -> dict[str, Any]:
@@ -28,6 +33,7 @@ def cluster(log_group: str | None = None, let_in_already: frozenset[str] = froze
                 private_subnet_ids=["a", "b", "c", "d"],
                 log_group=log_group,
                 let_in_already=let_in_already,
+                forced=forced,
                 protect=found.protect,
                 tags=found.resource_tags,
             ),
@@ -286,7 +292,9 @@ def existing(kubeconfig: str | None = None, **changes: str) -> Recording:
     cluster = settings(clusterMode="existing", **changes).cluster
 
     def program() -> dict[str, Any]:
-        access: ClusterAccess = existing_cluster("mine", ExistingClusterArgs(cluster=cluster, kubeconfig=kubeconfig))
+        access: ClusterAccess = existing_cluster(
+            "mine", ExistingClusterArgs(cluster=cluster, kubeconfig=kubeconfig, with_roles=True)
+        )
         return {
             "kubeconfig": access.kubeconfig,
             "secret": access.kubeconfig.is_secret() if access.kubeconfig else None,
@@ -317,6 +325,12 @@ def test_an_existing_cluster_may_be_another_stack_s() -> None:
     found = existing(clusterStack="organization/clusters/shared")
     assert found.one("kubernetes").inputs["kubeconfig"] == KUBECONFIG
     assert found.result == {"kubeconfig": KUBECONFIG, "secret": True, "issuer": ISSUER}
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_fields_of_others_are_taken_or_an_error(forced: bool) -> None:
+    provider = cluster(forced=forced).one("kubernetes", "c-kubernetes")
+    assert provider.inputs["enablePatchForce"] == json.dumps(forced)
 
 
 def test_network_policies_are_enforced_unless_the_stack_says_no() -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from ministack.core.responses import request_scope
-from ministack.services import cloudwatch_logs, ec2, eks, iam
+from ministack.services import cloudwatch_logs, ec2, efs, eks, iam
 
 from localcloud.emulator import conduct
 from localcloud.emulator.conduct.phases import Phases
@@ -38,7 +38,7 @@ class Cloud:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
         monkeypatch.setattr(conduct, "Phases", lambda minute: Phases(minute, now=lambda: self.now))
-        services = {"eks": eks, "ec2": ec2, "logs": cloudwatch_logs}
+        services = {"eks": eks, "ec2": ec2, "logs": cloudwatch_logs, "elasticfilesystem": efs}
         app = SimpleNamespace(SERVICE_HANDLERS={name: one.handle_request for name, one in services.items()})
         conduct.install(app, 60.0)
         self.handlers = app.SERVICE_HANDLERS
@@ -55,6 +55,11 @@ class Cloud:
     def eks(self, method: str, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
         status, _, answer = waited(self.handlers["eks"](method, path, {}, json.dumps(body).encode(), {}))
         return status, json.loads(answer)
+
+    def efs(self, method: str, path: str, query: dict[str, str] | None = None, **body: Any) -> tuple[int, Any]:
+        handler = self.handlers["elasticfilesystem"]
+        status, _, answer = waited(handler(method, f"/2015-02-01{path}", {}, json.dumps(body).encode(), query or {}))
+        return status, json.loads(answer or b"{}")
 
     def ec2(self, action: str, **parameters: str) -> str:
         """The first id in the answer, or the code of the refusal."""
@@ -102,7 +107,7 @@ class Cloud:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with request_scope(ACCOUNT, "us-west-2"):
         yield Cloud(monkeypatch)
-        for service in (eks, ec2, iam, cloudwatch_logs):
+        for service in (eks, ec2, efs, iam, cloudwatch_logs):
             service.reset()
 
 
@@ -308,3 +313,32 @@ def test_entries_policies_addons_and_clusters_that_cannot_be_are_refused(cloud: 
     assert cloud.eks("POST", policies, policyArn=right, accessScope=scope)[0] == 200
     addon = {"addonName": "coredns", "addonVersion": "latest"}
     assert "not supported" in cloud.eks("POST", "/clusters/k/addons", **addon)[1]["message"]
+
+
+def test_a_mount_target_takes_its_time_and_holds_its_subnet_and_its_group(cloud: Cloud) -> None:
+    group = cloud.ec2("CreateSecurityGroup", GroupName="nfs", GroupDescription="nfs", VpcId=cloud.vpc)
+    status, system = cloud.efs("POST", "/file-systems", CreationToken="t", Encrypted=True)
+    assert (status, system["LifeCycleState"]) == (201, "creating")
+    wanted = {"FileSystemId": system["FileSystemId"], "SubnetId": cloud.subnets[0], "SecurityGroups": [group]}
+    assert cloud.efs("POST", "/mount-targets", **wanted)[1]["ErrorCode"] == "IncorrectFileSystemLifeCycleState"
+    cloud.minutes(1)
+    target = cloud.efs("POST", "/mount-targets", **wanted)[1]
+    assert target["LifeCycleState"] == "creating"
+    asked = {"MountTargetId": target["MountTargetId"]}
+    cloud.minutes(2)
+    assert cloud.efs("GET", "/mount-targets", asked)[1]["MountTargets"][0]["LifeCycleState"] == "available"
+    assert cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0]) == "DependencyViolation"
+    assert cloud.ec2("DeleteSecurityGroup", GroupId=group) == "DependencyViolation"
+    assert cloud.efs("DELETE", f"/file-systems/{system['FileSystemId']}")[1]["ErrorCode"] == "FileSystemInUse"
+    assert cloud.efs("DELETE", f"/mount-targets/{target['MountTargetId']}")[0] == 204
+    assert cloud.efs("GET", "/mount-targets", asked)[1]["MountTargets"][0]["LifeCycleState"] == "deleting"
+    cloud.minutes(1)
+    assert cloud.efs("GET", "/mount-targets", asked)[0] == 404
+    assert "DependencyViolation" not in cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0])
+
+
+def test_a_token_names_one_file_system(cloud: Cloud) -> None:
+    cloud.efs("POST", "/file-systems", CreationToken="t")
+    status, refused = cloud.efs("POST", "/file-systems", CreationToken="t")
+    assert (status, refused["ErrorCode"]) == (409, "FileSystemAlreadyExists")
+    assert cloud.efs("POST", "/file-systems", CreationToken="u")[0] == 201

@@ -32,7 +32,7 @@ def test_it_fits_into_one_managed_policy() -> None:
 
 def test_only_reads_are_named_whole() -> None:
     wild = {action for action in deployer.actions(deployer.TYPES) if "*" in action}
-    assert wild == {"ec2:Describe*", "eks:Describe*", "eks:List*", "s3:GetBucket*"}
+    assert wild == {"ec2:Describe*", "elasticfilesystem:Describe*", "eks:Describe*", "eks:List*", "s3:GetBucket*"}
 
 
 def test_nothing_reads_what_a_stack_keeps_or_hands_out_what_it_has() -> None:

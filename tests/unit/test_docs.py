@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 import pytest
 
+from infra.declared import declared
 from ops import project
 from ops.settings import stack_settings
 from policy import RULES
@@ -140,7 +141,7 @@ def check_setting(words: list[str]) -> None:
 
 @functools.cache
 def settings() -> frozenset[str]:
-    return frozenset(setting.key for setting in project.declared(project.read_project()))
+    return frozenset(setting.key for setting in declared(project.read_project()))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
@@ -229,7 +230,7 @@ def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
 def told() -> str:
     """Every text that the code and the Makefile hold; f-strings have `…` where they put something in."""
     found = [MAKEFILE]
-    for folder in ("infra", "ops", "pipelines", "localcloud", "policy", "state", "tools"):
+    for folder in ("infra", "ops", "ordering", "pipelines", "localcloud", "policy", "state", "tools"):
         for path in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.JoinedStr):

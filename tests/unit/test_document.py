@@ -19,6 +19,7 @@ from ops.commands import doctor as doctor_command
 from ops.commands import leftovers as leftovers_command
 from ops.comment import CostLine
 from ops.doctor.finding import broken, ok, warning
+from ops.drift import Drift, Drifted, Field
 from ops.leftovers import Leftover
 from ops.preview import Preview
 from ops.steps import Step
@@ -27,7 +28,7 @@ from ordering.graph import build
 from policy import Violation
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-COMMANDS = ("doctor", "cost", "leftovers", "preview", "up")
+COMMANDS = ("doctor", "cost", "leftovers", "preview", "drift", "up")
 VIOLATION = Violation(rule="tags", level="mandatory", urn="urn:pulumi:dev::kubeflow::a::b", message="has no tags")
 
 
@@ -107,10 +108,30 @@ def test_a_preview_says_what_is_lost_what_it_costs_and_which_rules_are_broken() 
     assert told["counts"] == {"replace": 1, "delete": 0, "update": 0, "create": 0, "same": 1}
     [change] = told["changes"]
     assert (change["name"], change["data"], change["protected"]) == ("dev-artifacts", "the objects in it", True)
+    assert (change["class"], change["object"], change["why"]) == (
+        "data",
+        "Bucket/dev-artifacts",
+        "bucket cannot change",
+    )
+    assert told["classes"] == {"data": 1}
     assert (change["properties"], change["causes"]) == (["bucket", "tags"], ["bucket"])
     assert told["cost"]["difference"] == 140.16
     assert told["violations"][0]["rule"] == "tags"
     assert valid("preview", document.preview(planned(costs=None)))["cost"] is None
+
+
+def test_a_drift_says_which_fields_whose_they_are_now_and_since_when() -> None:
+    changed = Drifted(
+        urn="urn:pulumi:dev::kubeflow::kubernetes:core/v1:Secret::a/b",
+        type="kubernetes:core/v1:Secret",
+        change="changed",
+        fields=(Field(path="data.x", by="kubectl", since="2026-11-01T10:00:00Z"),),
+    )
+    told = valid("drift", document.drift("dev", Drift(found=(changed,), unseen=("Role: refused",))))
+    (one,) = told["drifted"]
+    assert (one["name"], one["change"]) == ("a/b", "changed")
+    assert one["fields"] == [{"path": "data.x", "by": "kubectl", "since": "2026-11-01T10:00:00Z"}]
+    assert told["unseen"] == ["Role: refused"]
 
 
 @pytest.mark.parametrize("before", [None, planned()])

@@ -139,3 +139,13 @@ def test_the_program_takes_over_what_is_kept_and_makes_the_rest() -> None:
     assert [found.one(kind).import_id for kind in kinds] == ["b-1", "r-1", GROUP]
     assert {one.import_id for one in fresh.resources} == {""}
     assert {one.type.rpartition(":")[2] for one in found.resources if one.import_id} == set(kinds)
+
+
+def test_a_file_system_is_asked_for_and_taken_over_where_there_is_to_be_one() -> None:
+    tags = [{"Key": key, "Value": value} for key, value in OURS.items()]
+    efs = client("efs")
+    efs.create_file_system(CreationToken="kubeflow-dev-blue-files", Tags=tags)
+    assert look(client, settings(files="efs")).file_system is None
+    made = efs.create_file_system(CreationToken="kubeflow-dev-files", Tags=tags)["FileSystemId"]
+    assert look(client, settings(files="efs")).file_system == made
+    assert look(client, settings()).file_system is None

@@ -13,7 +13,7 @@ from tests.unit import makefile
 
 MAKEFILE = (makefile.ROOT / "Makefile").read_text()
 TARGETS = dict(re.findall(r"^([a-z-]+):[^\n=]*\n((?:\t[^\n]*\n)+)", MAKEFILE, re.MULTILINE))
-GIVEN = re.findall(r"^GIVEN := (.*)$", MAKEFILE, re.MULTILINE)[0].split()
+GIVEN = " ".join(re.findall(r"^GIVEN [:+]= (.*)$", MAKEFILE, re.MULTILINE)).split()
 
 HOSTILE = [
     "dev; touch pwned",

@@ -1,5 +1,6 @@
 """A graph as the engine gets it: types, names, order, waits, and what is secret."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from infra.kubeflow.credentials import GENERATED, Credentials
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import TIMEOUTS, KubeflowArgs, annotated, install
 from infra.kubeflow.load import LoadedRelease, load
+from infra.kubeflow.readers import ANNOTATION
 from infra.settings import DashboardSettings, Secret
 from ops.project import PROJECT_ROOT
 from ordering.graph import Graph, ObjectId, build
@@ -42,11 +44,12 @@ DEFINITION = {
 THING = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "one", "namespace": "apps"}}
 
 
-def installed(graph: Graph, replacements: dict[ObjectId, Any] | None = None) -> Recording:
+def installed(graph: Graph, replacements: dict[ObjectId, Any] | None = None, *, protect: bool = False) -> Recording:
     def program() -> None:
         provider = pulumi.ProviderResource("kubernetes", "cluster", {})
         ready = pulumi.CustomResource("test:index:Cluster", "ready", {})
-        args = KubeflowArgs(graph=graph, replacements=replacements or {}, provider=provider, needs=[ready])
+        given = replacements or {}
+        args = KubeflowArgs(graph=graph, replacements=given, provider=provider, needs=[ready], protect=protect)
         install("kubeflow", args)
 
     return record(program)
@@ -103,6 +106,14 @@ def test_a_replacement_is_sent_in_place_of_the_manifest() -> None:
     assert "data" in sent.secret
 
 
+def test_a_protected_stack_keeps_volumes_and_profiles_and_lets_definitions_go() -> None:
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "mysql", "namespace": "apps"}}
+    profile = {"apiVersion": "kubeflow.org/v1beta1", "kind": "Profile", "metadata": {"name": "ada"}}
+    graph = build([NAMESPACE, DEFINITION, claim, profile])
+    assert {one.name for one in installed(graph, protect=True).resources if one.protect} == {"apps/mysql", "ada"}
+    assert not [one.name for one in installed(graph).resources if one.protect]
+
+
 def test_annotating_leaves_the_manifest_as_it_is() -> None:
     before = config_map("settings")
     after = annotated(before, {"a": "b"})
@@ -134,7 +145,7 @@ def whole(release: LoadedRelease) -> Recording:
     def program() -> None:
         login = GeneratedCredentials("dev", DashboardSettings(user="ada@example.com", password=Secret(PASSWORD)))
         provider = pulumi.ProviderResource("kubernetes", "cluster", {})
-        replacements = release.filled(login.credentials, None, {})
+        replacements = release.filled(login.credentials, None, {}, login.checksum)
         install("kubeflow", KubeflowArgs(graph=release.graph, replacements=replacements, provider=provider, needs=[]))
 
     return record(program)
@@ -163,11 +174,9 @@ def test_every_direct_need_of_the_graph_is_a_dependency(release: LoadedRelease, 
 def test_what_only_the_engine_knows_reaches_the_objects_as_a_secret(release: LoadedRelease) -> None:
     def program() -> None:
         random = {spec.name: pulumi.Output.secret(f"made {spec.name}") for spec in GENERATED}
-        login = Credentials(
-            email="ada@example.com", password_hash=pulumi.Output.secret("$2y$12$h"), login_fingerprint="f", **random
-        )
+        login = Credentials(email="ada@example.com", password_hash=pulumi.Output.secret("$2y$12$h"), **random)
         provider = pulumi.ProviderResource("kubernetes", "cluster", {})
-        replacements = release.filled(login, None, {})
+        replacements = release.filled(login, None, {}, lambda _: "sum")
         install("kubeflow", KubeflowArgs(graph=release.graph, replacements=replacements, provider=provider, needs=[]))
 
     sent = record(program)
@@ -196,4 +205,4 @@ def test_the_known_login_is_gone_and_the_password_is_nowhere(whole: Recording) -
 def test_a_pod_template_carries_no_secret_so_that_previews_stay_readable(whole: Recording) -> None:
     assert not [one.name for one in whole.all("Deployment") if one.secret]
     dex = whole.one("Deployment", "auth/dex").inputs["spec"]["template"]["metadata"]["annotations"]
-    assert dex["checksum/login"]
+    assert re.fullmatch("[0-9a-f]{16}", dex[ANNOTATION])

@@ -20,12 +20,14 @@ OUTPUTS = {
     "vpc_id",
     "bucket",
     "repository_url",
+    "pipelines_image",
     "runner_role_arns",
     "region",
     "dashboard_user",
     "dashboard_password",
     "kubeflow_release",
     "dashboard",
+    "dashboard_service",
 }
 EXISTING = {"clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
 SHARED = {"clusterMode": "existing", "clusterStack": "organization/clusters/shared"}
@@ -79,6 +81,7 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "vpc_id": "kubeflow-dev-vpc-id",
         "bucket": "bucket-1234567",
         "repository_url": "123456789012.dkr.ecr.us-west-2.amazonaws.com/images",
+        "pipelines_image": None,
         "runner_role_arns": {
             name: f"arn:aws:mock:us-west-2:123456789012:kubeflow-dev-{name.replace('/', '-')}"
             for name in ("kubeflow/ml-pipeline", "kubeflow/pipeline-runner", "kubeflow-user-example-com/default-editor")
@@ -87,6 +90,7 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",
         "kubeflow_release": "26.03",
+        "dashboard_service": None,
         "dashboard": "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines",
     }
 
@@ -175,7 +179,7 @@ def test_names_and_tags_tell_two_stacks_of_one_account_apart() -> None:
 
 def test_bad_input_ends_the_run_with_its_sentence_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / extensions.FILE).write_text("def chnge(args): pass\n")
-    monkeypatch.setattr("infra.settings.read", lambda: inputs().settings)
+    monkeypatch.setattr("infra.settings.read", lambda _: inputs().settings)
 
     def fails() -> None:
         with pytest.raises(pulumi.RunError, match=r"^extensions\.py has no function .*") as caught:

@@ -4,10 +4,11 @@ from typing import Any
 import pulumi
 import pytest
 
+from infra.declared import declared
 from infra.settings import SettingsError, load, read
-from ops.project import declared, read_project
+from ops.project import PROJECT_ROOT, read_project
 from tests.unit.mocks import record
-from tests.unit.settings_source import PASSWORD, TODAY, raw, settings
+from tests.unit.settings_source import DEFAULTS, PASSWORD, TODAY, raw, settings
 
 
 def problems(stack: str = "dev", **changes: Any) -> tuple[str, ...]:
@@ -33,7 +34,7 @@ def test_every_declared_key_is_read_and_every_read_key_is_declared() -> None:
     for setting in declared(read_project()):
         without = {key: value for key, value in config.items() if key != f"kubeflow:{setting.key}"}
         with pytest.raises(SettingsError) as caught:
-            load("kubeflow", "dev", without, today=TODAY, secret_keys=["kubeflow:dashboardPassword"])
+            load("kubeflow", "dev", without, defaults=DEFAULTS, today=TODAY, secret_keys=["kubeflow:dashboardPassword"])
         assert caught.value.problems == (
             f"No value and no default for {setting.key}; run in the folder of Pulumi.yaml.",
         )
@@ -68,7 +69,7 @@ def test_a_whole_account_may_take_the_administrator_role_where_it_is_named() -> 
     ("changes", "sentence"),
     [
         ({"networkCdir": "10.0.0.0/16"}, "networkCdir is not a setting of this project; did you mean networkCidr?"),
-        ({"zzz": "1"}, "zzz is not a setting of this project; known are clusterAdministratorPrincipals, "),
+        ({"zzz": "1"}, "zzz is not a setting of this project; known are cloud, clusterAdministratorPrincipals, "),
         ({"protect": "yes"}, "protect 'yes' is not one of true, false."),
         ({"tags": {"aws:team": "ml"}}, "tags 'aws:team' cannot be used; "),
         ({"tags": {"dept": "R&D"}}, "tags 'dept': 'R&D' has a character that AWS refuses; "),
@@ -196,12 +197,17 @@ def test_a_whole_account_may_take_the_administrator_role_where_it_is_named() -> 
         ({"nodesMax": 4}, "nodesDesired 5 is not between nodesMin 5 and nodesMax 4; "),
         ({"nodesDiskGiB": 8}, "nodesDiskGiB 8 is out of range; choose a number from 20 to 16384."),
         ({"registryRepository": "Upper"}, "registryRepository 'Upper' is not a repository name."),
+        ({"files": "nfs"}, "files 'nfs' is not one of none, efs."),
+        (
+            {"files": "efs", "clusterMode": "existing", "clusterContext": "lab"},
+            "files 'efs' needs the VPC of a cluster to create; ",
+        ),
         ({"storageOnDestroy": "delete"}, "storageOnDestroy 'delete' is not one of keep, empty."),
         ({"kubeflowRelease": ""}, "kubeflowRelease is empty; write a release, "),
         ({"kubeflowEdges": [{"from": "a"}]}, 'kubeflowEdges {"from": "a"} must have exactly the texts from and to.'),
         (
             {"kubeflowBuild": ["helm", "x"]},
-            "kubeflowBuild 'x' is nothing a build may do on top; choose helm or any-file.",
+            "kubeflowBuild 'x' is not one of helm, any-file.",
         ),
         ({"kubeflowEdges": ["a"]}, 'kubeflowEdges "a" must have exactly the texts from and to.'),
         ({"kubeflowProfileNamespaces": ["a", "b", "a"]}, "kubeflowProfileNamespaces names 'a' twice; keep one."),
@@ -250,6 +256,7 @@ def test_settings_of_others_are_known_or_refused(key: str, sentence: str) -> Non
             "kubeflow",
             "dev",
             {**raw(dashboardPassword=PASSWORD), key: "x"},
+            defaults=DEFAULTS,
             today=TODAY,
             secret_keys=["kubeflow:dashboardPassword"],
         )
@@ -259,29 +266,32 @@ def test_settings_of_others_are_known_or_refused(key: str, sentence: str) -> Non
 
 def test_the_account_may_be_named_and_the_engine_told() -> None:
     config = {**raw(dashboardPassword=PASSWORD), "aws:allowedAccountIds": '["1"]', "pulumi:tags": "{}"}
-    assert load("kubeflow", "dev", config, today=TODAY, secret_keys=["kubeflow:dashboardPassword"])
+    assert load("kubeflow", "dev", config, defaults=DEFAULTS, today=TODAY, secret_keys=["kubeflow:dashboardPassword"])
 
 
 def test_a_stack_s_name_leaves_room_for_the_longest_role_that_is_named_after_it() -> None:
     config, secret = raw(dashboardPassword=PASSWORD), ["kubeflow:dashboardPassword"]
-    assert load("kubeflow", "d" * 30, config, today=TODAY, secret_keys=secret)
+    assert load("kubeflow", "d" * 30, config, defaults=DEFAULTS, today=TODAY, secret_keys=secret)
     with pytest.raises(SettingsError, match=r"has 31 characters, and the role .* use at most 30"):
-        load("kubeflow", "d" * 31, config, today=TODAY, secret_keys=secret)
+        load("kubeflow", "d" * 31, config, defaults=DEFAULTS, today=TODAY, secret_keys=secret)
     existing = {**config, "kubeflow:clusterMode": "existing", "kubeflow:clusterContext": "theirs"}
-    assert load("kubeflow", "d" * 31, existing, today=TODAY, secret_keys=secret)
+    assert load("kubeflow", "d" * 31, existing, defaults=DEFAULTS, today=TODAY, secret_keys=secret)
 
 
 def test_what_runs_on_a_laptop_depends_on_no_support_that_ends() -> None:
     config = raw(emulated=True, clusterVersion="1.35")
-    assert load("kubeflow", "local", config, today=date(2031, 1, 1)).cluster.version == "1.35"
+    assert load("kubeflow", "local", config, defaults=DEFAULTS, today=date(2031, 1, 1)).cluster.version == "1.35"
 
 
 def test_a_version_is_refused_from_the_day_that_its_standard_support_ends() -> None:
     config = raw(dashboardPassword=PASSWORD, clusterVersion="1.34")
     secret = ["kubeflow:dashboardPassword"]
-    assert load("kubeflow", "dev", config, today=date(2026, 12, 1), secret_keys=secret).cluster.version == "1.34"
+    assert (
+        load("kubeflow", "dev", config, defaults=DEFAULTS, today=date(2026, 12, 1), secret_keys=secret).cluster.version
+        == "1.34"
+    )
     with pytest.raises(SettingsError) as caught:
-        load("kubeflow", "dev", config, today=date(2026, 12, 2), secret_keys=secret)
+        load("kubeflow", "dev", config, defaults=DEFAULTS, today=date(2026, 12, 2), secret_keys=secret)
     assert str(caught.value) == (
         "clusterVersion 1.34 is out of standard support since 2026-12-02, and EKS upgrades such clusters by itself; "
         "choose 1.35 or 1.36."
@@ -351,7 +361,7 @@ def test_a_region_is_required() -> None:
     config = raw(dashboardPassword=PASSWORD)
     for region, sentence in (("", "aws:region is not set; "), ("mars", "aws:region 'mars' is not a region; ")):
         with pytest.raises(SettingsError) as caught:
-            load("kubeflow", "dev", {**config, "aws:region": region}, today=TODAY)
+            load("kubeflow", "dev", {**config, "aws:region": region}, defaults=DEFAULTS, today=TODAY)
         assert caught.value.problems[0].startswith(sentence)
 
 
@@ -361,7 +371,7 @@ def test_only_the_local_stack_has_a_password_of_its_own() -> None:
 
 def test_a_password_stored_in_plain_text_is_refused() -> None:
     with pytest.raises(SettingsError) as caught:
-        load("kubeflow", "dev", raw(dashboardPassword=PASSWORD), today=TODAY, secret_keys=[])
+        load("kubeflow", "dev", raw(dashboardPassword=PASSWORD), defaults=DEFAULTS, today=TODAY, secret_keys=[])
     assert caught.value.problems == (
         "dashboardPassword is stored in plain text; run `make password STACK=dev` to encrypt it.",
     )
@@ -379,7 +389,7 @@ def test_the_running_stack_is_read_from_the_engine() -> None:
 
     def found(config: dict[str, str], secret_keys: list[str]) -> int:
         pulumi.runtime.set_all_config(config, secret_keys)
-        nodes: int = record(lambda: read().nodes.desired).result
+        nodes: int = record(lambda: read(PROJECT_ROOT).nodes.desired).result
         return nodes
 
     assert found(config, secret) == 6

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from ops.project import declared, read_project
+from infra.declared import declared
+from ops.project import read_project
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "CONTRIBUTING.md"

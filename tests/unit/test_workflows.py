@@ -31,8 +31,8 @@ def events(path: Path) -> set[str]:
     return {told} if isinstance(told, str) else set(told)
 
 
-def test_there_are_the_six_that_a_team_needs() -> None:
-    assert [path.stem for path in WORKFLOWS] == ["audit", "deploy", "destroy", "preview", "sweep", "trial"]
+def test_there_are_the_seven_that_a_team_needs() -> None:
+    assert [path.stem for path in WORKFLOWS] == ["audit", "deploy", "destroy", "drift", "preview", "sweep", "trial"]
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, GITHUB / "actions" / "setup" / "action.yml"], ids=lambda path: path.stem)
@@ -53,7 +53,12 @@ def test_official_plugins_are_kept_for_as_long_as_their_sdks_stay() -> None:
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_job_has_no_permission_that_it_does_not_name_and_ends_in_time(path: Path) -> None:
     assert read(path)["permissions"] == {}
-    allowed = ({"contents": "read"}, {"contents": "read", "id-token": "write"}, {"pull-requests": "write"})
+    allowed = (
+        {"contents": "read"},
+        {"contents": "read", "id-token": "write"},
+        {"pull-requests": "write"},
+        {"issues": "write"},
+    )
     reading = {"contents": "read", "id-token": "write", "pull-requests": "read"}
     for job in jobs(path):
         assert job["permissions"] in (*allowed, reading)
@@ -168,6 +173,74 @@ def test_a_sweep_takes_the_trial_stacks_that_nobody_wants(
     }
     subprocess.run(["bash", "-eo", "pipefail", "-c", find["run"]], cwd=tmp_path, env=environment, check=True)
     assert (tmp_path / "output").read_text() == f"stacks={json.dumps(unwanted, separators=(',', ':'))}\n"
+
+
+BOT, PERSON = {"login": "github-actions[bot]"}, {"login": "person"}
+MARKED = "<!-- the drift of the deployed stack -->\nold"
+OTHERS = [{"number": 1, "user": PERSON, "body": MARKED}, {"number": 2, "user": BOT, "body": None}]
+
+
+@pytest.mark.parametrize(
+    ("drifted", "issues", "called"),
+    [
+        ("yes", OTHERS, ["--method POST repos/org/repo/issues "]),
+        ("yes", [*OTHERS, {"number": 3, "user": BOT, "body": MARKED}], ["--method PATCH repos/org/repo/issues/3 "]),
+        ("no", OTHERS, []),
+        (
+            "no",
+            [{"number": 3, "user": BOT, "body": MARKED}],
+            ["--method PATCH repos/org/repo/issues/3 --field state"],
+        ),
+    ],
+)
+def test_one_issue_tells_of_drift_and_is_closed_without_any(
+    tmp_path: Path, drifted: str, issues: list[dict[str, Any]], called: list[str]
+) -> None:
+    [tell] = [step for step in read(GITHUB / "workflows" / "drift.yml")["jobs"]["tell"]["steps"] if "run" in step]
+    (tmp_path / "issues.json").write_text(json.dumps(issues))
+    (tmp_path / "drift.md").write_text("## Drift of `dev`\n")
+    gh = tmp_path / "bin" / "gh"
+    gh.parent.mkdir()
+    gh.write_text('#!/bin/sh\nif [ "$2" = --paginate ]; then jq "$5" issues.json; else echo "$@" >> calls; fi\n')
+    gh.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        "REPOSITORY": "org/repo",
+        "DRIFTED": drifted,
+        "MARK": tell["env"]["MARK"],
+    }
+    subprocess.run(["bash", "-eo", "pipefail", "-c", tell["run"]], cwd=tmp_path, env=environment, check=True)
+    calls = tmp_path / "calls"
+    made = calls.read_text().splitlines() if calls.exists() else []
+    assert len(made) == len(called)
+    for call, beginning in zip(made, called, strict=True):
+        assert call.startswith(f"api --silent {beginning}")
+        assert "body=@body.md" in call
+    assert (tmp_path / "body.md").read_text().startswith(MARKED.splitlines()[0])
+
+
+@pytest.mark.parametrize(("code", "written", "output"), [(0, "x", "drifted=no"), (2, "x", "drifted=yes")])
+def test_a_look_for_drift_tells_it_from_a_failure(tmp_path: Path, code: int, written: str, output: str) -> None:
+    [look] = [step for step in read(GITHUB / "workflows" / "drift.yml")["jobs"]["look"]["steps"] if "run" in step]
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "DEPLOYED": "dev",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+    }
+
+    def looked(code: int, written: str) -> int:
+        python.write_text(f"#!/bin/sh\nprintf '{written}'\nexit {code}\n")
+        python.chmod(0o755)
+        command = ["bash", "-eo", "pipefail", "-c", look["run"]]
+        return subprocess.run(command, cwd=tmp_path, env=environment, check=False).returncode
+
+    assert looked(code, written) == 0
+    assert (tmp_path / "output").read_text() == f"{output}\n"
+    assert looked(1, "") == 1
+    assert looked(2, "") != 0, "the command line was wrong"
 
 
 def test_deploying_and_trials_wait_for_their_environments_approval() -> None:

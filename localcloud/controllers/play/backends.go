@@ -16,7 +16,7 @@ import (
 
 // Backends that make their own certificate put its authority into their own configurations once
 // their process runs: istiod, Knative's webhooks, JobSet, Trainer, the training and Spark operators.
-// Nothing in a configuration says so; what says it is that nobody else was asked to.
+// Nothing in a configuration says so; what says it is that nobody else was asked to, and that no Job is there for it.
 
 // binaries are the processes' names where the workload has another. None of them names a field
 // manager, so the API server takes what stands before the slash of client-go's user agent: the
@@ -116,7 +116,7 @@ func (c *Cluster) fillHook(
 	if process(pod) == istioBinary {
 		return c.fillIstio(ctx, found, h, service), nil
 	}
-	if len(h.client.CABundle) != 0 && binaries[workload(pod)] == "" {
+	if binaries[workload(pod)] == "" && (len(h.client.CABundle) != 0 || c.patchedByJob(found.meta.Name)) {
 		return false, nil
 	}
 	if err := c.keepSecrets(ctx, service, pod); err != nil {

@@ -63,6 +63,7 @@ type Cluster struct {
 	answered  map[types.UID]string // what the project's hook was last shown of a Namespace; by metacontroller's part
 	profiled  map[types.UID]string // the versions in which a Profile was found settled; by the profiles part alone
 	deployed  map[types.UID]bool   // pods of the cache deployer that have done their work; by its part alone
+	converted map[types.UID]int64  // the generations of definitions in which nothing is left to sign; by its part alone
 }
 
 const (
@@ -92,7 +93,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	c := &Cluster{
 		Options: options, config: config, client: client, dynamic: dynamicClient,
 		injected: map[string]injection{}, told: map[types.UID]string{}, answered: map[types.UID]string{},
-		profiled: map[types.UID]string{}, deployed: map[types.UID]bool{},
+		profiled: map[types.UID]string{}, deployed: map[types.UID]bool{}, converted: map[types.UID]int64{},
 		informers: informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithTransform(slim)),
 		metadata: metadatainformer.NewSharedInformerFactoryWithOptions(
 			metadataClient, 0, metadatainformer.WithTransform(slim),
@@ -105,6 +106,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	parts := []func() error{
 		c.playKinds, c.playIssuers, c.playCertificates, c.playInjector,
 		c.playBackends, c.playRoots, c.playVolumes, c.playProfiles, c.playMetacontroller, c.playCacheDeployer,
+		c.playConversions, c.playJobs,
 	}
 	if options.Realistic {
 		parts = append(parts, c.playMounts)

@@ -19,6 +19,16 @@ type configuration struct {
 	update  func(context.Context, metav1.UpdateOptions) error
 }
 
+const registrationGroup = "admissionregistration.k8s.io"
+
+// resource is the name of its kind in requests.
+func (f configuration) resource() string {
+	if f.mutates {
+		return "mutatingwebhookconfigurations"
+	}
+	return "validatingwebhookconfigurations"
+}
+
 // hook points into one webhook of a configuration.
 type hook struct {
 	name       string

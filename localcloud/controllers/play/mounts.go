@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+
+	"kubeflow-on-pulumi.local/localcloud/controllers/admission"
 )
 
 // Annotations that the fake nodes' stages wait for.
@@ -125,13 +127,15 @@ func delay(seed int64, namespace, workload string) time.Duration {
 }
 
 func (c *Cluster) playMounts() error {
-	core := c.informers.Core().V1()
+	core, registration := c.informers.Core().V1(), c.informers.Admissionregistration().V1()
 	_, err := c.play(
 		"mounts",
 		c.syncMounts,
 		core.Pods().Informer(),
 		core.Secrets().Informer(),
 		core.ConfigMaps().Informer(),
+		registration.MutatingWebhookConfigurations().Informer(),
+		registration.ValidatingWebhookConfigurations().Informer(),
 	)
 	return err
 }
@@ -150,6 +154,11 @@ func (c *Cluster) syncMounts(ctx context.Context) error {
 			needs(&pod.Spec),
 			func(kind, name string) ([]string, bool) { return c.keysOf(pod.Namespace, kind, name) },
 		)
+		if len(lacking) == 0 {
+			if lacking, err = c.unregistered(ctx, pod); err != nil {
+				return err
+			}
+		}
 		if len(lacking) > 0 {
 			return c.tell(ctx, pod, "waits for "+strings.Join(lacking, ", "))
 		}
@@ -170,6 +179,55 @@ func (c *Cluster) syncMounts(ctx context.Context) error {
 		}
 		return err
 	})
+}
+
+// unregistered gives the webhook configurations without which the process of a pod ends: it may write into its own
+// and may not watch for them, so it looks once, as CloudNativePG does (pkg/certs/k8s.go). Those of other
+// backends go on without, and fill theirs when it comes.
+func (c *Cluster) unregistered(ctx context.Context, pod *corev1.Pod) ([]string, error) {
+	if pod.Spec.ServiceAccountName == "default" || len(c.servicesOf(pod)) == 0 {
+		return nil, nil
+	}
+	configurations, err := c.configurations()
+	if err != nil {
+		return nil, err
+	}
+	var lacking []string
+	for _, kind := range []configuration{{mutates: true}, {}} {
+		writes, err := c.may(ctx, pod, registrationGroup, kind.resource(), "", "", "patch", "update")
+		if err != nil {
+			return nil, err
+		}
+		watches := false
+		if writes {
+			if watches, err = c.may(ctx, pod, registrationGroup, kind.resource(), "", "", "list", "watch"); err != nil {
+				return nil, err
+			}
+		}
+		registered := slices.ContainsFunc(configurations, func(one configuration) bool {
+			return one.mutates == kind.mutates && slices.ContainsFunc(one.hooks, func(h hook) bool {
+				service, ok := h.service()
+				return ok && slices.Contains(c.servicesOf(pod), service)
+			})
+		})
+		if writes && !watches && !registered {
+			lacking = append(lacking, "one of its "+kind.resource())
+		}
+	}
+	return lacking, nil
+}
+
+// servicesOf gives the Services whose selectors select a pod.
+func (c *Cluster) servicesOf(pod *corev1.Pod) []admission.Service {
+	var found []admission.Service
+	for _, object := range c.services.List() {
+		service := object.(*corev1.Service)
+		if service.Namespace == pod.Namespace && len(service.Spec.Selector) > 0 &&
+			labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(pod.Labels)) {
+			found = append(found, admission.Service{Namespace: service.Namespace, Name: service.Name})
+		}
+	}
+	return found
 }
 
 func (c *Cluster) keysOf(namespace, kind, name string) ([]string, bool) {

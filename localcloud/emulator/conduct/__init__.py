@@ -1,12 +1,13 @@
 """What AWS does and MiniStack 1.5.33 leaves out: things take time, depend on each other, and are refused.
 
-It stands before MiniStack's own handlers of EKS, EC2 and CloudWatch Logs, behind the check of who may ask: so all
+It stands before MiniStack's own handlers of EKS, EC2, EFS and CloudWatch Logs, behind the check of who may ask: so all
 callers meet it, the program's provider as well as what asks AWS directly. `docs/fidelity.md` lists it.
 """
 
 from typing import Any
 
 from localcloud.emulator.conduct.eks import Eks
+from localcloud.emulator.conduct.files import Files
 from localcloud.emulator.conduct.logs import Logs
 from localcloud.emulator.conduct.network import Network
 from localcloud.emulator.conduct.phases import Phases
@@ -20,3 +21,4 @@ def install(application: Any, minute: float) -> None:
     handlers["logs"] = logs
     handlers["ec2"] = Network(phases, handlers["ec2"])
     handlers["eks"] = Eks(phases, handlers["eks"], logs)
+    handlers["elasticfilesystem"] = Files(phases, handlers["elasticfilesystem"])

@@ -23,6 +23,8 @@ CLUSTER, CLUSTER_END = 9.0, 3.0
 NODES, NODES_END = 2.5, 4.0
 ADDON, ADDON_END = 1.0, 0.5
 NAT, NAT_END = 2.0, 1.0
+# A mount target's interface takes 90 s and more; a file system is there in seconds.
+TARGET, TARGET_END, FILE_SYSTEM = 1.5, 0.5, 0.1
 # For as long EKS goes on writing a cluster's logs after its end, and so long a log group takes to be there again.
 LAST_LOGS, LOG_GROUP = 3.0, 0.25
 

@@ -4,45 +4,25 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ordering.graph import kinds
 from ordering.graph.controllers import PROFILE_ACCOUNTS
-from ordering.graph.edges import Finding, Need, Strength
+from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
-from ordering.graph.index import Definition, Platform, account_of, mapping, mappings, texts
+from ordering.graph.index import Definition, account_of, mapping, mappings, texts
+from ordering.graph.permissions import RBAC, accounts, bindings, holders, parts, role_of
 from ordering.graph.rules.facts import Facts
-from ordering.graph.selectors import Labels, matches, parse
 from ordering.manifests.objects import Manifest
 
-_RBAC = "rbac.authorization.k8s.io"
-_USER_PREFIX = "system:serviceaccount:"
-_GROUP_PREFIX = "system:serviceaccounts"
 _WATCHING = frozenset({"list", "watch", "*"})
 _TOKEN = "kubernetes.io/service-account-token"
 
 
-def _bindings(platform: Platform) -> list[ObjectId]:
-    return [*platform.of_kind(_RBAC, "RoleBinding"), *platform.of_kind(_RBAC, "ClusterRoleBinding")]
-
-
-def _accounts(platform: Platform, binding: ObjectId) -> Iterator[tuple[str, str]]:
-    """Namespace and name of every ServiceAccount that a binding names; an empty name is all of a namespace."""
-    for subject in mappings(platform.objects[binding].get("subjects")):
-        kind, name = subject.get("kind"), str(subject.get("name") or "")
-        if kind == "ServiceAccount":
-            yield str(subject.get("namespace") or binding.namespace or "default"), name
-        elif kind == "User" and name.startswith(_USER_PREFIX):
-            namespace, _, account = name.removeprefix(_USER_PREFIX).partition(":")
-            yield namespace, account
-        elif kind == "Group" and name.startswith(f"{_GROUP_PREFIX}:"):
-            yield name.removeprefix(f"{_GROUP_PREFIX}:"), ""
-
-
 def binding_needs_role(facts: Facts) -> Iterator[Finding]:
     """A binding needs its Role or ClusterRole: until then it grants nothing."""
-    for id_ in _bindings(facts.platform):
+    for id_ in bindings(facts.platform):
         role = mapping(facts.platform.objects[id_].get("roleRef"))
         kind, name = str(role.get("kind")), str(role.get("name"))
         namespace = facts.platform.namespace(id_) if kind == "Role" else ""
-        if not kinds.is_built_in_role(name) or facts.platform.find(_RBAC, kind, namespace, name):
-            yield from facts.needs_object(id_, (_RBAC, kind, namespace, name), f"binds {kind} {name}")
+        if not kinds.is_built_in_role(name) or facts.platform.find(RBAC, kind, namespace, name):
+            yield from facts.needs_object(id_, (RBAC, kind, namespace, name), f"binds {kind} {name}")
 
 
 def aggregate_needs_parts(facts: Facts) -> Iterator[Finding]:
@@ -51,27 +31,22 @@ def aggregate_needs_parts(facts: Facts) -> Iterator[Finding]:
     For the destroy: the aggregation controller applies the sum anew when a part goes, and where it has just gone itself
     that creates it again, without an owner (seen on Kubernetes 1.35). Gone first, it is not in the controller's way.
     """
-    roles = facts.platform.of_kind(_RBAC, "ClusterRole")
-    labels = {id_: _labels(facts.platform, id_) for id_ in roles}
-    for id_ in roles:
-        where = f"{id_.title} has a clusterRoleSelector that "
-        rule = mapping(facts.platform.objects[id_].get("aggregationRule"))
-        for selector in [parse(given, where.__add__) for given in mappings(rule.get("clusterRoleSelectors"))]:
-            for part in roles:
-                if part != id_ and matches(selector, labels[part]):
-                    yield Need(id_, part, f"sums up {part.title}", Strength.OPTIONAL)
-
-
-def _labels(platform: Platform, id_: ObjectId) -> Labels:
-    return Labels(mapping(mapping(platform.objects[id_].get("metadata")).get("labels")))
+    for id_ in facts.platform.of_kind(RBAC, "ClusterRole"):
+        for part in parts(facts.platform, id_):
+            yield Need(id_, part, f"sums up {part.title}", Strength.OPTIONAL)
 
 
 def binding_needs_account(facts: Facts) -> Iterator[Finding]:
-    """A binding needs the ServiceAccounts that it names."""
-    for id_ in _bindings(facts.platform):
-        for namespace, name in _accounts(facts.platform, id_):
-            if name:
-                yield from _account(facts, id_, namespace, name, f"grants to ServiceAccount {namespace}/{name}")
+    """A binding needs the ServiceAccount that it names; where it names several, each only if that is possible.
+
+    The API server takes it in any order. One of several accounts may come from what acts through another of them.
+    """
+    for id_ in bindings(facts.platform):
+        named = sorted({(namespace, name) for namespace, name in accounts(facts.platform, id_) if name})
+        strength = Strength.REQUIRED if len(named) == 1 else Strength.OPTIONAL
+        for namespace, name in named:
+            reason = f"grants to ServiceAccount {namespace}/{name}"
+            yield from _account(facts, id_, namespace, name, reason, strength)
 
 
 def workload_needs_account(facts: Facts) -> Iterator[Finding]:
@@ -85,18 +60,22 @@ def workload_needs_account(facts: Facts) -> Iterator[Finding]:
 def workload_needs_permissions(facts: Facts) -> Iterator[Finding]:
     """A workload needs every binding that names its account.
 
-    So it starts with its permissions, and on destroy they outlive it: finalizers still run.
+    So it starts with its permissions, and on destroy they outlive it: finalizers still run. What a group may do, or an
+    account in a namespace of others, is more than a workload needs to start: these come first if possible.
     """
-    for binding in _bindings(facts.platform):
-        for namespace, name in _accounts(facts.platform, binding):
+    platform = facts.platform
+    for binding in bindings(platform):
+        place = platform.namespace(binding)
+        for namespace, name in accounts(platform, binding):
             if name:
-                holders = [workload.id for workload in facts.platform.accounts.get((namespace, name), ())]
+                acting = [workload.id for workload in platform.accounts.get((namespace, name), ())]
                 subject = f"ServiceAccount {namespace}/{name}"
             else:
-                holders = [workload.id for workload in facts.platform.residents(namespace)]
+                acting = [workload.id for workload in platform.residents(namespace)]
                 subject = f"every ServiceAccount of {namespace}"
-            for holder in holders:
-                yield Need(holder, binding, f"{binding.title} grants its permissions to {subject}")
+            strength = Strength.REQUIRED if name and place in ("", namespace) else Strength.OPTIONAL
+            for holder in acting:
+                yield Need(holder, binding, f"{binding.title} grants its permissions to {subject}", strength)
 
 
 def workload_needs_watched_kinds(facts: Facts) -> Iterator[Finding]:
@@ -108,16 +87,15 @@ def workload_needs_watched_kinds(facts: Facts) -> Iterator[Finding]:
     of_group: dict[str, list[Definition]] = {}
     for definition in platform.definitions.values():
         of_group.setdefault(definition.group, []).append(definition)
-    for binding in _bindings(platform):
-        reference = mapping(platform.objects[binding].get("roleRef"))
-        kind, name = str(reference.get("kind")), str(reference.get("name"))
-        role = platform.find(_RBAC, kind, platform.namespace(binding) if kind == "Role" else "", name)
-        watched = list(_watched(platform.objects[role], of_group)) if role else []
-        for account in _accounts(platform, binding) if watched else ():
-            for workload in platform.accounts.get(account, ()):
-                for definition in watched:
-                    reason = f"may watch {definition.plural}.{definition.group} through {kind} {name}"
-                    yield Need(workload.id, definition.id, reason, Strength.OPTIONAL)
+    for binding in bindings(platform):
+        role = role_of(platform, binding)
+        if role is None:
+            continue
+        watched = list(_watched(platform.objects[role], of_group))
+        for workload in holders(platform, binding):
+            for definition in watched:
+                reason = f"may watch {definition.plural}.{definition.group} through {role.kind} {role.name}"
+                yield Need(workload.id, definition.id, reason, Strength.OPTIONAL)
 
 
 def _watched(role: Manifest, of_group: Mapping[str, Sequence[Definition]]) -> Iterator[Definition]:
@@ -151,9 +129,18 @@ def token_needs_account(facts: Facts) -> Iterator[Finding]:
             yield from _account(facts, id_, namespace, name, f"is a token of ServiceAccount {name}")
 
 
-def _account(facts: Facts, source: ObjectId, namespace: str, name: str, reason: str) -> Iterator[Finding]:
+def _account(
+    facts: Facts,
+    source: ObjectId,
+    namespace: str,
+    name: str,
+    reason: str,
+    strength: Strength = Strength.REQUIRED,
+) -> Iterator[Finding]:
     if profile := facts.profiles.get(namespace) if name in PROFILE_ACCOUNTS else None:
-        yield Need(source, profile, f"{reason}, which comes with Profile {profile.name}")
-    elif name != "default" or facts.platform.find("", "ServiceAccount", namespace, name):
+        yield Need(source, profile, f"{reason}, which comes with Profile {profile.name}", strength)
+    elif place := facts.platform.find("", "ServiceAccount", namespace, name):
+        yield Need(source, place, reason, strength)
+    elif name != "default":
         # Every namespace has an account called default.
-        yield from facts.needs_object(source, ("", "ServiceAccount", namespace, name), reason)
+        yield Unresolved(source, f"ServiceAccount {namespace}/{name}", reason)

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 
 from ordering.graph import selectors
 from ordering.graph.controllers import ISTIO, ISTIO_CNI
-from ordering.graph.edges import Finding, Gate, Need, Strength, Unresolved
+from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
-from ordering.graph.index import Platform, Workload, mapping, texts
-from ordering.graph.pods import references
-from ordering.graph.rules.certificates import injected, is_injected
+from ordering.graph.rules.certificates import injected
 from ordering.graph.rules.facts import Facts
-from ordering.graph.webhooks import Request, Webhook, pod_request
+from ordering.graph.webhooks import Webhook
 
 
 def webhook_needs_backend(facts: Facts) -> Iterator[Finding]:
@@ -54,21 +52,13 @@ def injector_needs_network_plugin(facts: Facts) -> Iterator[Finding]:
 
 def object_needs_webhook(facts: Facts) -> Iterator[Finding]:
     """An object needs a webhook when its own CREATE, or that of the pods it makes, goes through it."""
-    for id_, request, subject in _requests(facts):
+    for id_, request, subject in facts.requests():
         for webhook, decided in facts.webhooks.intercepting(request):
-            yield _interception(id_, webhook, decided, subject)
+            yield interception(id_, webhook, decided, subject)
 
 
-def _requests(facts: Facts) -> Iterator[tuple[ObjectId, Request, str]]:
-    for id_ in facts.platform.objects:
-        if request := facts.webhooks.request(id_):
-            yield id_, request, "its CREATE"
-    for workload in facts.platform.workloads.values():
-        if workload.id.kind != "Pod":
-            yield workload.id, pod_request(workload), "the CREATE of its pods"
-
-
-def _interception(id_: ObjectId, webhook: Webhook, decided: bool, subject: str, verb: str = "goes") -> Need:
+def interception(id_: ObjectId, webhook: Webhook, decided: bool, subject: str, verb: str = "goes") -> Need:
+    """The need of an object for the webhook that its request goes through, or may go through."""
     may = verb if decided else "may go"
     reason = f"{subject} {may} through the webhook {webhook.name}"
     strength = Strength.INTERCEPTED if decided else Strength.UNDECIDED
@@ -93,59 +83,6 @@ def backend_needs_configuration(facts: Facts) -> Iterator[Finding]:
                 yield Need(workload.id, id_, reason)
 
 
-def backend_needs_own_webhook(facts: Facts) -> Iterator[Finding]:
-    """A backend that is ready only once its own configuration carries its CA needs that configuration to exist.
-
-    The configuration is sent first; a gate, which waits for the backend and the caBundle, holds back all that the
-    webhook intercepts. On destroy the backend goes before the configuration, so what the webhook intercepts on DELETE
-    waits for the gate as well. A webhook that intercepts its own backend cannot come first and gets no gate.
-    """
-    for configuration, webhooks in facts.webhooks.of.items():
-        if is_injected(facts.platform, configuration) or any(w.has_authority or not w.rules for w in webhooks):
-            continue
-        backends = {w.id: w for webhook in webhooks for w in facts.backends(webhook)}
-        waiting = [w for w in backends.values() if _awaits_authority(facts, w, configuration)]
-        own = [request for id_ in backends if (request := facts.webhooks.request(id_))]
-        own += [pod_request(workload) for workload in backends.values()]
-        intercepted = {webhook.configuration for request in own for webhook, _ in facts.webhooks.intercepting(request)}
-        if not waiting or configuration in intercepted:
-            continue
-        reason = f"{configuration.title} must exist before its backend fills its caBundle"
-        yield Gate(configuration, reason, early=frozenset(workload.id for workload in waiting))
-        for workload in waiting:
-            reason = f"is ready only once it has written its CA into {configuration.title}"
-            yield Need(workload.id, configuration, reason)
-        for id_, request, subject in _requests(facts):
-            for webhook, decided in facts.webhooks.intercepting(request, "DELETE"):
-                if webhook.configuration == configuration:
-                    yield _interception(id_, webhook, decided, subject.replace("CREATE", "DELETE"))
-
-
 def _all(facts: Facts) -> Iterator[Webhook]:
     for webhooks in facts.webhooks.of.values():
         yield from webhooks
-
-
-def _awaits_authority(facts: Facts, workload: Workload, configuration: ObjectId) -> bool:
-    """Whether a backend shows one of the two signs of filling its own caBundle before it is ready.
-
-    It is told the configuration's name (Spark operator: `--mutating-webhook-name`, and its readiness can check the
-    bundle), or it mounts a Secret rendered empty that nobody else fills (open-policy-agent/cert-controller in JobSet,
-    Trainer and Training operator: ready once the certificate is mounted and injected).
-    """
-    for container in workload.containers:
-        words = [word for field in ("command", "args") for word in texts(container.get(field))]
-        if any("webhook" in word and word.partition("=")[2] == configuration.name for word in words):
-            return True
-    for reference in references(workload):
-        place = (workload.namespace, reference.name)
-        if reference.kind == "Secret" and reference.use.startswith("volume") and not reference.optional:
-            secret = facts.platform.find("", "Secret", *place)
-            if secret and place not in facts.certificates and _is_empty(facts.platform, secret):
-                return True
-    return False
-
-
-def _is_empty(platform: Platform, secret: ObjectId) -> bool:
-    manifest = platform.objects[secret]
-    return not mapping(manifest.get("data")) and not mapping(manifest.get("stringData"))

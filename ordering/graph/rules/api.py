@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ordering.errors import UserError
 from ordering.graph import kinds
 from ordering.graph.controllers import PROFILES
-from ordering.graph.edges import Finding, Gate, Need, Unresolved, Warned
+from ordering.graph.edges import Finding, Gate, Need, Strength, Unresolved, Warned
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, mapping
 from ordering.graph.rules.certificates import injected
@@ -35,7 +35,6 @@ def object_needs_profile(facts: Facts) -> Iterator[Finding]:
 def custom_resource_needs_definition(facts: Facts) -> Iterator[Finding]:
     """A custom resource needs its CustomResourceDefinition, Established; UserError when its version is not served."""
     platform = facts.platform
-    aggregated = set(_api_services(platform))
     for id_ in platform.objects:
         version = id_.api_version.rpartition("/")[2]
         definition = platform.definitions.get((id_.group, id_.kind))
@@ -45,9 +44,21 @@ def custom_resource_needs_definition(facts: Facts) -> Iterator[Finding]:
                 fault = f"{id_.title} is written in {id_.api_version}, which {definition.id.name} does not serve"
                 raise UserError(f"{fault}: use {served}.")
             yield Need(id_, definition.id, f"CustomResourceDefinition {definition.id.name} must be Established")
-        elif id_.group not in kinds.BUILT_IN_GROUPS and (id_.group, version) not in aggregated:
+        elif facts.makers.of.get(id_) == ():
             reason = f"no manifest defines the kind {id_.kind}"
             yield Unresolved(id_, f"CustomResourceDefinition for {id_.kind} in {id_.group}", reason)
+
+
+def custom_resource_needs_maker(facts: Facts) -> Iterator[Finding]:
+    """A custom resource whose kind no manifest defines comes after what makes that kind at run time.
+
+    What only may make it is a guess, and dropped where it would close a circle; so are workloads, whatever they name.
+    """
+    for id_, makers in facts.makers.of.items():
+        for maker in makers:
+            required = maker.named and maker.id not in facts.platform.workloads
+            reason = f"{maker.id.title} {'makes' if maker.named else 'may make'} the kind {id_.kind} when it runs"
+            yield Need(id_, maker.id, reason, Strength.REQUIRED if required else Strength.OPTIONAL)
 
 
 def custom_resource_needs_conversion(facts: Facts) -> Iterator[Finding]:

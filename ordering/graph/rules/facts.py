@@ -1,12 +1,19 @@
-"""What rules share: the indexed platform, its webhooks, its controllers, and who writes which Secret."""
+"""What rules share: the indexed platform, its webhooks and controllers, and who may do, makes and writes what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from ordering.graph.controllers import PROFILE_LABELS, Controller, Controllers, profiles
 from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, Workload, mapping
-from ordering.graph.webhooks import Webhook, Webhooks
+from ordering.graph.makers import Makers
+from ordering.graph.operators import Kind, Operator, operators
+from ordering.graph.overrides import overrides
+from ordering.graph.pods import arguments
+from ordering.graph.policies import Policies
+from ordering.graph.powers import Powers
+from ordering.graph.webhooks import Request, Webhook, Webhooks, pod_request
 
 CERT_MANAGER_GROUP = "cert-manager.io"
 
@@ -16,13 +23,35 @@ class Facts:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
+        self.overrides = overrides(platform)
         self.controllers = Controllers(platform)
         self.profiles = profiles(platform)
+        self.powers = Powers(platform)
+        self.makers = Makers(platform, self.powers)
         self.webhooks = Webhooks(platform, dict.fromkeys(self.profiles, PROFILE_LABELS))
         self.certificates: dict[tuple[str, str], ObjectId] = {}
         for id_ in platform.of_kind(CERT_MANAGER_GROUP, "Certificate"):
             secret = mapping(platform.objects[id_].get("spec")).get("secretName")
             self.certificates.setdefault((id_.namespace, str(secret)), id_)
+
+    @cached_property
+    def operators(self) -> Mapping[Kind, tuple[Operator, ...]]:
+        """The workloads that seem to finish the objects of a kind, for the kinds that no table knows."""
+        return operators(self.platform, self.webhooks)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """The admission policies of this platform and their bindings."""
+        return Policies(self.platform, self.webhooks)
+
+    def requests(self) -> Iterator[tuple[ObjectId, Request, str]]:
+        """Each object with the requests that create it and its pods, and what to call them."""
+        for id_ in self.platform.objects:
+            if request := self.webhooks.request(id_):
+                yield id_, request, "its CREATE"
+        for workload in self.platform.workloads.values():
+            if workload.id.kind != "Pod":
+                yield workload.id, pod_request(workload), "the CREATE of its pods"
 
     def backends(self, webhook: Webhook) -> list[Workload]:
         """The workloads that answer a webhook; none when its Service is not among the manifests."""
@@ -30,6 +59,16 @@ class Facts:
             return []
         service = self.platform.find("", "Service", *webhook.service)
         return self.platform.behind(service) if service else []
+
+    def secrets_of(self, workload: Workload) -> frozenset[str]:
+        """The Secrets of its namespace that its arguments name, in a flag that says so (`--secret-name=NAME`)."""
+        flags = (word.partition("=") for word in arguments(workload))
+        return frozenset(value for flag, _, value in flags if value and flag.startswith("-") and "secret" in flag)
+
+    def secret_makers(self, namespace: str, name: str) -> list[ObjectId]:
+        """The Jobs of a namespace that make a Secret, as far as their arguments show."""
+        jobs = (workload for workload in self.platform.residents(namespace) if workload.id.kind == "Job")
+        return [job.id for job in jobs if name in self.secrets_of(job)]
 
     def needs_controller(self, source: ObjectId, controller: Controller, reason: str) -> Iterator[Need]:
         """Needs of every workload that runs a controller, apart from the source itself."""

@@ -1,20 +1,17 @@
-"""Rules about what pods mount and run with: configuration, secrets, volumes, classes."""
+"""Rules about what pods mount and run with: configuration, secrets, what they name."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from ordering.graph import kinds, selectors
 from ordering.graph.controllers import WRITTEN_CONFIG_MAPS
 from ordering.graph.edges import Finding, Need, Strength
 from ordering.graph.ids import ObjectId
-from ordering.graph.index import Workload, mapping, mappings
+from ordering.graph.index import Workload, mapping
 from ordering.graph.pods import Reference, references
 from ordering.graph.rules.facts import Facts
 
-_STORAGE_CLASS = ("storage.k8s.io", "StorageClass")
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _BUILT_IN = {"ConfigMap": kinds.CONFIG_MAPS, "PriorityClass": kinds.PRIORITY_CLASSES}
-_IN_CLUSTER = frozenset({"PriorityClass", "RuntimeClass", "StorageClass"})
+_IN_CLUSTER = frozenset({"PriorityClass", "RuntimeClass"})
 
 
 def workload_needs_references(facts: Facts) -> Iterator[Finding]:
@@ -38,6 +35,10 @@ def _reference(facts: Facts, workload: Workload, reference: Reference) -> Iterat
     elif reference.kind == "Secret" and (namespace, reference.name) in facts.certificates:
         # Rule workload_needs_certificate covers it.
         return
+    elif reference.kind == "Secret" and (jobs := facts.secret_makers(namespace, reference.name)):
+        for job in jobs:
+            if job != workload.id:
+                yield Need(workload.id, job, f"{reason}, which {job.title} makes", Strength.OPTIONAL)
     elif reference.name not in _BUILT_IN.get(reference.kind, ()):
         yield from facts.needs_object(workload.id, place, reason, strength)
 
@@ -48,33 +49,6 @@ def stateful_set_needs_service(facts: Facts) -> Iterator[Finding]:
         if name := mapping(facts.platform.objects[id_].get("spec")).get("serviceName"):
             place = ("", "Service", facts.platform.namespace(id_), str(name))
             yield from facts.needs_object(id_, place, f"Service {name} names its pods")
-
-
-def claim_needs_storage(facts: Facts) -> Iterator[Finding]:
-    """A volume claim needs its StorageClass, the default one if it names none, and the volume that it asks for."""
-    platform = facts.platform
-    for id_ in platform.of_kind("", "PersistentVolumeClaim"):
-        spec = mapping(platform.objects[id_].get("spec"))
-        yield from _class(facts, id_, spec, "")
-        if name := spec.get("volumeName"):
-            place = ("", "PersistentVolume", "", str(name))
-            yield from facts.needs_object(id_, place, f"claims PersistentVolume {name}")
-    for id_ in platform.of_kind("apps", "StatefulSet"):
-        for template in mappings(mapping(platform.objects[id_].get("spec")).get("volumeClaimTemplates")):
-            use = f" for its claims {mapping(template.get('metadata')).get('name')}"
-            yield from _class(facts, id_, mapping(template.get("spec")), use)
-
-
-def _class(facts: Facts, source: ObjectId, spec: Any, use: str) -> Iterator[Finding]:
-    name = spec.get("storageClassName")
-    if name:
-        reason = f"volumes come from StorageClass {name}{use}"
-        yield from facts.needs_object(source, (*_STORAGE_CLASS, "", str(name)), reason)
-    elif name is None and not spec.get("volumeName"):
-        for class_ in facts.platform.of_kind(*_STORAGE_CLASS):
-            if facts.platform.annotation(class_, _DEFAULT_CLASS) == "true":
-                reason = f"volumes come from the default StorageClass {class_.name}{use}"
-                yield from facts.needs_object(source, (*_STORAGE_CLASS, "", class_.name), reason)
 
 
 def workload_needs_network_policies(facts: Facts) -> Iterator[Finding]:

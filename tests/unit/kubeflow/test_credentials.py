@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,11 @@ from hypothesis import strategies as st
 
 from infra.kubeflow.credentials import (
     GENERATED,
-    LOGIN_ANNOTATION,
     SALT_SEED,
     Credentials,
     assert_none_left,
+    checksum,
     find_known,
-    fingerprint,
     password_hash,
     replace,
 )
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[3]
 
 def credentials(**changed: Any) -> Credentials:
     generated = {spec.name: f"generated-{spec.name}" for spec in GENERATED}
-    login = {"email": "ada@lovelace.org", "password_hash": "$2b$12$hash", "login_fingerprint": "0123"}
+    login = {"email": "ada@lovelace.org", "password_hash": "$2b$12$hash"}
     return Credentials(**{**generated, **login, **changed})
 
 
@@ -143,28 +143,16 @@ def test_somebody_elses_database_is_left_alone() -> None:
 
 def test_what_is_not_known_yet_is_passed_on_untouched(objects: list[Manifest]) -> None:
     later = object()
-    replaced = replace(objects, credentials(password_hash=later, cookie_secret=later, login_fingerprint=later))
+    replaced = replace(objects, credentials(password_hash=later, cookie_secret=later))
     assert get(replaced, "Secret", "auth", "dex-passwords")["stringData"]["DEX_USER_PASSWORD"] is later
     assert get(replaced, "Secret", "oauth2-proxy", "oauth2-proxy")["stringData"]["cookie-secret"] is later
     assert_none_left(replaced)
 
 
-def test_a_new_login_restarts_what_reads_it(objects: list[Manifest]) -> None:
-    replaced = replace(objects, credentials(login_fingerprint="abc"))
-    marked = [
-        m["metadata"]["name"]
-        for m in replaced
-        if m["kind"] == "Deployment"
-        and m["spec"]["template"]["metadata"].get("annotations", {}).get(LOGIN_ANNOTATION) == "abc"
-    ]
-    assert marked == ["dex"]
-
-
-def test_the_fingerprint_follows_the_login_and_gives_nothing_away() -> None:
-    one, other = password_hash("password", "seed"), password_hash("another", "seed")
-    prints = {fingerprint("a@b.c", one), fingerprint("a@b.c", other), fingerprint("d@b.c", one)}
-    assert len(prints) == 3
-    assert not any(text in one for text in prints)
+def test_a_checksum_follows_the_content_and_can_be_guessed_by_nobody_who_lacks_the_seed() -> None:
+    assert len({checksum("a", "seed"), checksum("b", "seed"), checksum("a", "other")}) == 3
+    assert checksum("a", "seed") == checksum("a", "seed")
+    assert checksum("a", "") != hashlib.sha256(b"a").hexdigest()[:16]
 
 
 def test_a_known_value_is_refused_wherever_it_turns_up() -> None:

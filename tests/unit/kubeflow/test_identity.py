@@ -24,7 +24,7 @@ DEFINITION: Manifest = {
 
 
 def test_the_versions_of_its_definition_and_those_of_built_in_kinds() -> None:
-    identities = Identities(build([POLICY, DEFINITION]))
+    identities = Identities(build([POLICY, DEFINITION]), {})
     assert identities.others(ObjectId(f"{GROUP}/v1", "AuthorizationPolicy", "b", "a")) == [f"{GROUP}/v1beta1"]
     assert identities.others(ObjectId("autoscaling/v2", "HorizontalPodAutoscaler", "b", "a")) == ["autoscaling/v1"]
     assert identities.others(ObjectId("v1", "ConfigMap", "b", "a")) == []

@@ -95,6 +95,19 @@ def test_git_brings_the_pinned_commit_once_and_the_cache_answers_after(
     assert [entry.name for entry in first.path.parent.iterdir()] == [first.path.name], "something was left behind"
 
 
+def test_a_release_of_several_folders_comes_as_one_from_its_own_repository(
+    root: Path, env: dict[str, str], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(repository / "definitions", "defined")
+    commit = _commit(repository)
+    monkeypatch.setattr(releases, "REPOSITORY", "file:///nowhere")
+    pin = Pin("2.16.0", commit, repository.as_uri(), ("definitions", "example"))
+    monkeypatch.setitem(RELEASES, "pipelines-2.16.0", pin)
+    first = found(root, env, release="pipelines-2.16.0")
+    assert sorted(names(first, env)) == ["defined", "kubeflow-newer"]
+    assert first.note.startswith(f"Kubeflow Pipelines 2.16.0 from {repository.as_uri()} (commit ")
+
+
 def test_a_release_with_remote_bases_comes_from_git_alone(
     root: Path, env: dict[str, str], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,7 +207,7 @@ def test_without_a_tool_to_render_nothing_is_fetched(root: Path, env: dict[str, 
 
 
 def test_a_typing_error_never_ends_in_the_sample(root: Path, env: dict[str, str]) -> None:
-    with pytest.raises(UserError, match=r"'26\.3'.*choose 26\.03 or 1\.10\.2"):
+    with pytest.raises(UserError, match=r"'26\.3'.*choose 26\.03, 1\.10\.2 or pipelines-2\.16\.0"):
         found(root, env, sample=True, release="26.3")
     with pytest.raises(UserError, match="kubeflowPath names 'gone'"):
         found(root, env, sample=True, path="gone")

@@ -250,7 +250,7 @@ def test_the_profile_controller_runs_our_program(rendered: list[Manifest]) -> No
 
 def test_it_goes_together_with_the_replacement_of_credentials(rendered: list[Manifest]) -> None:
     values = {spec.name: "x" * spec.length for spec in GENERATED}
-    login = Credentials(email="a@b.c", password_hash="h", login_fingerprint="f", **values)
+    login = Credentials(email="a@b.c", password_hash="h", **values)
     objects = replace(use_bucket(rendered, STORE), login)
     assert_none_left(objects)
     (profile,) = [m for m in objects if m["kind"] == "Profile"]

@@ -66,10 +66,13 @@ def test_the_first_line_counts_and_the_dangerous_comes_before_all_else() -> None
     same = k8s("core/v1:Service", "auth/dex", "same")
     text = told(DEPLOYMENT, NODES, VPC, BUCKET, same)
     assert text.splitlines()[0] == ("## Preview of `dev`: 1 to replace, 1 to delete, 2 to update, 1 unchanged")
-    order = [text.index(words) for words in ("Replaced or deleted", "kubeflow-dev-vpc", "artifacts", "### AWS")]
+    order = [
+        text.index(words) for words in ("Replaced or deleted", "lost: the objects in it", "kubeflow-dev-vpc", "### AWS")
+    ]
     assert order == sorted(order)
     assert (
-        "| **replace** | `kubeflow-dev-vpc` | `aws:ec2/vpc:Vpc` | `cidrBlock` `10.0.0.0/16` → `10.1.0.0/16` |" in text
+        "| **replaced** | `kubeflow-dev-vpc` | `aws:ec2/vpc:Vpc` | `cidrBlock` `10.0.0.0/16` → `10.1.0.0/16` |  |"
+        in text
     )
     assert "it is protected, so `up` will refuse" in text
     assert "`scalingConfig.desiredSize` `5` → `7`" in text
@@ -177,9 +180,9 @@ def test_nothing_that_a_secret_holds_is_shown_whatever_its_keys(data: dict[str, 
 @given(st.text())
 def test_what_a_name_holds_breaks_no_table(name: str) -> None:
     step = Step(urn=f"{URN}aws:x:Y::{name}", type="aws:x:Y", change="delete")
-    rows = [line for line in told(step).splitlines() if line.startswith("| **delete**")]
+    rows = [line for line in told(step).splitlines() if line.startswith("| **deleted**")]
     assert len(rows) == 1
-    assert rows[0].replace("\\|", "").count("|") == 5
+    assert rows[0].replace("\\|", "").count("|") == 6
 
 
 def test_a_huge_preview_is_cut_to_what_a_comment_holds_and_says_so() -> None:

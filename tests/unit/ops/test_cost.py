@@ -1,5 +1,6 @@
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -93,6 +94,11 @@ def test_a_line_may_come_or_go() -> None:
     assert all(change.after is None and change.delta < 0 for change in gone)
 
 
+def test_files_cost_what_is_in_them() -> None:
+    [change] = cost.difference(settings(), settings(files="efs"))
+    assert (change.name, change.delta) == ("files", Decimal("15.00"))
+
+
 def test_what_costs_nothing_is_no_difference() -> None:
     assert cost.difference(settings(), settings(clusterLogRetentionDays=60)) == ()
 
@@ -116,6 +122,15 @@ def test_the_command_prices_the_default_stack_even_without_its_manifests() -> No
 
 
 @pytest.mark.usefixtures("no_release")
+def test_a_list_is_set_as_json() -> None:
+    zones = 'networkZones=["us-west-2a","us-west-2b"]'
+    done = CliRunner().invoke(cost_command.command, ["--stack", "dev", "--set", "networkNat=per-zone", "--set", zones])
+    assert done.exit_code == 0, done.output
+    # Two NAT gateways, not one for each of the four zones that the default has.
+    assert "2 with an address" in done.output
+
+
+@pytest.mark.usefixtures("no_release")
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -129,3 +144,11 @@ def test_what_cannot_be_priced_is_refused(arguments: list[str], sentence: str) -
     done = CliRunner().invoke(cost_command.command, arguments)
     assert isinstance(done.exception, UserError)
     assert sentence in str(done.exception)
+
+
+def test_what_is_left_out_of_a_release_is_not_priced(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "x"}}
+    claim |= {"spec": {"resources": {"requests": {"storage": "3Gi"}}}}
+    monkeypatch.setattr(cost, "load_release", lambda *_: SimpleNamespace(objects=[claim]))
+    monkeypatch.setattr(cost, "resolve", lambda **_: pytest.fail("the whole release was read"))
+    assert cost.claimed_gib(settings(kubeflowParts=["pipelines"])) == 3

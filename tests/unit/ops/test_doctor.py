@@ -186,10 +186,10 @@ def test_what_the_person_must_install_is_told(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(tools, "check_brought", lambda _: iter(()))
     (tmp_path / "git").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = {finding.check: finding for finding in tools.check_tools(local=False)}
+    found = {finding.check: finding for finding in tools.check_tools(local=False, aws=True)}
     assert found["git"].found == str(tmp_path / "git")
     assert (found["aws"].state, found["aws"].found) == ("broken", "not on PATH")
-    assert [finding.check for finding in tools.check_tools(local=True)] == ["python"]
+    assert [finding.check for finding in tools.check_tools(local=True, aws=True)] == ["python"]
 
 
 @pytest.mark.parametrize(
@@ -216,16 +216,16 @@ def test_an_aws_cli_that_does_not_run_is_broken(tmp_path: Path) -> None:
 
 def test_the_plugins_of_the_eks_component_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PULUMI_HOME", str(tmp_path))
-    first = plugins.check_plugins(creates=True)
+    first = plugins.check_plugins("aws", "kubernetes", "random", "eks")
     assert (first.state, first.found.startswith("not here yet: aws 7.")) == ("ok", True)
     assert "aws 7.25.0 (of eks), kubernetes 4.19.0 (of eks)" in first.found
-    assert "eks" not in plugins.check_plugins(creates=False).found
+    assert "eks" not in plugins.check_plugins("aws", "kubernetes", "random").found
     for package, number in [
         *((package, version(f"pulumi-{package}")) for package in ("aws", "eks", "kubernetes", "random")),
         *plugins.INSIDE_EKS.items(),
     ]:
         (tmp_path / "plugins" / f"resource-{package}-v{number}").mkdir(parents=True)
-    assert plugins.check_plugins(creates=True).found.startswith("here: aws ")
+    assert plugins.check_plugins("aws", "kubernetes", "random", "eks").found.startswith("here: aws ")
 
 
 def test_tools_that_are_not_here_yet_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ class Played:
         self.deleted: list[str] = []
         self.scaled: list[str] = []
 
+    def metadata(self, api_version: str, kind: str) -> list[Manifest]:
+        return [{"metadata": one["metadata"]} for one in self.list(api_version, kind)]
+
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         if kind == "Profile":
             self.act()

@@ -6,8 +6,8 @@ import pytest
 from pulumi import automation
 from rich.console import Console
 
-from ops.engine import told
-from ops.run import _ground, _journals
+from ops.engine import journals, told
+from ops.run import _ground
 from tools.plugins import SETTING
 
 
@@ -54,8 +54,8 @@ def test_the_reason_is_in_the_engines_own_words(output: str, reason: str) -> Non
 def test_what_the_journal_says_is_said_once() -> None:
     full = "the state cannot be written (write local.journal: no space left on device): free some space"
     errors = [f"network-vpc: post-step event returned an error: [500] {full}", f"roles: [500] {full}", "update failed"]
-    assert _journals(errors) == full
-    assert _journals(["network-vpc: AWS refuses"]) == ""
+    assert journals(errors) == full
+    assert journals(["network-vpc: AWS refuses"]) == ""
 
 
 def test_on_aws_the_engines_downloads_of_plugins_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:

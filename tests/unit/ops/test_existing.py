@@ -7,7 +7,7 @@ import pytest
 from infra.kubeflow.install import resource_name, token
 from ops import adopting
 from ops.existing import Existing, held, look, made_by, missing, refuse
-from ops.steps import Change, Step
+from ops.steps import Op, Step
 from ordering.errors import UserError
 from ordering.graph import Graph, build, id_of
 from ordering.manifests.objects import Manifest
@@ -73,7 +73,7 @@ def test_an_object_without_a_namespace_is_looked_for_in_default() -> None:
     assert look([id_of(SPACE)], Live(SPACE)), "and one of the whole cluster is in no namespace"
 
 
-def step(manifest: Manifest, change: Change, graph: Graph = GRAPH) -> Step:
+def step(manifest: Manifest, change: Op, graph: Graph = GRAPH) -> Step:
     node = graph.node(id_of(manifest))
     urn = f"urn:pulumi:dev::kubeflow::a${token(node)}::{resource_name(node.id)}"
     return Step(urn=urn, type=token(node), change=change, old=manifest if change == "delete" else {})

@@ -283,5 +283,18 @@ def test_what_aws_numbers_is_found_by_all_its_tags(
     assert identify(about, account) == (ids[expected] if expected else None)
 
 
+def test_a_file_system_is_found_by_its_token_and_a_mount_target_by_its_subnet(ids: dict[str, str]) -> None:
+    account = Tagged("us-west-2", frozenset())
+    efs = account.client("efs")
+    made = efs.create_file_system(CreationToken="t")["FileSystemId"]
+    target = efs.create_mount_target(FileSystemId=made, SubnetId=ids["0"])["MountTargetId"]
+    about: dict[str, Any] = {"type": "aws:efs/fileSystem:FileSystem", "inputs": {"creationToken": "t"}}
+    assert identify(about, account) == made
+    about = {"type": "aws:efs/mountTarget:MountTarget", "inputs": {"fileSystemId": made, "subnetId": ids["0"]}}
+    assert identify(about, account) == target
+    about["inputs"]["subnetId"] = ids["1"]
+    assert identify(about, account) is None
+
+
 def test_what_has_no_tags_is_not_taken_for_the_only_one_there_is(ids: dict[str, str]) -> None:
     assert identify({"type": "aws:ec2/vpc:Vpc", "inputs": {}}, Tagged("eu-west-1", frozenset())) is None

@@ -189,7 +189,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The stack dev, with the ids of its state, which a test may change."""
     monkeypatch.setattr(leftovers_command, "environment", lambda stack: {})
     ids: list[str] = []
-    monkeypatch.setattr(leftovers_command, "in_state", lambda stack: ids)
+    monkeypatch.setattr(leftovers_command, "in_state", lambda stack: [{"id": one, "type": "aws:a:A"} for one in ids])
     return ids
 
 
@@ -311,15 +311,17 @@ def test_what_a_destroy_kept_is_listed_with_its_price_and_left_alone(stack: list
         s3.put_object(Bucket=name, Key="model", Body=b"x" * 1000)
     s3.put_bucket_tagging(Bucket="kubeflow-dev-artifacts-1a2b3c4", Tagging={"TagSet": tags})
     client("ecr").create_repository(repositoryName="kubeflow-dev-images-1a2b3c4", tags=tags)
-    bucket, repository = find(client, DEV)
+    client("efs").create_file_system(CreationToken="kubeflow-dev-files", Tags=tags)
+    bucket, repository, system = find(client, DEV)
     assert (bucket.kind, bucket.id, bucket.kept) == ("bucket", "kubeflow-dev-artifacts-1a2b3c4", True)
     assert (bucket.what, bucket.monthly) == ("kept on purpose, 1 objects of 0.0 GB", Decimal("0.000000023"))
     assert (repository.kind, repository.id, repository.kept) == ("repository", "kubeflow-dev-images-1a2b3c4", True)
+    assert (system.kind, system.what[:15], system.kept) == ("file system", "kept on purpose", True)
     output, refused = run("--delete", "--yes")
     assert "What was kept on purpose is left alone" in output
     assert refused == ""
-    assert find(client, DEV) == [bucket, repository]
-    stack += [bucket.id, repository.id]
+    assert find(client, DEV) == [bucket, repository, system]
+    stack += [bucket.id, repository.id, system.id]
     assert "nothing is left" in run()[0]
 
 

@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 
-from ops.losing import losses, refuse
-from ops.steps import Change, Step
+from ops.changes import classify
+from ops.losing import look, lost, refuse
+from ops.steps import Op, Step
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
 URN = "urn:pulumi:dev::kubeflow::kubeflow:infra:Kubeflow$"
 
 
-def step(type_: str, name: str, change: Change = "delete", **old: Any) -> Step:
+def step(type_: str, name: str, change: Op = "delete", **old: Any) -> Step:
     return Step(urn=f"{URN}{type_}::{name}", type=type_, change=change, old=old)
 
 
@@ -21,40 +22,60 @@ BUCKET = step("aws:s3/bucket:Bucket", "dev-artifacts", "replace")
 DEFINITION = step(
     "kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinition",
     "pytorchjobs.kubeflow.org",
-    spec={
-        "group": "kubeflow.org",
-        "names": {"kind": "PyTorchJob"},
-        "versions": [{"name": "v2"}, {"name": "v1"}],
-    },
+    spec={"group": "kubeflow.org", "names": {"kind": "PyTorchJob"}, "versions": [{"name": "v2"}, {"name": "v1"}]},
 )
+OURS = step(
+    "kubernetes:kubeflow.org/v1:PyTorchJob",
+    "b/ours",
+    apiVersion="kubeflow.org/v1",
+    kind="PyTorchJob",
+    metadata={"name": "ours", "namespace": "b"},
+)
+NAMESPACE = step("kubernetes:core/v1:Namespace", "b")
 
 
 class Live:
-    """A cluster that serves one version of the kind."""
+    """A cluster with objects by kind, namespace and name."""
 
-    def __init__(self, *namespaces: str) -> None:
-        self.namespaces = namespaces
+    def __init__(self, *objects: str, **metadata: Any) -> None:
+        self.objects, self.about = objects, metadata
 
-    def metadata(self, api_version: str, kind: str) -> list[Manifest]:
-        assert kind == "PyTorchJob"
-        return [{"metadata": {"namespace": one}} for one in self.namespaces] if api_version.endswith("/v1") else []
+    def namespaced_kinds(self) -> list[tuple[str, str]]:
+        return [("kubeflow.org/v1", "PyTorchJob"), ("v1", "ConfigMap"), ("v1", "Event")]
+
+    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
+        if (api_version, kind) not in self.namespaced_kinds():
+            return []
+        found = (one.split("/") for one in self.objects)
+        return [
+            {"metadata": {"namespace": place, "name": name, **self.about}}
+            for of, place, name in found
+            if of == kind and namespace in ("", place)
+        ]
 
 
-def test_a_definition_loses_the_objects_that_the_cluster_has() -> None:
-    (loss,) = losses([DEFINITION], Live("b", "a", "b"))
-    assert str(loss) == "CustomResourceDefinition/pytorchjobs.kubeflow.org (3 PyTorchJobs: 1 in a, 2 in b)"
-    assert losses([DEFINITION], Live()) == [], "a kind that nobody used loses nothing"
-    assert "all objects of that kind" in str(losses([DEFINITION], None)[0]), "nobody could count them"
+def test_a_definition_loses_the_objects_that_people_made_of_it() -> None:
+    live = Live("PyTorchJob/b/x", "PyTorchJob/a/y", "PyTorchJob/b/z", "PyTorchJob/b/ours")
+    found = look([DEFINITION, OURS, CLAIM], live)
+    assert found == {DEFINITION.urn: {("PyTorchJob", "a"): 1, ("PyTorchJob", "b"): 2}}, "ours has a step"
+    assert lost(classify([DEFINITION], look([DEFINITION], Live()))) == []
 
 
-def test_what_stays_or_holds_nothing_is_no_loss() -> None:
-    kept = Step(urn=BUCKET.urn, type=BUCKET.type, change="delete", retained=True)
-    service = step("kubernetes:core/v1:Service", "kubeflow/minio")
-    assert losses([kept, service, step(CLAIM.type, "a/b", "update")], Live()) == []
+def test_a_namespace_loses_what_is_in_it_but_for_what_makes_itself() -> None:
+    made = ("ConfigMap/b/kube-root-ca.crt", "Event/b/x", "PyTorchJob/b/ours", "ConfigMap/a/other")
+    assert look([NAMESPACE, OURS], Live(*made)) == {NAMESPACE.urn: {}}
+    assert look([NAMESPACE, OURS], Live(*made, "ConfigMap/b/notes")) == {NAMESPACE.urn: {("ConfigMap", "b"): 1}}
+    owned = Live("ConfigMap/b/notes", ownerReferences=[{"kind": "Notebook"}])
+    assert look([NAMESPACE], owned) == {NAMESPACE.urn: {}}, "it goes with what it belongs to, which is counted"
+
+
+def test_what_stays_is_not_looked_at() -> None:
+    kept = Step(urn=NAMESPACE.urn, type=NAMESPACE.type, change="delete", retained=True)
+    assert look([kept, step(NAMESPACE.type, "b", "update")], Live("ConfigMap/b/notes")) == {}
 
 
 def test_each_loss_is_accepted_by_its_name() -> None:
-    found = losses([CLAIM, BUCKET], None)
+    found = lost(classify([CLAIM, BUCKET], {}))
     both = "Bucket/dev-artifacts,PersistentVolumeClaim/kubeflow/minio-pvc"
     with pytest.raises(UserError) as refused:
         refuse(found, [])
@@ -68,6 +89,6 @@ def test_each_loss_is_accepted_by_its_name() -> None:
 
 def test_a_name_that_is_no_loss_is_a_mistake() -> None:
     with pytest.raises(UserError, match=r"LOSE names 'Bucket/dev', which this would not lose: what would be lost is "):
-        refuse(losses([BUCKET], None), ["Bucket/dev"])
+        refuse(lost(classify([BUCKET], {})), ["Bucket/dev"])
     with pytest.raises(UserError, match="nothing would be lost"):
         refuse([], ["Bucket/dev"])

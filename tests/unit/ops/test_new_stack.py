@@ -21,10 +21,11 @@ from infra.settings import load as load_settings
 from ops import cost, new_stack, sizes
 from ops.commands import stack as stack_command
 from ops.doctor.release import check_volumes
-from ops.project import PROJECT_ROOT, defaults, read_project
+from ops.project import PROJECT_ROOT
 from ops.settings import stack_settings
 from ops.sizes import Size
 from ordering.errors import UserError
+from tests.unit.settings_source import DEFAULTS
 
 KUBEFLOW = Requirements(Load(60, 6500, 16 * GI), Load(1, 100, 0), 1000, 2 * GI, 3, 50 * GI)
 
@@ -51,7 +52,8 @@ def loaded(path: Path, stack: str) -> Settings:
     return load_settings(
         "kubeflow",
         stack,
-        {**defaults(read_project()), **given, password: "correct horse"},
+        {**DEFAULTS, **given, password: "correct horse"},
+        defaults=DEFAULTS,
         today=date(2026, 11, 1),
         secret_keys=[password],
     )

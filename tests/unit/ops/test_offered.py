@@ -26,6 +26,7 @@ NEWER = {
     "kube-proxy": "v1.35.9-eksbuild.1",
     "vpc-cni": "v1.23.0-eksbuild.1",
     "aws-ebs-csi-driver": "v1.70.0-eksbuild.1",
+    "aws-efs-csi-driver": "v3.9.0-eksbuild.1",
 }
 
 

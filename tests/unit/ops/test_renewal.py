@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ops.renewal import rolling_peak, sentences
-from ops.steps import Change, Step
+from ops.steps import Op, Step
 
 GROUP, TEMPLATE = "aws:eks/nodeGroup:NodeGroup", "aws:ec2/launchTemplate:LaunchTemplate"
 
@@ -18,7 +18,7 @@ def inputs(desired: int = 5, kind: str = "m5.xlarge", zones: int = 4) -> dict[st
     }
 
 
-def step(change: Change, *paths: str, type_: str = GROUP, **more: Any) -> Step:
+def step(change: Op, *paths: str, type_: str = GROUP, **more: Any) -> Step:
     sides = {"old": inputs(), "new": inputs(), **more}
     return Step(urn=f"urn:pulumi:dev::kubeflow::{type_}::nodes", type=type_, change=change, paths=paths, **sides)
 

@@ -13,8 +13,7 @@ import tools
 from ops import scratch as module
 from ops.backend import Backend
 from ops.project import PROJECT_ROOT
-from ops.run import _left_behind
-from ops.scratch import scratch
+from ops.scratch import left_behind, scratch
 from state import serving
 
 
@@ -78,7 +77,7 @@ def test_a_run_adds_no_token_to_the_persons_file(tmp_path: Path) -> None:
         subprocess.run([engine, "stack", "ls", "--all"], env={**shell, **environment}, check=True, capture_output=True)
 
     with serving.serving(chosen.folder) as state, scratch() as folder:
-        list_stacks({**state, **_left_behind(folder, chosen)})
+        list_stacks({**state, **left_behind(folder, own_state=True)})
         assert not (home / "credentials.json").exists()
         list_stacks(dict(state))
         assert (home / "credentials.json").exists(), "the engine keeps no token: nothing needs to be done"

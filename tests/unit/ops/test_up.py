@@ -16,7 +16,8 @@ from ops import preview, run
 from ops.bring_up import Brought, bring_up
 from ops.commands import up
 from ops.comment import CostLine
-from ops.preview import Preview, data_in
+from ops.drift import Drift, Drifted
+from ops.preview import Preview
 from ops.progress import Tracker
 from ops.run import Ground, Session
 from ops.steps import Recorder, Step
@@ -48,12 +49,13 @@ class Engine:
     events: list[EngineEvent]
     name: str = "dev"
     did: list[str] = field(default_factory=list)
+    state: list[dict[str, Any]] = field(default_factory=list)
     later: list[EngineEvent] = field(default_factory=list)
     """What it tells once it has read what changed by itself."""
 
     def export_stack(self) -> automation.Deployment:
         self.did.append("looked")
-        return automation.Deployment(version=3, deployment={})
+        return automation.Deployment(version=3, deployment={"resources": self.state})
 
     def preview(self, *, on_event: Callable[[EngineEvent], None], **_: Any) -> None:
         self.did.append("previewed")
@@ -95,6 +97,7 @@ def brought(
         refusal=refusal,
         notices=(),
         live_version=live_version,
+        given=None,
     )
     session = Session(
         stack=cast("Any", engine),
@@ -107,12 +110,32 @@ def brought(
 
 def test_what_is_agreed_to_is_looked_at_once_shown_and_then_made() -> None:
     engine = Engine([event("create", BUCKET, "artifacts", **tagged())])
-    done = brought(engine, lambda planned: engine.did.append(f"asked about {len(planned.changed)}"))
+    done = brought(engine, lambda planned: engine.did.append(f"asked about {len(planned.changes)}"))
     assert engine.did == ["looked", "previewed", "shown", "asked about 1", "updated"]
     assert done.preview is not None
     assert done.preview.costs is not None
     assert sum(line.before for line in done.preview.costs) == 0
     assert round(sum(line.after for line in done.preview.costs), 2) == 868.1
+
+
+def test_what_others_changed_is_read_before_anything_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    urn = "urn:pulumi:dev::kubeflow::aws:iam/role:Role::role"
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())], state=[{"urn": urn}])
+    gone = Drifted(urn=urn, type="aws:iam/role:Role", change="deleted")
+    monkeypatch.setattr("ops.drift.look", lambda session: Drift(found=(gone,)))
+    engine.later = engine.events
+    brought(engine)
+    assert engine.did == ["looked", "read role", "previewed", "shown", "updated"]
+
+
+def test_a_cluster_that_does_not_answer_may_be_let_in_by_this_very_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(session: Session) -> Drift:
+        raise OSError("no route")
+
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())], state=[{"urn": "urn:a::b::c::d"}])
+    monkeypatch.setattr("ops.drift.look", silent)
+    brought(engine)
+    assert engine.did == ["looked", "previewed", "shown", "updated"]
 
 
 def test_what_nobody_agrees_to_is_not_made() -> None:
@@ -190,8 +213,8 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: str, *arguments: str, plan
     class Agreed(Exception):  # noqa: N818
         pass
 
-    def play(session: object, *, show: object, agree: Callable[[Preview], None], adopt: bool, lose: list[str]) -> None:
-        assert (adopt, lose) == (False, [])
+    def play(session: object, *, show: object, agree: Callable[[Preview], None], **given: Any) -> None:
+        assert given == {"adopt": False, "lose": [], "keep": []}
         agree(plan or planned(CREATED))
         raise Agreed
 
@@ -222,14 +245,6 @@ def test_the_name_a_yes_and_a_preview_without_changes_go_on(monkeypatch: pytest.
     assert answered(monkeypatch, "", plan=planned(KEPT)) == "Agreed"
 
 
-def test_only_what_goes_loses_its_data() -> None:
-    assert data_in(Step(urn="u", type=BUCKET, change="replace")) == "the objects in it"
-    assert data_in(Step(urn="u", type="kubernetes:core/v1:PersistentVolumeClaim", change="delete"))
-    assert data_in(Step(urn="u", type=BUCKET, change="update")) == ""
-    assert data_in(Step(urn="u", type="aws:ec2/vpc:Vpc", change="delete")) == ""
-    assert data_in(Step(urn="u", type=BUCKET, change="delete", retained=True)) == "", "it stays in AWS"
-
-
 def test_a_preview_names_what_is_lost_and_what_stays(capsys: pytest.CaptureFixture[str]) -> None:
     found = replace(
         planned(
@@ -243,9 +258,10 @@ def test_a_preview_names_what_is_lost_and_what_stays(capsys: pytest.CaptureFixtu
     print_planned(Console(width=160), found)
     told = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "Planned: 2 to delete, 1 to replace, 1 unchanged" in told
-    assert f"replace lost {BUCKET} the objects in it bucket" in told
-    assert f"delete kept {BUCKET} nothing: it stays in AWS" in told
-    assert "delete vpc aws:ec2/vpc:Vpc" in told
+    assert "By class: 1 data, 1 deleted, 1 kept" in told
+    assert "data Bucket/lost lost: the objects in it; bucket cannot change" in told
+    assert "kept Bucket/kept leaves the state and stays where it is" in told
+    assert "deleted Vpc/vpc" in told
     assert "Data is lost with 1 of these 3." in told
     assert "Cost: 1,401.60 USD a month after, 700.80 before (+700.80)" in told
 
@@ -273,4 +289,4 @@ def test_a_preview_leaves_its_recorder_with_the_session() -> None:
     )
     found = preview.look(session, settings())
     assert isinstance(session.tracker, Recorder)
-    assert (found.counts["same"], found.changed, found.lost) == (1, [], [])
+    assert (found.counts["same"], found.changes) == (1, [])

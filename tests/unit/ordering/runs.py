@@ -1,9 +1,10 @@
 """Sends a graph's nodes to the simulated API server in some order, and takes them away again."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from infra.kubeflow.slim import slim
 from ordering.graph import Graph, Node, ObjectId
@@ -50,11 +51,12 @@ def objects_of(name: str) -> list[Manifest]:
 class Run:
     """One way through a graph. Waits are put off until something needs them: the slowest cluster there is."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, finishes: Mapping[tuple[str, str], str] = MappingProxyType({})) -> None:
+        """`finishes` names the workload that finishes each kind, by group and kind, where no table does."""
         self._graph = graph
         universe = [node.manifest for node in graph.nodes if node.gate is None]
         certifying = [node.id.name for node in graph.nodes if node.id.name.endswith(CERTIFIES)]
-        self._api = SimulatedApi(universe, (*SELF_CERTIFYING, *certifying))
+        self._api = SimulatedApi(universe, (*SELF_CERTIFYING, *certifying), finishes)
         self._waited: set[ObjectId] = set()
 
     def send(self, order: Iterable[Node]) -> list[Event]:

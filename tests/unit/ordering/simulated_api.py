@@ -6,19 +6,30 @@ when somebody waits for them. What goes wrong is recorded, not raised:
 
 - `refused`: the API server answers a request, of a client or of a controller that makes pods, with 403, 404 or 500;
 - `waited`: a pod cannot start yet, so a kubelet backs off;
-- `missed`: an object is sent before the webhook that should have changed it;
+- `missed`: an object is sent before the webhook that should have changed it, or the policy that should judge it;
 - `stuck`: a wait, or a deletion, that nothing present can end;
 - `dangling`: a grant to an account that does not exist yet, which anybody may then make;
 - `lost`: something goes away with something else that is deleted;
 - `remade`: a controller makes again what is being taken away.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from tests.unit.ordering import simulated_policies
 from tests.unit.ordering.simulated_cluster import Cluster
-from tests.unit.ordering.simulated_matching import HOOKS, WORKLOADS, Manifest, mounts, pods, selected, service_of
-from tests.unit.ordering.simulated_pods import awaits_authority, missing, refusals, runs_somewhere
+from tests.unit.ordering.simulated_matching import (
+    HOOKS,
+    WORKLOADS,
+    Manifest,
+    defaults_of,
+    mounts,
+    pods,
+    selected,
+    service_of,
+)
+from tests.unit.ordering.simulated_pods import awaits_authority, missing, patched, refusals, runs_somewhere
 
 # Kinds whose controller holds a finalizer, by group; a kind of * stands for all.
 FINALIZED = {
@@ -28,7 +39,6 @@ FINALIZED = {
     ("networking.internal.knative.dev", "*"): "knative",
     ("caching.internal.knative.dev", "*"): "knative",
 }
-_DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 @dataclass(frozen=True, order=True)
@@ -44,13 +54,19 @@ class SimulatedApi:
     """Takes requests one at a time.
 
     `universe` is all that will be sent; `self_certifying` are workloads that are ready only once their own
-    configuration carries their CA.
+    configuration carries their CA; `finishes` names the workloads that finish further kinds.
     """
 
-    def __init__(self, universe: Iterable[Manifest], self_certifying: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        universe: Iterable[Manifest],
+        self_certifying: Iterable[str] = (),
+        finishes: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    ) -> None:
         self.events: list[Event] = []
         self._cluster = Cluster(universe)
         self._certifies_itself = set(self_certifying)
+        self._finishes = finishes
 
     def create(self, manifest: Manifest) -> None:
         """POST, and what controllers do at once."""
@@ -58,6 +74,9 @@ class SimulatedApi:
         if fault := cluster.fault(manifest) or cluster.unanswered(manifest, "CREATE"):
             self._note("refused", manifest, fault)
         self._look_for_missed(manifest)
+        self._look_for_default(manifest)
+        for fault in simulated_policies.refused(cluster, manifest, "CREATE"):
+            self._note("refused", manifest, fault)
         cluster.stored[cluster.key(manifest)] = manifest
         if kind in WORKLOADS and kind != "CronJob":
             for fault in refusals(cluster, manifest):
@@ -66,8 +85,6 @@ class SimulatedApi:
                 self._note("waited", manifest, fault)
         elif kind.endswith("Binding"):
             self._look_at_subjects(manifest)
-        elif kind == "PersistentVolumeClaim":
-            self._look_for_default(manifest)
         elif manifest.get("type") == "kubernetes.io/service-account-token":
             owner = manifest["metadata"]["annotations"]["kubernetes.io/service-account.name"]
             if not cluster.has("", "ServiceAccount", manifest["metadata"]["namespace"], owner):
@@ -146,6 +163,9 @@ class SimulatedApi:
             if secret and not cluster.secret(*secret.split("/")) and not cluster.runs("cert-manager-webhook"):
                 return f"there is no Secret {secret}"
         elif live["kind"] in HOOKS:
+            for job in (m for m in cluster.universe.values() if live["metadata"]["name"] in patched(m)):
+                if cluster.key(job) not in cluster.ready:
+                    return f"Job {job['metadata']['name']} has not patched it"
             for hook in live.get("webhooks") or []:
                 if fault := cluster.unavailable(*service_of(hook)):
                     return f"its backend, which fills the bundle, does not run: {fault}"
@@ -159,9 +179,13 @@ class SimulatedApi:
         cluster, place = self._cluster, self._cluster.key(manifest)
         if fault := cluster.unanswered(manifest, "DELETE"):
             self._note("refused", manifest, fault)
+        for fault in simulated_policies.refused(cluster, manifest, "UPDATE"):
+            self._note("stuck", manifest, f"the garbage collector's update: {fault}")
         controller = FINALIZED.get(place[:2]) or FINALIZED.get((place[0], "*"))
         if controller and runs_somewhere(cluster, controller) and not cluster.runs(controller):
             self._note("stuck", manifest, f"its finalizer: {controller} does not run")
+        if (operator := self._finishes.get(place[:2])) and not cluster.is_ready(operator):
+            self._note("stuck", manifest, f"its finalizer: {operator} does not run")
         cluster.stored.pop(place, None)
         self._sum_up(manifest)
         cluster.ready.discard(place)
@@ -201,6 +225,8 @@ class SimulatedApi:
 
     def _look_for_missed(self, manifest: Manifest) -> None:
         cluster = self._cluster
+        for fault in simulated_policies.missed(cluster, manifest):
+            self._note("missed", manifest, fault)
         later = [m for m in cluster.hooks if m["kind"] == HOOKS[0] and cluster.key(m) not in cluster.stored]
         for subject in (manifest, *pods(manifest)) if later else ():
             for configuration, hook in cluster.asked(subject, "CREATE", later):
@@ -215,12 +241,17 @@ class SimulatedApi:
                 if place in self._cluster.universe and place not in self._cluster.stored:
                     self._note("dangling", binding, f"grants to {subject['name']}, which does not exist yet")
 
-    def _look_for_default(self, claim: Manifest) -> None:
-        if claim["spec"].get("storageClassName") is None and not claim["spec"].get("volumeName"):
+    def _look_for_default(self, manifest: Manifest) -> None:
+        """What names no class gets the default one when it is created, or none for good."""
+        for classes, mark in defaults_of(manifest):
             for place, class_ in self._cluster.universe.items():
-                is_default = (class_["metadata"].get("annotations") or {}).get(_DEFAULT_CLASS) == "true"
-                if class_["kind"] == "StorageClass" and is_default and place not in self._cluster.stored:
-                    self._note("waited", claim, "it gets no class: the default one is not there yet")
+                marked = {**(class_["metadata"].get("annotations") or {}), "globalDefault": class_.get("globalDefault")}
+                if (
+                    class_["kind"] == classes
+                    and marked.get(mark) in ("true", True)
+                    and place not in self._cluster.stored
+                ):
+                    self._note("waited", manifest, f"it gets no class: the default {classes} is not there yet")
 
     def _note(self, kind: str, manifest: Manifest, detail: str) -> None:
         self.events.append(Event(kind, f"{manifest['kind']} {manifest['metadata']['name']}", detail))

@@ -69,6 +69,9 @@ class Cluster:
         for stored in self.of("APIService"):
             if (stored["spec"]["group"], stored["spec"]["version"]) == (group, version):
                 return "" if self.key(stored) in self.ready else f"404: APIService of {group} is not available"
+        for template in self.of("ConstraintTemplate"):
+            if template["spec"]["crd"]["spec"]["names"]["kind"] == kind and self.runs("gatekeeper"):
+                return ""
         return f"404: no kind {kind} in {group}"
 
     def _conversion(self, crd: Manifest, version: str) -> str:
@@ -101,7 +104,7 @@ class Cluster:
         if manifest["kind"] in HOOKS:
             return
         group, kind, namespace, _ = self.key(manifest)
-        resource = plural(kind, self._plurals.get((group, kind)))
+        resource = plural(kind, self.plural(group, kind))
         for configuration in among:
             if configuration["kind"] not in HOOKS:
                 continue
@@ -115,12 +118,16 @@ class Cluster:
                         for rule in hook.get("rules") or []
                     )
                     and selected(hook.get("objectSelector"), manifest["metadata"].get("labels") or {})
-                    and self._in_namespaces(manifest, hook.get("namespaceSelector"))
+                    and self.in_namespaces(manifest, hook.get("namespaceSelector"))
                     and not any(excluded(c["expression"]) for c in hook.get("matchConditions") or [])
                 ):
                     yield configuration, hook
 
-    def _in_namespaces(self, manifest: Manifest, selector: Manifest | None) -> bool:
+    def plural(self, group: str, kind: str) -> str | None:
+        """The resource name that a definition gives to its kind."""
+        return self._plurals.get((group, kind))
+
+    def in_namespaces(self, manifest: Manifest, selector: Manifest | None) -> bool:
         """A namespaceSelector looks at the object's namespace, at a Namespace itself, and at nothing else."""
         _, kind, namespace, name = self.key(manifest)
         if kind == "Namespace":
@@ -153,6 +160,14 @@ class Cluster:
     def runs(self, controller: str) -> bool:
         """Whether a controller is up."""
         return any(is_run_by(controller, self.stored[k]) for k in self.ready if k in self.stored and k[1] in WORKLOADS)
+
+    def is_made(self, namespace: str) -> bool:
+        """Whether a controller makes a namespace: what starts it cannot wait for a grant in there."""
+        return bool(namespace) and namespace not in ALWAYS and ("", "Namespace", "", namespace) not in self.universe
+
+    def is_ready(self, workload: str) -> bool:
+        """Whether a workload of this name is up."""
+        return any(k[1] in WORKLOADS and k[3] == workload and k in self.stored for k in self.ready)
 
     def comes(self, kind: str, name: str) -> bool:
         """Whether an object will be sent."""

@@ -8,6 +8,8 @@ Key = tuple[str, str, str, str]
 CLUSTER = {
     "Namespace", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "APIService",
     "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "StorageClass", "PriorityClass", "RuntimeClass",
+    "IngressClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding",
 }  # fmt: skip
 BUILT_IN = {
     "", "apps", "batch", "autoscaling", "policy", "rbac.authorization.k8s.io", "networking.k8s.io", "storage.k8s.io",
@@ -91,6 +93,7 @@ def plural(kind: str, known: str | None) -> str:
 
 # How each controller's workload is told by its name, in the releases, in the sample and in what tests make.
 CONTROLLERS = {
+    "gatekeeper": {"gatekeeper"},
     "cert-manager": {"cert-manager"},
     "cert-manager-webhook": {"cert-manager-webhook"},
     "cainjector": {"cert-manager-cainjector"},
@@ -136,4 +139,24 @@ def mounts(spec: Manifest) -> list[tuple[str, str]]:
                 if field in source and not source[field].get("optional"):
                     found.append((kind, source[field]["name"]))
     found += [("Secret", s["name"]) for s in spec.get("imagePullSecrets") or []]
+    return found
+
+
+def defaults_of(manifest: Manifest) -> list[tuple[str, str]]:
+    """The kinds of class whose default an object gets when it is created, and what marks the default."""
+    kind, spec = manifest["kind"], manifest.get("spec") or {}
+    found = []
+    if kind == "Ingress" and "ingressClassName" not in spec:
+        found.append(("IngressClass", "ingressclass.kubernetes.io/is-default-class"))
+    if kind == "VolumeSnapshot" and "volumeSnapshotClassName" not in spec:
+        found.append(("VolumeSnapshotClass", "snapshot.storage.kubernetes.io/is-default-class"))
+    bodies = [pod["spec"] for pod in pods(manifest)]
+    if any("priorityClassName" not in body for body in bodies):
+        found.append(("PriorityClass", "globalDefault"))
+    claims = [spec] if kind == "PersistentVolumeClaim" else []
+    claims += [one["spec"] for one in spec.get("volumeClaimTemplates") or []]
+    volumes = [volume for body in bodies for volume in body.get("volumes") or []]
+    claims += [one["ephemeral"]["volumeClaimTemplate"]["spec"] for one in volumes if "ephemeral" in one]
+    if any(claim.get("storageClassName") is None and not claim.get("volumeName") for claim in claims):
+        found.append(("StorageClass", "storageclass.kubernetes.io/is-default-class"))
     return found

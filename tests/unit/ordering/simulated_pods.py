@@ -6,7 +6,7 @@ Only what somebody will bring counts: a pod that mounts a Secret that no manifes
 from collections.abc import Iterator
 
 from tests.unit.ordering.simulated_cluster import Cluster
-from tests.unit.ordering.simulated_matching import Manifest, is_run_by, mounts, pods, selected, service_of
+from tests.unit.ordering.simulated_matching import HOOKS, Manifest, is_run_by, mounts, pods, selected, service_of
 
 
 def refusals(cluster: Cluster, workload: Manifest) -> Iterator[str]:
@@ -56,6 +56,15 @@ def _reasons(cluster: Cluster, workload: Manifest, pod: Manifest) -> Iterator[st
         if service in cluster.universe and service not in cluster.stored:
             yield f"no Service {name} to find its peers by"
     yield from _settings(cluster, workload)
+    for name in patched(workload):
+        if cluster.comes(HOOKS[0], name) and not cluster.named(HOOKS[0], name):
+            yield f"it patches {name}, which is not there"
+
+
+def patched(workload: Manifest) -> list[str]:
+    """The webhook configurations that a Job is told to write a CA into."""
+    words = pods(workload)[0]["spec"]["containers"][0].get("args") or [] if workload["kind"] == "Job" else []
+    return [word.partition("=")[2] for word in words if word.startswith("--webhook-name=")]
 
 
 def _pulling(cluster: Cluster, namespace: str, spec: Manifest) -> Iterator[str]:
@@ -68,7 +77,7 @@ def _pulling(cluster: Cluster, namespace: str, spec: Manifest) -> Iterator[str]:
 
 def _permissions(cluster: Cluster, namespace: str, spec: Manifest) -> Iterator[str]:
     for binding in cluster.users.get((namespace, spec.get("serviceAccountName", "default")), []):
-        if cluster.key(binding) not in cluster.stored:
+        if cluster.key(binding) not in cluster.stored and not cluster.is_made(binding["metadata"].get("namespace", "")):
             yield f"its account lacks {binding['kind']} {binding['metadata']['name']}"
         reference = binding["roleRef"]
         place = binding["metadata"].get("namespace", "") if reference["kind"] == "Role" else ""

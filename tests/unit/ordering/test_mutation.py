@@ -19,6 +19,7 @@ from bench.synthetic import (
     issuer,
     manifest,
     namespace,
+    policy_binding,
     role,
     rule,
     secret,
@@ -27,6 +28,7 @@ from bench.synthetic import (
     webhook,
     workload,
 )
+from bench.synthetic import policy as admission_policy
 from ordering.graph import RULES, Graph, Rule, build
 from ordering.manifests.objects import Manifest
 from tests.unit.ordering.runs import CERTIFIES, Run, first, last, objects_of, orders, real_platforms
@@ -50,9 +52,28 @@ DEFAULT_CLASS = manifest(
     annotations={"storageclass.kubernetes.io/is-default-class": "true"},
     provisioner="disk.example",
 )
+EDGE = manifest(
+    "networking.k8s.io/v1",
+    "IngressClass",
+    "edge",
+    annotations={"ingressclass.kubernetes.io/is-default-class": "true"},
+)
+USUAL = manifest("scheduling.k8s.io/v1", "PriorityClass", "usual", globalDefault=True, value=7)
+SNAPS = [
+    definition("snapshot.storage.k8s.io", "VolumeSnapshot"),
+    definition("snapshot.storage.k8s.io", "VolumeSnapshotClass", scope="Cluster"),
+    manifest(
+        "snapshot.storage.k8s.io/v1",
+        "VolumeSnapshotClass",
+        "snaps",
+        annotations={"snapshot.storage.kubernetes.io/is-default-class": "true"},
+    ),
+    manifest("snapshot.storage.k8s.io/v1", "VolumeSnapshot", "monday", "a", spec={"source": {}}),
+]
 CLAIM = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
 ISSUED = [*cert_manager(), A, issuer("own", "a"), certificate("served", "a", "own")]
 SIGNED = [*cert_manager(), A, secret("root", "a"), issuer("own", "a", ca={"secretName": "root"})]
+SERVED = workload("app", "a", volumes=[volume("Secret", "served")])
 THING = definition("example.com", "Thing")
 WATCHES = manifest(
     "rbac.authorization.k8s.io/v1",
@@ -114,7 +135,63 @@ AGGREGATE = manifest(
     "sum",
     aggregationRule={"clusterRoleSelectors": [{"matchLabels": {"part": "yes"}}]},
 )
+PATCHES = manifest(
+    "rbac.authorization.k8s.io/v1",
+    "ClusterRole",
+    "patches",
+    rules=[
+        {
+            "apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["mutatingwebhookconfigurations"],
+            "verbs": ["patch"],
+        }
+    ],
+)
+PATCHED_BY_A_JOB = [
+    A,
+    THING,
+    A_THING,
+    *OPERATOR,
+    configuration("operator", HOOK),
+    RUNNER,
+    PATCHES,
+    binding("patches", PATCHES, RUNNER),
+    {
+        **workload("patch", "a", kind="Job", account="runner", args=["patch", "--webhook-name=operator"]),
+        "apiVersion": "batch/v1",
+    },
+]
+TEMPLATE = manifest(
+    "templates.gatekeeper.sh/v1",
+    "ConstraintTemplate",
+    "labelled",
+    spec={"crd": {"spec": {"names": {"kind": "Labelled"}}}},
+)
+MAKES_KINDS = manifest(
+    "rbac.authorization.k8s.io/v1",
+    "ClusterRole",
+    "makes-kinds",
+    rules=[
+        {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": ["create"]},
+        {"apiGroups": ["constraints.gatekeeper.sh"], "resources": ["*"], "verbs": ["get"]},
+    ],
+)
+GATEKEEPER = [
+    A,
+    RUNNER,
+    MAKES_KINDS,
+    binding("makes-kinds", MAKES_KINDS, RUNNER),
+    workload("gatekeeper", "a", account="runner"),
+    definition("templates.gatekeeper.sh", "ConstraintTemplate", scope="Cluster"),
+    TEMPLATE,
+    manifest("constraints.gatekeeper.sh/v1beta1", "Labelled", "teams"),
+]
 DECLARED = {"config.kubernetes.io/depends-on": "apps/namespaces/a/Deployment/operator"}
+
+LIMITED = admission_policy("limit", [rule("", "configmaps", ("CREATE", "UPDATE"))], "example.com/v1 Thing")
+BOUND = policy_binding("limit", LIMITED, "thing")
+LENIENT = policy_binding("limit", LIMITED, paramRef={"name": "thing", "parameterNotFoundAction": "Allow"})
+JUDGED = [A, THING, A_THING, LIMITED, BOUND, config_map("settings", "a")]
 
 
 def policy(name: str, **labels: str) -> Manifest:
@@ -152,6 +229,9 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         [A, service("store", "a"), workload("store", "a", kind="StatefulSet", serviceName="store")],
     ),
     "claim_needs_storage": ("waited", [A, DEFAULT_CLASS, CLAIM]),
+    "ingress_needs_class": ("waited", [A, EDGE, manifest("networking.k8s.io/v1", "Ingress", "web", "a", spec={})]),
+    "workload_needs_priority": ("waited", [A, USUAL, workload("app", "a")]),
+    "snapshot_needs_class": ("waited", [A, *SNAPS]),
     "workload_needs_network_policies": (
         "refused",
         [
@@ -165,10 +245,10 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         ],
     ),
     "workload_needs_limits": ("refused", [A, manifest("v1", "LimitRange", "limits", "a"), workload("app", "a")]),
-    "workload_needs_certificate": ("waited", [*ISSUED, workload("app", "a", volumes=[volume("Secret", "served")])]),
-    "certificate_needs_issuer": ("stuck", ISSUED),
-    "issuer_needs_secret": ("stuck", SIGNED),
-    "issuer_needs_cert_manager": ("refused", ISSUED),
+    "workload_needs_certificate": ("waited", [*ISSUED, SERVED]),
+    "certificate_needs_issuer": ("stuck", [*ISSUED, SERVED]),
+    "issuer_needs_secret": ("stuck", [*SIGNED, certificate("served", "a", "own"), SERVED]),
+    "issuer_needs_cert_manager": ("refused", [*ISSUED, SERVED]),
     "webhook_needs_backend": ("stuck", [A, THING, A_THING, *OPERATOR, configuration("operator", HOOK)]),
     "webhook_needs_certificate": ("stuck", [*ISSUED, *OPERATOR, INJECTED]),
     "injector_needs_network_plugin": ("waited", ISTIO),
@@ -178,10 +258,16 @@ CASES: dict[str, tuple[str, list[Manifest]]] = {
         [A, *OPERATOR, LATE_RULES, config_map("guarded", "a", labels={"guarded": "yes"})],
     ),
     "backend_needs_own_webhook": ("stuck", [A, THING, A_THING, *OWN_AUTHORITY]),
+    "job_needs_webhook": ("waited", PATCHED_BY_A_JOB),
+    "binding_needs_policy": ("missed", JUDGED),
+    "policy_needs_parameter_kind": ("refused", [A, THING, LIMITED, LENIENT, config_map("settings", "a")]),
+    "binding_needs_parameters": ("refused", JUDGED),
+    "object_needs_policy": ("missed", JUDGED),
     "custom_resource_needs_conversion": ("refused", [A, CONVERTED, A_THING, *OPERATOR]),
     "api_service_needs_backend": ("stuck", [A, *OPERATOR, AGGREGATED]),
     "object_needs_api_service": ("refused", [A, *OPERATOR, AGGREGATED, A_THING]),
     "custom_resource_needs_controller": ("stuck", PROFILES),
+    "custom_resource_needs_maker": ("refused", GATEKEEPER),
     "object_needs_profile": ("refused", [*PROFILES, config_map("welcome", "person")]),
     "object_needs_declared": ("waited", [A, *OPERATOR, workload("app", "a", annotations=DECLARED)]),
 }

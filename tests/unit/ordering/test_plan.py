@@ -121,7 +121,9 @@ def test_text_tells_what_was_left_out_what_is_nowhere_and_what_looks_wrong(tmp_p
     ]
     text = plan(written(tmp_path, objects)).stdout
     assert "Needs dropped, because they would close a cycle: 1" in text
-    assert "the CREATE of its pods goes through the webhook hook; the webhook itself needs this object" in text
+    assert (
+        "the CREATE of its pods goes through the webhook hook; the webhook or policy itself needs this object" in text
+    )
     assert "ServiceAccount a/nobody, by apps/v1/Deployment/a/operator: its pods run as ServiceAccount" in text
     assert "Worth a look: 1" in text
     assert "Service a/typo selects the pods of no workload" in text

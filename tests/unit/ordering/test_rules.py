@@ -162,7 +162,6 @@ def test_everything_that_a_pod_can_name() -> None:
                 },
             },
             {"name": "csi", "csi": {"driver": "d", "nodePublishSecretRef": {"name": "publish"}}},
-            {"name": "scratch", "ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "fast"}}}},
             {"name": "empty", "emptyDir": {}},
         ],
     }
@@ -171,7 +170,6 @@ def test_everything_that_a_pod_can_name() -> None:
     classes = [
         manifest("scheduling.k8s.io/v1", "PriorityClass", "urgent"),
         manifest("node.k8s.io/v1", "RuntimeClass", "plain"),
-        manifest("storage.k8s.io/v1", "StorageClass", "fast"),
         manifest("v1", "PersistentVolumeClaim", "data", "a", spec={}),
     ]
     graph = build([A, workload("app", "a", pod=pod), *maps, *secrets, *classes])
@@ -181,7 +179,6 @@ def test_everything_that_a_pod_can_name() -> None:
         *(f"Secret a/{n}" for n in ("pull", "init-env", "env-secret", "mounted-secret", "part-secret", "publish")),
         "PriorityClass urgent",
         "RuntimeClass plain",
-        "StorageClass fast",
         "PersistentVolumeClaim a/data",
     }
     assert graph.unresolved == ()

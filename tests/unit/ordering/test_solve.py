@@ -106,7 +106,7 @@ def test_stronger_edges_win() -> None:
 
 def test_a_dropped_edge_says_what_that_means() -> None:
     (dropped,) = solve(IDS, [edge(0, 1), edge(1, 0, Strength.INTERCEPTED)]).dropped
-    assert dropped.explanation == "the webhook itself needs this object, so it is sent before the webhook exists"
+    assert dropped.explanation == "the webhook or policy itself needs this object, so it is sent before that exists"
 
 
 def test_the_message_names_objects_and_reasons() -> None:
@@ -117,6 +117,8 @@ def test_the_message_names_objects_and_reasons() -> None:
         "  v1/ConfigMap/a/03 needs v1/ConfigMap/a/04: so [rule]",
         "  v1/ConfigMap/a/04 needs v1/ConfigMap/a/05: so [rule]",
         "  v1/ConfigMap/a/05 needs v1/ConfigMap/a/03: so [rule]",
+        "This entry in kubeflowEdges leaves one out, if it is not needed after all:",
+        '  - {"from": "v1/ConfigMap/a/03", "to": "-v1/ConfigMap/a/04"}',
     ]
 
 

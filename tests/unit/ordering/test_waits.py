@@ -3,6 +3,10 @@
 import json
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bench.synthetic import (
     cert_manager,
     certificate,
@@ -35,10 +39,14 @@ def test_a_definition_is_established() -> None:
     assert found.annotations == {"pulumi.com/waitFor": "condition=Established"}
 
 
-def test_issuers_and_certificates_are_ready() -> None:
+def test_issuers_and_certificates_are_ready_where_something_needs_them() -> None:
+    """Whoever issues may be outside of the cluster: an ACME issuer without a way to it is never Ready."""
     objects = [*cert_manager(), A, issuer("own", "a"), certificate("served", "a", "own")]
+    user = workload("app", "a", volumes=[volume("Secret", "served")])
     for text in ("Issuer/own", "Certificate/served"):
-        assert wait(objects, text).annotations == {"pulumi.com/waitFor": "condition=Ready"}
+        assert wait([*objects, user], text).annotations == {"pulumi.com/waitFor": "condition=Ready"}
+    assert wait(objects, "Certificate/served") == DEFAULT
+    assert wait([*cert_manager(), A, issuer("own", "a")], "Issuer/own") == DEFAULT
 
 
 def test_services_are_not_waited_for_and_workloads_as_the_provider_does() -> None:
@@ -48,11 +56,103 @@ def test_services_are_not_waited_for_and_workloads_as_the_provider_does() -> Non
     assert DEFAULT.annotations == {}
 
 
+CLAIM = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={})
+
+
 def test_a_claim_is_not_waited_for_where_pods_are() -> None:
-    claim = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={})
     user = workload("app", "a", volumes=[volume("PersistentVolumeClaim", "data")])
-    assert wait([A, claim, user], "PersistentVolumeClaim/data") == SKIP
-    assert wait([A, claim], "PersistentVolumeClaim/data") == DEFAULT
+    assert wait([A, CLAIM, user], "PersistentVolumeClaim/data") == SKIP
+
+
+def ingress(**spec: Any) -> Manifest:
+    return manifest("networking.k8s.io/v1", "Ingress", "web", "a", spec=spec)
+
+
+def once(**spec: Any) -> Manifest:
+    pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "a"}]}}
+    return manifest("batch/v1", "Job", "once", "a", spec={"template": pod, **spec})
+
+
+# What may wait for ever, and the sentence that says what is missing where it is needed.
+MAY_STALL = {
+    "an Ingress of a class that nothing brings": (
+        ingress(ingressClassName="alb"),
+        "Ingress a/web is waited for, since others need it: it gets an address only from a controller of class alb, "
+        "which no manifest brings",
+    ),
+    "an Ingress of the default class": (
+        ingress(),
+        "Ingress a/web is waited for, since others need it: it gets an address only from a controller of its class, "
+        "which no manifest brings",
+    ),
+    "a Job that is suspended": (
+        once(suspend=True),
+        "Job a/once is waited for, since others need it: it is suspended, and completes only once somebody sets "
+        "spec.suspend to false",
+    ),
+    "a Deployment that is paused": (
+        workload("held", "a", paused=True),
+        "Deployment a/held is waited for, since others need it: it is paused, and rolls out only once somebody sets "
+        "spec.paused to false",
+    ),
+    "a claim that no pod mounts": (CLAIM, ""),
+}
+
+
+@pytest.mark.parametrize("name", sorted(MAY_STALL))
+def test_what_may_wait_for_ever_is_waited_for_only_where_something_needs_it(name: str) -> None:
+    stalling, message = MAY_STALL[name]
+    kind, text = stalling["kind"], f"{stalling['kind']}/{stalling['metadata']['name']}"
+    alone = build([A, stalling])
+    assert alone.find(text).wait == SKIP
+    assert alone.warnings == ()
+    group = stalling["apiVersion"].rpartition("/")[0]
+    needs = {"config.kubernetes.io/depends-on": f"{group}/namespaces/a/{kind}/{stalling['metadata']['name']}"}
+    needed = build([A, stalling, workload("app", "a", annotations=needs)])
+    assert needed.find(text).wait == DEFAULT
+    assert [warned.message for warned in needed.warnings] == ([message] if message else [])
+
+
+def test_what_runs_is_waited_for_whether_something_needs_it_or_not() -> None:
+    for running in (once(), once(suspend=False), workload("held", "a", paused=False)):
+        graph = build([A, running])
+        assert graph.find(f"{running['kind']}/{running['metadata']['name']}").wait == DEFAULT
+
+
+def test_an_ingress_whose_class_is_there_lacks_nothing() -> None:
+    class_ = manifest("networking.k8s.io/v1", "IngressClass", "nginx", spec={"controller": "k8s.io/ingress-nginx"})
+    needs = {"config.kubernetes.io/depends-on": "networking.k8s.io/namespaces/a/Ingress/web"}
+    objects = [A, class_, ingress(ingressClassName="nginx")]
+    assert wait(objects, "Ingress/web") == SKIP
+    graph = build([*objects, workload("app", "a", annotations=needs)])
+    assert (graph.find("Ingress/web").wait, graph.warnings) == (DEFAULT, ())
+
+
+def test_a_wait_that_a_person_wrote_is_kept() -> None:
+    own = ingress(ingressClassName="alb")
+    own["metadata"]["annotations"] = {"pulumi.com/waitFor": "jsonpath={.status.loadBalancer}"}
+    assert wait([A, own], "Ingress/web") == DEFAULT
+
+
+@given(
+    st.sampled_from(sorted(MAY_STALL)),
+    st.integers(0, 3),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_needless_waits_stay_out_of_any_platform(name: str, others: int, declared: bool, chance: Any) -> None:
+    """Whatever is beside it, and in whatever order it is read: waited for if, and only if, something needs it."""
+    stalling, _ = MAY_STALL[name]
+    kind, called = stalling["kind"], stalling["metadata"]["name"]
+    reference = f"{stalling['apiVersion'].rpartition('/')[0]}/namespaces/a/{kind}/{called}"
+    asks = {"config.kubernetes.io/depends-on": reference} if declared else {}
+    beside = [workload(f"app-{i}", "a", annotations=asks if i == 0 else None) for i in range(others)]
+    objects = [A, stalling, service("web", "a"), *beside]
+    chance.shuffle(objects)
+    graph = build(objects)
+    waited = declared and others > 0
+    assert (graph.find(f"{kind}/{called}").wait == SKIP) is not waited
+    assert all(graph.find(f"Deployment/app-{i}").wait == DEFAULT for i in range(others))
 
 
 def test_every_bundle_of_an_injected_configuration() -> None:

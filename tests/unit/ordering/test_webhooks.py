@@ -234,7 +234,7 @@ def test_what_the_backend_needs_is_sent_before_the_webhook_and_reported() -> Non
     }
     order = [node.id.kind for node in graph.nodes]
     assert order[-1] == "MutatingWebhookConfiguration"
-    assert all("before the webhook exists" in d.explanation for d in graph.dropped)
+    assert all("is sent before that exists" in d.explanation for d in graph.dropped)
 
 
 def test_two_webhooks_that_see_each_others_backends_are_put_in_some_order() -> None:

@@ -126,3 +126,9 @@ def test_a_repository_that_is_not_in_ecr(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_repository_that_is_gone(registry: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["image", "--stack", "dev"], _context(f"{registry}-gone")) == 1
     assert "cannot be used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("full", ["ghcr.io/me/steps:1", "localhost:5000/steps@sha256:0", "steps:1"])
+def test_an_image_of_another_registry_is_taken_as_it_is(full: str) -> None:
+    assert image.reference(full) == full
+    assert image.reference("localhost:5000/steps") == f"localhost:5000/steps:{image.tag()}"

@@ -44,6 +44,7 @@ def arguments() -> Iterator[Case]:
         ("cost", "--format=yaml"): "yaml",
         ("doctor", "--format=markdown"): "markdown",
         ("recover", "--format=json"): "--format",
+        ("recover", "--stack=local"): "has no state yet",
         ("plan", "--release=nope"): "nope",
         ("plan", "--release=../x"): "../x",
         ("plan", "nowhere"): "nowhere",

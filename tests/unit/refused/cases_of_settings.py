@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ops.project import declared, read_project
+from infra.declared import declared
+from ops.project import read_project
 from tests.unit.refused.cases import SOUND, STACK, UP, Case
 
 # Values that the setting must not have, each with what its sentence says.
@@ -113,6 +114,7 @@ _VALUES: Mapping[str, tuple[tuple[Any, str], ...]] = {
     "kubeflowComponents": (("manifests/dev", "manifests/dev"), ([1], "[1]"), ([""], "kubeflowComponents"), ({}, "{}")),
     "kubeflowBuild": ((["network"], "'network'"), ("helm", "'helm'"), ([1], "[1]"), ([""], "''"), ({}, "{}")),
     "kubeflowArtifacts": (("minio", "'minio'"), ("S3", "'S3'")),
+    "kubeflowConflicts": (("theirs", "'theirs'"), ("Told", "'Told'")),
     "kubeflowEdges": (
         ("a", "'a'"),
         (["a"], '"a"'),
@@ -121,6 +123,9 @@ _VALUES: Mapping[str, tuple[tuple[Any, str], ...]] = {
         ([{"from": "a", "to": "b", "why": "c"}], "why"),
         ([{"from": 1, "to": 2}], "from"),
     ),
+    "cloud": (("gcp", "'gcp'"), ("", "''"), ("none", "clusterMode 'create'")),
+    "pipelinesImage": (("a b", "'a b'"), ("https://x", "https://x"), ("X", "'X'")),
+    "kubeflowExisting": ((["istio"], "only for an existing cluster"), ("istio", "istio"), ([1], "[1]")),
     "kubeflowProfileNamespaces": ((["A_B"], "'A_B'"), (["-a"], "'-a'"), (["a" * 64], "a" * 64), (["a", "a"], "twice")),
     "dashboardUser": (
         ("admin", "'admin'"),

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from ops.project import declared, read_project
+from infra.declared import declared
+from ops.project import read_project
 from tests.unit.refused.cases import SOUND, STACK, UP, Case
 from tests.unit.refused.cases_of_lines import KUBECONFIGS, arguments, environments, pipelines
 from tests.unit.refused.cases_of_settings import files, settings, types

@@ -1,0 +1,35 @@
+"""Which objects an `up` makes again, as far as it is known what an earlier run has sent."""
+
+from infra.kubeflow import immutable
+from infra.kubeflow.earlier import Earlier
+from ordering.graph import Graph, Node, ObjectId
+from ordering.graph.index import CRD
+
+
+class Again:
+    """What is made again because a field of it cannot change, or because its definition is made again."""
+
+    def __init__(self, graph: Graph, earlier: Earlier) -> None:
+        self._sent, self._migrating = earlier.sent, earlier.migrating
+        self._definitions: dict[tuple[str, str], ObjectId] = {}
+        for node in graph.nodes:
+            if (node.id.group, node.id.kind) == CRD and self._changes(node):
+                spec = node.manifest["spec"]
+                self._definitions[str(spec["group"]), str(spec["names"]["kind"])] = node.id
+
+    def unjudged(self, node: Node) -> bool:
+        """Whether the API server would refuse a dry run of it, though not the run."""
+        return self.with_definition(node) is not None or node.id in self._migrating or self._changes(node)
+
+    def with_definition(self, node: Node) -> ObjectId | None:
+        """The definition that is made again, if any, for an object of its kind: it goes with that."""
+        return self._definitions.get((node.id.group, node.id.kind)) if node.id in self._sent else None
+
+    def _changes(self, node: Node) -> bool:
+        before = self._sent.get(node.id) if whole(node) else None
+        return before is not None and bool(immutable.changed(before, node.manifest))
+
+
+def whole(node: Node) -> bool:
+    """Whether it is an object, and not laid over one."""
+    return node.gate is None and not node.made_by

@@ -1,0 +1,125 @@
+"""Every image that a release names, in pod templates and elsewhere: a cluster that must pull from one place needs all.
+
+What controllers start later is named in ConfigMaps, arguments, environment variables and custom resources. There an
+image is the value of a field whose name ends in `image`, or a text that looks like one; a text that is YAML or JSON is
+read as such. Istio's injector puts its image together from a hub, a name and a tag.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ordering.manifests.objects import Manifest, title
+
+# A reference with a repository of two parts at least, and a tag or a digest (distribution/reference v0.6.0).
+_REFERENCE = re.compile(
+    r"(?<![\w./:@-])((?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64}))(?![\w/:@])"
+)
+_NAMED = re.compile(r"[a-z0-9][\w.:/@-]*", re.ASCII)
+_DEEPEST = 4
+"""Texts within texts that are read: a ConfigMap's YAML may hold a template's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """One place where an image is named: the object, the field in it, and whether that is a container of its pods."""
+
+    image: str
+    object: str
+    field: str
+    in_template: bool
+
+
+def images(objects: Iterable[Manifest]) -> dict[str, list[Named]]:
+    """All images by name, each with the places that name it."""
+    found: dict[str, list[Named]] = {}
+    for manifest in objects:
+        if manifest["kind"] == "CustomResourceDefinition":
+            continue
+        seen = set()
+        for image, field in _walk({key: value for key, value in manifest.items() if key != "metadata"}, ""):
+            if (image, field) not in seen:
+                seen.add((image, field))
+                place = Named(
+                    image=image, object=title(manifest), field=field, in_template=_is_container(manifest, field)
+                )
+                found.setdefault(image, []).append(place)
+    return dict(sorted(found.items()))
+
+
+_WORKLOADS = frozenset({"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"})
+
+
+def _is_container(manifest: Manifest, field: str) -> bool:
+    return manifest["kind"] in _WORKLOADS and re.search(r"ontainers\[\d+\]\.image$", field) is not None
+
+
+def _walk(value: Any, field: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        if proxy := _injected(value):
+            yield proxy, f"{field}.global"
+        if _variable(value):
+            yield value["value"], f"{field}.value"
+        for key, one in value.items():
+            inner = f"{field}.{key}" if field else str(key)
+            if str(key).lower().endswith("image") and _is_name(one):
+                yield one, inner
+            else:
+                yield from _walk(one, inner, depth)
+    elif isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from _walk(one, f"{field}[{index}]", depth)
+    elif isinstance(value, str):
+        yield from _in_text(value, field, depth)
+
+
+def _in_text(text: str, field: str, depth: int) -> Iterator[tuple[str, str]]:
+    if "\n" in text or text.lstrip().startswith("{"):
+        inner = _parsed(text) if depth < _DEEPEST else None
+        if isinstance(inner, (dict, list)):
+            yield from _walk(inner, field, depth + 1)
+            return
+    for match in _REFERENCE.finditer(text):
+        if _is_reference(match[1]):
+            yield match[1], field
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        pass
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
+def _is_reference(text: str) -> bool:
+    """Whether a text is an image and not an address, a time or a port: it has a path, and a host's port is no tag."""
+    name, _, tag = text.partition("@")[0].rpartition(":")
+    return "/" in text and ("@" in text or ("/" in name and not tag.isdigit()) or "." in tag)
+
+
+def _injected(values: Mapping[str, Any]) -> str | None:
+    """The sidecar that Istio's injector adds, of the values that it is configured with."""
+    settings = values.get("global")
+    if not isinstance(settings, Mapping) or not isinstance(settings.get("proxy"), Mapping):
+        return None
+    hub, tag, image = settings.get("hub"), settings.get("tag"), settings["proxy"].get("image")
+    return f"{hub}/{'proxyv2' if image == 'auto' else image}:{tag}" if hub and tag and image else None
+
+
+def _variable(value: Mapping[str, Any]) -> bool:
+    """Whether it is an environment variable that says by its name that it is an image."""
+    return str(value.get("name", "")).endswith("_IMAGE") and _is_name(value.get("value"))
+
+
+def _is_name(value: Any) -> bool:
+    """Whether a text may be an image's name, with or without a tag."""
+    return isinstance(value, str) and _NAMED.fullmatch(value) is not None and (":" in value or "/" in value)

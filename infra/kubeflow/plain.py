@@ -1,0 +1,70 @@
+"""What plain `pulumi up` knows of an earlier run: the engine reads the state for it, as `make up` does by itself.
+
+It asks nobody before it deletes, so it refuses to delete what may hold data. What that is in AWS it cannot see, for the
+engine finds out what is gone once the program has ended; `protect` covers that.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from infra.inputs import Inputs
+from infra.kubeflow.earlier import Earlier
+from infra.kubeflow.holding import HOLDING
+from infra.kubeflow.immutable import kind_of
+from ordering.errors import UserError
+from ordering.graph import Graph, ObjectId
+from ordering.graph.ids import id_of
+from ordering.manifests.objects import Manifest, title
+
+_NAMED = 5
+_INPUTS = "__inputs"
+
+
+def before(given: Inputs) -> Earlier:
+    """What an earlier run of this stack has sent; UserError where this one would delete what may hold data."""
+    return earlier(given.release.graph, state())
+
+
+def earlier(graph: Graph, resources: Mapping[str, Any]) -> Earlier:
+    """The same, given the state's resources by URN, each with its `type` and `outputs`."""
+    sent = {_place(id_of(one)): one for one in map(_sent, resources.values()) if one is not None}
+    places = {_place(node.id): node.id for node in graph.nodes if node.gate is None}
+    gone = [title(one) for at, one in sent.items() if at not in places and kind_of(one) in HOLDING]
+    if gone:
+        more = f" and {len(gone) - _NAMED} more" if len(gone) > _NAMED else ""
+        raise UserError(
+            f"This would delete {', '.join(sorted(gone)[:_NAMED])}{more}, which may hold data. Nothing was changed; "
+            f"`make up STACK={pulumi.get_stack()}` says what would be lost, and asks."
+        )
+    return Earlier(sent={places[at]: one for at, one in sent.items() if at in places})
+
+
+def state() -> Mapping[str, Any]:
+    """The resources that the last update left; none before the first.
+
+    Two functions of the engine's own (pkg/resource/deploy/builtins.go at 3.259). The second reads a snapshot, which a
+    stack need not have that was never brought up.
+    """
+    if not _invoke("pulumi:pulumi:readStackOutputs", name=pulumi.get_stack()):
+        return {}
+    return _invoke("pulumi:pulumi:readStackResourceOutputs", stackName=pulumi.get_stack())
+
+
+def _invoke(function: str, **arguments: str) -> Mapping[str, Any]:
+    value = pulumi.runtime.invoke(function, arguments).value or {}
+    outputs: Mapping[str, Any] = value.get("outputs") or {}
+    return outputs
+
+
+def _sent(resource: Mapping[str, Any]) -> Manifest | None:
+    type_ = str(resource["type"])
+    if not type_.startswith("kubernetes:") or type_.endswith("Patch"):
+        return None
+    manifest: Manifest | None = resource["outputs"].get(_INPUTS)
+    return manifest
+
+
+def _place(id_: ObjectId) -> tuple[str, str, str, str]:
+    return id_.group, id_.kind, id_.namespace, id_.name

@@ -1,0 +1,466 @@
+"""What changes on the real engine and API server: fields that cannot, versions still stored, names with a hash."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from pulumi import automation
+from pulumi.automation.events import EngineEvent
+from rich.console import Console
+
+from infra.kubeflow import immutable, plain
+from infra.kubeflow.earlier import Earlier
+from ops import earlier, keeping, losing, storing
+from ops.changes import Change, classify
+from ops.cluster import Access, ClusterApi, connected
+from ops.steps import Recorder
+from ordering.errors import UserError
+from ordering.graph import Graph
+from tests.local.cluster import Cluster, config_map, deployment, namespace
+from tests.local.kubernetes_stack import Engine, Manifest, changes, platform, program
+
+PLACE = "changes"
+POD: Manifest = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "none"}]}}
+CHOSEN: Manifest = {"matchLabels": {"app": "a"}}
+JOB: Manifest = {"template": {"spec": {**POD["spec"], "restartPolicy": "Never"}}}
+CLAIM: Manifest = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}}
+INDEXED: Manifest = {**JOB, "completionMode": "Indexed", "completions": 2}
+IN_ZONE = {"key": "zone", "operator": "In", "values": ["a"]}
+VOLUME: Manifest = {
+    "accessModes": ["ReadWriteOnce"],
+    "capacity": {"storage": "1Gi"},
+    "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [IN_ZONE]}]}},
+}
+SOURCES: Manifest = {
+    "csi": ({"driver": "a", "volumeHandle": "a"}, {"driver": "a", "volumeHandle": "b"}),
+    "fc": ({"wwids": ["a"]}, {"wwids": ["b"]}),
+    "hostPath": ({"path": "/a"}, {"path": "/b"}),
+    "iscsi": (
+        {"targetPortal": "a", "iqn": "iqn.2001-04.com.example:a", "lun": 0},
+        {"targetPortal": "b", "iqn": "iqn.2001-04.com.example:a", "lun": 0},
+    ),
+    "local": ({"path": "/a"}, {"path": "/b"}),
+    "nfs": ({"server": "a", "path": "/a"}, {"server": "a", "path": "/b"}),
+}
+
+
+def made(kind: str, name: str = "a", **content: Any) -> Manifest:
+    """An object of a kind as the table names it; of `versions` the one that the plane serves."""
+    group, _, of = kind.partition("/")
+    version = "v1" if group == "core" else f"{group}/v1"
+    return {"apiVersion": version, "kind": of, "metadata": {"name": name, "namespace": PLACE}, **content}
+
+
+def definition(scope: str = "Namespaced", kind: str = "Thing", group: str = "changes.test") -> Manifest:
+    versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}]
+    names = {"plural": "things", "singular": "thing", "kind": kind, "listKind": f"{kind}List"}
+    spec = {"group": group, "scope": scope, "names": names, "versions": versions}
+    return made("apiextensions.k8s.io/CustomResourceDefinition", f"things.{group}", spec=spec)
+
+
+def workload(kind: str, **spec: Any) -> Manifest:
+    return made(f"apps/{kind}", spec={"selector": CHOSEN, "template": POD, **spec})
+
+
+def stateful(**spec: Any) -> Manifest:
+    return workload("StatefulSet", serviceName="a", **spec)
+
+
+def job(name: str, base: Manifest, **spec: Any) -> Manifest:
+    return made("batch/Job", name, spec={**base, "suspend": True, **spec})
+
+
+def claim(name: str = "a", **spec: Any) -> Manifest:
+    return made("core/PersistentVolumeClaim", name, spec={**CLAIM, **spec})
+
+
+def volume(source: str, value: Any, **spec: Any) -> Manifest:
+    given = {key: one for key, one in VOLUME.items() if key != "nodeAffinity" or source == "local"}
+    return made("core/PersistentVolume", source.lower(), spec={**given, source: value, **spec})
+
+
+def claim_template(size: str) -> Manifest:
+    return {"metadata": {"name": "data"}, "spec": {**CLAIM, "resources": {"requests": {"storage": size}}}}
+
+
+def service(name: str, **spec: Any) -> Manifest:
+    return made("core/Service", name, spec={"ports": [{"port": 80}], **spec})
+
+
+def quota(*scopes: str) -> Manifest:
+    return made("core/ResourceQuota", spec={"hard": {"pods": "9"}, "scopes": list(scopes)})
+
+
+def binding(kind: str, role: str) -> Manifest:
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
+    return made(f"rbac.authorization.k8s.io/{kind}", roleRef=reference, subjects=[])
+
+
+def ranked(**content: Any) -> Manifest:
+    return made("scheduling.k8s.io/PriorityClass", **{"value": 5, **content})
+
+
+def classed(**content: Any) -> Manifest:
+    return made("storage.k8s.io/StorageClass", **{"provisioner": "a.test", **content})
+
+
+def driver(**spec: Any) -> Manifest:
+    return made("storage.k8s.io/CSIDriver", "a.test", spec={"podInfoOnMount": True, **spec})
+
+
+def attributes(driver_name: str, speed: str) -> Manifest:
+    return made("storage.k8s.io/VolumeAttributesClass", driverName=driver_name, parameters={"speed": speed})
+
+
+def requested(kind: str, wanted: str) -> Manifest:
+    request = {"name": "gpu", "exactly": {"deviceClassName": wanted}}
+    spec: Manifest = {"devices": {"requests": [request]}}
+    return made(f"resource.k8s.io/{kind}", spec={"spec": spec} if kind == "ResourceClaimTemplate" else spec)
+
+
+def kept(kind: str, **content: Any) -> Manifest:
+    return made(f"core/{kind}", "kept", **content)
+
+
+DISRUPTED = {"type": "DisruptionTarget", "status": "True"}
+FAILURES: Manifest = {"rules": [{"action": "Ignore", "onPodConditions": [DISRUPTED]}]}
+ENDPOINT: Manifest = {"endpoints": [], "ports": []}
+
+# For each field that the table says cannot change: an object, and the same with another value of that field alone.
+CASES: list[tuple[str, Manifest, Manifest]] = [
+    ("spec.scope", definition(), definition(scope="Cluster")),
+    ("spec.names.kind", definition(), definition(kind="Other")),
+    (
+        "data",
+        made("apps/ControllerRevision", revision=1, data={"a": 1}),
+        made("apps/ControllerRevision", revision=1, data={"a": 2}),
+    ),
+    *(
+        ("spec.selector", workload(kind), workload(kind, selector={"matchLabels": {"app": "a", "b": "b"}}))
+        for kind in ("DaemonSet", "Deployment", "ReplicaSet")
+    ),
+    ("spec.selector", stateful(), stateful(selector={"matchExpressions": [{"key": "app", "operator": "Exists"}]})),
+    ("spec.podManagementPolicy", stateful(), stateful(podManagementPolicy="Parallel")),
+    ("spec.serviceName", stateful(), stateful() | {"spec": {**stateful()["spec"], "serviceName": "b"}}),
+    ("spec.volumeClaimTemplates", stateful(), stateful(volumeClaimTemplates=[claim_template("1Gi")])),
+    ("spec.backoffLimitPerIndex", job("i", INDEXED), job("i", INDEXED, backoffLimitPerIndex=2)),
+    ("spec.completionMode", job("i", INDEXED), job("i", INDEXED, completionMode="NonIndexed")),
+    ("spec.completions", job("j", JOB), job("j", JOB, completions=3)),
+    ("spec.managedBy", job("j", JOB), job("j", JOB, managedBy="a.test/b")),
+    ("spec.podFailurePolicy", job("j", JOB), job("j", JOB, podFailurePolicy=FAILURES)),
+    ("spec.selector", job("j", JOB), job("j", JOB, manualSelector=True, selector=CHOSEN)),
+    ("spec.successPolicy", job("i", INDEXED), job("i", INDEXED, successPolicy={"rules": [{"succeededCount": 1}]})),
+    (
+        "spec.template",
+        job("j", JOB),
+        job("j", {"template": {"spec": {**JOB["template"]["spec"], "hostNetwork": True}}}),
+    ),
+    ("immutable", kept("ConfigMap", immutable=True), kept("ConfigMap", immutable=False)),
+    ("data", kept("ConfigMap", immutable=True), kept("ConfigMap", immutable=True, data={"a": "b"})),
+    ("binaryData", kept("ConfigMap", immutable=True), kept("ConfigMap", immutable=True, binaryData={"a": "YQ=="})),
+    ("immutable", kept("Secret", immutable=True), kept("Secret", immutable=False)),
+    ("data", kept("Secret", immutable=True), kept("Secret", immutable=True, data={"a": "YQ=="})),
+    ("type", kept("Secret", immutable=True), kept("Secret", immutable=True, type="a.test/b")),
+    *((f"spec.{source}", volume(source, old), volume(source, new)) for source, (old, new) in SOURCES.items()),
+    ("spec.volumeMode", volume("fc", SOURCES["fc"][0]), volume("fc", SOURCES["fc"][0], volumeMode="Block")),
+    (
+        "spec.nodeAffinity",
+        volume("local", SOURCES["local"][0]),
+        volume("local", SOURCES["local"][0], nodeAffinity={"required": {"nodeSelectorTerms": [{"matchFields": []}]}}),
+    ),
+    ("spec.accessModes", claim(), claim(accessModes=["ReadWriteMany"])),
+    ("spec.dataSource", claim(), claim(dataSource={"kind": "PersistentVolumeClaim", "name": "b"})),
+    ("spec.dataSourceRef", claim(), claim(dataSourceRef={"kind": "PersistentVolumeClaim", "name": "b"})),
+    ("spec.resources.requests.storage", claim(), claim(resources={"requests": {"storage": "1Gi"}})),
+    ("spec.selector", claim(), claim(selector=CHOSEN)),
+    ("spec.storageClassName", claim("b", storageClassName="a"), claim("b", storageClassName="b")),
+    ("spec.volumeMode", claim(), claim(volumeMode="Block")),
+    ("spec.volumeName", claim("c", volumeName="a"), claim("c", volumeName="b")),
+    ("spec.scopes", quota("BestEffort"), quota("NotBestEffort")),
+    ("spec.clusterIP", service("a"), service("a", clusterIP="None")),
+    (
+        "spec.loadBalancerClass",
+        service("b", type="LoadBalancer", loadBalancerClass="a.test/a"),
+        service("b", type="LoadBalancer", loadBalancerClass="a.test/b"),
+    ),
+    (
+        "addressType",
+        made("discovery.k8s.io/EndpointSlice", addressType="IPv4", **ENDPOINT),
+        made("discovery.k8s.io/EndpointSlice", addressType="IPv6", **ENDPOINT),
+    ),
+    (
+        "spec.controller",
+        made("networking.k8s.io/IngressClass", spec={"controller": "a.test/a"}),
+        made("networking.k8s.io/IngressClass", spec={"controller": "a.test/b"}),
+    ),
+    ("handler", made("node.k8s.io/RuntimeClass", handler="a"), made("node.k8s.io/RuntimeClass", handler="b")),
+    *(("roleRef", binding(kind, "view"), binding(kind, "edit")) for kind in ("ClusterRoleBinding", "RoleBinding")),
+    *(("spec", requested(kind, "a"), requested(kind, "b")) for kind in ("ResourceClaim", "ResourceClaimTemplate")),
+    ("preemptionPolicy", ranked(), ranked(preemptionPolicy="Never")),
+    ("value", ranked(), ranked(value=6)),
+    ("spec.attachRequired", driver(), driver(attachRequired=False)),
+    ("spec.volumeLifecycleModes", driver(), driver(volumeLifecycleModes=["Ephemeral"])),
+    ("parameters", classed(), classed(parameters={"a": "b"})),
+    ("provisioner", classed(), classed(provisioner="b.test")),
+    ("reclaimPolicy", classed(), classed(reclaimPolicy="Retain")),
+    ("volumeBindingMode", classed(), classed(volumeBindingMode="WaitForFirstConsumer")),
+    ("driverName", attributes("a.test", "1"), attributes("b.test", "1")),
+    ("parameters", attributes("a.test", "1"), attributes("a.test", "2")),
+]
+
+# What looks like one of these and is an update: the server fills in that value, or takes it once.
+UPDATES = [
+    (stateful(), stateful(podManagementPolicy="OrderedReady", replicas=2, revisionHistoryLimit=2)),
+    (job("i", INDEXED), job("i", INDEXED, completions=3, parallelism=3)),
+    (claim(), claim(volumeMode="Filesystem", storageClassName="a", volumeName="a")),
+    (kept("Secret", immutable=True), kept("Secret", immutable=True, type="Opaque")),
+    (service("a"), service("a", type="NodePort")),
+    (service("b", type="LoadBalancer", loadBalancerClass="a.test/a"), service("b", type="ClusterIP")),
+    (ranked(), ranked(preemptionPolicy="PreemptLowerPriority", description="a")),
+    (driver(), driver(attachRequired=True, volumeLifecycleModes=["Persistent"])),
+    (classed(), classed(reclaimPolicy="Delete", volumeBindingMode="Immediate", allowVolumeExpansion=True)),
+    (volume("nfs", SOURCES["nfs"][0]), volume("nfs", SOURCES["nfs"][0], nodeAffinity=VOLUME["nodeAffinity"])),
+]
+
+
+@pytest.fixture(scope="module")
+def api(cluster: Cluster) -> Iterator[ClusterApi]:
+    with asked(cluster) as found:
+        yield found
+
+
+@contextmanager
+def asked(cluster: Cluster) -> Iterator[ClusterApi]:
+    with connected(Access(kubeconfig=cluster.plane.kubeconfig.read_text(), context=None)) as found:
+        yield found
+
+
+def judged(api: ClusterApi, manifest: Manifest) -> str:
+    """What the API server says to an apply; nothing where it takes it."""
+    try:
+        api.dry_run(manifest)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
+def test_every_field_of_the_table_is_refused_by_the_api_server_and_no_other(cluster: Cluster, api: ClusterApi) -> None:
+    given = {json.dumps(old): old for old in [*(old for _, old, _ in CASES), *(old for old, _ in UPDATES)]}
+    cluster.apply(namespace(PLACE), {"apiVersion": "v1", "kind": "List", "items": list(given.values())})
+    cluster.run("wait", "--for=condition=Established", "crd/things.changes.test", "--timeout=30s")
+    taken = [(path, new["kind"]) for path, old, new in CASES if not judged(api, deepcopy(new))]
+    assert taken == []
+    assert {(immutable.kind_of(new), path) for path, _, new in CASES} == {
+        (kind, field.path) for kind, fields in immutable.FIELDS.items() for field in fields
+    }
+    for path, old, new in CASES:
+        assert path in immutable.changed(old, new), (path, new)
+    for old, new in UPDATES:
+        assert immutable.changed(old, new) == []
+        assert judged(api, deepcopy(new)) == "", new
+
+
+class Stack:
+    """A stack of one namespace's objects, whose next runs see to what an earlier one has left, as `make up` does."""
+
+    def __init__(self, engine: Engine, cluster: Cluster, api: ClusterApi, name: str, *manifests: Manifest) -> None:
+        self.cluster, self.api, self.name, self.said = cluster, api, name, list[str]()
+        self.kubeconfig = cluster.plane.kubeconfig.read_text()
+        self.stack = engine.stack(name, platform(*manifests), self.kubeconfig)
+        self.stack.up()
+
+    def next(self, *manifests: Manifest) -> list[Change]:
+        """The classes of a preview of other objects; `up` then brings them."""
+        self.manifests = manifests
+        recorder = Recorder(console=Console(quiet=True))
+        self.stack.workspace.program = program(platform(*manifests, before=self._look), self.kubeconfig)
+        self.stack.preview(on_event=recorder)
+        steps = list(recorder.steps.values())
+        self.planned = classify(steps, losing.look(steps, self.api))
+        return self.planned
+
+    def up(self) -> tuple[dict[str, int], list[str]]:
+        """Brings them; how many resources what was done with, and what was done, in order, by name."""
+        done: list[str] = []
+
+        def hear(event: EngineEvent) -> None:
+            if (ended := event.res_outputs_event) is not None and ended.metadata.op != "same":
+                done.append(f"{ended.metadata.op.value} {ended.metadata.urn.rpartition('::')[2]}")
+
+        if pods := [one for one in self.planned if one.keeps_pods]:
+            keeping.note(self.stack, kept=[], pods=pods)
+        self.stack.workspace.program = program(platform(*self.manifests, before=self._prepare), self.kubeconfig)
+        return changes(self.stack.up(on_event=hear)), done
+
+    def _look(self, graph: Graph) -> Earlier:
+        return self._before(graph).earlier
+
+    def _prepare(self, graph: Graph) -> Earlier:
+        before = self._before(graph)
+        for migration in before.migrations:
+            storing.migrate(migration, self.api, self.said.append)
+        return before.earlier
+
+    def _before(self, graph: Graph) -> earlier.Before:
+        state = (self.stack.export_stack().deployment or {})["resources"]
+        return earlier.before(graph, state, lambda: nullcontext(self.api))
+
+
+Make = Callable[..., Stack]
+
+
+@pytest.fixture
+def make(engine: Engine, cluster: Cluster, api: ClusterApi) -> Make:
+    return lambda name, *manifests: Stack(engine, cluster, api, name, *manifests)
+
+
+def kinds(found: list[Change]) -> dict[str, str]:
+    return {one.name: one.kind for one in found}
+
+
+def at(place: str, *manifests: Manifest) -> list[Manifest]:
+    """These objects in a place; a claim there is bound by nobody, so nobody waits for it."""
+    about = {"namespace": place, "annotations": {"pulumi.com/skipAwait": "true"}}
+    return [
+        {
+            **one,
+            "metadata": {
+                **one["metadata"],
+                **(about if one["kind"] == "PersistentVolumeClaim" else {"namespace": place}),
+            },
+        }
+        for one in manifests
+    ]
+
+
+def test_what_cannot_change_is_made_again_in_place_and_a_stateful_sets_pods_go_on(cluster: Cluster, make: Make) -> None:
+    place = "made-again"
+    names = {"name": "again"}
+    replaced = {path: pair for path, *pair in CASES if path in ("value", "reclaimPolicy", "handler", "spec.controller")}
+    bound = [binding("ClusterRoleBinding", role) for role in ("view", "edit")]
+    changed = [*replaced.values(), bound, [service("a"), service("a", clusterIP="None")]]
+    old, new = ([{**pair[index], "metadata": names} for pair in changed] for index in (0, 1))
+    first = at(place, stateful(replicas=2), claim("small"), kept("ConfigMap", immutable=True, data={"a": "a"}))
+    second = at(
+        place,
+        stateful(replicas=2, volumeClaimTemplates=[claim_template("1Gi")]),
+        claim("small", resources={"requests": {"storage": "1Gi"}}),
+        kept("ConfigMap", data={"a": "b"}),
+    )
+    things = [definition(scope, group="again.test") for scope in ("Cluster", "Namespaced")]
+    thing = {"apiVersion": "again.test/v1", "kind": "Thing", "metadata": {"name": "one"}}
+    stack = make(place, namespace(place), *at(place, *old), *first, things[0], thing)
+    pods = cluster.at("pods", "-n", place)["items"]
+    found = stack.next(namespace(place), *at(place, *new), *second, things[1], thing)
+    assert kinds(found) == {
+        "ClusterRoleBinding/again": "replaced",
+        "ConfigMap/made-again/kept": "replaced",
+        "CustomResourceDefinition/things.again.test": "replaced",
+        "IngressClass/again": "replaced",
+        "PersistentVolumeClaim/made-again/small": "data",
+        "PriorityClass/again": "replaced",
+        "RuntimeClass/again": "replaced",
+        "Service/made-again/again": "replaced",
+        "StatefulSet/made-again/a": "replaced",
+        "StorageClass/again": "replaced",
+        "Thing/one": "replaced",
+    }
+    assert stack.up()[0] == {"replace": len(found)}
+    now = cluster.at("pods", "-n", place)["items"]
+    assert [one["metadata"]["uid"] for one in now] == [one["metadata"]["uid"] for one in pods]
+    assert len(now) == 2
+    assert cluster.at("things.again.test", "one", "-n", "default")["metadata"]["name"] == "one"
+    assert cluster.at("storageclass", "again")["reclaimPolicy"] == "Retain"
+    assert cluster.at("clusterrolebinding", "again")["roleRef"]["name"] == "edit"
+    assert stack.next(*stack.manifests) == []
+    stack.stack.destroy()
+
+
+def versioned(name: str, **versions: bool) -> Manifest:
+    """A definition with these versions, of which one says that it stores."""
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    spec = {
+        "group": "stored.test",
+        "scope": "Namespaced",
+        "names": {"plural": name, "singular": name, "kind": name.title(), "listKind": f"{name.title()}List"},
+        "versions": [
+            {"name": version, "served": True, "storage": stores, "schema": schema}
+            for version, stores in versions.items()
+        ],
+    }
+    metadata = {"name": f"{name}.stored.test"}
+    return {"apiVersion": storing.API_VERSION, "kind": storing.KIND, "metadata": metadata, "spec": spec}
+
+
+def test_what_is_stored_in_a_version_that_goes_is_rewritten_first(
+    cluster: Cluster, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storing, "SETTLE_S", 1.0)
+    stack = make("stored", versioned("both", v1beta1=True, v1=False), versioned("alone", v1beta1=True))
+    for kind, name in (("Both", "a"), ("Both", "b"), ("Alone", "c")):
+        about = {"name": name, "namespace": "default"}
+        cluster.apply({"apiVersion": "stored.test/v1beta1", "kind": kind, "metadata": about, "spec": {"told": name}})
+    found = stack.next(versioned("both", v1=True), versioned("alone", v1=True))
+    assert kinds(found) == {f"{storing.KIND}/{name}.stored.test": "in place" for name in ("both", "alone")}
+    assert stack.up()[0] == {"update": 2}
+    for name, plural in (("a", "both"), ("b", "both"), ("c", "alone")):
+        one = cluster.at(f"{plural}.v1.stored.test", name)
+        assert (one["apiVersion"], one["spec"]) == ("stored.test/v1", {"told": name})
+        assert cluster.at("crd", f"{plural}.stored.test")["status"]["storedVersions"] == ["v1"]
+    assert any("rewrote 2 Boths as v1: none is stored as v1beta1 any more" in line for line in stack.said)
+    assert stack.next(*stack.manifests) == []
+    stack.stack.destroy()
+
+
+def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: Cluster, make: Make) -> None:
+    def release(suffix: str, place: str) -> list[Manifest]:
+        settings = {"name": "settings", "configMap": {"name": f"settings-{suffix}"}}
+        return [
+            namespace("hashed"),
+            config_map("hashed", f"settings-{suffix}", a=suffix),
+            deployment("hashed", "reader", volumes=[settings]),
+            namespace(place),
+            deployment(place, "mover"),
+        ]
+
+    stack = make("hashed", *release("gbd8f5ckgk", "old-place"))
+    cluster.apply(config_map("old-place", "somebody-s", a="b"))
+    found = stack.next(*release("7h2k9mtf4c", "new-place"))
+    assert kinds(found) == {
+        "Namespace/old-place": "data",
+        "ConfigMap/hashed/settings-gbd8f5ckgk": "deleted",
+        "Deployment/old-place/mover": "deleted",
+        "Deployment/hashed/reader": "restarted",
+        "ConfigMap/hashed/settings-7h2k9mtf4c": "created",
+        "Deployment/new-place/mover": "created",
+        "Namespace/new-place": "created",
+    }
+    assert str(found[0]) == "Namespace/old-place (1 ConfigMap: 1 in old-place)"
+    _, done = stack.up()
+    order = [
+        done.index(one)
+        for one in (
+            "create hashed/settings-7h2k9mtf4c",
+            "update hashed/reader",
+            "delete hashed/settings-gbd8f5ckgk",
+        )
+    ]
+    assert order == sorted(order)
+    moved = ("create new-place", "create new-place/mover", "delete old-place/mover", "delete old-place")
+    assert [one for one in done if one in moved] == list(moved)
+    assert cluster.get("namespace", "old-place") is None
+    assert stack.next(*stack.manifests) == []
+
+    # What plain `pulumi up` does: the engine reads the state for the program.
+    def plainly(*manifests: Manifest) -> None:
+        declare = platform(*manifests, before=lambda graph: plain.earlier(graph, plain.state()))
+        stack.stack.workspace.program = program(declare, stack.kubeconfig)
+        assert changes(stack.stack.preview()) == {}
+
+    plainly(*stack.manifests)
+    with pytest.raises(automation.CommandError, match="This would delete Namespace new-place, which may hold data"):
+        plainly(*release("7h2k9mtf4c", "hashed"))
+    stack.stack.destroy()
