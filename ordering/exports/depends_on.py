@@ -1,6 +1,6 @@
 """`config.kubernetes.io/depends-on`, which kpt and Config Sync follow: pkg/object/dependson of cli-utils 0.37."""
 
-from ordering.exports.export import Export, annotated, dump, needs, objects, shared_notes
+from ordering.exports.export import Export, annotated, dump, is_claim, needs, objects, shared_notes
 from ordering.graph import Graph, ObjectId
 from ordering.graph.index import Platform
 
@@ -13,7 +13,8 @@ def export(graph: Graph) -> Export:
     platform = Platform(node.manifest for node in nodes)
     found = []
     for node in nodes:
-        named = ",".join(_reference(platform, need) for need in needs(graph, node))
+        # A claim is current when it is bound, which may take the very pod: cli-utils 0.37 gives up there.
+        named = ",".join(_reference(platform, need) for need in needs(graph, node) if not is_claim(need))
         found.append(annotated(node, {DEPENDS_ON: named} if named else {}))
     return Export({"resources.yaml": dump(found)}, tuple(shared_notes(graph, conditions=True)))
 

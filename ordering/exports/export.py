@@ -74,6 +74,11 @@ def needs(graph: Graph, node: Node) -> list[ObjectId]:
     return list(found)
 
 
+def is_claim(id_: ObjectId) -> bool:
+    """Whether it is a volume claim: one that binds with its first pod is never ready before that pod is there."""
+    return (id_.group, id_.kind) == ("", "PersistentVolumeClaim")
+
+
 def shared_notes(graph: Graph, *, conditions: bool = False) -> list[str]:
     """What no target here expresses. `conditions`: it waits for conditions of custom resources."""
     notes = []

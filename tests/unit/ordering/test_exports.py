@@ -132,6 +132,17 @@ def test_a_chart_has_hooks_for_what_needs_something_ready(graph: Graph) -> None:
     assert "Deployment" not in files["templates/hooks.yaml"]
 
 
+def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
+    claim = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
+    mount = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    graph = build([namespace("a"), claim, workload("db", "a", volumes=mount)])
+    (text,) = TARGETS["depends-on"](graph).files.values()
+    assert "PersistentVolumeClaim/data" not in text
+    (text,) = TARGETS["argocd"](graph).files.values()
+    waves = {found["kind"]: annotations(found)["argocd.argoproj.io/sync-wave"] for found in read(text)}
+    assert waves["PersistentVolumeClaim"] == waves["Deployment"]
+
+
 @pytest.mark.parametrize("name", [*TARGETS])
 def test_what_no_target_waits_for_is_said(name: str, graph: Graph) -> None:
     notes = TARGETS[name](graph).notes
