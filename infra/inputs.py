@@ -126,6 +126,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         root=root,
         kubernetes_version=kubernetes_version,
         components=[*map(Path, kubeflow.components), *own],
+        allow=kubeflow.build,
         edges=[(edge.source, edge.target) for edge in kubeflow.edges],
         parts=kubeflow.parts,
         existing=kubeflow.existing,

@@ -135,12 +135,13 @@ def claimed_gib(settings: Settings) -> int:
 def _requested(settings: Settings) -> Requirements:
     """Of its parts, where it has but some."""
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
-    if settings.kubeflow.parts or settings.kubeflow.existing:
+    kubeflow = settings.kubeflow
+    if kubeflow.parts or kubeflow.existing:
         return requirements(load_release(settings, None, PROJECT_ROOT, unknown).objects)
     source = resolve(
-        release=settings.kubeflow.release, path=settings.kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT
+        release=kubeflow.release, path=kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT, allow=kubeflow.build
     )
-    return requirements(render(source.path))
+    return requirements(render(source.path, allow=kubeflow.build))
 
 
 def _cluster(settings: Settings) -> list[Line]:

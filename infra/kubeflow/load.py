@@ -1,6 +1,6 @@
 """A release as it will be sent: where its manifests are, its objects, and their order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ def load(
     root: Path,
     kubernetes_version: str | None,
     components: Sequence[Path] = (),
+    allow: Collection[str] = (),
     edges: Sequence[tuple[str, str]] = (),
     parts: Sequence[str] = (),
     existing: Sequence[str] = (),
@@ -73,15 +74,16 @@ def load(
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
     `sample` allows a small platform of ours where the release is out of reach.
-    `components` are folders of kustomize components to lay over it, relative ones from `root`.
+    `components` are folders of kustomize components to lay over it, relative ones from `root`. `allow` is what the
+    build may do on top, as `render` takes it.
     `parts` are what is wanted of it (all for none), `existing` what the cluster has of it.
 
     `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. `has` says
     what the cluster has beside the manifests; without it, nothing. UserError for everything that is wrong with the
     manifests.
     """
-    source = resolve(release=release, path=path, sample=sample, root=root)
-    rendered = render(source.path, components=[root / component for component in components])
+    source = resolve(release=release, path=path, sample=sample, root=root, allow=allow)
+    rendered = render(source.path, components=[root / component for component in components], allow=allow)
     objects, left_out = slim(rendered), list[Manifest]()
     if parts or existing:
         selection = choose(build(objects, overrides=edges), parts, existing)

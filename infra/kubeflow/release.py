@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -81,20 +81,21 @@ def resolve(
     path: str | None,
     sample: bool,
     root: Path,
+    allow: Collection[str] = (),
     env: Mapping[str, str] = os.environ,
     kustomize: str | None = None,
 ) -> Release:
     """Find the manifests, in this order: $KUBEFLOW_MANIFESTS, `path` (the setting kubeflowPath), the folder
     `../shared/kubeflow/RELEASE` beside the checkout `root`, the cache, Git.
 
-    Relative paths start at `root`. What Git brings is rendered once, with `kustomize` (see `render`), and cached with
-    its remote bases resolved in. If nothing is within reach, `sample` says that `manifests/sample` will do,
-    as the note then tells; else a UserError lists what was tried. A release that is not pinned and a path that
-    leads nowhere are errors on every stack.
+    Relative paths start at `root`, and `allow` is what a build of a folder may do (see `render`). What Git brings is
+    rendered once, with `kustomize` (see `render`), and cached with its remote bases resolved in. If nothing is within
+    reach, `sample` says that `manifests/sample` will do, as the note then tells; else a UserError lists what was tried.
+    A release that is not pinned and a path that leads nowhere are errors on every stack.
     """
     for source, given in (("KUBEFLOW_MANIFESTS", env.get("KUBEFLOW_MANIFESTS")), ("kubeflowPath", path)):
         if given:
-            return _folder(source, given, root)
+            return _folder(source, given, root, allow)
     title = release_title(release)
     shared = root.resolve().parent / "shared" / "kubeflow" / release
     if shared.is_dir():
@@ -126,15 +127,15 @@ def resolve(
     return _release(release, cached, "git", f"{title} from {pin.address} (commit {pin.commit[:12]}), now cached.")
 
 
-def _folder(source: str, given: str, root: Path) -> Release:
+def _folder(source: str, given: str, root: Path, allow: Collection[str]) -> Release:
     chosen = root / Path(given).expanduser()
     if not chosen.exists():
         raise UserError(f"{source} names {given!r}, and {chosen} does not exist: name a folder with a kustomization.")
-    return _release(chosen.resolve().name, chosen, "folder", f"Manifests from {given} ({source}).")
+    return _release(chosen.resolve().name, chosen, "folder", f"Manifests from {given} ({source}).", allow)
 
 
-def _release(name: str, path: Path, origin: Origin, note: str) -> Release:
-    return Release(name=name, path=path, digest=digest(path), origin=origin, note=note)
+def _release(name: str, path: Path, origin: Origin, note: str, allow: Collection[str] = ()) -> Release:
+    return Release(name=name, path=path, digest=digest(path, allow=allow), origin=origin, note=note)
 
 
 def _reason(error: UserError) -> str:

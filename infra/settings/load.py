@@ -26,6 +26,7 @@ from infra.settings.model import (
 )
 from infra.settings.network import read_network
 from infra.settings.raw import RawSettings
+from ordering.manifests.kustomization import ALLOWED
 
 # What Kubeflow's own manifests ship for user@example.com: public knowledge.
 WELL_KNOWN_PASSWORD = "12341234"
@@ -308,6 +309,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         release=release,
         path=raw.text("kubeflowPath") or None,
         components=components,
+        build=raw.texts("kubeflowBuild", ALLOWED),
         artifacts=cast("Literal['release', 's3']", artifacts),
         edges=tuple(
             Edge(source=edge["from"], target=edge["to"]) for edge in raw.objects("kubeflowEdges", ("from", "to"))

@@ -106,13 +106,15 @@ class Edge:
 class KubeflowSettings:
     """The release to install, or a local folder with its kustomization, and the kustomize components over it.
 
-    `parts` are what is wanted of it, all for none; `existing` are parts that the cluster has.
+    `build` is what kustomize may do on top. `parts` are what is wanted of it, all for none; `existing` are parts that
+    the cluster has.
     `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
     """
 
     release: str
     path: str | None
     components: tuple[str, ...]
+    build: tuple[str, ...]
     artifacts: Literal["release", "s3"]
     edges: tuple[Edge, ...]
     conflicts: Literal["ours", "told"]

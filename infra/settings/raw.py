@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ordering.errors import UserError
@@ -101,12 +101,15 @@ class RawSettings:
         """True or false."""
         return self.text(key, ("true", "false")) == "true"
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A JSON array of strings."""
+    def texts(self, key: str, allowed: Collection[str] = ()) -> tuple[str, ...]:
+        """A JSON array of strings, those of `allowed` alone where some are named."""
         value = self._json(key, list, "a list of texts")
         if not all(isinstance(item, str) for item in value):
             self.problem(key, f"{json.dumps(value)} is not a list of texts.")
             return ()
+        for item in value:
+            if allowed and item not in allowed:
+                self.problem(key, f"{item!r} is not one of {', '.join(allowed)}.")
         return tuple(value)
 
     def mapping(self, key: str) -> dict[str, str]:

@@ -14,8 +14,9 @@ from ops.options import format_option
 from ops.project import PROJECT_ROOT, default_release
 from ordering.check import check, from_a_cluster
 from ordering.graph import build
+from ordering.manifests.kustomization import ALLOWED
 from ordering.manifests.render import render
-from ordering.plan import CHAINS, FORMATS
+from ordering.plan import CHAINS, FORMATS, shown
 
 
 @click.command("plan")
@@ -28,14 +29,15 @@ from ordering.plan import CHAINS, FORMATS
 @click.option(
     "--parts", default="", metavar="NAME,…", help="Only these parts and what they need, and why each is there."
 )
-def command(path: Path | None, release: str, form: str, why: str, parts: str) -> None:
+@click.option("--allow", multiple=True, type=click.Choice([*ALLOWED]), help="What kustomize may do on top; repeatable.")
+def command(path: Path | None, release: str, form: str, why: str, parts: str, allow: tuple[str, ...]) -> None:
     """Print what would be applied and why. PATH is a kustomization or a rendered YAML file."""
     if path is not None and release:
         raise click.UsageError("Give a PATH or --release, not both.")
     if why and form not in CHAINS:
         raise click.UsageError(f"--why prints {' or '.join(CHAINS)}.")
     source, title = (path, str(path)) if path is not None else released(release)
-    rendered = render(source)
+    rendered = render(source, allow=allow)
     objects = slim(rendered)
     if parts:
         selection = choose(build(objects), [one.strip() for one in parts.split(",") if one.strip()], ())
@@ -43,7 +45,7 @@ def command(path: Path | None, release: str, form: str, why: str, parts: str) ->
         click.echo(told(selection), err=form != "text")
     objects = with_open_paths(objects)
     graph = build(objects)
-    click.echo(CHAINS[form](graph, why) if why else FORMATS[form](graph, title))
+    click.echo(shown(graph, title, form, why))
     findings = [] if why else [*check(objects, graph), *from_a_cluster(rendered, left_out=True)]
     # The plan itself has what is named and in no manifest.
     for one in (one for one in findings if one.severity == "refused" or one.absent is None):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ordering.graph import hooks
 from ordering.graph.edges import Dropped, Edge, Gate, Need, Strength, Unresolved, Warned
 from ordering.graph.ids import Names, ObjectId
 from ordering.graph.index import CRD, Platform
@@ -169,13 +170,15 @@ def build(
 
     `overrides` are pairs of ids (or unambiguous short forms: `kind/namespace/name`, `kind/name`); the first of a pair
     needs the second or, where that begins with `-`, does not need it, whatever a rule finds. The answer does not depend
-    on the order of `objects`.
+    on the order of `objects`. Hooks of Helm that are for another moment than an installation are no nodes; a warning
+    names each.
 
     UserError names the object for whatever the API server would refuse in any order: an object twice, a malformed
     webhook, an unknown selector operator, a definition that serves nothing, a declared need of nothing, a circle. So
     for a wait of its own that the provider could not read.
     """
-    facts = Facts(Platform(objects, overrides))
+    kept, left = hooks.part(objects)
+    facts = Facts(Platform(kept, overrides))
     check_waits(facts.platform.objects)
     found = _Findings(facts, rules)
     gates = {gate_id(target): gate for target, gate in found.gates.items()}
@@ -202,7 +205,7 @@ def build(
         edges=solution.kept,
         dropped=solution.dropped,
         unresolved=tuple(sorted(set(found.unresolved))),
-        warnings=tuple(sorted({*found.warnings, *waits.warnings()})),
+        warnings=tuple(sorted({*found.warnings, *waits.warnings(), *left})),
         _by_id={node.id: node for node in nodes},
     )
 

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 # Keys whose entries are files or folders that kustomize reads as resources or as further kustomizations.
 _SOURCES = ("resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators")
-# A kustomization with these keys alone passes its resources on unchanged: no tool is needed to read it.
-_PLAIN = {"apiVersion", "kind", "metadata", "resources"}
+# A kustomization with these keys alone passes its resources on unchanged: no tool is needed to read it. Of any other
+# value the tool says what is wrong (`EnforceFields` in kustomize's api 0.21.1, types/kustomization.go).
+_PLAIN = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 _REMOTE = re.compile(r"://|^git@|^github\.com[/:]|[?&](?:ref|version)=|\.git(?:/|$)")
 
 # A build reaches the network for remote bases only; kustomize itself gives up on each after 27 s.
 _BUILD_SECONDS = 300
+
+ALLOWED = {"helm": ("--enable-helm",), "any-file": ("--load-restrictor", "LoadRestrictionsNone")}
+"""What a build may be allowed on top, and the flags that say so: to run helm for charts, to read files anywhere."""
 
 SILENT_GIT = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 """What keeps Git, which kustomize runs for remote bases, from asking for a password that nobody would see asked for."""
@@ -39,30 +43,36 @@ class Inputs:
     """Those of the files that hold objects."""
     remote: list[str] = field(default_factory=list)
     """References that only the network can resolve: what they bring is in no local file."""
+    helm: bool = False
+    """Whether helm renders some of it."""
+    charts: list[Path] = field(default_factory=list)
+    """The files of charts, which are templates and need not be YAML."""
     plain: bool = True
     """Whether the build is no more than the resource files one after the other."""
+    allow: Collection[str] = ()
+    """Which of `ALLOWED` the build may do."""
 
 
-def inputs(folder: Path) -> Inputs:
+def inputs(folder: Path, allow: Collection[str] = ()) -> Inputs:
     """Everything that a kustomization reads, found without building it.
 
-    UserError if the folder, or one that it names, is missing or holds no kustomization, or names what does not exist.
+    UserError if the folder, or one that it names, is missing or holds no kustomization, or names what does not exist or
+    what the build may not touch.
     """
-    found = Inputs(folder)
+    found = Inputs(folder, allow=allow)
     _collect(folder, found, ())
     return found
 
 
 def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
     real = folder.resolve()
-    if real in above:
+    if any(real == referrer or real in referrer.parents for referrer in above):
         raise UserError(f"{folder} names itself through {' -> '.join(str(p) for p in above)}: break the cycle.")
     file, content = _read(folder)
     found.files.append(file)
-    if not set(content) <= _PLAIN or content.get("kind", "Kustomization") != "Kustomization":
+    if any(_PLAIN.get(key) != value for key, value in content.items() if key != "resources"):
         found.plain = False
-    if content.get("helmCharts") or content.get("helmChartInflationGenerator"):
-        found.remote.append("helm charts")
+    _charts(folder, content, found)
     for key in _SOURCES:
         for entry in content.get(key) or ():
             if not isinstance(entry, str) or "\n" in entry:
@@ -71,6 +81,11 @@ def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
             if target.is_dir():
                 _collect(target, found, (*above, real))
             elif target.is_file():
+                if "any-file" not in found.allow and not target.resolve().is_relative_to(real):
+                    raise UserError(
+                        f"{file}: {entry!r} under {key} lies outside of its folder, where kustomize reads no file: "
+                        "move it, or allow the build any file (kubeflowBuild: [any-file], or --allow any-file)."
+                    )
                 found.files.append(target)
                 if key == "resources":
                     found.resources.append(target)
@@ -90,15 +105,34 @@ def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
                 known.add(target)
 
 
+def _charts(folder: Path, content: Mapping[str, Any], found: Inputs) -> None:
+    """Notes the files of charts that lie in the folder, and those that helm fetches; UserError where it may not run."""
+    charts = [*(content.get("helmCharts") or ()), *(content.get("helmChartInflationGenerator") or ())]
+    if charts and "helm" not in found.allow:
+        raise UserError(
+            f"{folder} has helmCharts, and kustomize runs helm only where it may: allow it (kubeflowBuild: [helm], or "
+            "--allow helm)."
+        )
+    found.helm = found.helm or bool(charts)
+    home = (content.get("helmGlobals") or {}).get("chartHome", "charts")
+    for chart in charts:
+        name = str(chart.get("name") or chart.get("chartName")) if isinstance(chart, dict) else "?"
+        local = folder / home / name
+        if isinstance(chart, dict) and not chart.get("repo") and local.is_dir():
+            found.charts.extend(sorted(path for path in local.rglob("*") if path.is_file()))
+        else:
+            found.remote.append(f"helm chart {name}")
+
+
 def _read(folder: Path) -> tuple[Path, dict[str, Any]]:
     if not folder.is_dir():
         raise UserError(f"{folder} does not exist: name a folder with a kustomization, or a rendered YAML file.")
-    for name in NAMES:
-        file = folder / name
-        if file.is_file():
-            break
-    else:
+    files = [folder / name for name in NAMES if (folder / name).is_file()]
+    if not files:
         raise UserError(f"{folder} is not a kustomization: it holds none of {', '.join(NAMES)}.")
+    if len(files) > 1:
+        raise UserError(f"{folder} has {' and '.join(file.name for file in files)}: keep one of them.")
+    file = files[0]
     docs = list(documents(file))
     content = docs[0].content if len(docs) == 1 else None
     if not isinstance(content, dict) or content.get("kind", "Kustomization") not in ("Kustomization", "Component"):
@@ -139,11 +173,19 @@ def tool(env: Mapping[str, str], given: str | None = None) -> list[str]:
     )
 
 
-def build(command: list[str], folder: Path) -> bytes:
-    """The YAML that the tool renders; UserError with the tool's own reason when it cannot."""
+def helm(env: Mapping[str, str]) -> str:
+    """The helm that kustomize would run, or UserError."""
+    path = shutil.which("helm", path=env.get("PATH"))
+    if path is None:
+        raise UserError("helm is not on PATH, and the kustomization has helmCharts: install Helm 3.")
+    return path
+
+
+def build(command: list[str], folder: Path, allow: Collection[str] = ()) -> bytes:
+    """The YAML that the tool renders, `allow` of `ALLOWED`; UserError with the tool's own reason when it cannot."""
     try:
         done = subprocess.run(
-            [*command, os.fspath(folder)],
+            [*command, *(flag for name in ALLOWED if name in allow for flag in ALLOWED[name]), os.fspath(folder)],
             env={**os.environ, **SILENT_GIT},
             capture_output=True,
             stdin=subprocess.DEVNULL,

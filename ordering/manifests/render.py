@@ -4,19 +4,20 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ordering import cache
 from ordering.errors import UserError
 from ordering.manifests import kustomization
+from ordering.manifests.extract import objects, unique
 from ordering.manifests.kustomization import Inputs
 from ordering.manifests.objects import Manifest, title
-from ordering.manifests.parse import documents, objects, parse, unique
+from ordering.manifests.parse import documents, parse
 
 # Part of every key: a change in how text becomes objects must not meet what an older version cached.
-_FORMAT = "1"
+_FORMAT = "2"
 _KEPT = 8
 
 
@@ -24,30 +25,37 @@ def render(
     path: str | os.PathLike[str],
     *,
     components: Sequence[str | os.PathLike[str]] = (),
+    allow: Collection[str] = (),
     kustomize: str | None = None,
     env: Mapping[str, str] = os.environ,
 ) -> list[Manifest]:
     """The objects of `path`, a folder with a kustomization or a YAML file, in the order in which they are rendered.
 
-    `components` are kustomize components, applied in order on top. `kustomize` names the program; without it
-    $KUSTOMIZE, then PATH are looked at, and only if something must be built. Lists are expanded, values are those of
-    JSON. What depends on local files only is cached by content in `$XDG_CACHE_HOME/kubeflow-on-pulumi/rendered`, for
-    the owner alone to read: 12 MB of YAML cost 3 s to parse and 8 s more in kustomize; the cache answers in 0.2 s.
+    The objects are those that kustomize renders, also where this reads the files itself, for nothing must be built.
+    `components` are kustomize components, applied in order on top. `allow` is what the build may do beyond kustomize's
+    defaults: `helm`, to render charts with it, and `any-file`, to read files outside of their folder. `kustomize` names
+    the program; without it $KUSTOMIZE, then PATH are looked at, and only if something must be built. Lists are
+    expanded, values are those of JSON. What depends on local files only is cached by content in
+    `$XDG_CACHE_HOME/kubeflow-on-pulumi/rendered`, for the owner alone to read: 12 MB of YAML cost 1 s to parse and
+    8 s more in kustomize; the cache answers in 0.2 s.
 
     UserError for everything that a person can fix, naming the file and the object.
     """
     source, overlays = Path(path), [Path(component) for component in components]
-    layers = _layers(source, overlays)
+    layers = _layers(source, overlays, allow)
     plain = layers[0].plain and not overlays
     command = [] if plain else kustomization.tool(env, kustomize)
     local = not any(layer.remote for layer in layers)
-    cached = cache.home(env) / "rendered" / f"{_key(layers, command)}.json" if local else None
+    programs = [command[0]] if command else []
+    if any(layer.helm for layer in layers):
+        programs.append(kustomization.helm(env))
+    cached = cache.home(env) / "rendered" / f"{_key(layers, command, programs)}.json" if local else None
     if cached is not None and (known := _recall(cached)) is not None:
         return known
     if plain:
         rendered = unique(objects(doc for file in layers[0].resources for doc in documents(file)))
     else:
-        rendered = _built(command, source, overlays, layers)
+        rendered = _built(command, source, overlays, layers, allow)
     if not rendered:
         raise UserError(f"{source} renders no object at all: name a kustomization that has resources.")
     text = "[" + ",".join(_json(manifest) for manifest in rendered) + "]"
@@ -57,14 +65,18 @@ def render(
     return result
 
 
-def digest(path: str | os.PathLike[str], *, components: Sequence[str | os.PathLike[str]] = ()) -> str:
+def digest(
+    path: str | os.PathLike[str], *, components: Sequence[str | os.PathLike[str]] = (), allow: Collection[str] = ()
+) -> str:
     """SHA-256 over the names and contents of the local files that `render` of the same arguments reads."""
-    return _digest(_layers(Path(path), [Path(component) for component in components]))
+    return _digest(_layers(Path(path), [Path(component) for component in components], allow))
 
 
-def _layers(source: Path, overlays: list[Path]) -> list[Inputs]:
-    base = Inputs(source.parent, [source], [source]) if source.is_file() else kustomization.inputs(source)
-    return [base, *(kustomization.inputs(overlay) for overlay in overlays)]
+def _layers(source: Path, overlays: list[Path], allow: Collection[str]) -> list[Inputs]:
+    if unknown := sorted(set(allow) - set(kustomization.ALLOWED)):
+        raise UserError(f"a build cannot be allowed {unknown[0]!r}: choose among {', '.join(kustomization.ALLOWED)}.")
+    base = Inputs(source.parent, [source], [source]) if source.is_file() else kustomization.inputs(source, allow)
+    return [base, *(kustomization.inputs(overlay, allow) for overlay in overlays)]
 
 
 def _json(manifest: Manifest) -> str:
@@ -76,11 +88,13 @@ def _json(manifest: Manifest) -> str:
         ) from None
 
 
-def _built(command: list[str], source: Path, overlays: list[Path], layers: list[Inputs]) -> list[Manifest]:
+def _built(
+    command: list[str], source: Path, overlays: list[Path], layers: list[Inputs], allow: Collection[str]
+) -> list[Manifest]:
     """What the tool renders; where a file that we can read is at fault, our message gives the line and the object."""
     try:
         with _layered(source, overlays) as folder:
-            built = kustomization.build(command, folder)
+            built = kustomization.build(command, folder, allow)
         return unique(objects(parse(built, f"{source} as rendered")))
     except UserError as error:
         resources = [file for layer in layers for file in layer.resources]
@@ -114,7 +128,7 @@ def _digest(layers: list[Inputs]) -> str:
     total = hashlib.sha256()
     for layer in layers:
         total.update(b"layer\0")
-        for file in layer.files:
+        for file in (*layer.files, *layer.charts):
             content = file.read_bytes()
             # Names are relative: moving the tree keeps the digest. Lengths: no file's end passes for another's start.
             name = os.path.relpath(file.resolve(), layer.root.resolve())
@@ -125,13 +139,13 @@ def _digest(layers: list[Inputs]) -> str:
     return total.hexdigest()
 
 
-def _key(layers: list[Inputs], command: list[str]) -> str:
-    tool = ""
-    if command:
-        # Another kustomize may render other text; size and time tell binaries apart without running them.
-        status = os.stat(command[0])
-        tool = f"{os.path.realpath(command[0])}:{status.st_size}:{status.st_mtime_ns}:{command[1]}"
-    return hashlib.sha256("\0".join((_FORMAT, _digest(layers), tool)).encode()).hexdigest()
+def _key(layers: list[Inputs], command: list[str], programs: list[str]) -> str:
+    """The cache's name for a build. Another program may render other text; size and time tell them apart unrun."""
+    parts = [_FORMAT, _digest(layers), *command[1:]]
+    for program in programs:
+        status = os.stat(program)
+        parts.append(f"{os.path.realpath(program)}:{status.st_size}:{status.st_mtime_ns}")
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _recall(cached: Path) -> list[Manifest] | None:

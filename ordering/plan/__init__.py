@@ -13,4 +13,10 @@ FORMATS: dict[str, Callable[[Graph, str], str]] = {
 }
 CHAINS: dict[str, Callable[[Graph, str], str]] = {"text": text.chain, "json": document.chain}
 
-__all__ = ["CHAINS", "FORMATS"]
+
+def shown(graph: Graph, title: str, form: str, why: str = "") -> str:
+    """The plan in one of `FORMATS` or, where an object is named, the chain that holds it back in one of `CHAINS`."""
+    return CHAINS[form](graph, why) if why else FORMATS[form](graph, title)
+
+
+__all__ = ["CHAINS", "FORMATS", "shown"]

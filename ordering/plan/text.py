@@ -15,10 +15,10 @@ def _lines(graph: Graph, title: str) -> Iterator[str]:
     stats = graph.stats
     yield title
     counts = [
-        _count(stats["objects"], "object"),
-        _count(stats["gates"], "gate") if stats["gates"] else "",
-        f"{_count(stats['edges'], 'need')} ({stats['reducedEdges']} after reduction)",
-        _count(stats["levels"], "level"),
+        count(stats["objects"], "object"),
+        count(stats["gates"], "gate") if stats["gates"] else "",
+        f"{count(stats['edges'], 'need')} ({stats['reducedEdges']} after reduction)",
+        count(stats["levels"], "level"),
     ]
     yield ", ".join(filter(None, counts))
     yield ""
@@ -26,7 +26,7 @@ def _lines(graph: Graph, title: str) -> Iterator[str]:
     for number, level in enumerate(graph.levels):
         yield f"{number:>4}  {len(level):>4}  {_kinds(level)}"
     yield ""
-    yield f"Critical path ({_count(stats['criticalPathLength'], 'step')})"
+    yield f"Critical path ({count(stats['criticalPathLength'], 'step')})"
     for id_ in graph.critical_path:
         node = graph.node(id_)
         waits = f"  (waited for: {_wait(node)})" if takes_time(node) else ""
@@ -63,7 +63,8 @@ def _wait(node: Node) -> str:
     return ("its kind" if node.kind_made_by else "its rollout") if text == "default" else text
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where there are several."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -73,7 +74,7 @@ def chain(graph: Graph, wanted: str) -> str:
     edges = graph.chain(node.id)
     if not edges:
         return f"{node.id}\n  needs nothing: it is sent at once."
-    lines = [f"{node.id}", f"  is sent in step {node.level}, after {_count(len(edges), 'step')}:"]
+    lines = [f"{node.id}", f"  is sent in step {node.level}, after {count(len(edges), 'step')}:"]
     for edge in edges:
         target = graph.node(edge.target)
         wait = f" (waited for: {_wait(target)})" if takes_time(target) else ""

@@ -205,6 +205,10 @@ def test_a_whole_account_may_take_the_administrator_role_where_it_is_named() -> 
         ({"storageOnDestroy": "delete"}, "storageOnDestroy 'delete' is not one of keep, empty."),
         ({"kubeflowRelease": ""}, "kubeflowRelease is empty; write a release, "),
         ({"kubeflowEdges": [{"from": "a"}]}, 'kubeflowEdges {"from": "a"} must have exactly the texts from and to.'),
+        (
+            {"kubeflowBuild": ["helm", "x"]},
+            "kubeflowBuild 'x' is not one of helm, any-file.",
+        ),
         ({"kubeflowEdges": ["a"]}, 'kubeflowEdges "a" must have exactly the texts from and to.'),
         ({"kubeflowProfileNamespaces": ["a", "b", "a"]}, "kubeflowProfileNamespaces names 'a' twice; keep one."),
         ({"kubeflowProfileNamespaces": ["A_B"]}, "kubeflowProfileNamespaces 'A_B' is not a namespace; "),

@@ -52,6 +52,7 @@ from ordering.graph.rules.controllers import (
     object_needs_declared,
 )
 from ordering.graph.rules.facts import Facts
+from ordering.graph.rules.hooks import hooks_keep_their_order
 from ordering.graph.rules.policies import (
     binding_needs_parameters,
     binding_needs_policy,
@@ -110,6 +111,7 @@ RULES: tuple[Rule, ...] = (
     object_needs_declared,
     service_selects_workloads,
     cache_deployer_needs_signer,
+    hooks_keep_their_order,
 )
 
 __all__ = ["RULES", "Facts", "Rule"]

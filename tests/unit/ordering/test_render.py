@@ -78,47 +78,68 @@ def test_without_a_tool_the_message_says_what_to_install(tmp_path: Path, env: di
 @pytest.mark.parametrize(
     ("scalar", "value"),
     [
-        ("2012-10-17", "2012-10-17"),
+        ("yes", "yes"),
+        ("off", "off"),
+        ("true", True),
+        ("2012-10-17", "2012-10-17T00:00:00Z"),
         ("22:22", "22:22"),
-        ("1e3", 1000.0),
+        ("1e3", 1000),
         ("1.5", 1.5),
         ("0644", 420),
+        ("0o644", 420),
         ("0x10", 16),
         ("-3", -3),
-        ("08", "08"),
+        ("08", 8),
+        ("1.0", 1),
         ("v1", "v1"),
         ("=", "="),
-        ("yes", True),
-        ("'yes'", "yes"),
+        ("'5'", "5"),
         ("~", None),
     ],
 )
-def test_scalars_are_read_as_the_api_servers_clients_read_them(
+def test_a_scalar_is_what_kustomize_takes_it_for(
     tmp_path: Path, env: dict[str, str], scalar: str, value: object
 ) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text(config(value=scalar))
-    (manifest,) = render(file, env=env)
+    plain = folder(tmp_path / "plain", "resources: [a.yaml]\n", a=config(value=scalar))
+    tooled = folder(tmp_path / "tooled", "resources: [a.yaml]\nnamespace: here\n", a=config(value=scalar))
+    (manifest,) = render(plain, env=env)
     assert manifest["data"] == {"key": value}
     assert type(manifest["data"]["key"]) is type(value)
+    assert render(tooled, env=env) == [manifest]
+    assert render(plain / "a.yaml", env=env) == [manifest]
 
 
-def test_keys_are_text_whether_or_not_the_cache_answers(tmp_path: Path, env: dict[str, str]) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text(config() + "  2: one\n  true: two\n")
-    first = render(file, env=env)
-    assert first[0]["data"] == {"key": "text", "2": "one", "true": "two"}
-    assert render(file, env=env) == first
+def test_annotations_are_texts_as_they_are_written(tmp_path: Path, env: dict[str, str]) -> None:
+    annotations = "annotations: {a: true, b: 8080, c: 0x10, d: 1.0, e: ~, f: , g: 2012-10-17, h: yes}"
+    plain = folder(tmp_path / "plain", "resources: [a.yaml]\n", a=config().replace("namespace: here", annotations))
+    (manifest,) = render(plain, env=env)
+    found = {"a": "true", "b": "8080", "c": "0x10", "d": "1.0", "e": "~", "f": "", "g": "2012-10-17", "h": "yes"}
+    assert manifest["metadata"]["annotations"] == found
+    (plain / "kustomization.yaml").write_text("resources: [a.yaml]\nsortOptions: {order: fifo}\n")
+    assert render(plain, env=env) == [manifest]
+
+
+def test_a_plain_folder_is_refused_what_kustomize_would_refuse(tmp_path: Path, env: dict[str, str]) -> None:
+    top = folder(tmp_path / "top", "resources: [../a.yaml]\n")
+    (tmp_path / "a.yaml").write_text(config())
+    assert "'../a.yaml' under resources lies outside of its folder" in refusal(top, env)
+    assert [manifest["metadata"]["name"] for manifest in render(top, env=env, allow=["any-file"])] == ["one"]
+    (top / "Kustomization").write_text("resources: [a.yaml]\n")
+    assert "kustomization.yaml and Kustomization: keep one" in refusal(top, env)
+    loop = folder(tmp_path / "loop" / "inner", "resources: [..]\n")
+    (loop.parent / "kustomization.yaml").write_text("resources: [inner]\n")
+    assert "names itself" in refusal(loop, env)
 
 
 def test_lists_are_expanded(tmp_path: Path, env: dict[str, str]) -> None:
     file = tmp_path / "a.yaml"
-    inner = {"metadata": {"name": "inner"}}
+    inner = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "inner"}}
     full = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "full"}}
     lists = [
         {"apiVersion": "v1", "kind": "List", "items": [full]},
-        {"apiVersion": "v1", "kind": "ConfigMapList", "items": [inner]},
+        {"apiVersion": "v1", "kind": "ConfigMapList", "items": [inner, None, {}]},
         {"apiVersion": "v1", "kind": "List", "items": []},
+        {"apiVersion": "v1", "kind": "List", "items": None},
     ]
     file.write_text("\n---\n".join(json.dumps(document) for document in lists))
     found = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in render(file, env=env)]
@@ -147,6 +168,12 @@ def test_objects_for_kustomize_alone_are_not_rendered(tmp_path: Path, env: dict[
         ("# nothing\n", ["no object at all"]),
         ("apiVersion: v1\nkind: List\nitems: [3]\n", ["a.yaml:1", "List", "3"]),
         ("key: \x00\n", ["a.yaml:1", "not YAML"]),
+        (config() + "  key: again\n", ["a.yaml:8", "'key' stands twice, first in line 7"]),
+        (config() + "  2: two\n", ["a.yaml:8", "the key 2 is not text", "ConfigMap here/one"]),
+        (config() + "  <<: text\n", ["a.yaml:8", "`<<` takes a mapping"]),
+        (config() + "  bad: !!int x\n", ["a.yaml:8", "'x' is no int"]),
+        (config() + "  no: *such\n", ["a.yaml:8", "&such"]),
+        (config() + "--- text\n" + config("two"), ["a.yaml:8", "move 'text'"]),
     ],
 )
 @pytest.mark.parametrize("extra", ["", "namePrefix: my-\n"], ids=["plain", "built"])
@@ -164,9 +191,28 @@ def test_bad_text_is_answered_with_file_line_and_object(
 
 def test_a_value_that_json_lacks_is_answered_with_the_object(tmp_path: Path, env: dict[str, str]) -> None:
     (tmp_path / "a.yaml").write_text(config(value=".inf"))
-    assert render(tmp_path / "a.yaml", env=env)[0]["data"] == {"key": ".inf"}
-    (tmp_path / "a.yaml").write_text(config(value="1e999"))
     assert "ConfigMap here/one holds a value" in refusal(tmp_path / "a.yaml", env)
+    (tmp_path / "a.yaml").write_text(config(value="1e999"))
+    assert render(tmp_path / "a.yaml", env=env)[0]["data"] == {"key": "1e999"}
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("...\n" + config("two"), "a.yaml:9 is not YAML"),
+        ("--- {kind: Secret}", "a.yaml:8: a document begins on the line"),
+    ],
+)
+def test_text_that_kustomize_would_skip_is_refused(
+    tmp_path: Path, env: dict[str, str], lost: str, message: str
+) -> None:
+    (tmp_path / "a.yaml").write_text(config() + lost)
+    assert message in refusal(tmp_path / "a.yaml", env)
+
+
+def test_an_annotation_that_holds_more_than_a_text_is_not_lost(tmp_path: Path, env: dict[str, str]) -> None:
+    (tmp_path / "a.yaml").write_text(config().replace("namespace: here", "annotations: {a: {b: c}}"))
+    assert "annotation a of ConfigMap one is a mapping" in refusal(tmp_path / "a.yaml", env)
 
 
 def test_bytes_that_are_no_text_are_answered_with_file_and_line(tmp_path: Path, env: dict[str, str]) -> None:
@@ -276,3 +322,53 @@ def test_aliases_within_reason_are_spelt_out(tmp_path: Path) -> None:
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: &l {a: b}, annotations: *l}\n"
     )
     assert render(tmp_path / "a.yaml")[0]["metadata"]["annotations"] == {"a": "b"}
+
+
+CHART = {
+    "charts/mini/Chart.yaml": "apiVersion: v2\nname: mini\nversion: 0.1.0\n",
+    "charts/mini/values.yaml": "{}\n",
+    "charts/mini/templates/cm.yaml": "{{ if true }}\n" + config() + "{{ end }}\n",
+}
+# What kustomize asks of helm: its version, then the chart (api 0.21.1, builtins/HelmChartInflationGenerator.go).
+HELM = """#!/bin/sh
+case "$1" in
+  version) echo v3.18.6 ;;
+  template) echo "$@" >> "{calls}"; sed '/{{{{/d' "$3/templates/cm.yaml" ;;
+esac
+"""
+
+
+@pytest.fixture
+def chart(tmp_path: Path) -> Path:
+    charts = "helmCharts: [{name: mini, releaseName: mini}]\n"
+    top = folder(tmp_path / "top", "helmGlobals: {chartHome: charts}\n" + charts)
+    for name, text in CHART.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    return top
+
+
+def test_charts_are_rendered_by_helm_where_that_is_allowed(
+    tmp_path: Path, chart: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "kubeflowBuild: [helm]" in refusal(chart, env)
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    with pytest.raises(UserError, match="helm is not on PATH"):
+        render(chart, env={**env, "PATH": str(bare)}, allow=["helm"])
+    helm = bare / "helm"
+    helm.write_text(HELM.format(calls=tmp_path / "calls"))
+    helm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bare}{os.pathsep}{env['PATH']}")
+    env["PATH"] = os.environ["PATH"]
+    first = render(chart, env=env, allow=["helm"])
+    assert [manifest["metadata"]["name"] for manifest in first] == ["one"]
+    assert render(chart, env=env, allow=["helm"]) == first
+    assert (tmp_path / "calls").read_text().count("template") == 1, "the second time the cache answers"
+    (chart / "charts/mini/templates/cm.yaml").write_text("{{ if true }}\n" + config("two") + "{{ end }}\n")
+    assert render(chart, env=env, allow=["helm"])[0]["metadata"]["name"] == "two"
+
+
+def test_what_nobody_knows_is_not_allowed(chart: Path, env: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="'network'"):
+        render(chart, env=env, allow=["network"])

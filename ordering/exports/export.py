@@ -1,0 +1,111 @@
+"""What all exports share: files of objects with annotations, written so that any reader takes the same values."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ordering.graph import Graph, Node, ObjectId
+from ordering.manifests.objects import Manifest
+from ordering.manifests.scalars import plain
+
+
+@dataclass(frozen=True)
+class Export:
+    """Files by their names, and a sentence for each thing that the target cannot express.
+
+    One of a single file is a stream that `kubectl apply -f -` and the target's own commands take.
+    """
+
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+
+    def write(self, folder: Path) -> None:
+        """All files under a folder, which is made."""
+        for name, text in self.files.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Quotes what YAML 1.1 takes for no text (PyYAML does), and what Go's readers take for none."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """No anchors: several readers of manifests take none."""
+        return True
+
+
+def _text(dumper: _Dumper, value: str) -> yaml.Node:
+    style = '"' if plain(value) is not value or value == "<<" else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def dump(objects: Iterable[Mapping[str, Any]]) -> str:
+    """Objects as a YAML stream."""
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, explicit_start=True, width=1000)
+
+
+def annotated(node: Node, annotations: Mapping[str, str]) -> Manifest:
+    """The object of a node with annotations on top of its own."""
+    metadata = node.manifest["metadata"]
+    own = metadata.get("annotations") or {}
+    return {**node.manifest, "metadata": {**metadata, "annotations": {**own, **annotations}}}
+
+
+def objects(graph: Graph) -> list[Node]:
+    """The nodes that are objects, in an order in which they may be sent."""
+    return [node for node in graph.nodes if node.gate is None]
+
+
+def needs(graph: Graph, node: Node) -> list[ObjectId]:
+    """The direct needs of an object among objects: where one waits at a gate, what the gate stands for."""
+    found: dict[ObjectId, None] = {}
+    for need in node.needs:
+        other = graph.node(need)
+        for id_ in [need] if other.gate is None else [other.gate, *needs(graph, other)]:
+            if id_ != node.id:
+                found[id_] = None
+    return list(found)
+
+
+def is_claim(id_: ObjectId) -> bool:
+    """Whether it is a volume claim: one that binds with its first pod is never ready before that pod is there."""
+    return (id_.group, id_.kind) == ("", "PersistentVolumeClaim")
+
+
+def shared_notes(graph: Graph, *, conditions: bool = False) -> list[str]:
+    """What no target here expresses. `conditions`: it waits for conditions of custom resources."""
+    notes = []
+    unseen = [node for node in graph.nodes if any("caBundle" in text for text in node.wait.expressions)]
+    if unseen:
+        notes.append(
+            f"{_named(unseen)}: a webhook configuration counts as ready at once, not when its caBundle is filled; "
+            "what it intercepts may be refused until then."
+        )
+    waited = [node for node in objects(graph) if any(text.startswith("condition=") for text in node.wait.expressions)]
+    custom = [node for node in waited if node.id.kind != "CustomResourceDefinition"]
+    if custom and not conditions:
+        notes.append(
+            f"{_named(custom)}: their condition Ready is not waited for unless a health check of yours knows it."
+        )
+    profiles = [node for node in objects(graph) if any("finalizers" in text for text in node.wait.expressions)]
+    if profiles:
+        notes.append(f"{_named(profiles)}: what their controller makes is not waited for.")
+    made = [node for node in objects(graph) if node.made_by]
+    if made:
+        notes.append(
+            f"{_named(made)}: made by {', '.join(sorted({node.made_by for node in made}))} and here applied over it; "
+            "removing the whole removes them."
+        )
+    return notes
+
+
+def _named(nodes: list[Node]) -> str:
+    shown = ", ".join(node.id.title for node in nodes[:3])
+    return shown if len(nodes) <= 3 else f"{shown} and {len(nodes) - 3} more"

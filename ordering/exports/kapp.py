@@ -1,0 +1,57 @@
+"""kapp: a change group for each object that others need, and a change rule for each direct need.
+
+Annotations and waiting rules are those of kapp 0.64 ("Apply Ordering", "Apply Waiting", "Config"). kapp waits for
+built-in kinds by itself; for conditions of custom resources its configuration says so.
+"""
+
+import hashlib
+from typing import Any
+
+from ordering.exports.export import Export, annotated, dump, needs, objects, shared_notes
+from ordering.graph import Graph, Node, ObjectId
+
+GROUP = "kapp.k14s.io/change-group"
+RULE = "kapp.k14s.io/change-rule"
+
+
+def export(graph: Graph) -> Export:
+    """One file for `kapp deploy`: the objects, and a configuration with what to wait for."""
+    nodes = objects(graph)
+    direct = {node.id: needs(graph, node) for node in nodes}
+    needed = {need for found in direct.values() for need in found}
+    found: list[dict[str, Any]] = []
+    for node in nodes:
+        extra = {f"{GROUP}.order": _group(node.id)} if node.id in needed else {}
+        for number, need in enumerate(direct[node.id]):
+            extra[f"{RULE}.up-{number}"] = f"upsert after upserting {_group(need)}"
+            extra[f"{RULE}.down-{number}"] = f"delete before deleting {_group(need)}"
+        if node.made_by:
+            extra["kapp.k14s.io/delete-strategy"] = "orphan"
+        found.append(annotated(node, extra))
+    if rules := _wait_rules(nodes):
+        found.append({"apiVersion": "kapp.k14s.io/v1alpha1", "kind": "Config", "waitRules": rules})
+    return Export({"resources.yaml": dump(found)}, tuple(shared_notes(graph, conditions=True)))
+
+
+def _group(id_: ObjectId) -> str:
+    """A name for an object that fits kapp's charset, which an id with colons does not."""
+    digest = hashlib.sha256(str(id_).encode()).hexdigest()[:12]
+    return f"order/{id_.kind.lower()}-{digest}"
+
+
+def _wait_rules(nodes: list[Node]) -> list[dict[str, Any]]:
+    """A rule for each condition of a custom kind that somebody waits for."""
+    wanted = {
+        (node.id.api_version, node.id.kind, expression.removeprefix("condition=").partition("=")[0])
+        for node in nodes
+        for expression in node.wait.expressions
+        if expression.startswith("condition=") and node.id.kind not in ("CustomResourceDefinition", "APIService")
+    }
+    return [
+        {
+            "supportsObservedGeneration": True,
+            "conditionMatchers": [{"type": condition, "status": "True", "success": True}],
+            "resourceMatchers": [{"apiVersionKindMatcher": {"apiVersion": api_version, "kind": kind}}],
+        }
+        for api_version, kind, condition in sorted(wanted)
+    ]

@@ -1,0 +1,115 @@
+"""`python -m ordering`: what it prints, its exit codes, and that nothing else of the project is needed."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from bench.synthetic import config_map, configuration, manifest, namespace, rule, service, webhook, workload
+from ordering.__main__ import main
+from ordering.exports.export import dump
+from ordering.lint import lint
+from ordering.manifests.objects import Manifest
+from tests.unit.ordering.runs import ROOT, SAMPLE
+from tests.unit.ordering.test_hooks import job
+
+A = namespace("a")
+SOUND = [A, workload("app", "a"), service("app", "a")]
+
+
+def folder(at: Path, *objects: Manifest) -> str:
+    (at / "kustomization.yaml").write_text("resources: [all.yaml]\n")
+    (at / "all.yaml").write_text(dump(objects))
+    return str(at)
+
+
+def test_plan_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder(tmp_path, *SOUND)
+    assert main(["plan", path]) == 0
+    assert "3 objects" in capsys.readouterr().out
+    assert main(["why", path, "Deployment/app", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["chain"][0]["to"] == "v1/Namespace//a"
+    assert main(["why", path, "Deployment/none"]) == 1
+    assert "error: --why names 'Deployment/none'" in capsys.readouterr().err
+
+
+def test_lint_ends_with_1_where_something_would_stop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", folder(tmp_path, *SOUND)]) == 0
+    assert capsys.readouterr().out == "0 errors, 0 notes\n"
+    broken = workload(
+        "app", "a", pod={"imagePullSecrets": []}, volumes=[{"name": "s", "secret": {"secretName": "gone"}}]
+    )
+    assert main(["lint", folder(tmp_path, A, broken), "--format", "json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["check"], problem["level"], problem["id"]) == ("secret", "error", "apps/v1/Deployment/a/app")
+    assert "Secret a/gone is in no manifest" in problem["message"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "check", "level", "words"),
+    [
+        ([A, config_map("x", "gone")], "unresolved", "error", "Namespace gone"),
+        (
+            [A, service("op", "a"), configuration("op", webhook("hook", ("a", "op"), [rule("", "configmaps")]))],
+            "webhook",
+            "error",
+            "sends requests to Service a/op, which runs no pods of these manifests",
+        ),
+        ([A, job("check", "test")], "hook", "note", "it tests a release that runs"),
+        ([A, job("migrate", "pre-install")], "hook", "note", "in Helm's order"),
+        ([manifest("v1", "Namespace", "kube-system")], "made", "note", "is made by every cluster"),
+        ([A, service("typo", "a", app="x")], "look", "note", "selects the pods of no workload"),
+        (
+            [
+                manifest(
+                    "v1", "Namespace", name, annotations={"config.kubernetes.io/depends-on": f"/Namespace/{other}"}
+                )
+                for name, other in (("a", "b"), ("b", "a"))
+            ],
+            "refused",
+            "error",
+            "need each other in a cycle",
+        ),
+    ],
+)
+def test_each_check_finds_its_kind(objects: list[Manifest], check: str, level: str, words: str) -> None:
+    found = [problem for problem in lint(objects) if problem.check == check]
+    assert {problem.level for problem in found} == {level}
+    assert any(words in problem.message for problem in found)
+
+
+def test_exports_go_to_stdout_or_into_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder(tmp_path, *SOUND)
+    assert main(["export", path, "--to", "argocd"]) == 0
+    printed = capsys.readouterr()
+    assert 'argocd.argoproj.io/sync-wave: "0"' in printed.out
+    assert "note: " in printed.err
+    assert main(["export", path, "--to", "flux"]) == 1
+    assert "name a folder in --output" in capsys.readouterr().err
+    assert main(["export", path, "--to", "flux", "--output", str(tmp_path / "out"), "--report", "json"]) == 0
+    assert json.loads(capsys.readouterr().err)["files"][0] == "flux.yaml"
+    assert (tmp_path / "out/levels/000/resources.yaml").is_file()
+
+
+def test_it_runs_with_nothing_else_of_the_project(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "ordering", tmp_path / "ordering", ignore=shutil.ignore_patterns("__pycache__"))
+    env = {**os.environ, "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    for command in (
+        ["plan", str(SAMPLE / "workloads.yaml")],
+        ["export", str(SAMPLE / "workloads.yaml"), "--to", "kapp"],
+    ):
+        run = [sys.executable, "-P", "-m", "ordering", *command]
+        done = subprocess.run(run, cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_package_has_every_folder_and_its_own_dependencies_alone() -> None:
+    told = tomllib.loads((ROOT / "ordering" / "pyproject.toml").read_text())
+    folders = {".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "ordering").rglob("*.py")}
+    assert set(told["tool"]["setuptools"]["packages"]) == folders
+    assert told["project"]["dependencies"] == ["pyyaml"]

@@ -1,0 +1,154 @@
+"""The order as other engines are told it: every need is kept, and what cannot be said is."""
+
+import re
+
+import pytest
+
+from bench.synthetic import (
+    cert_manager,
+    certificate,
+    config_map,
+    configuration,
+    definition,
+    issuer,
+    manifest,
+    namespace,
+    rule,
+    service,
+    webhook,
+    workload,
+)
+from ordering.exports import TARGETS
+from ordering.exports.export import dump, needs
+from ordering.graph import Graph, build
+from ordering.manifests.extract import objects
+from ordering.manifests.objects import Manifest
+from ordering.manifests.parse import parse
+from tests.unit.ordering.runs import objects_of
+
+PLATFORM = [
+    *cert_manager(),
+    namespace("a"),
+    issuer("own", "a"),
+    certificate("served", "a", "own"),
+    definition("example.com", "Thing"),
+    workload("operator", "a"),
+    service("operator", "a"),
+    configuration("operator", webhook("hook", ("a", "operator"), [rule("example.com", "things")]), injected="a/served"),
+    manifest("example.com/v1", "Thing", "thing", "a", spec={"text": "{{ not helm's }}"}),
+    config_map("free", "a"),
+]
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    return build(PLATFORM)
+
+
+def read(text: str) -> list[Manifest]:
+    return [found for found, _ in objects(parse(text.encode(), "export"))]
+
+
+def annotations(found: Manifest) -> dict[str, str]:
+    return dict(found["metadata"].get("annotations") or {})
+
+
+@pytest.mark.parametrize(
+    "value", ["yes", "1e3", "0o14", "08", "2012-10-17", "null", "", "<<", "=", "a\nb\n", " x", "é", ".5", "1_0"]
+)
+def test_a_text_stays_one_for_every_reader(value: str) -> None:
+    given = config_map("one", "a", data={"key": value}, annotations={"key": value})
+    assert read(dump([given])) == [given]
+    if re.fullmatch(r"[\w.]*", value, re.ASCII) and value not in ("", "a"):
+        assert f"key: {value}\n" not in dump([given])
+
+
+@pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("flux", "helm")])
+def test_every_object_is_sent_once_and_unchanged_but_for_annotations(name: str, graph: Graph) -> None:
+    (text,) = TARGETS[name](graph).files.values()
+    found = [found for found in text.split("\n---\n") if "kapp.k14s.io/v1alpha1" not in found]
+    assert len(found) == len(PLATFORM)
+    for given, written in zip((node.manifest for node in graph.nodes if node.gate is None), found, strict=True):
+        (read_back,) = read(written)
+        own = set(annotations(given))
+        kept = {key: value for key, value in annotations(read_back).items() if key in own}
+        metadata = {**read_back["metadata"], "annotations": kept}
+        assert {**read_back, "metadata": metadata} == {**given, "metadata": {**given["metadata"], "annotations": kept}}
+
+
+def test_waves_rise_along_every_need(graph: Graph) -> None:
+    (text,) = TARGETS["argocd"](graph).files.values()
+    waves = {found["kind"] + found["metadata"]["name"]: annotations(found) for found in read(text)}
+    level = {key: int(value["argocd.argoproj.io/sync-wave"]) for key, value in waves.items()}
+    for node in graph.nodes:
+        if node.gate is None:
+            for need in needs(graph, node):
+                assert level[need.kind + need.name] < level[node.id.kind + node.id.name]
+
+
+def test_kapp_has_a_rule_both_ways_for_each_need(graph: Graph) -> None:
+    (text,) = TARGETS["kapp"](graph).files.values()
+    found = {
+        entry["kind"] + entry["metadata"]["name"]: annotations(entry)
+        for entry in read(text.partition("---\napiVersion: kapp")[0])
+    }
+    group = found["MutatingWebhookConfigurationoperator"]["kapp.k14s.io/change-group.order"]
+    rules = {value for key, value in found["Thingthing"].items() if "change-rule" in key}
+    assert {f"upsert after upserting {group}", f"delete before deleting {group}"} <= rules
+    assert "conditionMatchers" in text
+    assert "Certificate" in text.partition("waitRules")[2]
+
+
+def test_depends_on_names_the_direct_needs(graph: Graph) -> None:
+    (text,) = TARGETS["depends-on"](graph).files.values()
+    found = {entry["kind"] + entry["metadata"]["name"]: annotations(entry) for entry in read(text)}
+    named = found["Thingthing"]["config.kubernetes.io/depends-on"].split(",")
+    assert "admissionregistration.k8s.io/MutatingWebhookConfiguration/operator" in named
+    assert found["ConfigMapfree"]["config.kubernetes.io/depends-on"] == "/Namespace/a"
+    assert "cert-manager.io/namespaces/a/Issuer/own" in found["Certificateserved"]["config.kubernetes.io/depends-on"]
+
+
+def test_flux_has_a_step_for_each_level_that_waits_for_the_one_before(graph: Graph) -> None:
+    export = TARGETS["flux"](graph)
+    steps = read(export.files["flux.yaml"])
+    assert len(steps) == len(graph.levels)
+    assert [step["spec"].get("dependsOn") for step in steps] == [
+        None,
+        *([{"name": step["metadata"]["name"]}] for step in steps[:-1]),
+    ]
+    checked = {check["name"] for step in steps for check in step["spec"].get("healthChecks", ())}
+    assert {"operator", "served"} <= checked
+    files = [name for name in export.files if name.endswith("/resources.yaml")]
+    assert sum(len(read(export.files[name])) for name in files) == len(PLATFORM)
+
+
+def test_a_chart_has_hooks_for_what_needs_something_ready(graph: Graph) -> None:
+    files = TARGETS["helm"](graph).files
+    assert "kind: Thing" in files["crds/definitions.yaml"]
+    assert "helm.sh/hook: post-install,post-upgrade" in files["templates/hooks.yaml"]
+    assert "kind: Thing" in files["templates/hooks.yaml"]
+    assert '{{ "{{" }} not helm' in files["templates/hooks.yaml"]
+    assert "kind: Deployment" in files["templates/release.yaml"]
+    assert "Deployment" not in files["templates/hooks.yaml"]
+
+
+def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
+    claim = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
+    mount = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    graph = build([namespace("a"), claim, workload("db", "a", volumes=mount)])
+    (text,) = TARGETS["depends-on"](graph).files.values()
+    assert "PersistentVolumeClaim/data" not in text
+    (text,) = TARGETS["argocd"](graph).files.values()
+    waves = {found["kind"]: annotations(found)["argocd.argoproj.io/sync-wave"] for found in read(text)}
+    assert waves["PersistentVolumeClaim"] == waves["Deployment"]
+
+
+@pytest.mark.parametrize("name", [*TARGETS])
+def test_what_no_target_waits_for_is_said(name: str, graph: Graph) -> None:
+    notes = TARGETS[name](graph).notes
+    assert any("MutatingWebhookConfiguration" in note and "caBundle" in note for note in notes)
+
+
+@pytest.mark.parametrize("name", [*TARGETS])
+def test_the_sample_can_be_exported(name: str) -> None:
+    assert TARGETS[name](build(objects_of("sample"))).files
