@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ordering.check import check, from_a_cluster
 from ordering.errors import UserError
 from ordering.graph import Graph, Warned, build
 from ordering.graph.hooks import hooks_of, part
@@ -30,8 +31,8 @@ class Problem:
 def lint(objects: Sequence[Manifest], overrides: Iterable[tuple[str, str]] = ()) -> list[Problem]:
     """All problems of parsed objects, errors first.
 
-    `refused`: a circle, or what the API server would refuse in any order; nothing else can be looked at then.
-    `unresolved`: named and in no manifest, `secret` where it is a Secret. `webhook`: requests would go to a webhook
+    `refused`: what the API server would refuse in any order, or a circle, with which nothing else can be looked at.
+    `unresolved`: named and in no manifest, `secret` where it is a Secret. `live`: what a cluster wrote. `webhook`: requests would go to a webhook
     with nothing behind it. `hook`: a hook of Helm. `made`: what a cluster or a controller makes. `dropped`: a need that
     would have closed a circle. `look`: what the rules warn of.
     """
@@ -40,7 +41,7 @@ def lint(objects: Sequence[Manifest], overrides: Iterable[tuple[str, str]] = ())
     except UserError as error:
         return [Problem("refused", "error", "", str(error))]
     kept, left = part(objects)
-    found = [*_unresolved(graph), *_webhooks(kept), *_hooks(kept, left), *_notes(graph, set(left))]
+    found = [*_refused(objects, graph), *_webhooks(kept), *_hooks(kept, left), *_notes(graph, set(left))]
     return sorted(set(found), key=lambda problem: (problem.level, problem.check, problem.id, problem.message))
 
 
@@ -56,13 +57,16 @@ def document(problems: Sequence[Problem]) -> str:
     return json.dumps({"version": VERSION, "problems": [vars(problem) for problem in problems]}, indent=1)
 
 
-def _unresolved(graph: Graph) -> Iterator[Problem]:
-    for unresolved in graph.unresolved:
+def _refused(objects: Sequence[Manifest], graph: Graph) -> Iterator[Problem]:
+    for found in check(objects, graph):
+        absent, refused = found.absent, found.severity == "refused"
+        what = "secret" if absent and absent.kind == "Secret" else "refused" if refused and not absent else "unresolved"
         # A grant to an account that does not exist is accepted, and grants nothing.
-        level = "note" if unresolved.asker.kind.endswith("Binding") else "error"
-        check = "secret" if unresolved.wanted.startswith("Secret ") else "unresolved"
-        message = f"{unresolved.wanted} is in no manifest: {unresolved.asker.title} {unresolved.reason}"
-        yield Problem(check, level, str(unresolved.asker), message)
+        level = "error" if refused or not found.object.kind.endswith("Binding") else "note"
+        yield Problem(what, level, str(found.object), found.sentence)
+    for found in from_a_cluster(objects, left_out=False):
+        level = "error" if found.severity == "refused" else "note"
+        yield Problem("live", level, str(found.object), found.sentence)
 
 
 def _webhooks(objects: Sequence[Manifest]) -> Iterator[Problem]:

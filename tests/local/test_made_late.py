@@ -221,3 +221,17 @@ def test_a_backend_before_its_configurations_never_becomes_ready(cluster: Cluste
         "waits for one of its mutatingwebhookconfigurations, one of its validatingwebhookconfigurations"
     )
     cluster.delete("namespace", "early", wait=False)
+
+
+def test_who_may_write_everything_waits_for_no_configuration(cluster: Cluster) -> None:
+    """As Argo CD's server, which may patch all kinds and registers none."""
+    everything = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["delete", "get", "patch"]}
+    cluster.apply(*acting("free", "server", everything))
+    started = "localcloud.kubeflow/mounts-ready"
+
+    def begun() -> bool:
+        pods = (cluster.get("pods", "-n", "free") or {"items": []})["items"]
+        return any(started in (one["metadata"].get("annotations") or {}) for one in pods)
+
+    until(begun, "its pod starts")
+    cluster.delete("namespace", "free", wait=False)

@@ -183,10 +183,15 @@ func (c *Cluster) syncMounts(ctx context.Context) error {
 
 // unregistered gives the webhook configurations without which the process of a pod ends: it may write into its own
 // and may not watch for them, so it looks once, as CloudNativePG does (pkg/certs/k8s.go). Those of other
-// backends go on without, and fill theirs when it comes.
+// backends go on without, and fill theirs when it comes. Who may write everything, as Argo CD's server may patch all
+// kinds, says nothing by it.
 func (c *Cluster) unregistered(ctx context.Context, pod *corev1.Pod) ([]string, error) {
 	if pod.Spec.ServiceAccountName == "default" || len(c.servicesOf(pod)) == 0 {
 		return nil, nil
+	}
+	everything, err := c.may(ctx, pod, "any.invalid", "any", "", "", "patch", "update")
+	if err != nil || everything {
+		return nil, err
 	}
 	configurations, err := c.configurations()
 	if err != nil {
