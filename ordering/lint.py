@@ -32,9 +32,9 @@ def lint(objects: Sequence[Manifest], overrides: Iterable[tuple[str, str]] = ())
     """All problems of parsed objects, errors first.
 
     `refused`: what the API server would refuse in any order, or a circle, with which nothing else can be looked at.
-    `unresolved`: named and in no manifest, `secret` where it is a Secret. `live`: what a cluster wrote. `webhook`: requests would go to a webhook
-    with nothing behind it. `hook`: a hook of Helm. `made`: what a cluster or a controller makes. `dropped`: a need that
-    would have closed a circle. `look`: what the rules warn of.
+    `unresolved`: named and in no manifest, `secret` where it is a Secret. `live`: what a cluster wrote. `webhook`:
+    requests would go to a webhook with nothing behind it. `hook`: a hook of Helm. `made`: what a cluster or a
+    controller makes. `dropped`: a need that would have closed a circle. `look`: what the rules warn of.
     """
     try:
         graph = build(objects, overrides=overrides)
