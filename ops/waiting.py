@@ -60,12 +60,16 @@ class Waits:
             self._under_way[told.urn].said = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
     def line(self, now: float) -> str | None:
-        """What is waited for, the oldest first; None where nothing takes long."""
+        """What is waited for, the oldest first; None where nothing takes long, unless something is being deleted."""
         # The events come in another thread.
         under_way = list(self._under_way.values())
         waits = sorted((one for one in under_way if now - one.begun >= INTERVAL_S), key=lambda one: one.begun)
+        if not waits and self.before:
+            return f"waiting since {now - self._since:.0f} s: {self.before}"
         if not waits:
-            return f"waiting since {now - self._since:.0f} s: {self.before}" if self.before else None
+            # A destroy is never silent: whoever reads its log must see that it goes on.
+            going = sum(one.going for one in under_way)
+            return f"deleting {going}, none of them for long" if going else None
         named = [_told(one, now) for one in waits[:_NAMED]]
         more = f"; and {len(waits) - _NAMED} more" if len(waits) > _NAMED else ""
         return f"waiting for {'; '.join(named)}{more}"

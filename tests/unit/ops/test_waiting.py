@@ -77,6 +77,17 @@ def test_a_deletion_is_told_as_one(later: Callable[[float], None]) -> None:
     assert line(waits) == "waiting for PersistentVolumeClaim kubeflow/mysql-pvc to be gone since 65 s"
 
 
+def test_many_short_deletions_are_told_too(later: Callable[[float], None]) -> None:
+    waits = Waits()
+    for urn in (API, CLAIM):
+        waits(step("resourcePreEvent", urn, "delete"))
+    later(2)
+    assert line(waits) == "deleting 2, none of them for long"
+    for urn in (API, CLAIM):
+        waits(step("resOutputsEvent", urn, "delete"))
+    assert line(waits) is None
+
+
 def test_many_are_counted_and_a_long_word_is_cut(later: Callable[[float], None]) -> None:
     waits = Waits()
     for number in range(7):
