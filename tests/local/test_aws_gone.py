@@ -41,6 +41,8 @@ IDS = {
     "aws:kms/key:Key": "12345678-1234-1234-1234-123456789012",
     "aws:kms/alias:Alias": "alias/secrets",
     "aws:cloudwatch/logGroup:LogGroup": "/aws/eks/k/cluster",
+    "aws:efs/fileSystem:FileSystem": "fs-0123456789abcdef0",
+    "aws:efs/mountTarget:MountTarget": "fsmt-0123456789abcdef0",
     "aws:eks/cluster:Cluster": "k",
     "aws:eks/nodeGroup:NodeGroup": "k:k-1",
     "aws:eks/addon:Addon": "k:coredns",

@@ -92,10 +92,10 @@ def changed_sample(folder: Path) -> Path:
 
 def test_a_preview_of_a_change_is_a_comment_with_the_dangerous_first(person: Person, tmp_path: Path) -> None:
     text = person.does("preview", "--format", "markdown", manifests=changed_sample(tmp_path / "changed"))
-    assert text.startswith("## Preview of `local`: 1 to delete, 1 to update, 2 to create, ")
-    deleted = text.index("| **delete** | `sample-apps/settings` | `kubernetes:core/v1:ConfigMap` |")
+    assert text.startswith("## Preview of `local`: 1 to delete, 2 to update, 2 to create, ")
+    deleted = text.index("| **deleted** | `sample-apps/settings` | `kubernetes:core/v1:ConfigMap` |")
     assert deleted < text.index("### Cost: +0.00 USD a month") < text.index("### Policies")
-    assert "| sample-apps | 1 | 1 | 2 |" in text
+    assert "| sample-apps | 1 | 2 | 2 |" in text
     assert "`registry.example/sample/store:1.0` → `registry.example/sample/store:2.0`" in text
     assert SECRET not in text
 
