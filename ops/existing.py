@@ -61,7 +61,12 @@ class Existing:
 
 def place(id_: ObjectId) -> Place:
     """The place of an object."""
-    return Place(id_.group, id_.kind, id_.namespace, id_.name)
+    return placed(id_.group, id_.kind, id_.namespace, id_.name)
+
+
+def placed(group: str, kind: str, namespace: str, name: str) -> Place:
+    """A place. What names no namespace is in `default`, and the engine writes that once it has read the object."""
+    return Place(group, kind, "" if namespace == "default" else namespace, name)
 
 
 def held(state: Iterable[Mapping[str, Any]]) -> frozenset[Place]:
@@ -76,7 +81,8 @@ def objects(state: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Place, Manifes
         if str(one.get("type", "")).startswith("kubernetes:") and "metadata" in inputs and not _patches(one["type"]):
             metadata = inputs["metadata"]
             group = str(inputs["apiVersion"]).rpartition("/")[0]
-            yield Place(group, str(inputs["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"])), inputs
+            at = placed(group, str(inputs["kind"]), str(metadata.get("namespace") or ""), str(metadata["name"]))
+            yield at, inputs
 
 
 def missing(graph: Graph, known: Collection[Place]) -> list[ObjectId]:

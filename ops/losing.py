@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from ops.changes import CRD, NAMESPACE, Change, kind_of
-from ops.existing import Place, held
+from ops.existing import Place, held, placed
 from ops.steps import Step
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
@@ -103,7 +103,7 @@ def _content(namespace: str, api: Api, known: Collection[Place]) -> Counter[tupl
 def _places(group: str, kind: str, live: Iterable[Manifest]) -> Iterator[Place]:
     for one in live:
         metadata = one["metadata"]
-        yield Place(group, kind, str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
+        yield placed(group, kind, str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
 
 
 def _owned(metadata: Mapping[str, object]) -> bool:
