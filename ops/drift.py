@@ -16,6 +16,7 @@ from pulumi.automation.events import EngineEvent, OpType
 
 from infra.kubeflow.taken import taken
 from ops import fields, run
+from ops.existing import place_of
 from ops.fields import FieldPath
 from ops.interrupted import MANAGER
 from ops.reaching import reached
@@ -126,12 +127,12 @@ def in_cluster(objects: Sequence[Resource], api: Api) -> tuple[list[Drifted], li
     found, unseen = [], []
     for (api_version, kind), ours in sorted(by_kind.items()):
         try:
-            live = {_place(one): one for one in api.metadata(api_version, kind)}
+            live = {place_of(one): one for one in api.metadata(api_version, kind)}
         except UserError as error:
             unseen.append(f"{kind}: {error}")
             continue
         for one in ours:
-            there = live.get(_place(one["inputs"]))
+            there = live.get(place_of(one["inputs"]))
             if there is None:
                 found.append(Drifted(urn=one["urn"], type=one["type"], change="deleted"))
             elif differing := _lost(one, there, scaled) and _differing(one, api, scaled):
@@ -216,14 +217,14 @@ def _lost(one: Resource, there: Manifest, scaled: Collection[tuple[str, str, str
         path
         for path in lost
         if not (path[:2] == _ANNOTATIONS and path[-1].startswith(_HINTS))
-        and not (path == _REPLICAS and (inputs["kind"], *_place(inputs)) in scaled)
+        and not (path == _REPLICAS and (inputs["kind"], *place_of(inputs)) in scaled)
         and not fields.text(path, inputs).startswith(theirs or ("\0",))
     ]
 
 
 def _differing(one: Resource, api: Api, scaled: Collection[tuple[str, str, str]]) -> Drifted | None:
     """An object with the fields that differ; None where whoever wrote them wrote what was there."""
-    inputs, (namespace, name) = open_secret(one["inputs"]), _place(one["inputs"])
+    inputs, (namespace, name) = open_secret(one["inputs"]), place_of(one["inputs"])
     live = api.get(inputs["apiVersion"], inputs["kind"], namespace, name)
     if live is None:
         return Drifted(urn=one["urn"], type=one["type"], change="deleted")
@@ -254,9 +255,4 @@ def _scaled(objects: Iterable[Resource]) -> Iterator[tuple[str, str, str]]:
     for one in objects:
         inputs = one["inputs"]
         if target := (inputs.get("spec") or {}).get("scaleTargetRef"):
-            yield str(target.get("kind") or "Deployment"), _place(inputs)[0], str(target["name"])
-
-
-def _place(manifest: Manifest) -> tuple[str, str]:
-    metadata = manifest["metadata"]
-    return str(metadata.get("namespace") or ""), str(metadata["name"])
+            yield str(target.get("kind") or "Deployment"), place_of(inputs)[0], str(target["name"])

@@ -65,7 +65,7 @@ def place(id_: ObjectId) -> Place:
 
 
 def placed(group: str, kind: str, namespace: str, name: str) -> Place:
-    """A place. What names no namespace is in `default`, and the engine writes that once it has read the object."""
+    """A place. What names no namespace is in `default`, which the Kubernetes plugin writes into the state."""
     return Place(group, kind, "" if namespace == "default" else namespace, name)
 
 
@@ -106,7 +106,7 @@ def look(wanted: Iterable[ObjectId], api: Api) -> list[Existing]:
     for id_ in wanted:
         kind = (id_.api_version, id_.kind)
         if kind not in live:
-            live[kind] = {_name(one): one for one in api.metadata(*kind)}
+            live[kind] = {place_of(one): one for one in api.metadata(*kind)}
         # An object that names no namespace is in `default`, if its kind has any.
         names = [(id_.namespace, id_.name)] if id_.namespace else [("", id_.name), ("default", id_.name)]
         for name in names:
@@ -143,7 +143,8 @@ def _patches(type_: str) -> bool:
     return type_.endswith("Patch")
 
 
-def _name(manifest: Manifest) -> tuple[str, str]:
+def place_of(manifest: Manifest) -> tuple[str, str]:
+    """Namespace, empty for none, and name: what tells an object from others of its kind."""
     metadata = manifest["metadata"]
     return str(metadata.get("namespace") or ""), str(metadata["name"])
 

@@ -50,7 +50,7 @@ def test_what_the_state_has_and_what_every_cluster_has_is_not_looked_for() -> No
     assert [id_.name for id_ in missing(GRAPH, held(state(config())))] == ["apps"]
     read = {**config(), "metadata": {**config()["metadata"], "namespace": "default"}}
     unplaced = {**config(), "metadata": {"name": config()["metadata"]["name"]}}
-    assert missing(build([unplaced]), held(state(read))) == [], "it is there, as a run that was killed has read it"
+    assert missing(build([unplaced]), held(state(read))) == [], "the plugin writes the namespace into the state"
     patched = held(state(config(), kind="kubernetes:core/v1:ConfigMapPatch"))
     assert [id_.name for id_ in missing(GRAPH, patched)] == ["apps", "settings"], "a patch holds nothing"
 
