@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pulumi import automation
@@ -130,8 +130,12 @@ def _caught_up(session: Session) -> None:
         return
     for unseen in found.unseen:
         session.say(f"Not looked at: {unseen}")
-    if found.found:
-        drift.take_up(session, found)
+    # A cluster that EKS upgraded is left to the preview, which says so (`ops.live`): nothing puts that back.
+    ours = [
+        one for one in found.found if one.type != live.CLUSTER or {field.path for field in one.fields} != {"version"}
+    ]
+    if ours:
+        drift.take_up(session, replace(found, found=tuple(ours)))
 
 
 def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from infra import versions
 from ops.steps import Step
 
+CLUSTER = "aws:eks/cluster:Cluster"
+
 
 def upgraded(steps: Iterable[Step], live: str) -> list[Step]:
     """The stack's cluster, where it runs a newer Kubernetes (`live`) than the state has for it.
@@ -12,11 +14,7 @@ def upgraded(steps: Iterable[Step], live: str) -> list[Step]:
     The provider would ask EKS for that upgrade once more, which is refused (UpdateClusterVersion, "unsupported
     Kubernetes minor version update"): the cluster has to be read into the state first.
     """
-    return [
-        step
-        for step in steps
-        if step.type == "aws:eks/cluster:Cluster" and live and _known(step) and _older(_known(step), live)
-    ]
+    return [step for step in steps if step.type == CLUSTER and live and _known(step) and _older(_known(step), live)]
 
 
 def notice(step: Step, live: str) -> str:
