@@ -2,13 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from infra import extensions, preflight, settings, surroundings
-from infra.aws import standing
+from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
-from infra.kubeflow import profiles
+from infra.kubeflow import pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
@@ -82,6 +83,8 @@ def read(root: Path) -> Inputs:
         preflight.check_default_class(kubeconfig, stack.cluster.context, without_class(release.objects))
         notices = surrounded(kubeconfig, stack.cluster.context, version, release)
     if stack.cluster.mode == "create":
+        if not stack.emulated:
+            offerings.check(stack)
         check_capacity(
             requirements(release.objects),
             instance_type=stack.nodes.instance_type,
@@ -119,6 +122,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     """
     kubeflow = stack.kubeflow
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
+    own += [pools.COMPONENT] if pools.needs_plugin(stack) else []
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -131,6 +135,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         parts=kubeflow.parts,
         existing=kubeflow.existing,
         has=has,
+        change=partial(pools.use_pools, pools=stack.pools, gpu_shares=stack.nodes.gpu_shares),
     )
 
 

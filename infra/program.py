@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
@@ -22,6 +23,7 @@ from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
+from infra.settings.groups import described
 from ordering.check import told
 from ordering.errors import UserError
 
@@ -32,7 +34,8 @@ _NONE = Earlier()
 class Outputs:
     """What the stack exports, by these names; None for what a stack on an existing cluster, or without a cloud, lacks.
 
-    `pipelines_image` is the image that was set for pipelines' steps, if any.
+    `pipelines_image` is the image that was set for pipelines' steps, if any. `node_pools` say of each what pods must
+    know to run there (`infra.settings.groups.described`).
     """
 
     cluster_name: str
@@ -43,6 +46,7 @@ class Outputs:
     repository_url: pulumi.Output[str] | None
     pipelines_image: str | None
     runner_role_arns: Mapping[str, pulumi.Output[str]]
+    node_pools: Mapping[str, Mapping[str, Any]] | None
     region: str | None
     dashboard_user: str
     dashboard_password: pulumi.Output[str]
@@ -106,8 +110,10 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             ClusterArgs(
                 cluster=stack.cluster,
                 nodes=stack.nodes,
+                pools=stack.pools,
                 region=stack.region,
                 vpc_id=network.vpc_id,
+                zones=stack.network.zones,
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
@@ -180,6 +186,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         repository_url=own.registry.repository_url if own else None,
         pipelines_image=stack.pipelines.image,
         runner_role_arns=roles,
+        node_pools=described(stack.nodes, stack.pools) if cluster else None,
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output(),

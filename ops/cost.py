@@ -11,7 +11,7 @@ from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements
 from infra.kubeflow.release import resolve
 from infra.present import unknown
-from infra.settings import Settings
+from infra.settings import Pool, Settings
 from ops import prices
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
@@ -79,7 +79,7 @@ def bill(settings: Settings) -> Bill:
 
 
 def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
-    """The monthly bill of a stack that runs all the time with `nodesDesired` nodes.
+    """The monthly bill of a stack that runs all the time with `nodesDesired` nodes, and pools with what they desire.
 
     `volumes_gib` is what the platform's claims add up to (`claimed_gib`). A stack on an existing cluster pays for its
     storage only, one without a cloud nothing that is known here. UserError when the price of a type or in a region is
@@ -91,6 +91,7 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
     lines = []
     if settings.cluster.mode == "create":
         lines += _cluster(settings)
+        lines += [line for pool in settings.pools for line in _pool(pool, settings.region)]
     if volumes_gib:
         lines.append(_line("volumes", f"{volumes_gib} GiB of claims on gp3", volumes_gib * prices.GP3_GIB_MONTH))
     if settings.files == "efs":
@@ -167,6 +168,29 @@ def _cluster(settings: Settings) -> list[Line]:
         _line("NAT", f"{gateways} with an address, and {NAT_TRAFFIC_GB} GB through it (assumed)", nat),
         _line("logs", f"{LOGS_GB} GB of control-plane logs (assumed)", LOGS_GB * prices.LOGS_GB),
         _line("key", "1 for Kubernetes Secrets", prices.KEY_MONTH),
+    ]
+
+
+def _pool(pool: Pool, region: str) -> list[Line]:
+    """The nodes and disks of a pool that has any all the time; those that come and go cost what they run."""
+    if not pool.desired:
+        return []
+    hour = prices.instance_price(pool.instance_types[0], region)
+    hours = pool.desired * prices.HOURS
+    spot = pool.capacity == "spot"
+    return [
+        Line(
+            name=f"pool {pool.name}",
+            what=f"{pool.desired} x {pool.instance_types[0]}{' on spot' if spot else ''}",
+            on_demand=hours * (hour.spot if spot else hour.on_demand),
+            savings_plan=hours * (hour.spot if spot else hour.savings_plan),
+            spot=hours * hour.spot,
+        ),
+        _line(
+            f"disks of {pool.name}",
+            f"{pool.desired} x {pool.disk_gib} GiB of gp3",
+            pool.desired * pool.disk_gib * prices.GP3_GIB_MONTH,
+        ),
     ]
 
 

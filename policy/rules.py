@@ -176,7 +176,7 @@ def instance_size(resource: Resource) -> Iterator[str]:
         if size is None or size > largest:
             yield (
                 f"has nodes of {name}, and stack {resource.stack} may have {largest} vCPUs a node; "
-                "choose a smaller nodesInstanceType"
+                "choose a smaller type in nodesInstanceType or nodePools"
             )
 
 

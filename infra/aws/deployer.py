@@ -132,6 +132,7 @@ _LINKED = (
     "eks-nodegroup.amazonaws.com",
     "autoscaling.amazonaws.com",
     "elasticfilesystem.amazonaws.com",
+    "spot.amazonaws.com",
 )
 
 

@@ -10,10 +10,12 @@ from infra.settings.model import (
     NetworkSettings,
     NodeSettings,
     PipelinesSettings,
+    Pool,
     RegistrySettings,
     Secret,
     Settings,
     StorageSettings,
+    Taint,
 )
 from infra.settings.raw import SettingsError
 from infra.settings.stack import read
@@ -28,11 +30,13 @@ __all__ = [
     "NetworkSettings",
     "NodeSettings",
     "PipelinesSettings",
+    "Pool",
     "RegistrySettings",
     "Secret",
     "Settings",
     "SettingsError",
     "StorageSettings",
+    "Taint",
     "load",
     "password_fault",
     "read",

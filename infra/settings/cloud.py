@@ -25,6 +25,8 @@ OF_AWS = (
     "nodesDesired",
     "nodesMax",
     "nodesDiskGiB",
+    "nodesGpuShares",
+    "nodePools",
     "files",
     "registryRepository",
     "storageOnDestroy",

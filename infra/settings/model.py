@@ -71,13 +71,42 @@ class ClusterSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """The managed node group; the disk in GiB."""
+    """The base group, which the platform itself runs on; the disk in GiB. `gpu_shares` pods share a GPU of any node."""
 
     instance_type: str
     min: int
     desired: int
     max: int
     disk_gib: int
+    gpu_shares: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taint:
+    """What keeps pods off a node, in Kubernetes' words."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Nodes beside the base group, with instance types of one architecture; the disk in GiB.
+
+    With a `min` of 0 each zone has a group of its own, which may grow to `max`.
+    """
+
+    name: str
+    instance_types: tuple[str, ...]
+    capacity: Literal["on-demand", "spot"]
+    min: int
+    desired: int
+    max: int
+    zones: tuple[str, ...]
+    disk_gib: int
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +185,7 @@ class Settings:
     network: NetworkSettings
     cluster: ClusterSettings
     nodes: NodeSettings
+    pools: tuple[Pool, ...]
     registry: RegistrySettings
     storage: StorageSettings
     files: Literal["none", "efs"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
@@ -15,7 +16,7 @@ from infra.aws import deployer, iam
 from localcloud import emulator
 from localcloud.plane.layout import Layout
 from ops.project import PROJECT_ROOT
-from tests.local.stack import REGION, Checkout, checked_out, world
+from tests.local.stack import REGION, Checkout, changes, checked_out, world
 
 STARTED_S = 60
 
@@ -60,14 +61,27 @@ UNJUDGED = {
 }
 
 
+GPU: dict[str, Any] = {
+    "name": "gpu",
+    "instanceTypes": ["g5.xlarge"],
+    "capacity": "spot",
+    "max": 2,
+    "zones": ["us-west-2a", "us-west-2b"],
+}
+STEADY: dict[str, Any] = {"name": "steady", "instanceTypes": ["m6i.xlarge", "m5.xlarge"], "min": 1, "max": 4}
+
+
 @dataclass(frozen=True)
 class Deployed:
-    """What the emulator judged of the deployer's requests, and what is left of the stack."""
+    """What the emulator judged of the deployer's requests, what is left of the stack, and what became of pools."""
 
     allowed: set[str]
     refused: set[str]
     types: set[str]
     left: set[str]
+    previewed: dict[str, int]
+    changed: dict[str, int]
+    pools: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +95,17 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         assert operator
         key = become_deployer(checkout, operator)
         principals = [f"arn:aws:iam::{emulator.ACCOUNT}:root"]
-        checkout.configure({"clusterAdministratorPrincipals": principals, "files": "efs"})
+        checkout.configure({"clusterAdministratorPrincipals": principals, "files": "efs", "nodePools": [GPU, STEADY]})
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
-        checkout.must("preview")
-        checkout.configure({"nodesDesired": 6})
-        checkout.must("up")
+        previewed = changes(checkout.must("preview"))
+        checkout.configure({"nodesDesired": 6, "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}]})
+        changed = changes(checkout.must("up"))
+        pools = {
+            str(one["inputs"]["tags"]["pulumi:pool"]): one["inputs"]
+            for one in checkout.resources().values()
+            if one["type"] == "aws:eks/nodeGroup:NodeGroup"
+        }
         checkout.must("destroy")
         checkout.must("leftovers")
         emulator.write(emulator.state(checkout.root), operator)
@@ -96,6 +115,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             refused={action for action, decision in mine if decision == "refused"},
             types=types,
             left=world(checkout) ^ before,
+            previewed=previewed,
+            changed=changed,
+            pools=pools,
         )
 
 
@@ -125,6 +147,17 @@ def become_deployer(checkout: Checkout, running: emulator.Server) -> str:
     given = replace(running, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
     emulator.write(emulator.state(checkout.root), given)
     return str(key["AccessKeyId"])
+
+
+def test_pools_come_up_from_zero_and_change_in_place(deployed: Deployed) -> None:
+    assert set(deployed.previewed) == {"unchanged"}
+    assert "replace" not in deployed.changed
+    assert set(deployed.pools) == {"base", "gpu-us-west-2a", "gpu-us-west-2b", "steady"}
+    gpu, steady = deployed.pools["gpu-us-west-2a"], deployed.pools["steady"]
+    assert (gpu["amiType"], gpu["capacityType"]) == ("AL2023_x86_64_NVIDIA", "SPOT")
+    assert gpu["scalingConfig"] == {"minSize": 0, "desiredSize": 0, "maxSize": 3}
+    assert (gpu["nodeRepairConfig"], gpu["updateConfig"]) == ({"enabled": True}, {"maxUnavailable": 1})
+    assert steady["labels"] == {"kubeflow-on-pulumi/pool": "steady", "team": "ml"}
 
 
 def test_the_policy_suffices(deployed: Deployed) -> None:

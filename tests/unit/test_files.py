@@ -22,6 +22,7 @@ def files(
                 nodes=given.nodes,
                 region=given.region,
                 vpc_id="vpc-1",
+                zones=["us-west-2a", "us-west-2b"],
                 private_subnet_ids=["subnet-1", "subnet-2"],
                 log_group=None,
                 tags=TAGS,

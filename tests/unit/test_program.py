@@ -22,6 +22,7 @@ OUTPUTS = {
     "repository_url",
     "pipelines_image",
     "runner_role_arns",
+    "node_pools",
     "region",
     "dashboard_user",
     "dashboard_password",
@@ -86,6 +87,7 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
             name: f"arn:aws:mock:us-west-2:123456789012:kubeflow-dev-{name.replace('/', '-')}"
             for name in ("kubeflow/ml-pipeline", "kubeflow/pipeline-runner", "kubeflow-user-example-com/default-editor")
         },
+        "node_pools": {"base": {"gpus": False, "spot": False, "taints": []}},
         "region": "us-west-2",
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",
