@@ -8,7 +8,7 @@ from infra import extensions, preflight, settings, surroundings
 from infra.aws import standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
-from infra.kubeflow import profiles
+from infra.kubeflow import address, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
@@ -61,6 +61,7 @@ def read(root: Path) -> Inputs:
         version = stack.cluster.version
         living = standing.look(stack, caller)
         has = unknown if living else nothing
+        preflight.check_address(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -119,6 +120,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     """
     kubeflow = stack.kubeflow
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
+    own += [address.COMPONENT] if stack.address else []
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -130,6 +132,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         edges=[(edge.source, edge.target) for edge in kubeflow.edges],
         parts=kubeflow.parts,
         existing=kubeflow.existing,
+        url=address.external_url(stack),
         has=has,
     )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 
+from infra.kubeflow.address import at_address
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
 from infra.kubeflow.parts import choose
 from infra.kubeflow.profiles import use_roles
@@ -69,6 +70,7 @@ def load(
     edges: Sequence[tuple[str, str]] = (),
     parts: Sequence[str] = (),
     existing: Sequence[str] = (),
+    url: str | None = None,
     has: Has = lambda _: False,
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
@@ -76,7 +78,8 @@ def load(
     `sample` allows a small platform of ours where the release is out of reach.
     `components` are folders of kustomize components to lay over it, relative ones from `root`. `allow` is what the
     build may do on top, as `render` takes it.
-    `parts` are what is wanted of it (all for none), `existing` what the cluster has of it.
+    `parts` are what is wanted of it (all for none), `existing` what the cluster has of it. `url` is where people open
+    it from outside, as `at_address` takes it; without one it is reached through the API server alone.
 
     `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. `has` says
     what the cluster has beside the manifests; without it, nothing. UserError for everything that is wrong with the
@@ -88,6 +91,8 @@ def load(
     if parts or existing:
         selection = choose(build(objects, overrides=edges), parts, existing)
         objects, left_out = selection.objects, selection.existing
+    if url is not None:
+        objects = at_address(objects, url)
     objects = with_open_paths(objects)
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from infra.settings import address
 from infra.settings.raw import RawSettings
 
 OF_AWS = (
@@ -26,6 +27,7 @@ OF_AWS = (
     "nodesMax",
     "nodesDiskGiB",
     "files",
+    *address.KEYS,
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

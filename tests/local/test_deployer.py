@@ -15,7 +15,8 @@ from infra.aws import deployer, iam
 from localcloud import emulator
 from localcloud.plane.layout import Layout
 from ops.project import PROJECT_ROOT
-from tests.local.stack import REGION, Checkout, checked_out, world
+from tests.local import gateway
+from tests.local.stack import REGION, Checkout, changes, checked_out, world
 
 STARTED_S = 60
 
@@ -23,6 +24,7 @@ STARTED_S = 60
 # tags, settings and versions), for rules, interfaces and instances, or by commands when they find something. Of these,
 # EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
+    "acm": "AddTagsToCertificate RemoveTagsFromCertificate",
     "ec2": (
         "AuthorizeSecurityGroupEgress CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
         "DeleteTags DeleteVolume DisassociateAddress "
@@ -40,7 +42,9 @@ UNJUDGED = {
     "elasticfilesystem": (
         "ListTagsForResource ModifyMountTargetSecurityGroups TagResource UntagResource UpdateFileSystem"
     ),
-    "elasticloadbalancing": "DeleteLoadBalancer DescribeTags",
+    "elasticloadbalancing": (
+        "AddTags ModifyListener ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags SetSecurityGroups SetSubnets"
+    ),
     "iam": (
         "AddClientIDToOpenIDConnectProvider ListInstanceProfilesForRole ListOpenIDConnectProviders ListRolePolicies "
         "ListRoleTags RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider TagRole "
@@ -52,6 +56,7 @@ UNJUDGED = {
         "UpdateKeyDescription"
     ),
     "logs": "DeleteRetentionPolicy TagResource UntagResource",
+    "route53": "GetChange",
     "s3": (
         "DeleteObject DeleteObjectVersion GetAccelerateConfiguration GetReplicationConfiguration ListTagsForResource "
         "TagResource UntagResource"
@@ -67,6 +72,7 @@ class Deployed:
     allowed: set[str]
     refused: set[str]
     types: set[str]
+    unchanged: dict[str, int]
     left: set[str]
 
 
@@ -79,13 +85,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         before = world(checkout)
         operator = emulator.status(checkout.root)
         assert operator
+        zone = gateway.zone(checkout)
         key = become_deployer(checkout, operator)
         principals = [f"arn:aws:iam::{emulator.ACCOUNT}:root"]
-        checkout.configure({"clusterAdministratorPrincipals": principals, "files": "efs"})
+        checkout.configure({"clusterAdministratorPrincipals": principals, "files": "efs", **gateway.settings(zone)})
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
-        checkout.must("preview")
-        checkout.configure({"nodesDesired": 6})
+        unchanged = checkout.must("preview")
+        checkout.configure({"nodesDesired": 6, "addressCidrs": ["203.0.113.0/24", "198.51.100.0/24"]})
         checkout.must("up")
         checkout.must("destroy")
         checkout.must("leftovers")
@@ -95,6 +102,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             allowed={action for action, decision in mine if decision == "allowed"},
             refused={action for action, decision in mine if decision == "refused"},
             types=types,
+            unchanged=changes(unchanged),
             left=world(checkout) ^ before,
         )
 
@@ -119,8 +127,9 @@ def become_deployer(checkout: Checkout, running: emulator.Server) -> str:
     """From here on the laptop's key is a user's with the generated policy; returns its id."""
     users = checkout.aws("iam")
     users.create_user(UserName="deployer")
-    made = users.create_policy(PolicyName="deployer", PolicyDocument=iam.to_json(deployer.policy()))["Policy"]["Arn"]
-    users.attach_user_policy(UserName="deployer", PolicyArn=made)
+    for number, document in enumerate(deployer.policies()):
+        about = {"PolicyName": f"deployer-{number}", "PolicyDocument": iam.to_json(document)}
+        users.attach_user_policy(UserName="deployer", PolicyArn=users.create_policy(**about)["Policy"]["Arn"])
     key = users.create_access_key(UserName="deployer")["AccessKey"]
     given = replace(running, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
     emulator.write(emulator.state(checkout.root), given)
@@ -129,6 +138,10 @@ def become_deployer(checkout: Checkout, running: emulator.Server) -> str:
 
 def test_the_policy_suffices(deployed: Deployed) -> None:
     assert deployed.refused == set()
+
+
+def test_a_preview_after_the_first_run_has_nothing_to_change(deployed: Deployed) -> None:
+    assert deployed.unchanged.keys() == {"unchanged"}
 
 
 def test_nothing_is_left_by_the_deployer(deployed: Deployed) -> None:
@@ -146,7 +159,7 @@ def test_each_action_is_judged_here_or_known_to_be_judged_by_nobody(deployed: De
 
 
 def test_each_judged_action_is_refused_when_it_is_left_out(deployed: Deployed) -> None:
-    policy = deployer.policy()
+    policy = iam.document(*(statement for one in deployer.policies() for statement in one["Statement"]))
     unnoticed = []
     for entry in deployer.actions(deployer.TYPES):
         statements = [
