@@ -94,6 +94,7 @@ class Cluster(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
+    node_groups: list[pulumi_eks.ManagedNodeGroup]
     access: ClusterAccess
     ready: pulumi.Resource
     """What comes last: nodes, add-ons and the default storage class are there once this is."""
@@ -112,6 +113,7 @@ class Cluster(pulumi.ComponentResource):
         issuer = IssuerArgs(provider_arn=self._eks.oidc_provider_arn, issuer=self._eks.oidc_issuer)
 
         nodes = self._nodes()
+        self.node_groups = [nodes]
         # CoreDNS and the volume driver become active only on a node; inside eks.Cluster CoreDNS would wait in vain.
         self._addon("coredns", self._addons.coredns, nodes)
         # Horizontal autoscalers do nothing without its measurements.

@@ -90,7 +90,7 @@ def load(
     if parts or existing:
         selection = choose(build(objects, overrides=edges), parts, existing)
         objects, left_out = selection.objects, selection.existing
-    objects = change(with_open_paths(objects))
+    objects = with_open_paths(change(objects))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
     graph = build(objects, overrides=edges)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from infra.settings import address
 from infra.settings.raw import RawSettings
 
 OF_AWS = (
@@ -28,6 +29,7 @@ OF_AWS = (
     "nodesGpuShares",
     "nodePools",
     "files",
+    *address.KEYS,
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",
