@@ -15,8 +15,6 @@ from infra import versions
 from infra.aws import cidr, iam, instances, kept, pools
 from infra.aws.addons import AddonArgs, addon
 from infra.aws.identity import (
-    CLUSTER_ADMIN_POLICY,
-    CLUSTER_VIEW_POLICY,
     IssuerArgs,
     cluster_access_policy,
     irsa_role,
@@ -203,8 +201,8 @@ class Cluster(pulumi.ComponentResource):
 
     def _access_entries(self) -> dict[str, pulumi_eks.AccessEntryArgs]:
         access = self._args.cluster.access
-        named = [(arn, "admin", CLUSTER_ADMIN_POLICY) for arn in access.administrators]
-        named += [(arn, "view", CLUSTER_VIEW_POLICY) for arn in access.viewers]
+        named = [(arn, "admin", iam.CLUSTER_ADMIN_POLICY) for arn in access.administrators]
+        named += [(arn, "view", iam.CLUSTER_VIEW_POLICY) for arn in access.viewers]
         return {
             iam.access_entry_name(arn): self._access_entry(arn, name, policy)
             for arn, name, policy in named

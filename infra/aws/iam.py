@@ -10,6 +10,10 @@ Document = dict[str, Any]
 # What IAM allows for the names of a role and of a policy in it, and S3 for a bucket's, less the provider's own suffix.
 LONGEST_ROLE, LONGEST_POLICY, LONGEST_BUCKET = 64 - 8, 128 - 8, 63 - 8
 
+CLUSTER_ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
+# Reads most of what is in namespaces, and no Secret ("Review access policy permissions", EKS user guide).
+CLUSTER_VIEW_POLICY = "AmazonEKSViewPolicy"
+
 
 def longest_stack_name(project: str) -> int:
     """How long a stack's name may be: pulumi-eks (4.4, cluster.ts) names its role after it, and shortens nothing.
