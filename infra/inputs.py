@@ -9,7 +9,7 @@ from infra import extensions, preflight, settings, surroundings
 from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
-from infra.kubeflow import pools, profiles
+from infra.kubeflow import autoscaler, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
@@ -20,6 +20,7 @@ from infra.settings import ClusterSettings, Settings
 from infra.versions import release_title
 from ordering.check import Has
 from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +124,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     kubeflow = stack.kubeflow
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
     own += [pools.COMPONENT] if pools.needs_plugin(stack) else []
+    own += [autoscaler.COMPONENT] if autoscaler.is_wanted(stack) else []
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -135,8 +137,13 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         parts=kubeflow.parts,
         existing=kubeflow.existing,
         has=has,
-        change=partial(pools.use_pools, pools=stack.pools, gpu_shares=stack.nodes.gpu_shares),
+        change=partial(_fitted, stack),
     )
+
+
+def _fitted(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
+    """The objects with what the stack's nodes change in them."""
+    return pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
 
 
 def kubeconfig_of(cluster: ClusterSettings) -> str:

@@ -26,6 +26,7 @@ OF_AWS = (
     "nodesMax",
     "nodesDiskGiB",
     "nodesGpuShares",
+    "nodesAutoscaling",
     "nodePools",
     "files",
     "registryRepository",

@@ -95,7 +95,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         assert operator
         key = become_deployer(checkout, operator)
         principals = [f"arn:aws:iam::{emulator.ACCOUNT}:root"]
-        checkout.configure({"clusterAdministratorPrincipals": principals, "files": "efs", "nodePools": [GPU, STEADY]})
+        checkout.configure(
+            {
+                "clusterAdministratorPrincipals": principals,
+                "files": "efs",
+                "nodePools": [GPU, STEADY],
+                "nodesAutoscaling": "cluster-autoscaler",
+            }
+        )
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
         previewed = changes(checkout.must("preview"))
