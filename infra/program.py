@@ -9,6 +9,7 @@ import pulumi
 
 from infra import inputs, versions
 from infra.aws.address import LOGS, Address, AddressArgs
+from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
@@ -18,6 +19,7 @@ from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
+from infra.kubeflow import autoscaler
 from infra.kubeflow.address import HEALTH_PATH, HEALTH_PORT, PORT, external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
@@ -158,11 +160,13 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     login = GeneratedCredentials(stack.name, stack.dashboard)
     roles = own.identity.runner_role_arns if own else {}
     artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
+    filled = release.filled(login.credentials, artifacts, roles, login.checksum)
+    scaler = _autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts, roles, login.checksum),
+            replacements=autoscaler.use_role(filled, scaler.role_arn) if scaler else filled,
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
             protect=stack.protect,
@@ -266,6 +270,24 @@ def _address(stack: Settings, network: Network, cluster: Cluster, storage: Stora
             port=PORT,
             health_port=HEALTH_PORT,
             health_path=HEALTH_PATH,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
+    stack = given.settings
+    assert given.caller, "a cluster of the stack's own is in an account"
+    assert access.issuer, "a cluster of the stack's own has an issuer"
+    return Autoscaler(
+        stack.name,
+        AutoscalerArgs(
+            cluster_name=stack.cluster.name,
+            region=stack.region,
+            account=given.caller.account,
+            issuer=access.issuer,
+            namespace=autoscaler.NAMESPACE,
+            service_account=autoscaler.ACCOUNT,
             tags=stack.resource_tags,
         ),
     )

@@ -27,6 +27,7 @@ OF_AWS = (
     "nodesMax",
     "nodesDiskGiB",
     "nodesGpuShares",
+    "nodesAutoscaling",
     "nodePools",
     "files",
     *address.KEYS,

@@ -73,7 +73,11 @@ class ClusterSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """The base group, which the platform itself runs on; the disk in GiB. `gpu_shares` pods share a GPU of any node."""
+    """The base group, which the platform itself runs on; the disk in GiB.
+
+    For all nodes: `gpu_shares` pods share a GPU, and `autoscaling` says what adds and removes nodes between minimum and
+    maximum.
+    """
 
     instance_type: str
     min: int
@@ -81,6 +85,7 @@ class NodeSettings:
     max: int
     disk_gib: int
     gpu_shares: int
+    autoscaling: Literal["none", "cluster-autoscaler"]
 
 
 @dataclass(frozen=True, kw_only=True)

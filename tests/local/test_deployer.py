@@ -107,6 +107,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "files": "efs",
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
+                "nodesAutoscaling": "cluster-autoscaler",
             }
         )
         checkout.must("up")
