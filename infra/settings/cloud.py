@@ -28,6 +28,7 @@ OF_AWS = (
     "nodesDiskGiB",
     "files",
     *address.KEYS,
+    "sagemaker",
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

@@ -24,12 +24,12 @@ STARTED_S = 60
 # tags, settings and versions), for rules, interfaces and instances, or by commands when they find something. Of these,
 # EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
-    "acm": "AddTagsToCertificate RemoveTagsFromCertificate",
+    "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
     "ec2": (
-        "AuthorizeSecurityGroupEgress CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
+        "CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
         "DeleteTags DeleteVolume DisassociateAddress "
         "GetSecurityGroupsForVpc ModifyLaunchTemplate ModifyVpcEndpoint ReplaceRoute ReplaceRouteTableAssociation "
-        "RevokeSecurityGroupIngress RunInstances"
+        "RunInstances"
     ),
     "ecr": (
         "BatchDeleteImage DescribeImages GetRepositoryPolicy ListImages PutImageScanningConfiguration "
@@ -89,6 +89,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         key = become_deployer(checkout, operator)
         principals = [f"arn:aws:iam::{emulator.ACCOUNT}:root"]
         checkout.configure({"clusterAdministratorPrincipals": principals, "files": "efs", **gateway.settings(zone)})
+        checkout.configure({"sagemaker": True})
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
         unchanged = checkout.must("preview")
