@@ -165,6 +165,9 @@ def _api_server(layout: Layout, program: Path, ports: dict[str, int]) -> Compone
             f"--tls-private-key-file={certificates / 'kube-apiserver.key'}",
             f"--client-ca-file={certificates / 'ca.crt'}",
             "--authorization-mode=RBAC",
+            # As EKS has it: a pod that asks for a GPU tolerates the taint of that name (EKS user guide, "Platform
+            # versions").
+            "--enable-admission-plugins=ExtendedResourceToleration",
             "--allow-privileged=true",
             f"--service-account-issuer={layout.issuer}",
             f"--api-audiences={API_AUDIENCE}",
