@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from infra.aws.address import Address
 from infra.aws.cluster import Cluster, ClusterAccess
 from infra.aws.files import Files
 from infra.aws.identity import Identity
 from infra.aws.network import Network
 from infra.aws.registry import Registry
+from infra.aws.sagemaker import SageMaker
 from infra.aws.storage import Storage
 
 
@@ -21,6 +23,8 @@ class Components:
     cluster: Cluster | None
     access: ClusterAccess
     files: Files | None
+    address: Address | None
     registry: Registry | None
     storage: Storage | None
     identity: Identity | None
+    sagemaker: SageMaker | None

@@ -1,27 +1,34 @@
 """The program, top to bottom: network, cluster, registry, storage, identity, Kubeflow, outputs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
 from infra import inputs, versions
+from infra.aws.address import LOGS, Address, AddressArgs
+from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
-from infra.aws.storage import Storage, StorageArgs
+from infra.aws.sagemaker import SageMaker, SageMakerArgs
+from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
+from infra.kubeflow import autoscaler
+from infra.kubeflow.address import HEALTH_PATH, HEALTH_PORT, PORT, external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.settings import Settings
+from infra.settings.groups import described
 from ordering.check import told
 from ordering.errors import UserError
 
@@ -32,7 +39,10 @@ _NONE = Earlier()
 class Outputs:
     """What the stack exports, by these names; None for what a stack on an existing cluster, or without a cloud, lacks.
 
-    `pipelines_image` is the image that was set for pipelines' steps, if any.
+    `pipelines_image` is the image that was set for pipelines' steps, if any. `node_pools` say of each what pods must
+    know to run there (`infra.settings.groups.described`). `address` is where people open the platform, and
+    `address_records` are the records that somebody has to make for it, in words. `sagemaker_role_arns` are the roles of
+    SageMaker jobs, by namespace.
     """
 
     cluster_name: str
@@ -43,12 +53,16 @@ class Outputs:
     repository_url: pulumi.Output[str] | None
     pipelines_image: str | None
     runner_role_arns: Mapping[str, pulumi.Output[str]]
+    node_pools: Mapping[str, Mapping[str, Any]] | None
+    sagemaker_role_arns: Mapping[str, pulumi.Output[str]]
     region: str | None
     dashboard_user: str
     dashboard_password: pulumi.Output[str]
     kubeflow_release: str
     dashboard: str
     dashboard_service: str | None
+    address: str | None
+    address_records: Sequence[pulumi.Output[str]]
 
     def export(self) -> None:
         for field in fields(self):
@@ -106,8 +120,10 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             ClusterArgs(
                 cluster=stack.cluster,
                 nodes=stack.nodes,
+                pools=stack.pools,
                 region=stack.region,
                 vpc_id=network.vpc_id,
+                zones=stack.network.zones,
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
@@ -147,11 +163,13 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     login = GeneratedCredentials(stack.name, stack.dashboard)
     roles = own.identity.runner_role_arns if own else {}
     artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
+    filled = release.filled(login.credentials, artifacts, roles, login.checksum)
+    scaler = _autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts, roles, login.checksum),
+            replacements=autoscaler.use_role(filled, scaler.role_arn) if scaler else filled,
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
             protect=stack.protect,
@@ -159,6 +177,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             earlier=earlier,
         ),
     )
+    address = _address(stack, network, cluster, own.storage) if own and network and cluster else None
     given.extensions.add(
         stack,
         Components(
@@ -166,9 +185,11 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             cluster=cluster,
             access=access,
             files=files,
+            address=address,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
+            sagemaker=own.sagemaker if own else None,
         ),
     )
     return Outputs(
@@ -180,12 +201,18 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         repository_url=own.registry.repository_url if own else None,
         pipelines_image=stack.pipelines.image,
         runner_role_arns=roles,
+        node_pools=described(stack.nodes, stack.pools) if cluster else None,
+        sagemaker_role_arns=own.sagemaker.role_arns if own and own.sagemaker else {},
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output(),
         kubeflow_release=release.source.name,
         dashboard_service="/".join(found[:2]) if (found := service(release.objects)) else None,
-        dashboard=entry(release.objects, emulated=stack.emulated, context=stack.cluster.context),
+        dashboard=entry(
+            release.objects, emulated=stack.emulated, context=stack.cluster.context, url=external_url(stack)
+        ),
+        address=external_url(stack),
+        address_records=address.records if address else [],
     )
 
 
@@ -196,6 +223,7 @@ class _OwnAccount:
     registry: Registry
     storage: Storage
     identity: Identity
+    sagemaker: SageMaker | None
 
 
 def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cluster | None) -> _OwnAccount:
@@ -208,7 +236,16 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
         ),
         kept,
     )
-    storage = Storage(stack.name, StorageArgs(on_destroy=on_destroy, kept=given.kept.bucket, tags=tags), kept)
+    storage = Storage(
+        stack.name,
+        StorageArgs(
+            on_destroy=on_destroy,
+            kept=given.kept.bucket,
+            logs=BalancerLogs(account=account, prefix=LOGS) if stack.address else None,
+            tags=tags,
+        ),
+        kept,
+    )
     identity = Identity(
         stack.name,
         IdentityArgs(
@@ -222,7 +259,58 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
             tags=tags,
         ),
     )
-    return _OwnAccount(registry=registry, storage=storage, identity=identity)
+    sagemaker = None
+    if stack.sagemaker:
+        sagemaker = SageMaker(
+            stack.name,
+            SageMakerArgs(
+                region=stack.region,
+                account=account,
+                runners=runners(stack.kubeflow.profile_namespaces),
+                runner_role_arns=identity.runner_role_arns,
+                bucket_arn=storage.bucket_arn,
+                repository_arn=registry.repository_arn,
+                tags=tags,
+            ),
+        )
+    return _OwnAccount(registry=registry, storage=storage, identity=identity, sagemaker=sagemaker)
+
+
+def _address(stack: Settings, network: Network, cluster: Cluster, storage: Storage) -> Address | None:
+    """Where people open the platform, if it is to have an address."""
+    if stack.address is None:
+        return None
+    return Address(
+        stack.name,
+        AddressArgs(
+            address=stack.address,
+            network=network,
+            cluster=cluster,
+            storage=storage,
+            port=PORT,
+            health_port=HEALTH_PORT,
+            health_path=HEALTH_PATH,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
+    stack = given.settings
+    assert given.caller, "a cluster of the stack's own is in an account"
+    assert access.issuer, "a cluster of the stack's own has an issuer"
+    return Autoscaler(
+        stack.name,
+        AutoscalerArgs(
+            cluster_name=stack.cluster.name,
+            region=stack.region,
+            account=given.caller.account,
+            issuer=access.issuer,
+            namespace=autoscaler.NAMESPACE,
+            service_account=autoscaler.ACCOUNT,
+            tags=stack.resource_tags,
+        ),
+    )
 
 
 def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> AdministratorArgs | None:

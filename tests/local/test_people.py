@@ -120,8 +120,9 @@ class Operator(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(1):
-            found = self.cluster.get("runs." + GROUP, "-A") if self.cluster.get("crd", f"runs.{GROUP}") else None
-            going = [one for one in (found or {"items": []})["items"] if one["metadata"].get("deletionTimestamp")]
+            done = self.cluster.run("get", f"runs.{GROUP}", "-A", "-o", "json")
+            found = json.loads(done.stdout)["items"] if done.returncode == 0 else []  # else nobody serves the kind
+            going = [one for one in found if one["metadata"].get("deletionTimestamp")]
             if going and (self.cluster.get("deployment", "operator", "-n", SYSTEM) or {}).get("status", {}).get(
                 "availableReplicas"
             ):
