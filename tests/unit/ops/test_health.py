@@ -29,10 +29,10 @@ WEBHOOK = {
 }
 
 
-def workload(name: str, kind: str = "Deployment", **status: Any) -> Manifest:
+def workload(name: str, **status: Any) -> Manifest:
     return {
         "apiVersion": "apps/v1",
-        "kind": kind,
+        "kind": "Deployment",
         "metadata": {"name": name, "namespace": "kubeflow", "generation": 2},
         "spec": {"replicas": 1},
         "status": {"observedGeneration": 2, **status},
@@ -44,7 +44,7 @@ def notebook(name: str, **metadata: Any) -> Manifest:
     return {"apiVersion": "kubeflow.org/v1", "kind": "Notebook", "metadata": about}
 
 
-READY = {"conditions": [{"type": "Available", "status": "True"}]}
+READY: dict[str, Any] = {"conditions": [{"type": "Available", "status": "True"}]}
 
 
 class Live:
