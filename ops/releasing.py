@@ -87,7 +87,7 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
                 store = _store(session, stack)
                 earlier = backup.newest(store, backup.title(stack, way.old, way.new, None)) if way.begun else None
                 before.append(earlier or found)
-                _unheld(found, planned.changes)
+                unheld(found, planned.changes)
                 _images(session)
                 told = "" if way.begun else _prepared(session, way, wishes, found, store, api)
             if planned.changes and not wishes.yes:
@@ -183,7 +183,7 @@ def _store(session: Session, stack: str) -> backup.Store:
     return backup.Bucket(str(name.value), read_config(stack)[0].get("aws:region", ""))
 
 
-def _unheld(found: Inventory, changes: Sequence[Change]) -> None:
+def unheld(found: Inventory, changes: Sequence[Change]) -> None:
     """UserError for objects that a controller has to let go of, if their definition goes or they are going already."""
     gone = [one.step.old["spec"] for one in changes if kind_of(one.step.type) == CRD and one.step.change == "delete"]
     kinds = {(spec["group"], spec["names"]["kind"]) for spec in gone}
