@@ -60,6 +60,7 @@ def bring_up(
     adopt: bool = False,
     lose: Collection[str] = (),
     keep: Collection[str] = (),
+    look_first: bool = False,
 ) -> Brought:
     """Brings a stack up; returns what came of it.
 
@@ -68,13 +69,13 @@ def bring_up(
     are UserErrors, too. So are objects that are in the cluster already, unless they are to be adopted, and data that
     would be lost, unless `lose` names it, or `keep`, which leaves it where it is. The local stack has nothing that
     could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would add half as much
-    time.
+    time, and `look_first` wants it all the same.
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
     _caught_up(session)
     watch = Registered(session.say)
-    if is_local(session.stack.name):
+    if is_local(session.stack.name) and not look_first:
         recorder = Recorder.after(session.tracker, policies.load())
         session.tracker = recorder
         found: list[Existing] = []
@@ -95,7 +96,7 @@ def bring_up(
         _handed_on(session)
         return Brought(outputs=outputs, preview=None, violations=recorder.violations())
     console = session.tracker.console
-    settings = stack_settings(session.stack.name).settings
+    settings = stack_settings(session.stack.name, session.changes).settings
     planned = preview.look(session, settings)
     if stale := live.upgraded(planned.steps, session.program.live_version):
         console.print(live.notice(stale[0], session.program.live_version), highlight=False, soft_wrap=True)
