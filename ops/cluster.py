@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from ordering.manifests.objects import Manifest, title
 _TIMEOUT_S = 30
 _MANAGER = "kubeflow-on-pulumi"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_NUMBERS = count()
 
 
 class ClusterApi:
@@ -28,6 +31,12 @@ class ClusterApi:
 
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
+
+    def _items(self, resource: Any, **arguments: Any) -> list[Manifest]:
+        """What the server lists, as it is: the client's own objects around it take as long as all the rest."""
+        answer = self._ask(resource.get, serialize=False, **arguments)
+        items: list[Manifest] = [] if answer is None else json.loads(answer.data)["items"] or []
+        return items
 
     def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
         """The metadata of all objects of a kind, or of those in a namespace; none of a kind that is not served.
@@ -37,8 +46,7 @@ class ClusterApi:
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        answer = self._ask(resource.get, namespace=namespace or None, header_params={"Accept": _METADATA})
-        return [] if answer is None else list(answer.to_dict()["items"])
+        return self._items(resource, namespace=namespace or None, header_params={"Accept": _METADATA})
 
     def namespaced_kinds(self) -> list[tuple[str, str]]:
         """The apiVersion and kind of all that can be listed in a namespace, in the versions that the server prefers."""
@@ -46,12 +54,12 @@ class ClusterApi:
         kinds = (one for one in found if one.namespaced and "list" in one.verbs)
         return sorted({(str(one.group_version), str(one.kind)) for one in kinds})
 
-    def list(self, api_version: str, kind: str) -> list[Manifest]:
-        """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""
+    def list(self, api_version: str, kind: str, name: str = "") -> list[Manifest]:
+        """All objects of a kind, or those of a name, in all namespaces; none of a kind that is not served."""
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        items: list[Manifest] = self._ask(resource.get).to_dict()["items"]
+        items = self._items(resource, field_selector=f"metadata.name={name}" if name else None)
         # A list's items carry neither.
         return [{**item, "apiVersion": api_version, "kind": kind} for item in items]
 
@@ -76,6 +84,18 @@ class ClusterApi:
         """Change an object, or its status, by a merge patch or by the operations of a JSON patch."""
         form = "merge-patch" if isinstance(change, dict) else "json-patch"
         self._on(manifest, "patch", status=status, body=change, content_type=f"application/{form}+json")
+
+    def warned(self, manifest: Manifest, change: Manifest) -> bool:
+        """Whether the server warns of a merge patch, of which it makes a dry run."""
+        metadata, resource = manifest["metadata"], self._resource(manifest["apiVersion"], manifest["kind"])
+        form = {"content_type": "application/merge-patch+json", "dry_run": "All", "serialize": False}
+        where = {"name": metadata["name"], "namespace": metadata.get("namespace")}
+        answer = self._ask(resource.patch, body=change, **where, **form) if resource else None
+        return answer is not None and "Warning" in answer.headers
+
+    def apply(self, manifest: Manifest) -> None:
+        """Make an object as it is given, or change it to that."""
+        self._apply(manifest, manager=_MANAGER)
 
     def dry_run(self, manifest: Manifest) -> None:
         """Let the server judge an apply that changes nothing; UserError with what it refuses."""
@@ -199,17 +219,33 @@ def _plain(value: Any) -> str | None:
 @contextmanager
 def connected(access: Access) -> Iterator[ClusterApi]:
     """A cluster, for the length of the block. Raises OSError when it does not answer."""
+    with answering():
+        yield api_of(access)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """OSError where a cluster stops answering in the block."""
+    try:
+        yield
+    except (HTTPError, config.ConfigException, client.ApiException) as error:
+        raise OSError(str(error)) from None
+
+
+def api_of(access: Access) -> ClusterApi:
+    """A client of a cluster, which asks it what it serves; to be made and used where it may not answer."""
     # It warns of every retry, and the caller says what comes of them.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            if access.kubeconfig is None:
-                api = config.new_client_from_config(context=access.context)
-            else:
-                api = client_of(access.kubeconfig, access.context)
-            # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
-            yield ClusterApi(dynamic.DynamicClient(api, cache_file=str(Path(folder) / "offers.json")))
-        except HTTPError as error:
-            raise OSError(str(error)) from None
-        except (config.ConfigException, client.ApiException) as error:
-            raise OSError(str(error)) from None
+    if access.kubeconfig is None:
+        api = config.new_client_from_config(context=access.context)
+    else:
+        api = client_of(access.kubeconfig, access.context)
+    # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
+    offers = Path(_folder().name) / f"{next(_NUMBERS)}.json"
+    return ClusterApi(dynamic.DynamicClient(api, cache_file=str(offers)))
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Where this process's clients write down what their servers offer; it goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="kubeflow-offers-")

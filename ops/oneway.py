@@ -5,12 +5,12 @@ The older program does not start on what the newer one has left, and whatever re
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from ops.existing import Place
 from ordering.errors import UserError
-from ordering.graph import Graph
 from ordering.manifests.objects import Manifest
 
 
@@ -47,21 +47,30 @@ class Api(Protocol):
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
 
 
-def check(state: Iterable[Mapping[str, Any]], graph: Graph, api: Api) -> None:
+Version = tuple[int, int]
+
+
+def older(
+    before: Mapping[Place, Manifest], after: Mapping[Place, Manifest]
+) -> Iterator[tuple[Store, Version, Version]]:
+    """The stores that would go back, with the versions that they would leave and get.
+
+    Only the first two numbers of a version count: MySQL goes back within 8.0, and within 8.4.
+    """
+    for store in STORES:
+        place = Place("apps", "Deployment", store.namespace, store.deployment)
+        if place in before and place in after:
+            was, will = (_version(store, manifest) for manifest in (before[place], after[place]))
+            if was and will and will < was:
+                yield store, was, will
+
+
+def check(before: Mapping[Place, Manifest], after: Mapping[Place, Manifest], api: Api) -> None:
     """UserError naming a store that would go back to a version which cannot open its data.
 
-    Only the first two numbers of a version count: MySQL goes back within 8.0, and within 8.4. A store whose claim is
-    gone has nothing to open.
+    A store whose claim is gone has nothing to open.
     """
-    before = {_place(one["inputs"]): one["inputs"] for one in state if _is_deployment(one)}
-    after = {_place(node.manifest): node.manifest for node in graph.nodes if node.id.kind == "Deployment"}
-    for store in STORES:
-        place = (store.namespace, store.deployment)
-        if place not in before or place not in after:
-            continue
-        was, will = (_version(store, manifest) for manifest in (before[place], after[place]))
-        if not was or not will or will >= was:
-            continue
+    for store, was, will in older(before, after):
         if api.get("v1", "PersistentVolumeClaim", store.namespace, store.claim) is not None:
             old, new = (".".join(map(str, one)) for one in (was, will))
             raise UserError(
@@ -71,20 +80,10 @@ def check(state: Iterable[Mapping[str, Any]], graph: Graph, api: Api) -> None:
             )
 
 
-def _version(store: Store, deployment: Manifest) -> tuple[int, int] | None:
+def _version(store: Store, deployment: Manifest) -> Version | None:
     """The first two numbers of the version that a Deployment's image names; None where it names none."""
     for container in deployment["spec"]["template"]["spec"]["containers"]:
         image = str(container.get("image", "")).partition("@")[0]
         if re.search(store.image, image) and (found := re.match(r"v?(\d+)\.(\d+)", image.rpartition(":")[2])):
             return int(found[1]), int(found[2])
     return None
-
-
-def _is_deployment(resource: Mapping[str, Any]) -> bool:
-    kind = str(resource.get("type", ""))
-    return kind.startswith("kubernetes:apps/") and kind.endswith(":Deployment") and not resource.get("delete")
-
-
-def _place(manifest: Manifest) -> tuple[str, str]:
-    metadata = manifest["metadata"]
-    return str(metadata.get("namespace") or ""), str(metadata["name"])

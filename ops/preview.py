@@ -18,6 +18,8 @@ from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.existing import Existing, made_by
 from ops.existing import look as there
+from ops.migrations import table
+from ops.migrations.between import Between
 from ops.reaching import reached, refuse_absent
 from ops.run import Session
 from ops.settings import sound_settings
@@ -38,7 +40,8 @@ class Preview:
     `existing` are the objects that would be made and are in the cluster already, `live` what people have in it that
     would go; `unseen` says why nobody could look. `costs` is None where no price is known; `note` says why, or what the
     price leaves out. `parts` names the component of an object, by its type and name in the engine. `notices` say what
-    the preview leaves out, what it takes to renew nodes, and which objects are rewritten first.
+    the preview leaves out, what it takes to renew nodes, which objects are rewritten first, and what else lies between
+    two releases.
     """
 
     stack: str
@@ -99,10 +102,13 @@ def look(session: Session, settings: Settings) -> Preview:
     going: Live = {}
     unseen = ""
     made = made_by(graph, steps)
+    between = Between(stack=session.stack.name, state=session.resources, graph=graph)
+    said: list[str] = []
     try:
-        with reached(session) if made or losing.asks(steps) else nullcontext() as api:
+        with reached(session) if made or losing.asks(steps) or table.chosen(between) else nullcontext() as api:
             if api is not None:
                 found, going = there(made, api), losing.look(steps, api)
+                said = table.look(between, api)
     except OSError as error:
         unseen = f"The cluster does not answer ({error}), so nobody looked at what is there already."
     return Preview(
@@ -112,6 +118,7 @@ def look(session: Session, settings: Settings) -> Preview:
             *(live.notice(step, runs) for step in live.upgraded(steps, runs)),
             *renewal.sentences(steps),
             *map(str, stored),
+            *said,
         ),
         steps=steps,
         violations=tuple(recorder.violations()),

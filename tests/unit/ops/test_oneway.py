@@ -1,12 +1,11 @@
 """A release whose database cannot open what the newer one has left is refused, and no other."""
 
-from typing import Any
-
 import pytest
 
+from ops.existing import place
 from ops.oneway import check
 from ordering.errors import UserError
-from ordering.graph import build
+from ordering.graph import id_of
 from ordering.manifests.objects import Manifest
 
 
@@ -32,11 +31,8 @@ class Live:
 
 
 def checked(before: Manifest, after: Manifest, *claims: str) -> None:
-    state: list[dict[str, Any]] = [
-        {"type": "pulumi:pulumi:Stack"},
-        {"type": "kubernetes:apps/v1:Deployment", "inputs": before},
-    ]
-    check(state, build([after]), Live(*claims))
+    sent, coming = ({place(id_of(one)): one} for one in (before, after))
+    check(sent, coming, Live(*claims))
 
 
 def test_a_database_that_cannot_open_its_data_is_named_with_the_reason_and_the_way_out() -> None:
