@@ -2,13 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from infra import extensions, preflight, settings, surroundings
-from infra.aws import standing
+from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
-from infra.kubeflow import profiles
+from infra.kubeflow import address, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
@@ -19,6 +20,7 @@ from infra.settings import ClusterSettings, Settings
 from infra.versions import release_title
 from ordering.check import Has
 from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ def read(root: Path) -> Inputs:
         version = stack.cluster.version
         living = standing.look(stack, caller)
         has = unknown if living else nothing
+        preflight.check_address(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -82,6 +85,8 @@ def read(root: Path) -> Inputs:
         preflight.check_default_class(kubeconfig, stack.cluster.context, without_class(release.objects))
         notices = surrounded(kubeconfig, stack.cluster.context, version, release)
     if stack.cluster.mode == "create":
+        if not stack.emulated:
+            offerings.check(stack)
         check_capacity(
             requirements(release.objects),
             instance_type=stack.nodes.instance_type,
@@ -119,6 +124,8 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     """
     kubeflow = stack.kubeflow
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
+    own += [pools.COMPONENT] if pools.needs_plugin(stack) else []
+    own += [address.COMPONENT] if stack.address else []
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -131,7 +138,15 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         parts=kubeflow.parts,
         existing=kubeflow.existing,
         has=has,
+        change=partial(_changed, stack),
     )
+
+
+def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
+    """The release's objects as the stack's options want them."""
+    objects = pools.use_pools(objects, pools=stack.pools, gpu_shares=stack.nodes.gpu_shares)
+    url = address.external_url(stack)
+    return address.at_address(objects, url) if url is not None else objects
 
 
 def kubeconfig_of(cluster: ClusterSettings) -> str:

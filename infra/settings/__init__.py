@@ -1,5 +1,6 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
+from infra.settings.address import AddressSettings
 from infra.settings.load import WELL_KNOWN_PASSWORD, load, password_fault
 from infra.settings.model import (
     AccessSettings,
@@ -10,10 +11,12 @@ from infra.settings.model import (
     NetworkSettings,
     NodeSettings,
     PipelinesSettings,
+    Pool,
     RegistrySettings,
     Secret,
     Settings,
     StorageSettings,
+    Taint,
 )
 from infra.settings.raw import SettingsError
 from infra.settings.stack import read
@@ -21,6 +24,7 @@ from infra.settings.stack import read
 __all__ = [
     "WELL_KNOWN_PASSWORD",
     "AccessSettings",
+    "AddressSettings",
     "ClusterSettings",
     "DashboardSettings",
     "Edge",
@@ -28,11 +32,13 @@ __all__ = [
     "NetworkSettings",
     "NodeSettings",
     "PipelinesSettings",
+    "Pool",
     "RegistrySettings",
     "Secret",
     "Settings",
     "SettingsError",
     "StorageSettings",
+    "Taint",
     "load",
     "password_fault",
     "read",

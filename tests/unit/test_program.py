@@ -22,12 +22,15 @@ OUTPUTS = {
     "repository_url",
     "pipelines_image",
     "runner_role_arns",
+    "node_pools",
     "region",
     "dashboard_user",
     "dashboard_password",
     "kubeflow_release",
     "dashboard",
     "dashboard_service",
+    "address",
+    "address_records",
 }
 EXISTING = {"clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
 SHARED = {"clusterMode": "existing", "clusterStack": "organization/clusters/shared"}
@@ -86,11 +89,14 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
             name: f"arn:aws:mock:us-west-2:123456789012:kubeflow-dev-{name.replace('/', '-')}"
             for name in ("kubeflow/ml-pipeline", "kubeflow/pipeline-runner", "kubeflow-user-example-com/default-editor")
         },
+        "node_pools": {"base": {"gpus": False, "spot": False, "taints": []}},
         "region": "us-west-2",
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",
         "kubeflow_release": "26.03",
         "dashboard_service": None,
+        "address": None,
+        "address_records": [],
         "dashboard": "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines",
     }
 
