@@ -32,12 +32,6 @@ class ClusterApi:
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
 
-    def _items(self, resource: Any, **arguments: Any) -> list[Manifest]:
-        """What the server lists, as it is: the client's own objects around it take as long as all the rest."""
-        answer = self._ask(resource.get, serialize=False, **arguments)
-        items: list[Manifest] = [] if answer is None else json.loads(answer.data)["items"] or []
-        return items
-
     def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
         """The metadata of all objects of a kind, or of those in a namespace; none of a kind that is not served.
 
@@ -46,7 +40,8 @@ class ClusterApi:
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        return self._items(resource, namespace=namespace or None, header_params={"Accept": _METADATA})
+        answer = self._ask(resource.get, namespace=namespace or None, header_params={"Accept": _METADATA})
+        return [] if answer is None else list(answer.to_dict()["items"])
 
     def namespaced_kinds(self) -> list[tuple[str, str]]:
         """The apiVersion and kind of all that can be listed in a namespace, in the versions that the server prefers."""
@@ -59,7 +54,8 @@ class ClusterApi:
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        items = self._items(resource, field_selector=f"metadata.name={name}" if name else None)
+        chosen = f"metadata.name={name}" if name else None
+        items: list[Manifest] = self._ask(resource.get, field_selector=chosen).to_dict()["items"]
         # A list's items carry neither.
         return [{**item, "apiVersion": api_version, "kind": kind} for item in items]
 
