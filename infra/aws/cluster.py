@@ -245,6 +245,8 @@ class Cluster(pulumi.ComponentResource):
             cluster_name=cluster.name,
             version=cluster.version,
             role_arn=role.arn,
+            scaled=args.nodes.autoscaling != "none",
+            gpu_shares=args.nodes.gpu_shares,
             subnets=dict(zip(args.zones, args.private_subnet_ids, strict=True)),
             tags=self._tags,
         )

@@ -223,3 +223,19 @@ def test_whoever_may_not_ask_is_let_through(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(offerings, "_types", refuse)
     offerings.check(settings(nodePools=[GPU]))
+
+
+def test_the_autoscaler_alone_says_how_many_nodes_run() -> None:
+    for scaling, ignored in (("none", False), ("cluster-autoscaler", True)):
+        found = cluster(nodesAutoscaling=scaling, nodePools=[GPU])
+        assert {one.inputs["ignoreScalingChanges"] for one in found.all("ManagedNodeGroup")} == {ignored}
+
+
+def test_an_empty_group_says_how_many_pods_share_its_gpus() -> None:
+    pool = {**GPU, "instanceTypes": ["g5.12xlarge"], "zones": ["us-west-2a"]}
+    tag = "k8s.io/cluster-autoscaler/node-template/resources/nvidia.com/gpu"
+    shared, alone = (
+        cluster(nodesGpuShares=shares, nodePools=[pool]).one("ManagedNodeGroup", "c-nodes-gpu").inputs["tags"]
+        for shares in (3, 1)
+    )
+    assert (shared[tag], tag in alone) == ("12", False)
