@@ -19,6 +19,8 @@ from ops.comment import CostLine
 from ops.cost import bill, estimate
 from ops.existing import Existing, made_by
 from ops.existing import look as there
+from ops.migrations import table
+from ops.migrations.between import Between
 from ops.reaching import reached, refuse_absent
 from ops.run import Session
 from ops.settings import sound_settings
@@ -39,8 +41,8 @@ class Preview:
     `existing` are the objects that would be made and are in the cluster already, `live` what people have in it that
     would go; `unseen` says why nobody could look. `costs` is None where no price is known; `note` says why, or what the
     price leaves out. `parts` names the component of an object, by its type and name in the engine. `notices` say what
-    the preview leaves out, what it takes to renew nodes, which objects are rewritten first, and what operators made at
-    run time that goes with what is deleted.
+    the preview leaves out, what it takes to renew nodes, which objects are rewritten first, what operators made at run
+    time that goes with what is deleted, and what else lies between two releases.
     """
 
     stack: str
@@ -102,12 +104,15 @@ def look(session: Session, settings: Settings) -> Preview:
     unseen = ""
     made = made_by(graph, steps)
     gone = dropping.dropped(session.resources, graph)
-    registered: list[str] = []
+    between = Between(stack=session.stack.name, state=session.resources, graph=graph)
+    said: list[str] = []
     try:
-        with reached(session) if made or gone or losing.asks(steps) else nullcontext() as api:
+        with reached(session) if made or gone or losing.asks(steps) or table.chosen(between) else nullcontext() as api:
             if api is not None:
                 found, going = there(made, api), losing.look(steps, api)
-                registered = dropping.sentences(api, dropping.going(session.resources, gone)) if gone else []
+                said = table.look(between, api)
+                if gone:
+                    said += dropping.sentences(api, dropping.going(session.resources, gone))
     except OSError as error:
         unseen = f"The cluster does not answer ({error}), so nobody looked at what is there already."
     return Preview(
@@ -117,7 +122,7 @@ def look(session: Session, settings: Settings) -> Preview:
             *(live.notice(step, runs) for step in live.upgraded(steps, runs)),
             *renewal.sentences(steps),
             *map(str, stored),
-            *registered,
+            *said,
         ),
         steps=steps,
         violations=tuple(recorder.violations()),
