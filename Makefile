@@ -121,7 +121,7 @@ tools: $(VENV)/.installed
 
 ## make test                                               all the tests, two files at a time
 test: tools
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 ## make test-unit                                          the fast tests
 test-unit: $(VENV)/.installed

@@ -9,7 +9,7 @@ from infra import extensions, preflight, settings, surroundings
 from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
-from infra.kubeflow import autoscaler, pools, profiles
+from infra.kubeflow import address, autoscaler, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
@@ -63,6 +63,7 @@ def read(root: Path) -> Inputs:
         version = stack.cluster.version
         living = standing.look(stack, caller)
         has = unknown if living else nothing
+        preflight.check_address(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -125,6 +126,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
     own += [pools.COMPONENT] if pools.needs_plugin(stack) else []
     own += [autoscaler.COMPONENT] if autoscaler.is_wanted(stack) else []
+    own += [address.COMPONENT] if stack.address else []
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -137,13 +139,16 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         parts=kubeflow.parts,
         existing=kubeflow.existing,
         has=has,
-        change=partial(_fitted, stack),
+        change=partial(_changed, stack),
     )
 
 
-def _fitted(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
-    """The objects with what the stack's nodes change in them."""
-    return pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
+def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
+    """The release's objects as the stack's options want them."""
+    objects = pools.use_pools(objects, pools=stack.pools, gpu_shares=stack.nodes.gpu_shares)
+    objects = autoscaler.use_cluster(objects, stack)
+    url = address.external_url(stack)
+    return address.at_address(objects, url) if url is not None else objects
 
 
 def kubeconfig_of(cluster: ClusterSettings) -> str:

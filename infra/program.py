@@ -1,6 +1,6 @@
 """The program, top to bottom: network, cluster, registry, storage, identity, Kubeflow, outputs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from infra import inputs, versions
+from infra.aws.address import LOGS, Address, AddressArgs
 from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
@@ -15,10 +16,11 @@ from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
-from infra.aws.storage import Storage, StorageArgs
+from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
 from infra.kubeflow import autoscaler
+from infra.kubeflow.address import HEALTH_PATH, HEALTH_PORT, PORT, external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
@@ -37,7 +39,8 @@ class Outputs:
     """What the stack exports, by these names; None for what a stack on an existing cluster, or without a cloud, lacks.
 
     `pipelines_image` is the image that was set for pipelines' steps, if any. `node_pools` say of each what pods must
-    know to run there (`infra.settings.groups.described`).
+    know to run there (`infra.settings.groups.described`). `address` is where people open the platform, and
+    `address_records` are the records that somebody has to make for it, in words.
     """
 
     cluster_name: str
@@ -55,6 +58,8 @@ class Outputs:
     kubeflow_release: str
     dashboard: str
     dashboard_service: str | None
+    address: str | None
+    address_records: Sequence[pulumi.Output[str]]
 
     def export(self) -> None:
         for field in fields(self):
@@ -169,6 +174,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             earlier=earlier,
         ),
     )
+    address = _address(stack, network, cluster, own.storage) if own and network and cluster else None
     given.extensions.add(
         stack,
         Components(
@@ -176,6 +182,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             cluster=cluster,
             access=access,
             files=files,
+            address=address,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
@@ -196,7 +203,11 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         dashboard_password=stack.dashboard.password.output(),
         kubeflow_release=release.source.name,
         dashboard_service="/".join(found[:2]) if (found := service(release.objects)) else None,
-        dashboard=entry(release.objects, emulated=stack.emulated, context=stack.cluster.context),
+        dashboard=entry(
+            release.objects, emulated=stack.emulated, context=stack.cluster.context, url=external_url(stack)
+        ),
+        address=external_url(stack),
+        address_records=address.records if address else [],
     )
 
 
@@ -219,7 +230,16 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
         ),
         kept,
     )
-    storage = Storage(stack.name, StorageArgs(on_destroy=on_destroy, kept=given.kept.bucket, tags=tags), kept)
+    storage = Storage(
+        stack.name,
+        StorageArgs(
+            on_destroy=on_destroy,
+            kept=given.kept.bucket,
+            logs=BalancerLogs(account=account, prefix=LOGS) if stack.address else None,
+            tags=tags,
+        ),
+        kept,
+    )
     identity = Identity(
         stack.name,
         IdentityArgs(
@@ -249,6 +269,25 @@ def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
             issuer=access.issuer,
             namespace=autoscaler.NAMESPACE,
             service_account=autoscaler.ACCOUNT,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _address(stack: Settings, network: Network, cluster: Cluster, storage: Storage) -> Address | None:
+    """Where people open the platform, if it is to have an address."""
+    if stack.address is None:
+        return None
+    return Address(
+        stack.name,
+        AddressArgs(
+            address=stack.address,
+            network=network,
+            cluster=cluster,
+            storage=storage,
+            port=PORT,
+            health_port=HEALTH_PORT,
+            health_path=HEALTH_PATH,
             tags=stack.resource_tags,
         ),
     )

@@ -11,7 +11,7 @@ from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements
 from infra.kubeflow.release import resolve
 from infra.present import unknown
-from infra.settings import Pool, Settings
+from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
@@ -96,6 +96,8 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_line("volumes", f"{volumes_gib} GiB of claims on gp3", volumes_gib * prices.GP3_GIB_MONTH))
     if settings.files == "efs":
         lines.append(_line("files", f"{FILES_GB} GB in EFS (assumed)", FILES_GB * prices.EFS_GB_MONTH))
+    if settings.address is not None:
+        lines.append(_address(settings, settings.address))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)
@@ -192,6 +194,15 @@ def _pool(pool: Pool, region: str) -> list[Line]:
             pool.desired * pool.disk_gib * prices.GP3_GIB_MONTH,
         ),
     ]
+
+
+def _address(settings: Settings, address: AddressSettings) -> Line:
+    """On the internet it has an address in each zone; its record and its certificate cost nothing."""
+    addresses = len(settings.network.zones) if address.scheme == "internet-facing" else 0
+    hour = prices.BALANCER_HOUR + prices.BALANCER_UNIT_HOUR + addresses * prices.ADDRESS_HOUR
+    return _line(
+        "address", f"a load balancer, {addresses} addresses, and one unit of traffic (assumed)", hour * prices.HOURS
+    )
 
 
 def _line(name: str, what: str, amount: Decimal) -> Line:

@@ -15,8 +15,6 @@ from infra import versions
 from infra.aws import cidr, iam, instances, kept, pools
 from infra.aws.addons import AddonArgs, addon
 from infra.aws.identity import (
-    CLUSTER_ADMIN_POLICY,
-    CLUSTER_VIEW_POLICY,
     IssuerArgs,
     cluster_access_policy,
     irsa_role,
@@ -94,6 +92,7 @@ class Cluster(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
+    node_groups: list[pulumi_eks.ManagedNodeGroup]
     access: ClusterAccess
     ready: pulumi.Resource
     """What comes last: nodes, add-ons and the default storage class are there once this is."""
@@ -112,6 +111,7 @@ class Cluster(pulumi.ComponentResource):
         issuer = IssuerArgs(provider_arn=self._eks.oidc_provider_arn, issuer=self._eks.oidc_issuer)
 
         nodes = self._nodes()
+        self.node_groups = [nodes]
         # CoreDNS and the volume driver become active only on a node; inside eks.Cluster CoreDNS would wait in vain.
         self._addon("coredns", self._addons.coredns, nodes)
         # Horizontal autoscalers do nothing without its measurements.
@@ -201,8 +201,8 @@ class Cluster(pulumi.ComponentResource):
 
     def _access_entries(self) -> dict[str, pulumi_eks.AccessEntryArgs]:
         access = self._args.cluster.access
-        named = [(arn, "admin", CLUSTER_ADMIN_POLICY) for arn in access.administrators]
-        named += [(arn, "view", CLUSTER_VIEW_POLICY) for arn in access.viewers]
+        named = [(arn, "admin", iam.CLUSTER_ADMIN_POLICY) for arn in access.administrators]
+        named += [(arn, "view", iam.CLUSTER_VIEW_POLICY) for arn in access.viewers]
         return {
             iam.access_entry_name(arn): self._access_entry(arn, name, policy)
             for arn, name, policy in named

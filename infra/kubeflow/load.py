@@ -94,7 +94,7 @@ def load(
         own = [one for one in objects if OF_STACK in (one["metadata"].get("labels") or {})]
         selection = choose(build([one for one in objects if one not in own], overrides=edges), parts, existing)
         objects, left_out = [*selection.objects, *own], selection.existing
-    objects = change(with_open_paths(objects))
+    objects = with_open_paths(change(objects))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
     graph = build(objects, overrides=edges)

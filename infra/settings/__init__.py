@@ -1,5 +1,6 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
+from infra.settings.address import AddressSettings
 from infra.settings.load import WELL_KNOWN_PASSWORD, load, password_fault
 from infra.settings.model import (
     AccessSettings,
@@ -23,6 +24,7 @@ from infra.settings.stack import read
 __all__ = [
     "WELL_KNOWN_PASSWORD",
     "AccessSettings",
+    "AddressSettings",
     "ClusterSettings",
     "DashboardSettings",
     "Edge",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from infra.settings import address
 from infra.settings.raw import RawSettings
 
 OF_AWS = (
@@ -29,6 +30,7 @@ OF_AWS = (
     "nodesAutoscaling",
     "nodePools",
     "files",
+    *address.KEYS,
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

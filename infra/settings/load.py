@@ -4,13 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date
-from ipaddress import IPv4Network
 from typing import Literal, cast
 
 from infra import versions
-from infra.aws import cidr, iam
+from infra.aws import iam
 from infra.settings import limits
-from infra.settings.access import read_access
+from infra.settings.access import public_cidrs, read_access
+from infra.settings.address import read_address
 from infra.settings.cloud import refuse_aws
 from infra.settings.model import (
     ClusterSettings,
@@ -100,6 +100,7 @@ def load(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
         files=_files(raw, cluster),
+        address=read_address(raw, region, creates=cluster.mode == "create", has_login=_has_login(kubeflow)),
         kubeflow=kubeflow,
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated, asked=_has_login(kubeflow)),
@@ -193,7 +194,7 @@ def _cluster(
         context=given["clusterContext"] or None,
         stack=given["clusterStack"] or None,
         oidc_provider_arn=provider,
-        public_access_cidrs=_public_cidrs(raw),
+        public_access_cidrs=public_cidrs(raw),
         log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
@@ -233,21 +234,6 @@ def _check_version(raw: RawSettings, version: str, today: date | None) -> None:
     else:
         fault = f"{version!r} is not a Kubernetes version whose add-ons this project knows"
     raw.problem("clusterVersion", f"{fault}; choose {' or '.join(supported) or 'a newer release of this project'}.")
-
-
-def _public_cidrs(raw: RawSettings) -> tuple[str, ...]:
-    blocks = raw.texts("clusterPublicAccessCidrs")
-    if len(blocks) > limits.PUBLIC_BLOCKS:
-        raw.problem("clusterPublicAccessCidrs", f"has {len(blocks)} blocks, and EKS takes {limits.PUBLIC_BLOCKS}.")
-    for text in blocks:
-        if fault := limits.block_fault(text):
-            raw.problem("clusterPublicAccessCidrs", fault)
-        elif any(IPv4Network(text).subnet_of(private) for private in cidr.PRIVATE_RANGES):
-            raw.problem(
-                "clusterPublicAccessCidrs",
-                f"{text} is private, and the public endpoint never sees such an address; write your gateway's.",
-            )
-    return blocks
 
 
 def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:

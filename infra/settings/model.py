@@ -7,6 +7,8 @@ from typing import Literal
 
 import pulumi
 
+from infra.settings.address import AddressSettings
+
 
 @dataclass(frozen=True, repr=False)
 class Secret:
@@ -177,7 +179,7 @@ class Settings:
     """Everything that a stack sets; `emulated` says that AWS is played on this machine.
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
-    `files` says what holds volumes that many pods write to (ReadWriteMany).
+    `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
     """
 
     project: str
@@ -194,6 +196,7 @@ class Settings:
     registry: RegistrySettings
     storage: StorageSettings
     files: Literal["none", "efs"]
+    address: AddressSettings | None
     kubeflow: KubeflowSettings
     pipelines: PipelinesSettings
     dashboard: DashboardSettings

@@ -43,9 +43,12 @@ class Component:
 
 
 def components(
-    layout: Layout, programs: dict[str, Path], ports: dict[str, int], *, pods: Pods, seed: int
+    layout: Layout, programs: dict[str, Path], ports: dict[str, int], *, pods: Pods, seed: int, pace: float = 1.0
 ) -> list[Component]:
-    """All components in the order of start, for the tools at `programs` and the ports of PORTS."""
+    """All components in the order of start, for the tools at `programs` and the ports of PORTS.
+
+    Realistic pods take `pace` times 20 to 60 s.
+    """
 
     def kubeconfig_of(name: str) -> Path:
         return layout.home / f"{name}.kubeconfig"
@@ -103,7 +106,7 @@ def components(
             "kwok",
             f"--kubeconfig={kubeconfig_of('kwok')}",
             f"--config={kwok_file}",
-            files=[(kwok_file, yaml.safe_dump_all(stages(pods), sort_keys=False))],
+            files=[(kwok_file, yaml.safe_dump_all(stages(pods, pace), sort_keys=False))],
         ),
     ]
 

@@ -13,6 +13,7 @@ from infra import preflight
 from infra.aws import cidr, instances, kept, offerings, standing
 from infra.settings import Settings
 from ops import peaks
+from ops.doctor.address import check_address
 from ops.doctor.finding import Finding, attempt, broken, ok, refused, warning
 from ordering.errors import UserError
 
@@ -56,6 +57,7 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
     of_a_cluster = (("quotas", check_quotas), ("zones", check_zones)) if settings.cluster.mode == "create" else ()
     if of_a_cluster:
         findings += attempt("access", lambda: check_access(settings))
+        findings += attempt("address", lambda: check_address(settings))
     return findings + [
         finding for check, find in (*of_a_cluster, ("kept", check_kept)) for finding in _asked(check, find, settings)
     ]

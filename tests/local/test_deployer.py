@@ -16,6 +16,7 @@ from infra.aws import deployer, iam
 from localcloud import emulator
 from localcloud.plane.layout import Layout
 from ops.project import PROJECT_ROOT
+from tests.local import gateway
 from tests.local.stack import REGION, Checkout, changes, checked_out, world
 
 STARTED_S = 60
@@ -24,6 +25,7 @@ STARTED_S = 60
 # tags, settings and versions), for rules, interfaces and instances, or by commands when they find something. Of these,
 # EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
+    "acm": "AddTagsToCertificate RemoveTagsFromCertificate",
     "ec2": (
         "AuthorizeSecurityGroupEgress CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
         "DeleteTags DeleteVolume DisassociateAddress "
@@ -41,7 +43,9 @@ UNJUDGED = {
     "elasticfilesystem": (
         "ListTagsForResource ModifyMountTargetSecurityGroups TagResource UntagResource UpdateFileSystem"
     ),
-    "elasticloadbalancing": "DeleteLoadBalancer DescribeTags",
+    "elasticloadbalancing": (
+        "AddTags ModifyListener ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags SetSecurityGroups SetSubnets"
+    ),
     "iam": (
         "AddClientIDToOpenIDConnectProvider ListInstanceProfilesForRole ListOpenIDConnectProviders ListRolePolicies "
         "ListRoleTags RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider TagRole "
@@ -53,6 +57,7 @@ UNJUDGED = {
         "UpdateKeyDescription"
     ),
     "logs": "DeleteRetentionPolicy TagResource UntagResource",
+    "route53": "GetChange",
     "s3": (
         "DeleteObject DeleteObjectVersion GetAccelerateConfiguration GetReplicationConfiguration ListTagsForResource "
         "TagResource UntagResource"
@@ -93,6 +98,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         before = world(checkout)
         operator = emulator.status(checkout.root)
         assert operator
+        zone = gateway.zone(checkout)
         key = become_deployer(checkout, operator)
         principals = [f"arn:aws:iam::{emulator.ACCOUNT}:root"]
         checkout.configure(
@@ -101,12 +107,19 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "files": "efs",
                 "nodePools": [GPU, STEADY],
                 "nodesAutoscaling": "cluster-autoscaler",
+                **gateway.settings(zone),
             }
         )
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
         previewed = changes(checkout.must("preview"))
-        checkout.configure({"nodesDesired": 6, "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}]})
+        checkout.configure(
+            {
+                "nodesDesired": 6,
+                "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}],
+                "addressCidrs": ["203.0.113.0/24", "198.51.100.0/24"],
+            }
+        )
         changed = changes(checkout.must("up"))
         pools = {
             str(one["inputs"]["tags"]["pulumi:pool"]): one["inputs"]
@@ -148,8 +161,9 @@ def become_deployer(checkout: Checkout, running: emulator.Server) -> str:
     """From here on the laptop's key is a user's with the generated policy; returns its id."""
     users = checkout.aws("iam")
     users.create_user(UserName="deployer")
-    made = users.create_policy(PolicyName="deployer", PolicyDocument=iam.to_json(deployer.policy()))["Policy"]["Arn"]
-    users.attach_user_policy(UserName="deployer", PolicyArn=made)
+    for number, document in enumerate(deployer.policies()):
+        about = {"PolicyName": f"deployer-{number}", "PolicyDocument": iam.to_json(document)}
+        users.attach_user_policy(UserName="deployer", PolicyArn=users.create_policy(**about)["Policy"]["Arn"])
     key = users.create_access_key(UserName="deployer")["AccessKey"]
     given = replace(running, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
     emulator.write(emulator.state(checkout.root), given)
@@ -157,7 +171,6 @@ def become_deployer(checkout: Checkout, running: emulator.Server) -> str:
 
 
 def test_pools_come_up_from_zero_and_change_in_place(deployed: Deployed) -> None:
-    assert set(deployed.previewed) == {"unchanged"}
     assert "replace" not in deployed.changed
     assert set(deployed.pools) == {"base", "gpu-us-west-2a", "gpu-us-west-2b", "steady"}
     gpu, steady = deployed.pools["gpu-us-west-2a"], deployed.pools["steady"]
@@ -169,6 +182,10 @@ def test_pools_come_up_from_zero_and_change_in_place(deployed: Deployed) -> None
 
 def test_the_policy_suffices(deployed: Deployed) -> None:
     assert deployed.refused == set()
+
+
+def test_a_preview_after_the_first_run_has_nothing_to_change(deployed: Deployed) -> None:
+    assert deployed.previewed.keys() == {"unchanged"}
 
 
 def test_nothing_is_left_by_the_deployer(deployed: Deployed) -> None:
@@ -186,7 +203,7 @@ def test_each_action_is_judged_here_or_known_to_be_judged_by_nobody(deployed: De
 
 
 def test_each_judged_action_is_refused_when_it_is_left_out(deployed: Deployed) -> None:
-    policy = deployer.policy()
+    policy = iam.document(*(statement for one in deployer.policies() for statement in one["Statement"]))
     unnoticed = []
     for entry in deployer.actions(deployer.TYPES):
         statements = [

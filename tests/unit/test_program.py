@@ -29,6 +29,8 @@ OUTPUTS = {
     "kubeflow_release",
     "dashboard",
     "dashboard_service",
+    "address",
+    "address_records",
 }
 EXISTING = {"clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
 SHARED = {"clusterMode": "existing", "clusterStack": "organization/clusters/shared"}
@@ -93,6 +95,8 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "dashboard_password": "correct horse battery",
         "kubeflow_release": "26.03",
         "dashboard_service": None,
+        "address": None,
+        "address_records": [],
         "dashboard": "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines",
     }
 

@@ -60,6 +60,16 @@ def test_each_zone_may_have_its_own_gateway() -> None:
     assert extra == (zones - 1) * 730 * Decimal("0.05")
 
 
+def test_an_address_has_a_load_balancer_and_on_the_internet_an_address_in_each_zone() -> None:
+    given: dict[str, Any] = {"addressHost": "kubeflow.example.com", "addressZone": "Z0123456789ABC"}
+    public = lines(**given, addressCidrs=["203.0.113.0/24"])["address"].on_demand
+    private = lines(**given, addressCidrs=["10.0.0.0/8"], addressScheme="internal")["address"].on_demand
+    # 0.0225 for the load balancer and 0.008 for a unit of its capacity.
+    assert private == 730 * Decimal("0.0305")
+    assert public - private == 730 * Decimal("0.005") * len(settings().network.zones)
+    assert "address" not in lines()
+
+
 def test_a_platform_on_an_existing_cluster_pays_for_storage_alone() -> None:
     bill = lines(volumes_gib=50, clusterMode="existing", clusterContext="theirs")
     assert list(bill) == ["volumes", "storage"]
