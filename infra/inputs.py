@@ -125,8 +125,8 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     kubeflow = stack.kubeflow
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
     own += [pools.COMPONENT] if pools.needs_plugin(stack) else []
-    own += [autoscaler.COMPONENT] if autoscaler.is_wanted(stack) else []
     own += [address.COMPONENT] if stack.address else []
+    own += [autoscaler.COMPONENT] if autoscaler.is_wanted(stack) else []
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -145,8 +145,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
 
 def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
     """The release's objects as the stack's options want them."""
-    objects = pools.use_pools(objects, pools=stack.pools, gpu_shares=stack.nodes.gpu_shares)
-    objects = autoscaler.use_cluster(objects, stack)
+    objects = pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
     url = address.external_url(stack)
     return address.at_address(objects, url) if url is not None else objects
 

@@ -16,6 +16,7 @@ from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.sagemaker import SageMaker, SageMakerArgs
 from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
@@ -40,7 +41,8 @@ class Outputs:
 
     `pipelines_image` is the image that was set for pipelines' steps, if any. `node_pools` say of each what pods must
     know to run there (`infra.settings.groups.described`). `address` is where people open the platform, and
-    `address_records` are the records that somebody has to make for it, in words.
+    `address_records` are the records that somebody has to make for it, in words. `sagemaker_role_arns` are the roles of
+    SageMaker jobs, by namespace.
     """
 
     cluster_name: str
@@ -52,6 +54,7 @@ class Outputs:
     pipelines_image: str | None
     runner_role_arns: Mapping[str, pulumi.Output[str]]
     node_pools: Mapping[str, Mapping[str, Any]] | None
+    sagemaker_role_arns: Mapping[str, pulumi.Output[str]]
     region: str | None
     dashboard_user: str
     dashboard_password: pulumi.Output[str]
@@ -186,6 +189,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
+            sagemaker=own.sagemaker if own else None,
         ),
     )
     return Outputs(
@@ -198,6 +202,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         pipelines_image=stack.pipelines.image,
         runner_role_arns=roles,
         node_pools=described(stack.nodes, stack.pools) if cluster else None,
+        sagemaker_role_arns=own.sagemaker.role_arns if own and own.sagemaker else {},
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output(),
@@ -218,6 +223,7 @@ class _OwnAccount:
     registry: Registry
     storage: Storage
     identity: Identity
+    sagemaker: SageMaker | None
 
 
 def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cluster | None) -> _OwnAccount:
@@ -253,25 +259,21 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
             tags=tags,
         ),
     )
-    return _OwnAccount(registry=registry, storage=storage, identity=identity)
-
-
-def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
-    stack = given.settings
-    assert given.caller, "a cluster of the stack's own is in an account"
-    assert access.issuer, "a cluster of the stack's own has an issuer"
-    return Autoscaler(
-        stack.name,
-        AutoscalerArgs(
-            cluster_name=stack.cluster.name,
-            region=stack.region,
-            account=given.caller.account,
-            issuer=access.issuer,
-            namespace=autoscaler.NAMESPACE,
-            service_account=autoscaler.ACCOUNT,
-            tags=stack.resource_tags,
-        ),
-    )
+    sagemaker = None
+    if stack.sagemaker:
+        sagemaker = SageMaker(
+            stack.name,
+            SageMakerArgs(
+                region=stack.region,
+                account=account,
+                runners=runners(stack.kubeflow.profile_namespaces),
+                runner_role_arns=identity.runner_role_arns,
+                bucket_arn=storage.bucket_arn,
+                repository_arn=registry.repository_arn,
+                tags=tags,
+            ),
+        )
+    return _OwnAccount(registry=registry, storage=storage, identity=identity, sagemaker=sagemaker)
 
 
 def _address(stack: Settings, network: Network, cluster: Cluster, storage: Storage) -> Address | None:
@@ -288,6 +290,24 @@ def _address(stack: Settings, network: Network, cluster: Cluster, storage: Stora
             port=PORT,
             health_port=HEALTH_PORT,
             health_path=HEALTH_PATH,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
+    stack = given.settings
+    assert given.caller, "a cluster of the stack's own is in an account"
+    assert access.issuer, "a cluster of the stack's own has an issuer"
+    return Autoscaler(
+        stack.name,
+        AutoscalerArgs(
+            cluster_name=stack.cluster.name,
+            region=stack.region,
+            account=given.caller.account,
+            issuer=access.issuer,
+            namespace=autoscaler.NAMESPACE,
+            service_account=autoscaler.ACCOUNT,
             tags=stack.resource_tags,
         ),
     )

@@ -70,7 +70,8 @@ class Address(pulumi.ComponentResource):
         ports = (("the gateway", args.port), ("its readiness", args.health_port))
         group = ec2.SecurityGroup(
             f"{self._name}-address",
-            description=f"People at {args.address.host}",
+            # What is said here cannot change, and the host may.
+            description=f"People who open {self._name}",
             vpc_id=args.network.vpc_id,
             ingress=[
                 ec2.SecurityGroupIngressArgs(
@@ -94,7 +95,7 @@ class Address(pulumi.ComponentResource):
                 protocol="tcp",
                 from_port=port,
                 to_port=port,
-                description=f"{args.address.host} to {what}",
+                description=f"The load balancer to {what}",
                 opts=self._child,
             )
         return group
@@ -190,7 +191,8 @@ class Address(pulumi.ComponentResource):
             routing_http_response_strict_transport_security_header_value=STRICT_TRANSPORT,
             routing_http_response_server_enabled=False,
             tags=self._tags,
-            opts=self._child,
+            # A target group belongs to one load balancer at a time, also while that is replaced (addressScheme).
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(delete_before_replace=True)),
         )
         lb.Listener(
             f"{self._name}-http",

@@ -31,6 +31,7 @@ OF_AWS = (
     "nodePools",
     "files",
     *address.KEYS,
+    "sagemaker",
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

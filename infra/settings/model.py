@@ -180,6 +180,7 @@ class Settings:
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
+    `sagemaker` says that steps may start jobs there.
     """
 
     project: str
@@ -197,6 +198,7 @@ class Settings:
     storage: StorageSettings
     files: Literal["none", "efs"]
     address: AddressSettings | None
+    sagemaker: bool
     kubeflow: KubeflowSettings
     pipelines: PipelinesSettings
     dashboard: DashboardSettings
