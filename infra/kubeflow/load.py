@@ -21,6 +21,9 @@ from ordering.graph import Graph, ObjectId, build, id_of
 from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
 
+OF_STACK = "kubeflow-on-pulumi/of"
+"""The label of what a stack sends for itself, whichever parts of the release are wanted."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedRelease:
@@ -88,8 +91,9 @@ def load(
     rendered = render(source.path, components=[root / component for component in components], allow=allow)
     objects, left_out = slim(rendered), list[Manifest]()
     if parts or existing:
-        selection = choose(build(objects, overrides=edges), parts, existing)
-        objects, left_out = selection.objects, selection.existing
+        own = [one for one in objects if OF_STACK in (one["metadata"].get("labels") or {})]
+        selection = choose(build([one for one in objects if one not in own], overrides=edges), parts, existing)
+        objects, left_out = [*selection.objects, *own], selection.existing
     objects = with_open_paths(change(objects))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
