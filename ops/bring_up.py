@@ -11,6 +11,7 @@ from infra.kubeflow.earlier import Earlier
 from ops import (
     adopting,
     drift,
+    dropping,
     earlier,
     keeping,
     live,
@@ -29,7 +30,8 @@ from ops.existing import Existing, held, missing, refuse
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
-from ops.reaching import existing, reached, refuse_absent
+from ops.reaching import answering, existing, reached, refuse_absent
+from ops.registered import Registered
 from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
@@ -58,6 +60,7 @@ def bring_up(
     adopt: bool = False,
     lose: Collection[str] = (),
     keep: Collection[str] = (),
+    look_first: bool = False,
 ) -> Brought:
     """Brings a stack up; returns what came of it.
 
@@ -66,12 +69,13 @@ def bring_up(
     are UserErrors, too. So are objects that are in the cluster already, unless they are to be adopted, and data that
     would be lost, unless `lose` names it, or `keep`, which leaves it where it is. The local stack has nothing that
     could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would add half as much
-    time.
+    time, and `look_first` wants it all the same.
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
     _caught_up(session)
-    if is_local(session.stack.name):
+    watch = Registered(session.say)
+    if is_local(session.stack.name) and not look_first:
         recorder = Recorder.after(session.tracker, policies.load())
         session.tracker = recorder
         found: list[Existing] = []
@@ -80,16 +84,19 @@ def bring_up(
             refuse_absent(session)
             found.extend(_looked(session, missing(graph, held(session.resources))))
             _settled(session, found, adopt=adopt)
-            return earlier.prepared(session, graph)
+            left = earlier.prepared(session, graph)
+            dropping.clear(session, graph, watch)
+            return left
 
         session.program.before = before
         _told(session)
-        outputs = run.up(session)
+        with watch.watched():
+            outputs = run.up(session)
         _released(session, found)
         _handed_on(session)
         return Brought(outputs=outputs, preview=None, violations=recorder.violations())
     console = session.tracker.console
-    settings = stack_settings(session.stack.name).settings
+    settings = stack_settings(session.stack.name, session.changes).settings
     planned = preview.look(session, settings)
     if stale := live.upgraded(planned.steps, session.program.live_version):
         console.print(live.notice(stale[0], session.program.live_version), highlight=False, soft_wrap=True)
@@ -110,9 +117,16 @@ def bring_up(
     agree(planned)
     _keep(session, kept, [one for one in planned.changes if one.keeps_pods])
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
-    session.program.before = lambda graph: earlier.prepared(session, graph)
+
+    def prepared(graph: Graph) -> Earlier:
+        left = earlier.prepared(session, graph)
+        dropping.clear(session, graph, watch, kept={one.step.urn for one in kept})
+        return left
+
+    session.program.before = prepared
     _told(session)
-    outputs = run.up(session)
+    with watch.watched():
+        outputs = run.up(session)
     _released(session, planned.existing)
     _handed_on(session)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
@@ -211,8 +225,7 @@ def _handed_on(session: Session) -> None:
 @contextmanager
 def _answering(session: Session) -> Iterator[ClusterApi]:
     try:
-        with reached(session) as api:
-            assert api is not None, "somebody has just seen objects in it"
+        with answering(session) as api:
             yield api
     except OSError as error:
         raise UserError(f"The cluster no longer answers ({error}): run the same command again.") from None

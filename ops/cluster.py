@@ -19,6 +19,7 @@ from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
 
 _TIMEOUT_S = 30
+_SILENT_S = 300
 _MANAGER = "kubeflow-on-pulumi"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -45,6 +46,11 @@ class ClusterApi:
         found = (one for one in self._client.resources.search(preferred=True) if not isinstance(one, ResourceList))
         kinds = (one for one in found if one.namespaced and "list" in one.verbs)
         return sorted({(str(one.group_version), str(one.kind)) for one in kinds})
+
+    def kinds(self) -> dict[tuple[str, str], tuple[str, str]]:
+        """By group and resource, in lower case and plural, the apiVersion and kind of all that can be listed."""
+        found = (one for one in self._client.resources.search(preferred=True) if not isinstance(one, ResourceList))
+        return {(one.group or "", one.name): (one.group_version, one.kind) for one in found if "list" in one.verbs}
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""
@@ -80,6 +86,14 @@ class ClusterApi:
     def dry_run(self, manifest: Manifest) -> None:
         """Let the server judge an apply that changes nothing; UserError with what it refuses."""
         self._apply(manifest, manager=_MANAGER, dry_run="All")
+
+    def judged(self, manifest: Manifest) -> None:
+        """Let the server and its webhooks judge an object as it is; UserError with what they refuse."""
+        self._on(manifest, "patch", body={}, content_type="application/merge-patch+json", dry_run="All")
+
+    def create(self, manifest: Manifest) -> None:
+        """Make an object; UserError where it is there, or is refused."""
+        self._on(manifest, "create", body=manifest)
 
     def release(self, manifest: Manifest, manager: str) -> None:
         """Take from a field manager all that it owns of an object: what nobody else owns goes.
@@ -145,17 +159,49 @@ class ClusterApi:
         except client.ApiException as error:
             raise UserError(f"The cluster refuses: {error.reason}") from None
 
+    def output(self, pod: Manifest, container: str, script: str) -> Iterator[str]:
+        """What a shell's script in a pod's container prints, piece by piece; UserError where it fails.
+
+        However long it takes, as long as it prints something every few minutes.
+        """
+        core = client.CoreV1Api(client.ApiClient(self._client.client.configuration))
+        about, said = pod["metadata"], ""
+        try:
+            channel = stream.stream(
+                core.connect_get_namespaced_pod_exec,
+                about["name"],
+                about["namespace"],
+                container=container,
+                command=["sh", "-c", script],
+                stdout=True,
+                stderr=True,
+                tty=False,
+                _preload_content=False,
+            )
+            with closing(channel):
+                while channel.is_open():
+                    channel.update(timeout=_SILENT_S)
+                    said += channel.read_stderr() if channel.peek_stderr() else ""
+                    if channel.peek_stdout():
+                        yield channel.read_stdout()
+                failed = channel.returncode
+        except client.ApiException as error:
+            raise UserError(f"The cluster refuses: {error.reason}") from None
+        if failed:
+            raise UserError(f"It ended with {failed}: {' '.join(said.split())[-300:] or 'it says nothing'}")
+
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""
         self.patch(manifest, {"spec": {"replicas": 0}})
 
     def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> None:
         metadata = manifest["metadata"]
+        named = {} if verb == "create" else {"name": metadata["name"]}
         resource = self._resource(manifest["apiVersion"], manifest["kind"])
         if resource is not None and status:
             resource = resource.subresources["status"]
         if resource is not None:
-            self._ask(getattr(resource, verb), name=metadata["name"], namespace=metadata.get("namespace"), **arguments)
+            self._ask(getattr(resource, verb), namespace=metadata.get("namespace"), **named, **arguments)
 
     def _resource(self, api_version: str, kind: str) -> Any:
         try:

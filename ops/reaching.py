@@ -43,6 +43,14 @@ def reached(session: Session) -> Iterator[ClusterApi | None]:
         yield api
 
 
+@contextmanager
+def answering(session: Session) -> Iterator[ClusterApi]:
+    """The stack's cluster, which has answered in this run already; OSError where it no longer does."""
+    with reached(session) as api:
+        assert api is not None, "somebody has just seen objects in it"
+        yield api
+
+
 def _access(session: Session) -> Access | None:
     if session.ground.kubeconfig:
         return Access(kubeconfig=session.ground.kubeconfig.read_text(encoding="utf-8"), context=None)

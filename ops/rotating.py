@@ -66,7 +66,13 @@ _COPIED = ("kubeflow", "mlpipeline-minio-artifact")
 _STALE = "kubeflow-on-pulumi/stale"
 
 
-class Api(Protocol):
+class Listing(Protocol):
+    """All objects of a kind."""
+
+    def list(self, api_version: str, kind: str) -> list[Manifest]: ...
+
+
+class Api(Listing, Protocol):
     """What this needs of a cluster. `execute` runs a shell's script in a container, and returns what it prints."""
 
     def metadata(self, api_version: str, kind: str) -> list[Manifest]: ...
@@ -76,8 +82,6 @@ class Api(Protocol):
     def delete(self, manifest: Manifest) -> None: ...
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
-
-    def list(self, api_version: str, kind: str) -> list[Manifest]: ...
 
     def execute(self, pod: Manifest, container: str, script: str, given: str) -> str: ...
 
@@ -113,7 +117,14 @@ def tell(state: Iterable[Resource], api: Api, report: Callable[[str], object], *
             report(f"Pods on this machine run nothing, so the database {database.name} is not told its new password.")
             continue
         container = str(deployment["spec"]["template"]["spec"]["containers"][0]["name"])
-        answer = api.execute(_pod(database, api), container, SCRIPT, wanted)
+        pod = pod_of(database, api)
+        if pod is None:
+            raise UserError(
+                f"No pod of the database {database.name} runs, and it has to be told its new password before that is "
+                f"used: see why (Deployment {database.namespace}/{database.name}), and run the same command again. "
+                "Nothing was changed."
+            )
+        answer = api.execute(pod, container, SCRIPT, wanted)
         if answer.strip().splitlines()[-1:] != ["changed"]:
             raise UserError(
                 f"The database {database.name} does not take a new password ({answer.strip() or 'it says nothing'}), "
@@ -145,16 +156,14 @@ def _mark_copies(wanted: str | None, api: Api) -> None:
             api.annotate(one, {_STALE: "true"})
 
 
-def _pod(database: Database, api: Api) -> Manifest:
+def pod_of(database: Database, api: Listing) -> Manifest | None:
+    """The pod that serves a database; None where none runs."""
     for pod in api.list("v1", "Pod"):
         about, status = pod["metadata"], pod.get("status") or {}
         ours = database.labels.items() <= (about.get("labels") or {}).items()
         if ours and about["namespace"] == database.namespace and status.get("phase") == "Running":
             return pod
-    raise UserError(
-        f"No pod of the database {database.name} runs, and it has to be told its new password before that is used: see "
-        f"why (Deployment {database.namespace}/{database.name}), and run the same command again. Nothing was changed."
-    )
+    return None
 
 
 def _generated(state: Iterable[Resource]) -> dict[str, Resource]:
