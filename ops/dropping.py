@@ -11,7 +11,7 @@ from ops import lifting, people, registered
 from ops.changes import CRD, kind_of
 from ops.existing import held, place
 from ops.people import Waiting
-from ops.reaching import answering, reached
+from ops.reaching import answered, reached
 from ops.registered import Going, Registered
 from ops.run import Session
 from ordering.errors import UserError
@@ -65,7 +65,7 @@ def clear(session: Session, graph: Graph, watch: Registered, kept: Collection[st
             if api is not None:
                 people.clear(api, told, waiting)
                 lifting.lift(api, ours.objects, session.say)
-                watch.begin(api, ours, lambda: answering(session), whole=False)
+                watch.begin(api, ours, lambda: answered(session), whole=False)
     except OSError as error:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
 
