@@ -9,7 +9,7 @@ from infra import extensions, preflight, settings, surroundings
 from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
-from infra.kubeflow import address, pools, profiles
+from infra.kubeflow import address, autoscaler, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
@@ -126,6 +126,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
     own += [pools.COMPONENT] if pools.needs_plugin(stack) else []
     own += [address.COMPONENT] if stack.address else []
+    own += [autoscaler.COMPONENT] if autoscaler.is_wanted(stack) else []
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -144,7 +145,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
 
 def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
     """The release's objects as the stack's options want them."""
-    objects = pools.use_pools(objects, pools=stack.pools, gpu_shares=stack.nodes.gpu_shares)
+    objects = pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
     url = address.external_url(stack)
     return address.at_address(objects, url) if url is not None else objects
 

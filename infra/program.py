@@ -9,15 +9,18 @@ import pulumi
 
 from infra import inputs, versions
 from infra.aws.address import LOGS, Address, AddressArgs
+from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.sagemaker import SageMaker, SageMakerArgs
 from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
+from infra.kubeflow import autoscaler
 from infra.kubeflow.address import HEALTH_PATH, HEALTH_PORT, PORT, external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
@@ -38,7 +41,8 @@ class Outputs:
 
     `pipelines_image` is the image that was set for pipelines' steps, if any. `node_pools` say of each what pods must
     know to run there (`infra.settings.groups.described`). `address` is where people open the platform, and
-    `address_records` are the records that somebody has to make for it, in words.
+    `address_records` are the records that somebody has to make for it, in words. `sagemaker_role_arns` are the roles of
+    SageMaker jobs, by namespace.
     """
 
     cluster_name: str
@@ -50,6 +54,7 @@ class Outputs:
     pipelines_image: str | None
     runner_role_arns: Mapping[str, pulumi.Output[str]]
     node_pools: Mapping[str, Mapping[str, Any]] | None
+    sagemaker_role_arns: Mapping[str, pulumi.Output[str]]
     region: str | None
     dashboard_user: str
     dashboard_password: pulumi.Output[str]
@@ -158,11 +163,13 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     login = GeneratedCredentials(stack.name, stack.dashboard)
     roles = own.identity.runner_role_arns if own else {}
     artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
+    filled = release.filled(login.credentials, artifacts, roles, login.checksum)
+    scaler = _autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts, roles, login.checksum),
+            replacements=autoscaler.use_role(filled, scaler.role_arn) if scaler else filled,
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
             protect=stack.protect,
@@ -182,6 +189,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
+            sagemaker=own.sagemaker if own else None,
         ),
     )
     return Outputs(
@@ -194,6 +202,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         pipelines_image=stack.pipelines.image,
         runner_role_arns=roles,
         node_pools=described(stack.nodes, stack.pools) if cluster else None,
+        sagemaker_role_arns=own.sagemaker.role_arns if own and own.sagemaker else {},
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output(),
@@ -214,6 +223,7 @@ class _OwnAccount:
     registry: Registry
     storage: Storage
     identity: Identity
+    sagemaker: SageMaker | None
 
 
 def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cluster | None) -> _OwnAccount:
@@ -249,7 +259,21 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
             tags=tags,
         ),
     )
-    return _OwnAccount(registry=registry, storage=storage, identity=identity)
+    sagemaker = None
+    if stack.sagemaker:
+        sagemaker = SageMaker(
+            stack.name,
+            SageMakerArgs(
+                region=stack.region,
+                account=account,
+                runners=runners(stack.kubeflow.profile_namespaces),
+                runner_role_arns=identity.runner_role_arns,
+                bucket_arn=storage.bucket_arn,
+                repository_arn=registry.repository_arn,
+                tags=tags,
+            ),
+        )
+    return _OwnAccount(registry=registry, storage=storage, identity=identity, sagemaker=sagemaker)
 
 
 def _address(stack: Settings, network: Network, cluster: Cluster, storage: Storage) -> Address | None:
@@ -266,6 +290,24 @@ def _address(stack: Settings, network: Network, cluster: Cluster, storage: Stora
             port=PORT,
             health_port=HEALTH_PORT,
             health_path=HEALTH_PATH,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
+    stack = given.settings
+    assert given.caller, "a cluster of the stack's own is in an account"
+    assert access.issuer, "a cluster of the stack's own has an issuer"
+    return Autoscaler(
+        stack.name,
+        AutoscalerArgs(
+            cluster_name=stack.cluster.name,
+            region=stack.region,
+            account=given.caller.account,
+            issuer=access.issuer,
+            namespace=autoscaler.NAMESPACE,
+            service_account=autoscaler.ACCOUNT,
             tags=stack.resource_tags,
         ),
     )

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
-from infra.aws.pools import TAG
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
 from infra.settings import Pool, Settings
-from infra.settings.groups import BASE, POOL_LABEL
+from infra.settings.groups import BASE, POOL_LABEL, POOL_TAG
 from ops import earlier, live, losing, policies, renewal, run
 from ops.changes import Change, Live, classify
 from ops.comment import CostLine
@@ -147,7 +146,7 @@ def deployed(settings: Settings, steps: Iterable[Step]) -> Settings | None:
     mode: Literal["create", "existing"] = "create" if "aws:eks/cluster:Cluster" in by_type else "existing"
     before = replace(settings, cluster=replace(settings.cluster, mode=mode))
     groups, templates = (
-        [one for one in by_type.get(kind, []) if (one.get("tags") or {}).get(TAG, BASE) == BASE]
+        [one for one in by_type.get(kind, []) if (one.get("tags") or {}).get(POOL_TAG, BASE) == BASE]
         for kind in ("aws:eks/nodeGroup:NodeGroup", "aws:ec2/launchTemplate:LaunchTemplate")
     )
     for group in groups:
@@ -171,7 +170,7 @@ def _pools(wanted: Iterable[Pool], by_type: Mapping[str, list[Mapping[str, Any]]
     for group in by_type.get("aws:eks/nodeGroup:NodeGroup", []):
         found.setdefault(str((group.get("labels") or {}).get(POOL_LABEL, "")), []).append(group)
     disks = {
-        (one.get("tags") or {}).get(TAG): (one.get("blockDeviceMappings") or [{}])[0].get("ebs") or {}
+        (one.get("tags") or {}).get(POOL_TAG): (one.get("blockDeviceMappings") or [{}])[0].get("ebs") or {}
         for one in by_type.get("aws:ec2/launchTemplate:LaunchTemplate", [])
     }
     return tuple(

@@ -145,10 +145,12 @@ _ASKED = (
 )
 _COMMANDS = (
     *_ASKED,
-    "elasticfilesystem: DescribeFileSystems",
     "elasticloadbalancing: DeleteLoadBalancer",
     "ec2: DeleteNetworkInterface DeleteVolume",
 )
+
+# Of these `leftovers` lists what is kept, whether or not the settings want it any more.
+_LISTED = {"elasticfilesystem"}
 
 # Public parameters of AWS's own, such as the image that it recommends for nodes; any other may be a secret.
 _PARAMETERS: Document = {
@@ -179,7 +181,7 @@ _LINKED = (
 def actions(types: Iterable[str]) -> list[str]:
     """All actions that deploying resources of these types takes, sorted; KeyError for a type that is not known."""
     rows = [*(row for one in types for row in TYPES[one].split("; ")), *_COMMANDS]
-    services = {row.split(":")[0] for row in rows}
+    services = {row.split(":")[0] for row in rows} | _LISTED
     rows += [f"{service}: {names}" for service, names in _READS.items() if service in services]
     return _named(rows)
 

@@ -60,9 +60,12 @@ def document(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def service_trust_policy(service: str) -> Document:
-    """Lets an AWS service (`ec2.amazonaws.com`) take the role."""
-    return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+def service_trust_policy(service: str, *, account: str | None = None) -> Document:
+    """Lets an AWS service (`ec2.amazonaws.com`) take the role; with `account`, for what that account asks alone."""
+    statement: Document = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if account is not None:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
+    return document(statement)
 
 
 def principal_trust_policy(principals: Sequence[str]) -> Document:
@@ -136,9 +139,10 @@ def bucket_policy(bucket_arn: str, prefixes: Sequence[str]) -> Document:
     )
 
 
-def repository_policy(repository_arn: str) -> Document:
-    """Pull the images of one repository."""
+def repository_policy(repository_arn: str, *more: Document) -> Document:
+    """Pull the images of one repository; `more` are statements beside it."""
     return document(
+        *more,
         # A token is for the whole registry: AWS accepts no narrower resource here.
         {"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": "*"},
         {

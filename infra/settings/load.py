@@ -26,6 +26,7 @@ from infra.settings.model import (
 from infra.settings.network import read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
 from infra.settings.raw import RawSettings
+from infra.settings.sagemaker import read_sagemaker
 from ordering.manifests.kustomization import ALLOWED
 
 # What Kubeflow's own manifests ship for user@example.com: public knowledge.
@@ -101,6 +102,7 @@ def load(
         ),
         files=_files(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=_has_login(kubeflow)),
+        sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=_has_login(kubeflow)),
         kubeflow=kubeflow,
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated, asked=_has_login(kubeflow)),

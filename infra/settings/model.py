@@ -73,7 +73,11 @@ class ClusterSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """The base group, which the platform itself runs on; the disk in GiB. `gpu_shares` pods share a GPU of any node."""
+    """The base group, which the platform itself runs on; the disk in GiB.
+
+    For all nodes: `gpu_shares` pods share a GPU, and `autoscaling` says what adds and removes nodes between minimum and
+    maximum.
+    """
 
     instance_type: str
     min: int
@@ -81,6 +85,7 @@ class NodeSettings:
     max: int
     disk_gib: int
     gpu_shares: int
+    autoscaling: Literal["none", "cluster-autoscaler"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +182,7 @@ class Settings:
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
+    `sagemaker` says that steps may start jobs there.
     """
 
     project: str
@@ -194,6 +200,7 @@ class Settings:
     storage: StorageSettings
     files: Literal["none", "efs"]
     address: AddressSettings | None
+    sagemaker: bool
     kubeflow: KubeflowSettings
     pipelines: PipelinesSettings
     dashboard: DashboardSettings
