@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
-from infra.aws.pools import TAG
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
 from infra.settings import Pool, Settings
-from infra.settings.groups import BASE, POOL_LABEL
+from infra.settings.groups import BASE, POOL_LABEL, TAG
 from ops import earlier, live, losing, policies, renewal, run
 from ops.changes import Change, Live, classify
 from ops.comment import CostLine

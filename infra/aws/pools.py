@@ -11,13 +11,10 @@ from pulumi_aws import ec2, eks
 from infra import versions
 from infra.aws import instances
 from infra.settings import NodeSettings, Pool, Taint
-from infra.settings.groups import BASE, gpu_labels, groups, labels, taints
+from infra.settings.groups import BASE, TAG, gpu_labels, groups, labels, taints
 
 # A group's name has 63 characters, of which the provider's suffix takes 26.
 PREFIX = 37
-
-TAG = "pulumi:pool"
-"""The tag that tells the node groups of a stack apart: their names, which AWS's provider chooses, begin alike."""
 
 _EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
 

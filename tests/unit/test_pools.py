@@ -10,8 +10,8 @@ from moto import mock_aws
 
 from infra.aws import instances, offerings
 from infra.aws.instances import instance, reserved_attachments, vcpu_quota, volume_slots
-from infra.aws.pools import PREFIX, TAG, cared_for
-from infra.settings.groups import POOL_LABEL, groups
+from infra.aws.pools import PREFIX, cared_for
+from infra.settings.groups import POOL_LABEL, TAG, groups
 from ordering.errors import UserError
 from tests.unit.mocks import Recording
 from tests.unit.settings_source import settings
