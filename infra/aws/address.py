@@ -118,7 +118,10 @@ class Address(pulumi.ComponentResource):
         )
 
     def _target_group(self) -> lb.TargetGroup:
-        """The nodes, by their groups: each passes on to a gateway wherever that runs, so all are well while one is."""
+        """The base group's nodes: each passes on to a gateway wherever that runs, so all are well while one is.
+
+        Nodes of pools may be gone in two minutes, and a connection with its node.
+        """
         args, name = self._args, iam.fitting(f"{self._name}-gateway", hosts.LONGEST_BALANCER)
         group = lb.TargetGroup(
             name,
@@ -139,13 +142,12 @@ class Address(pulumi.ComponentResource):
             tags=self._tags,
             opts=self._child,
         )
-        for number, nodes in enumerate(args.cluster.node_groups):
-            autoscaling.Attachment(
-                f"{self._name}-address-{number}",
-                autoscaling_group_name=autoscaling_group(nodes),
-                lb_target_group_arn=group.arn,
-                opts=self._child,
-            )
+        autoscaling.Attachment(
+            f"{self._name}-address",
+            autoscaling_group_name=autoscaling_group(args.cluster.base_nodes),
+            lb_target_group_arn=group.arn,
+            opts=self._child,
+        )
         return group
 
     def _certificate(self) -> pulumi.Input[str]:

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterable
 
-from infra.aws.iam import Document, document
+from infra.aws.iam import BACKUPS, Document, document
 
 # By type: actions of the service in front, or of several between semicolons. Read actions of a service are below, once
 # for all its types.
@@ -159,6 +159,13 @@ _PARAMETERS: Document = {
     "Resource": "arn:*:ssm:*::parameter/aws/service/eks/*",
 }
 
+# `make upgrade` saves everything first, and after a kill looks what was there; no other object is anybody's business.
+_BACKUPS: Document = {
+    "Effect": "Allow",
+    "Action": ["s3:GetObject", "s3:PutObject"],
+    "Resource": f"arn:*:s3:::*/{BACKUPS}*",
+}
+
 # Roles are handed to these, which make a role of their own when they are first used in an account.
 _TAKERS = ("ec2.amazonaws.com", "eks.amazonaws.com")
 _LINKED = (
@@ -211,6 +218,7 @@ def policy(types: Iterable[str] = CORE) -> Document:
     return document(
         *_by_service(actions(types)),
         _PARAMETERS,
+        _BACKUPS,
         {
             "Effect": "Allow",
             "Action": ["iam:PassRole"],

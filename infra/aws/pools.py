@@ -11,7 +11,7 @@ from pulumi_aws import ec2, eks
 from infra import versions
 from infra.aws import instances
 from infra.settings import NodeSettings, Pool, Taint
-from infra.settings.groups import BASE, TAG, gpu_labels, groups, labels, taints
+from infra.settings.groups import BASE, POOL_TAG, gpu_labels, groups, labels, taints
 
 # A group's name has 63 characters, of which the provider's suffix takes 26.
 PREFIX = 37
@@ -70,7 +70,7 @@ def pool_groups(
     name: str, pool: Pool, args: GroupsArgs, opts: pulumi.ResourceOptions
 ) -> list[pulumi_eks.ManagedNodeGroup]:
     """The nodes of a pool, which share a launch template."""
-    template = _launch_template(f"{name}-node-{pool.name}", pool.disk_gib, {TAG: pool.name}, pool.name, args, opts)
+    template = _launch_template(f"{name}-node-{pool.name}", pool.disk_gib, {POOL_TAG: pool.name}, pool.name, args, opts)
     end = f"-{pool.name}-"
     group = _Group(
         name=pool.name,
@@ -123,7 +123,7 @@ def _node_group(
         ]
         or None,
         subnet_ids=[args.subnets[zone] for zone in group.zones],
-        tags={**args.tags, TAG: group.name, **_shared_gpus(group.instance_types, args.gpu_shares)},
+        tags={**args.tags, POOL_TAG: group.name, **_shared_gpus(group.instance_types, args.gpu_shares)},
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transforms=[cared_for])),
     )
 
@@ -179,6 +179,6 @@ def _launch_template(
         tag_specifications=[
             ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=named) for kind in ("instance", "volume")
         ],
-        tags={**args.tags, TAG: tag},
+        tags={**args.tags, POOL_TAG: tag},
         opts=pulumi.ResourceOptions(parent=opts.parent),
     )

@@ -145,9 +145,11 @@ class KubeflowSettings:
     `build` is what kustomize may do on top. `parts` are what is wanted of it, all for none; `existing` are parts that
     the cluster has.
     `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
+    `release_before` is what an upgrade has come from, None for nothing to go back to.
     """
 
     release: str
+    release_before: str | None
     path: str | None
     components: tuple[str, ...]
     build: tuple[str, ...]

@@ -87,7 +87,7 @@ def test_jobs_write_logs_of_sagemaker_s_alone() -> None:
 
 @pytest.fixture(scope="module")
 def found() -> Recording:
-    changes = {"sagemaker": True, "kubeflowProfileNamespaces": ["team", "other"]}
+    changes: dict[str, Any] = {"sagemaker": True, "kubeflowProfileNamespaces": ["team", "other"]}
     return record(lambda: program(inputs(**changes)).export())
 
 
