@@ -1,5 +1,6 @@
 """The program, top to bottom: network, cluster, registry, storage, identity, Kubeflow, outputs."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,13 +15,16 @@ from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runner
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.storage import Storage, StorageArgs
+from infra.aws.user_pool import UserPool, UserPoolArgs
 from infra.components import Components
 from infra.inputs import Inputs
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
+from infra.kubeflow.login import CALLBACK, external_url
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
+from infra.login import login_of, logout_url, token_issuer
 from infra.settings import Settings
 from ordering.check import told
 from ordering.errors import UserError
@@ -32,7 +36,8 @@ _NONE = Earlier()
 class Outputs:
     """What the stack exports, by these names; None for what a stack on an existing cluster, or without a cloud, lacks.
 
-    `pipelines_image` is the image that was set for pipelines' steps, if any.
+    `pipelines_image` is the image that was set for pipelines' steps, if any. `dashboard_logout` is where a browser ends
+    its session with the company's issuer, too, and `token_issuer` whose tokens programs may bring.
     """
 
     cluster_name: str
@@ -45,7 +50,9 @@ class Outputs:
     runner_role_arns: Mapping[str, pulumi.Output[str]]
     region: str | None
     dashboard_user: str
-    dashboard_password: pulumi.Output[str]
+    dashboard_password: pulumi.Output[str] | None
+    dashboard_logout: pulumi.Input[str] | None
+    token_issuer: pulumi.Input[str] | None
     kubeflow_release: str
     dashboard: str
     dashboard_service: str | None
@@ -144,14 +151,23 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         )
 
     own = _own_account(given, given.caller.account, access, cluster) if given.caller else None
-    login = GeneratedCredentials(stack.name, stack.dashboard)
+    generated = GeneratedCredentials(stack.name, stack.dashboard)
+    pool = _user_pool(stack, given.caller.account) if stack.login.kind == "cognito" and given.caller else None
+    tokens = token_issuer(stack, given.tokens, access)
     roles = own.identity.runner_role_arns if own else {}
     artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
     install(
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts, roles, login.checksum),
+            replacements=release.filled(
+                generated.credentials,
+                artifacts,
+                roles,
+                generated.checksum,
+                login=login_of(stack, given.issuer, pool),
+                tokens=tokens,
+            ),
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
             protect=stack.protect,
@@ -182,7 +198,9 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         runner_role_arns=roles,
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
-        dashboard_password=stack.dashboard.password.output(),
+        dashboard_password=stack.dashboard.password.output() if stack.login.kind == "release" else None,
+        dashboard_logout=logout_url(stack, given.issuer, pool),
+        token_issuer=tokens.url if tokens else None,
         kubeflow_release=release.source.name,
         dashboard_service="/".join(found[:2]) if (found := service(release.objects)) else None,
         dashboard=entry(release.objects, emulated=stack.emulated, context=stack.cluster.context),
@@ -232,6 +250,24 @@ def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> Adminis
         return None
     return AdministratorArgs(
         role_name=f"{access.role}-{stack.stack}", cluster_name=cluster_name, principals=access.role_principals
+    )
+
+
+def _user_pool(stack: Settings, account: str) -> UserPool:
+    """The people who may sign in; the owner of the first profile is one of them."""
+    url = external_url(stack)
+    return UserPool(
+        stack.name,
+        UserPoolArgs(
+            prefix=re.sub(r"[^a-z0-9]+", "-", f"{stack.name}-{account}".lower()),
+            region=stack.region,
+            users=tuple(dict.fromkeys((stack.dashboard.user, *stack.login.users))),
+            groups=stack.login.groups,
+            callback=f"{url}{CALLBACK}",
+            home=f"{url}/",
+            protect=stack.protect,
+            tags=stack.resource_tags,
+        ),
     )
 
 

@@ -21,6 +21,7 @@ WORLD = ("0.0.0.0/0", "::/0")
 TAGGED = frozenset(
     (
         "aws:cloudwatch/logGroup:LogGroup",
+        "aws:cognito/userPool:UserPool",
         "aws:ebs/volume:Volume",
         "aws:ec2/eip:Eip",
         "aws:ec2/instance:Instance",

@@ -17,6 +17,18 @@ TYPES = {
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
     ),
+    "aws:cognito/user:User": "cognito-idp: AdminCreateUser AdminUpdateUserAttributes AdminDeleteUser",
+    "aws:cognito/userGroup:UserGroup": "cognito-idp: CreateGroup UpdateGroup DeleteGroup",
+    "aws:cognito/userInGroup:UserInGroup": "cognito-idp: AdminAddUserToGroup AdminRemoveUserFromGroup",
+    "aws:cognito/userPool:UserPool": (
+        "cognito-idp: CreateUserPool UpdateUserPool DeleteUserPool SetUserPoolMfaConfig TagResource UntagResource"
+    ),
+    "aws:cognito/userPoolClient:UserPoolClient": (
+        "cognito-idp: CreateUserPoolClient UpdateUserPoolClient DeleteUserPoolClient"
+    ),
+    "aws:cognito/userPoolDomain:UserPoolDomain": (
+        "cognito-idp: CreateUserPoolDomain UpdateUserPoolDomain DeleteUserPoolDomain"
+    ),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "ec2: RevokeSecurityGroupIngress RevokeSecurityGroupEgress",
     "aws:ec2/eip:Eip": "ec2: AllocateAddress ReleaseAddress DisassociateAddress",
     "aws:ec2/internetGateway:InternetGateway": (
@@ -94,6 +106,10 @@ TYPES = {
 
 # No object and no secret is read by these.
 _READS = {
+    "cognito-idp": (
+        "AdminGetUser AdminListGroupsForUser DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup "
+        "GetUserPoolMfaConfig ListTagsForResource ListUserPools"
+    ),
     "ec2": "Describe* GetSecurityGroupsForVpc",
     "ecr": "DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource",
     "eks": "Describe* List*",

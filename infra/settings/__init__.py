@@ -1,12 +1,14 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
-from infra.settings.load import WELL_KNOWN_PASSWORD, load, password_fault
+from infra.settings.load import load
+from infra.settings.login import WELL_KNOWN_PASSWORD, password_fault
 from infra.settings.model import (
     AccessSettings,
     ClusterSettings,
     DashboardSettings,
     Edge,
     KubeflowSettings,
+    LoginSettings,
     NetworkSettings,
     NodeSettings,
     PipelinesSettings,
@@ -25,6 +27,7 @@ __all__ = [
     "DashboardSettings",
     "Edge",
     "KubeflowSettings",
+    "LoginSettings",
     "NetworkSettings",
     "NodeSettings",
     "PipelinesSettings",

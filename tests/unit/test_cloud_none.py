@@ -106,7 +106,7 @@ def test_nothing_of_aws_is_made_or_exported() -> None:
     }
     lacking = {key for key, value in found.exports.items() if value is None}
     of_aws = {"oidc_provider_arn", "vpc_id", "bucket", "repository_url", "region"}
-    assert lacking == of_aws | {"pipelines_image", "dashboard_service"}
+    assert lacking == of_aws | {"pipelines_image", "dashboard_service", "dashboard_logout", "token_issuer"}
     assert found.exports["runner_role_arns"] == {}
 
 
