@@ -21,7 +21,7 @@ override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
 .PHONY: help up adopt preview drift destroy down demo image stack password rotate doctor cost leftovers plan images recover
-.PHONY: versions tools test test-unit lint audit bench
+.PHONY: versions upgrade-nodes tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -103,6 +103,10 @@ recover: $(VENV)/.installed
 versions: $(VENV)/.installed
 	@$(RUN) versions --stack="$$STACK"
 
+## make upgrade-nodes STACK=dev [YES=1] [FORMAT=text|json]   pin the newest images of its nodes, and renew the nodes
+upgrade-nodes: $(VENV)/.installed
+	@$(RUN) upgrade-nodes --stack="$$STACK" --yes="$$YES" --format="$$FORMAT"
+
 ## make plan      [RELEASE=26.03] [PARTS=notebooks,…] [FORMAT=text|json|dot|html]   the graph: what is sent when, and why
 plan: $(VENV)/.installed
 	@$(RUN) plan --release="$$RELEASE" --parts="$$PARTS" --format="$$FORMAT"
@@ -117,7 +121,7 @@ tools: $(VENV)/.installed
 
 ## make test                                               all the tests, two files at a time
 test: tools
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 ## make test-unit                                          the fast tests
 test-unit: $(VENV)/.installed

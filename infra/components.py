@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from infra.aws.address import Address
 from infra.aws.cluster import Cluster, ClusterAccess
 from infra.aws.files import Files
 from infra.aws.identity import Identity
@@ -21,6 +22,7 @@ class Components:
     cluster: Cluster | None
     access: ClusterAccess
     files: Files | None
+    address: Address | None
     registry: Registry | None
     storage: Storage | None
     identity: Identity | None

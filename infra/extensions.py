@@ -10,18 +10,20 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 
-from infra.components import Components
 from infra.settings import Settings
 from ordering.errors import UserError
+
+if TYPE_CHECKING:
+    from infra.components import Components  # a second of imports, which no command needs but the program
 
 FILE = "extensions.py"
 
 Change = Callable[[pulumi.ResourceTransformArgs], Any]
-Add = Callable[[Settings, Components], None]
+Add = Callable[[Settings, "Components"], None]
 
 # What the file may define, and what each function is called with.
 _FUNCTIONS = {"change": ("args",), "add": ("settings", "made")}
@@ -42,7 +44,7 @@ class Extensions:
         if self._change is not None:
             pulumi.runtime.register_resource_transform(self._transform)
 
-    def add(self, settings: Settings, made: Components) -> None:
+    def add(self, settings: Settings, made: "Components") -> None:
         """Adds the team's resources; UserError when `add` raises."""
         if self._add is None:
             return

@@ -2,18 +2,20 @@
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from infra import extensions, preflight, settings, surroundings
-from infra.aws import standing
+from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
-from infra.kubeflow import profiles
+from infra.kubeflow import address, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.login import COMPONENT as LOGIN_COMPONENT
+from infra.kubeflow.login import need_gateway
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
 from infra.kubeflow.tokens import COMPONENT as TOKENS_COMPONENT
 from infra.preflight import Caller
@@ -22,6 +24,7 @@ from infra.settings import ClusterSettings, Settings
 from infra.versions import release_title
 from ordering.check import Has
 from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,7 @@ def read(root: Path) -> Inputs:
         version = stack.cluster.version
         living = standing.look(stack, caller)
         has = unknown if living else nothing
+        preflight.check_address(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -92,6 +96,8 @@ def read(root: Path) -> Inputs:
         preflight.check_default_class(kubeconfig, stack.cluster.context, without_class(release.objects))
         notices = surrounded(kubeconfig, stack.cluster.context, version, release)
     if stack.cluster.mode == "create":
+        if not stack.emulated:
+            offerings.check(stack)
         check_capacity(
             requirements(release.objects),
             instance_type=stack.nodes.instance_type,
@@ -130,15 +136,14 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     `has` says what the cluster has already.
     """
     kubeflow = stack.kubeflow
-    own = [
-        component
-        for component, wanted in (
-            (S3_COMPONENT, kubeflow.artifacts == "s3"),
-            (LOGIN_COMPONENT, stack.login.kind != "release"),
-            (TOKENS_COMPONENT, stack.login.tokens),
-        )
-        if wanted
-    ]
+    wanted = (
+        (S3_COMPONENT, kubeflow.artifacts == "s3"),
+        (pools.COMPONENT, pools.needs_plugin(stack)),
+        (LOGIN_COMPONENT, stack.login.kind != "release"),
+        (TOKENS_COMPONENT, stack.login.tokens),
+        (address.COMPONENT, stack.address is not None),
+    )
+    own = [component for component, is_wanted in wanted if is_wanted]
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -151,7 +156,19 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         parts=kubeflow.parts,
         existing=kubeflow.existing,
         has=has,
+        change=partial(_changed, stack),
     )
+
+
+def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
+    """The release's objects as the stack's options want them."""
+    objects = pools.use_pools(objects, pools=stack.pools, gpu_shares=stack.nodes.gpu_shares)
+    for setting, is_set in (("login", stack.login.kind != "release"), ("loginTokens", stack.login.tokens)):
+        if is_set:
+            need_gateway(objects, setting)
+    url = address.external_url(stack)
+    # Another login is put there whole, once its issuer is known.
+    return address.at_address(objects, url) if url is not None and stack.login.kind == "release" else objects
 
 
 def kubeconfig_of(cluster: ClusterSettings) -> str:

@@ -7,11 +7,18 @@ import pulumi
 from infra.aws.cluster import ClusterAccess
 from infra.aws.user_pool import UserPool
 from infra.issuer import ClusterIssuer, Issuer
-from infra.kubeflow.login import LOGOUT, Login, external_url
+from infra.kubeflow.address import external_url
+from infra.kubeflow.dashboard import PORT
+from infra.kubeflow.login import LOGOUT, Login
 from infra.kubeflow.tokens import TokenIssuer
 from infra.settings import Settings
 
 _POOL_SCOPES = ("openid", "email", "profile")
+
+
+def login_url(settings: Settings) -> str:
+    """Where people's browsers find the platform, without a slash at the end: its address, or a forwarded port."""
+    return external_url(settings) or f"http://localhost:{PORT}"
 
 
 def login_of(settings: Settings, issuer: Issuer | None, pool: UserPool | None) -> Login | None:
@@ -46,7 +53,7 @@ def _login(
         domains=chosen.domains,
         logout=logout,
         ended_by_token=ended_by_token,
-        url=external_url(settings),
+        url=login_url(settings),
     )
 
 
@@ -56,7 +63,7 @@ def logout_url(settings: Settings, issuer: Issuer | None, pool: UserPool | None)
     OpenID Connect RP-Initiated Logout 1.0; Cognito has parameters of its own (user guide, "The managed login log out
     endpoint").
     """
-    url = external_url(settings)
+    url = login_url(settings)
     if pool is not None:
         return pulumi.Output.all(pool.host, pool.client_id).apply(
             lambda known: _leaving(url, f"https://{known[0]}/logout", client_id=known[1], logout_uri=f"{url}/")

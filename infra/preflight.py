@@ -4,21 +4,23 @@ import base64
 import json
 import ssl
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import yaml
 
 from infra import versions
 from infra.api import client_of
-from infra.aws import kept
+from infra.aws import hosts, kept
 from infra.kubeflow import classes
 from infra.settings import Settings
 from ordering.errors import UserError
 from ordering.manifests import parse
+
+T = TypeVar("T")
 
 _TIMEOUT_SECONDS = 5
 _NAMED = 3
@@ -82,6 +84,17 @@ def check_aws(region: str) -> Caller:
 
 def check_kept(settings: Settings) -> kept.Kept:
     """What an earlier life of the stack left in AWS; UserError when AWS does not answer, or a name is taken."""
+    return _asked(settings, lambda client: kept.look(client, settings))
+
+
+def check_address(settings: Settings) -> None:
+    """UserError when the zone or the certificate of the stack's address is not for its host, or AWS does not answer."""
+    if (address := settings.address) is not None:
+        _asked(settings, lambda client: hosts.check(client, address, settings.name))
+
+
+def _asked(settings: Settings, ask: Callable[[Callable[[str], Any]], T]) -> T:
+    """What AWS says; UserError when it does not."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -89,7 +102,7 @@ def check_kept(settings: Settings) -> kept.Kept:
     config = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS, retries={"max_attempts": 4})
     session: Any = boto3.Session(region_name=settings.region)
     try:
-        return kept.look(lambda service: session.client(service, config=config), settings)
+        return ask(lambda service: session.client(service, config=config))
     except (BotoCoreError, ClientError) as error:
         raise UserError(f"AWS does not say what is there in {settings.region} ({_first_line(error)}).") from None
 

@@ -1,31 +1,34 @@
 """The program, top to bottom: network, cluster, registry, storage, identity, Kubeflow, outputs."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
 from infra import inputs, versions
+from infra.aws.address import LOGS, Address, AddressArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
-from infra.aws.storage import Storage, StorageArgs
+from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.aws.user_pool import UserPool, UserPoolArgs
 from infra.components import Components
 from infra.inputs import Inputs
+from infra.kubeflow.address import CALLBACK, HEALTH_PATH, HEALTH_PORT, PORT, external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
-from infra.kubeflow.login import CALLBACK, external_url
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
-from infra.login import login_of, logout_url, token_issuer
+from infra.login import login_of, login_url, logout_url, token_issuer
 from infra.settings import Settings
+from infra.settings.groups import described
 from ordering.check import told
 from ordering.errors import UserError
 
@@ -37,7 +40,9 @@ class Outputs:
     """What the stack exports, by these names; None for what a stack on an existing cluster, or without a cloud, lacks.
 
     `pipelines_image` is the image that was set for pipelines' steps, if any. `dashboard_logout` is where a browser ends
-    its session with the company's issuer, too, and `token_issuer` whose tokens programs may bring.
+    its session with the company's issuer, too, and `token_issuer` whose tokens programs may bring. `node_pools` say of
+    each what pods must know to run there (`infra.settings.groups.described`). `address` is where people open the
+    platform, and `address_records` are the records that somebody has to make for it, in words.
     """
 
     cluster_name: str
@@ -48,6 +53,7 @@ class Outputs:
     repository_url: pulumi.Output[str] | None
     pipelines_image: str | None
     runner_role_arns: Mapping[str, pulumi.Output[str]]
+    node_pools: Mapping[str, Mapping[str, Any]] | None
     region: str | None
     dashboard_user: str
     dashboard_password: pulumi.Output[str] | None
@@ -56,6 +62,8 @@ class Outputs:
     kubeflow_release: str
     dashboard: str
     dashboard_service: str | None
+    address: str | None
+    address_records: Sequence[pulumi.Output[str]]
 
     def export(self) -> None:
         for field in fields(self):
@@ -113,8 +121,10 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             ClusterArgs(
                 cluster=stack.cluster,
                 nodes=stack.nodes,
+                pools=stack.pools,
                 region=stack.region,
                 vpc_id=network.vpc_id,
+                zones=stack.network.zones,
                 private_subnet_ids=network.private_subnet_ids,
                 log_group=given.kept.log_group,
                 let_in_already=given.let_in_already,
@@ -175,6 +185,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             earlier=earlier,
         ),
     )
+    address = _address(stack, network, cluster, own.storage) if own and network and cluster else None
     given.extensions.add(
         stack,
         Components(
@@ -182,6 +193,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             cluster=cluster,
             access=access,
             files=files,
+            address=address,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
@@ -196,6 +208,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         repository_url=own.registry.repository_url if own else None,
         pipelines_image=stack.pipelines.image,
         runner_role_arns=roles,
+        node_pools=described(stack.nodes, stack.pools) if cluster else None,
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output() if stack.login.kind == "release" else None,
@@ -203,7 +216,11 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         token_issuer=tokens.url if tokens else None,
         kubeflow_release=release.source.name,
         dashboard_service="/".join(found[:2]) if (found := service(release.objects)) else None,
-        dashboard=entry(release.objects, emulated=stack.emulated, context=stack.cluster.context),
+        dashboard=entry(
+            release.objects, emulated=stack.emulated, context=stack.cluster.context, url=external_url(stack)
+        ),
+        address=external_url(stack),
+        address_records=address.records if address else [],
     )
 
 
@@ -226,7 +243,16 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
         ),
         kept,
     )
-    storage = Storage(stack.name, StorageArgs(on_destroy=on_destroy, kept=given.kept.bucket, tags=tags), kept)
+    storage = Storage(
+        stack.name,
+        StorageArgs(
+            on_destroy=on_destroy,
+            kept=given.kept.bucket,
+            logs=BalancerLogs(account=account, prefix=LOGS) if stack.address else None,
+            tags=tags,
+        ),
+        kept,
+    )
     identity = Identity(
         stack.name,
         IdentityArgs(
@@ -243,6 +269,25 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
     return _OwnAccount(registry=registry, storage=storage, identity=identity)
 
 
+def _address(stack: Settings, network: Network, cluster: Cluster, storage: Storage) -> Address | None:
+    """Where people open the platform, if it is to have an address."""
+    if stack.address is None:
+        return None
+    return Address(
+        stack.name,
+        AddressArgs(
+            address=stack.address,
+            network=network,
+            cluster=cluster,
+            storage=storage,
+            port=PORT,
+            health_port=HEALTH_PORT,
+            health_path=HEALTH_PATH,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
 def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> AdministratorArgs | None:
     """The role that administers the stack's own cluster, if anybody may take it."""
     access = stack.cluster.access
@@ -255,7 +300,7 @@ def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> Adminis
 
 def _user_pool(stack: Settings, account: str) -> UserPool:
     """The people who may sign in; the owner of the first profile is one of them."""
-    url = external_url(stack)
+    url = login_url(stack)
     return UserPool(
         stack.name,
         UserPoolArgs(

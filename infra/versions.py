@@ -23,6 +23,9 @@ class Addons:
     vpc_cni: str
     ebs_csi: str
     efs_csi: str
+    metrics_server: str
+    snapshot_controller: str
+    node_monitoring: str
 
     @property
     def by_name(self) -> dict[str, str]:
@@ -36,6 +39,9 @@ ADDONS = {
     "vpc-cni": "vpc_cni",
     "aws-ebs-csi-driver": "ebs_csi",
     "aws-efs-csi-driver": "efs_csi",
+    "metrics-server": "metrics_server",
+    "snapshot-controller": "snapshot_controller",
+    "eks-node-monitoring-agent": "node_monitoring",
 }
 """EKS's names of the add-ons, and the fields of `Addons`."""
 
@@ -44,19 +50,20 @@ ADDONS = {
 class KubernetesVersion:
     """What EKS offers for one minor version of Kubernetes.
 
-    `standard_support_ends` is the first day (UTC) on which extended support is billed, at six times the price. `nodes`
-    is the release of the nodes' image (`1.35.3-20261112`); None leaves a group at the newest of the day it was made.
+    `standard_support_ends` is the first day (UTC) on which extended support is billed, at six times the price. `images`
+    are the releases of nodes' images (`1.35.3-20261112`) by EKS's AMI type; without one a group stays at the newest of
+    the day it was made.
     """
 
     standard_support_ends: date
     addons: Addons
-    nodes: str | None
+    images: Mapping[str, str]
 
     def pinned(self) -> dict[str, Any]:
         """As it stands in the file."""
         return {
             "standardSupportEnds": self.standard_support_ends.isoformat(),
-            "nodes": self.nodes,
+            "images": dict(sorted(self.images.items())),
             "addons": self.addons.by_name,
         }
 
@@ -66,7 +73,7 @@ def _read(pins: Mapping[str, Any]) -> dict[str, KubernetesVersion]:
         version: KubernetesVersion(
             standard_support_ends=date.fromisoformat(facts["standardSupportEnds"]),
             addons=Addons(**{field: facts["addons"][name] for name, field in ADDONS.items()}),
-            nodes=facts["nodes"],
+            images=facts["images"],
         )
         for version, facts in pins["kubernetes"].items()
     }

@@ -31,6 +31,7 @@ COMMANDS = (
     "images",
     "recover",
     "versions",
+    "upgrade-nodes",
 )
 
 INTERRUPTED = "Interrupted. What was done so far is kept, and the same command goes on from there."
@@ -45,7 +46,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"ops.commands.{name}").command
+        command: click.Command = importlib.import_module(f"ops.commands.{name.replace('-', '_')}").command
         return command
 
 

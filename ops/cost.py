@@ -11,7 +11,7 @@ from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements
 from infra.kubeflow.release import resolve
 from infra.present import unknown
-from infra.settings import Settings
+from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
@@ -79,7 +79,7 @@ def bill(settings: Settings) -> Bill:
 
 
 def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
-    """The monthly bill of a stack that runs all the time with `nodesDesired` nodes.
+    """The monthly bill of a stack that runs all the time with `nodesDesired` nodes, and pools with what they desire.
 
     `volumes_gib` is what the platform's claims add up to (`claimed_gib`). A stack on an existing cluster pays for its
     storage only, one without a cloud nothing that is known here. UserError when the price of a type or in a region is
@@ -91,10 +91,13 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
     lines = []
     if settings.cluster.mode == "create":
         lines += _cluster(settings)
+        lines += [line for pool in settings.pools for line in _pool(pool, settings.region)]
     if volumes_gib:
         lines.append(_line("volumes", f"{volumes_gib} GiB of claims on gp3", volumes_gib * prices.GP3_GIB_MONTH))
     if settings.files == "efs":
         lines.append(_line("files", f"{FILES_GB} GB in EFS (assumed)", FILES_GB * prices.EFS_GB_MONTH))
+    if settings.address is not None:
+        lines.append(_address(settings, settings.address))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)
@@ -168,6 +171,38 @@ def _cluster(settings: Settings) -> list[Line]:
         _line("logs", f"{LOGS_GB} GB of control-plane logs (assumed)", LOGS_GB * prices.LOGS_GB),
         _line("key", "1 for Kubernetes Secrets", prices.KEY_MONTH),
     ]
+
+
+def _pool(pool: Pool, region: str) -> list[Line]:
+    """The nodes and disks of a pool that has any all the time; those that come and go cost what they run."""
+    if not pool.desired:
+        return []
+    hour = prices.instance_price(pool.instance_types[0], region)
+    hours = pool.desired * prices.HOURS
+    spot = pool.capacity == "spot"
+    return [
+        Line(
+            name=f"pool {pool.name}",
+            what=f"{pool.desired} x {pool.instance_types[0]}{' on spot' if spot else ''}",
+            on_demand=hours * (hour.spot if spot else hour.on_demand),
+            savings_plan=hours * (hour.spot if spot else hour.savings_plan),
+            spot=hours * hour.spot,
+        ),
+        _line(
+            f"disks of {pool.name}",
+            f"{pool.desired} x {pool.disk_gib} GiB of gp3",
+            pool.desired * pool.disk_gib * prices.GP3_GIB_MONTH,
+        ),
+    ]
+
+
+def _address(settings: Settings, address: AddressSettings) -> Line:
+    """On the internet it has an address in each zone; its record and its certificate cost nothing."""
+    addresses = len(settings.network.zones) if address.scheme == "internet-facing" else 0
+    hour = prices.BALANCER_HOUR + prices.BALANCER_UNIT_HOUR + addresses * prices.ADDRESS_HOUR
+    return _line(
+        "address", f"a load balancer, {addresses} addresses, and one unit of traffic (assumed)", hour * prices.HOURS
+    )
 
 
 def _line(name: str, what: str, amount: Decimal) -> Line:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import boto3
+from botocore.exceptions import ClientError
 
 from ops import named
 from ordering.manifests.objects import Manifest
@@ -31,6 +32,7 @@ _FROM_INPUTS = {
     "aws:iam/role:Role": "{name}",
     "aws:iam/rolePolicy:RolePolicy": "{role}:{name}",
     "aws:kms/alias:Alias": "{name}",
+    "aws:route53/record:Record": "{zoneId}_{name}_{type}",
     "aws:s3/bucket:Bucket": "{bucket}",
 }
 
@@ -155,6 +157,45 @@ def _mount_target(account: Account, inputs: Inputs) -> str | None:
     return account.only({str(one["MountTargetId"]) for one in found if one["SubnetId"] == subnet})
 
 
+def _certificate(account: Account, inputs: Inputs) -> str | None:
+    acm, found = account.client("acm"), set()
+    for page in acm.get_paginator("list_certificates").paginate():
+        for one in page["CertificateSummaryList"]:
+            if one["DomainName"] == inputs["domainName"]:
+                arn = str(one["CertificateArn"])
+                tags = {
+                    tag["Key"]: tag.get("Value") for tag in acm.list_tags_for_certificate(CertificateArn=arn)["Tags"]
+                }
+                found |= {arn} if tags == (inputs.get("tags") or {}) else set()
+    return account.only(found)
+
+
+def _load_balancer(account: Account, inputs: Inputs) -> str | None:
+    found = _of_elb(account, "describe_load_balancers", "LoadBalancers", Names=[inputs["name"]])
+    return account.only({str(one["LoadBalancerArn"]) for one in found})
+
+
+def _target_group(account: Account, inputs: Inputs) -> str | None:
+    found = _of_elb(account, "describe_target_groups", "TargetGroups", Names=[inputs["name"]])
+    return account.only({str(one["TargetGroupArn"]) for one in found})
+
+
+def _listener(account: Account, inputs: Inputs) -> str | None:
+    found = _of_elb(account, "describe_listeners", "Listeners", LoadBalancerArn=inputs["loadBalancerArn"])
+    return account.only({str(one["ListenerArn"]) for one in found if one["Port"] == inputs["port"]})
+
+
+def _of_elb(account: Account, operation: str, key: str, **wanted: Any) -> list[dict[str, Any]]:
+    """What there is; one that is named and not there is an error."""
+    try:
+        found: list[dict[str, Any]] = getattr(account.client("elbv2"), operation)(**wanted)[key]
+    except ClientError as error:
+        if not str(error.response.get("Error", {}).get("Code")).endswith("NotFound"):
+            raise
+        return []
+    return found
+
+
 def _issuer(account: Account, inputs: Inputs) -> str | None:
     issuers = account.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     name = str(inputs["url"]).removeprefix("https://")
@@ -185,6 +226,10 @@ _FINDERS: dict[str, Finder] = {
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _association,
     "aws:efs/fileSystem:FileSystem": _file_system,
     "aws:efs/mountTarget:MountTarget": _mount_target,
+    "aws:acm/certificate:Certificate": _certificate,
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _issuer,
     "aws:kms/key:Key": _key,
+    "aws:lb/listener:Listener": _listener,
+    "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
+    "aws:lb/targetGroup:TargetGroup": _target_group,
 }

@@ -21,7 +21,6 @@ Client = Callable[[str], Any]
 """Makes the client of an AWS service, in the stack's account and region."""
 
 # On-demand list prices of us-west-2, in USD, without what traffic costs.
-LOAD_BALANCER_HOUR = Decimal("0.0225")
 CLASSIC_LOAD_BALANCER_HOUR = Decimal("0.025")
 LOGS_GB_MONTH = Decimal("0.03")
 
@@ -164,7 +163,7 @@ def _load_balancers(client: Client, place: Place) -> Iterator[Leftover]:
                     kind="load balancer",
                     id=one["LoadBalancerArn"],
                     what=f"{one['LoadBalancerName']} ({one['Type']})",
-                    monthly=LOAD_BALANCER_HOUR * prices.HOURS,
+                    monthly=prices.BALANCER_HOUR * prices.HOURS,
                 )
 
 

@@ -16,6 +16,8 @@ _VARIANTS: dict[Image, str] = {
     "AL2023_x86_64_STANDARD": "x86_64/standard",
     "AL2023_x86_64_NVIDIA": "x86_64/nvidia",
     "AL2023_x86_64_NEURON": "x86_64/neuron",
+    "AL2023_ARM_64_STANDARD": "arm64/standard",
+    "AL2023_ARM_64_NVIDIA": "arm64/nvidia",
 }
 
 
@@ -48,10 +50,21 @@ def builds(eks: Any, version: str, addon: str) -> list[str]:
     return sorted(found, key=build_number, reverse=True)
 
 
-def image(ssm: Any, version: str, kind: Image = "AL2023_x86_64_STANDARD") -> str:
+def image(ssm: Any, version: str, kind: Image) -> str:
     """The release of the image that AWS recommends for nodes, such as `1.35.3-20261112`."""
     name = _IMAGE.format(version=version, variant=_VARIANTS[kind])
     return str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+
+
+def images(ssm: Any, version: str, kinds: Iterable[Image]) -> dict[str, str]:
+    """The releases that AWS recommends of several images."""
+    return {kind: image(ssm, version, kind) for kind in sorted(kinds)}
+
+
+def pinned_kinds(version: str) -> list[Image]:
+    """The images of which a version's release is pinned."""
+    known = versions.KUBERNETES.get(version)
+    return [kind for kind in _VARIANTS if known is not None and kind in known.images]
 
 
 def build_number(build: str) -> tuple[int, ...]:
@@ -70,7 +83,7 @@ def table(eks: Any, ssm: Any) -> dict[str, KubernetesVersion]:
             newest = {name: builds(eks, version, name)[0] for name in ADDONS}
             found[version] = KubernetesVersion(
                 standard_support_ends=offer.standard_support_ends,
-                nodes=image(ssm, version),
+                images=images(ssm, version, {"AL2023_x86_64_STANDARD", *pinned_kinds(version)}),
                 addons=Addons(**{field_: newest[name] for name, field_ in ADDONS.items()}),
             )
     return found
@@ -90,6 +103,6 @@ def differences(
 def _flat(facts: KubernetesVersion) -> dict[str, str | None]:
     return {
         "standard support ends": facts.standard_support_ends.isoformat(),
-        "nodes": facts.nodes,
+        **facts.images,
         **facts.addons.by_name,
     }

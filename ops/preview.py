@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 
+from infra.aws.pools import TAG
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
-from infra.settings import Settings
+from infra.settings import Pool, Settings
+from infra.settings.groups import BASE, POOL_LABEL
 from ops import earlier, live, losing, policies, renewal, run
 from ops.changes import Change, Live, classify
 from ops.comment import CostLine
@@ -144,18 +146,45 @@ def deployed(settings: Settings, steps: Iterable[Step]) -> Settings | None:
         by_type.setdefault(step.type, []).append(step.old)
     mode: Literal["create", "existing"] = "create" if "aws:eks/cluster:Cluster" in by_type else "existing"
     before = replace(settings, cluster=replace(settings.cluster, mode=mode))
-    for group in by_type.get("aws:eks/nodeGroup:NodeGroup", []):
+    groups, templates = (
+        [one for one in by_type.get(kind, []) if (one.get("tags") or {}).get(TAG, BASE) == BASE]
+        for kind in ("aws:eks/nodeGroup:NodeGroup", "aws:ec2/launchTemplate:LaunchTemplate")
+    )
+    for group in groups:
         desired = int((group.get("scalingConfig") or {}).get("desiredSize") or settings.nodes.desired)
         types = group.get("instanceTypes") or [settings.nodes.instance_type]
         before = replace(before, nodes=replace(before.nodes, desired=desired, instance_type=str(types[0])))
-    for template in by_type.get("aws:ec2/launchTemplate:LaunchTemplate", []):
+    for template in templates:
         disks = template.get("blockDeviceMappings") or [{}]
         size = int((disks[0].get("ebs") or {}).get("volumeSize") or settings.nodes.disk_gib)
         before = replace(before, nodes=replace(before.nodes, disk_gib=size))
+    before = replace(before, pools=_pools(settings.pools, by_type))
     if gateways := len(by_type.get("aws:ec2/natGateway:NatGateway", [])):
         zones = tuple(f"zone-{index}" for index in range(gateways))
         before = replace(before, network=replace(before.network, nat="per-zone", zones=zones))
     return before
+
+
+def _pools(wanted: Iterable[Pool], by_type: Mapping[str, list[Mapping[str, Any]]]) -> tuple[Pool, ...]:
+    """The pools as they are now, as far as the bill rests on them: those of the settings that have groups already."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for group in by_type.get("aws:eks/nodeGroup:NodeGroup", []):
+        found.setdefault(str((group.get("labels") or {}).get(POOL_LABEL, "")), []).append(group)
+    disks = {
+        (one.get("tags") or {}).get(TAG): (one.get("blockDeviceMappings") or [{}])[0].get("ebs") or {}
+        for one in by_type.get("aws:ec2/launchTemplate:LaunchTemplate", [])
+    }
+    return tuple(
+        replace(
+            pool,
+            instance_types=tuple(map(str, groups[0].get("instanceTypes") or pool.instance_types)),
+            capacity="spot" if groups[0].get("capacityType") == "SPOT" else "on-demand",
+            desired=sum(int((one.get("scalingConfig") or {}).get("desiredSize") or 0) for one in groups),
+            disk_gib=int(disks.get(pool.name, {}).get("volumeSize") or pool.disk_gib),
+        )
+        for pool in wanted
+        if (groups := found.get(pool.name))
+    )
 
 
 def cost_lines(settings: Settings, steps: Iterable[Step], *, volumes_gib: int) -> list[CostLine]:

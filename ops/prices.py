@@ -21,6 +21,9 @@ NAT_HOUR = Decimal("0.045")
 NAT_GB = Decimal("0.045")
 ADDRESS_HOUR = Decimal("0.005")
 GP3_GIB_MONTH = Decimal("0.08")
+# A load balancer, and one unit of its capacity: 25 new connections a second, 3,000 open ones, or 1 GB an hour.
+BALANCER_HOUR = Decimal("0.0225")
+BALANCER_UNIT_HOUR = Decimal("0.008")
 EFS_GB_MONTH = Decimal("0.30")
 S3_GB_MONTH = Decimal("0.023")
 ECR_GB_MONTH = Decimal("0.10")
@@ -35,20 +38,26 @@ _VCPU_HOUR = {
     "c6i": "0.0425",
     "c7a": "0.05132",
     "c7i": "0.044625",
+    "c6g": "0.034",
+    "c7g": "0.03625",
     "m5": "0.048",
     "m5a": "0.043",
     "m6a": "0.0432",
     "m6i": "0.048",
     "m7a": "0.05796",
     "m7i": "0.0504",
+    "m6g": "0.0385",
+    "m7g": "0.0408",
     "r5": "0.063",
     "r5a": "0.0565",
     "r6a": "0.0567",
     "r6i": "0.063",
     "r7a": "0.076075",
     "r7i": "0.06615",
+    "r6g": "0.0504",
+    "r7g": "0.05355",
 }
-# Burstable sizes have two vCPUs and different prices.
+# Burstable sizes have two vCPUs and different prices, and of those with GPUs each has its own.
 _HOUR = {
     "t3.small": "0.0208",
     "t3.medium": "0.0416",
@@ -60,6 +69,28 @@ _HOUR = {
     "t3a.large": "0.0752",
     "t3a.xlarge": "0.1504",
     "t3a.2xlarge": "0.3008",
+    "g4dn.xlarge": "0.526",
+    "g4dn.2xlarge": "0.752",
+    "g4dn.4xlarge": "1.204",
+    "g4dn.8xlarge": "2.176",
+    "g4dn.12xlarge": "3.912",
+    "g4dn.16xlarge": "4.352",
+    "g5.xlarge": "1.006",
+    "g5.2xlarge": "1.212",
+    "g5.4xlarge": "1.624",
+    "g5.8xlarge": "2.448",
+    "g5.12xlarge": "5.672",
+    "g5.16xlarge": "4.096",
+    "g5.24xlarge": "8.144",
+    "g5.48xlarge": "16.288",
+    "g6.xlarge": "0.8048",
+    "g6.2xlarge": "0.9776",
+    "g6.4xlarge": "1.3232",
+    "g6.8xlarge": "2.0144",
+    "g6.12xlarge": "4.6016",
+    "g6.16xlarge": "3.3968",
+    "g6.24xlarge": "6.6752",
+    "g6.48xlarge": "13.3504",
 }
 
 # Shares of the on-demand price. An EC2 Instance Savings Plan for one year with nothing paid up front: m5.xlarge 0.121

@@ -12,12 +12,15 @@ from typing import Any
 
 from kfp import kubernetes
 
+from infra.settings import groups
 from ordering.errors import UserError
 from pipelines.defaults import ACCELERATOR
 from pipelines.package import Package, Spec, steps, tasks
 
 # EKS labels the nodes of its node groups so (Amazon EKS user guide, "Managed node groups").
 POOL_LABEL, CAPACITY_LABEL = "eks.amazonaws.com/nodegroup", "eks.amazonaws.com/capacityType"
+# A pool of the stack's own is known by its name alone.
+OWN_LABEL = groups.POOL_LABEL
 # AWS may take a spot node at any time, so a step on one is tried again unless a person says how often.
 SPOT_RETRIES = 3
 SECRETS = "/secrets"
@@ -41,11 +44,12 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A task in a compiled pipeline, its container there, and what Kubernetes is asked for beside it."""
+    """A task in a compiled pipeline, its container there, what Kubernetes is asked for beside it; the stack's pools."""
 
     task: Spec
     container: Spec
     asked: Asked
+    pools: Mapping[str, Any]
 
 
 def _quantity(kind: str) -> Callable[[Place, str], None]:
@@ -63,11 +67,17 @@ def _gpus(place: Place, value: str) -> None:
     resources.pop("accelerator", None)
     if int(value):
         resources["accelerator"] = {"resourceType": ACCELERATOR, "resourceCount": value}
+        kubernetes.add_toleration(place.asked, key=ACCELERATOR, operator="Exists", effect="NoSchedule")
 
 
 def _pool(place: Place, value: str) -> None:
     label, _, name = value.rpartition(":")
-    kubernetes.add_node_selector(place.asked, label or POOL_LABEL, name)
+    known = place.pools.get(name) if not label else None
+    kubernetes.add_node_selector(place.asked, label or (OWN_LABEL if known else POOL_LABEL), name)
+    for taint in known["taints"] if known else ():
+        kubernetes.add_toleration(
+            place.asked, key=taint["key"], operator="Equal", value=taint["value"], effect=taint["effect"]
+        )
 
 
 def _spot(place: Place, value: str) -> None:
@@ -136,14 +146,19 @@ Given = Mapping[str, Iterable[str]]
 """Texts by option, each a value for all steps or `STEP=VALUE`."""
 
 
-def apply(package: Package, given: Given, accelerated: tuple[str, ...] = ()) -> Package:
+def apply(
+    package: Package, given: Given, accelerated: tuple[str, ...] = (), pools: Mapping[str, Any] | None = None
+) -> Package:
     """The pipeline with what is given to its steps; GPUs for all go to the accelerated ones where there are any.
 
-    Raises UserError for a value that an option does not take, and for a step that does not exist.
+    `pools` are the groups of nodes where it is to run, as a stack's output `node_pools` describes them.
+    Raises UserError for a value that an option does not take, a step that does not exist, and what no pool has.
     """
     wanted = list(_wanted(package, given, accelerated))
     if not wanted:
         return package
+    if pools is not None:
+        _check_pools(wanted, pools)
     pipeline = copy.deepcopy(package.pipeline)
     platform = copy.deepcopy(package.platform or {})
     asked = platform.setdefault("platforms", {}).setdefault("kubernetes", {}).setdefault("deploymentSpec", {})
@@ -156,7 +171,9 @@ def apply(package: Package, given: Given, accelerated: tuple[str, ...] = ()) -> 
             container = pipeline["deploymentSpec"]["executors"].get(label, {}).get("container") if label else None
             if container is None or label is None:
                 continue  # an importer, or a group of tasks
-            place = Place(task=task, container=container, asked=Asked({"kubernetes": asked.get(label, {})}))
+            place = Place(
+                task=task, container=container, asked=Asked({"kubernetes": asked.get(label, {})}), pools=pools or {}
+            )
             WRITERS[option][2](place, value)
             if place.asked.platform_config["kubernetes"]:
                 asked[label] = place.asked.platform_config["kubernetes"]
@@ -192,6 +209,19 @@ def _wanted(package: Package, given: Given, accelerated: tuple[str, ...]) -> Ite
             found = [one for one in found if one[1] == "on"]
         for step, value in sorted(found, key=lambda one: one[0] is not None):
             yield option, step, value
+
+
+def _check_pools(wanted: Iterable[tuple[str, str | None, str]], pools: Mapping[str, Any]) -> None:
+    """UserError for a step that would wait for ever, because no nodes of the stack have what it asks for."""
+    for option, step, value in wanted:
+        text = f"--{option} {step}={value}" if step else f"--{option} {value}"
+        if option == "gpus" and int(value) and not any(one["gpus"] for one in pools.values()):
+            raise UserError(
+                f"{text}: no nodes of the stack have GPUs; add a pool with such an instance type to nodePools, and run "
+                "`make up`."
+            )
+        if option == "spot" and not any(one["spot"] for one in pools.values()):
+            raise UserError(f"{text}: the stack has no spot nodes; add a pool with capacity spot to nodePools.")
 
 
 def _own_executor(pipeline: Spec, asked: Spec, name: str, task: Spec) -> str | None:

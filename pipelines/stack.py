@@ -50,13 +50,18 @@ class Stack:
     region: str | None
     service: str
     """NAMESPACE/NAME of the Service that has the dashboard."""
+    address: str | None
+    """Where people open the dashboard from outside of the cluster."""
     roles: Mapping[str, str]
     """The ARNs of the roles of service accounts, by NAMESPACE/ACCOUNT."""
+    pools: Mapping[str, Any] | None = None
+    """The groups of nodes by name, as the program describes them (`infra.settings.groups.described`)."""
 
 
 def read(name: str, context: Context) -> Stack:
     """The stack of a name, from its outputs `bucket`, `repository_url`, `pipelines_image`, `dashboard_user`,
-    `dashboard_password`, `dashboard_service`, `kubeconfig`, `region` and `runner_role_arns`."""
+    `dashboard_password`, `dashboard_service`, `address`, `kubeconfig`, `region`, `runner_role_arns` and
+    `node_pools`."""
     outputs = context.outputs(name)
     return Stack(
         name=name,
@@ -68,7 +73,9 @@ def read(name: str, context: Context) -> Stack:
         kubeconfig=outputs.get("kubeconfig"),
         region=outputs.get("region"),
         service=outputs.get("dashboard_service") or GATEWAY,
+        address=outputs.get("address"),
         roles=outputs.get("runner_role_arns") or {},
+        pools=outputs.get("node_pools"),
     )
 
 

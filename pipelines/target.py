@@ -28,7 +28,9 @@ class Target:
 
 @contextlib.contextmanager
 def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Connection]:
-    """The API of the endpoint, or of the stack's cluster, signed in as the person or as the stack's user.
+    """The API of the endpoint, or of the stack, signed in as the person or as the stack's user.
+
+    A stack is reached at its address, where its login leads to, and else through its cluster.
 
     The password is in `KUBEFLOW_PASSWORD`, or the stack's. Raises UserError when nothing says where to go.
     """
@@ -38,6 +40,8 @@ def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Conn
         url, shown_at = target.url, None
         if url is None and stack is not None:
             require_pods(stack)
+            url = stack.address
+        if url is None and stack is not None:
             if not stack.kubeconfig:
                 raise UserError(f"Stack {stack.name!r} has no output `kubeconfig` to reach its dashboard with.")
             url, shown_at = opened.enter_context(forward(stack.kubeconfig, stack.service)), FORWARDED

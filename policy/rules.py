@@ -20,6 +20,7 @@ WORLD = ("0.0.0.0/0", "::/0")
 # What takes tags and costs something or holds something.
 TAGGED = frozenset(
     (
+        "aws:acm/certificate:Certificate",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:cognito/userPool:UserPool",
         "aws:ebs/volume:Volume",
@@ -34,6 +35,7 @@ TAGGED = frozenset(
         "aws:eks/cluster:Cluster",
         "aws:eks/nodeGroup:NodeGroup",
         "aws:kms/key:Key",
+        "aws:lb/loadBalancer:LoadBalancer",
         "aws:rds/instance:Instance",
         "aws:s3/bucket:Bucket",
     )
@@ -89,7 +91,9 @@ def public_access(resource: Resource) -> Iterator[str]:
         yield from open_principals(inputs.get("policy"))
     elif kind == "aws:ec2/securityGroup:SecurityGroup":
         for rule in _items(inputs.get("ingress")):
-            yield from _ingress(rule, [*listed(rule.get("cidrBlocks")), *listed(rule.get("ipv6CidrBlocks"))])
+            # Beside HTTPS, HTTP is where people are sent on from (`listeners`).
+            if not (_ports(rule) == (80, 80) and _open_to(inputs, 443) >= set(_sources(rule))):
+                yield from _ingress(rule, _sources(rule))
     elif kind == "aws:ec2/securityGroupRule:SecurityGroupRule" and inputs.get("type") == "ingress":
         yield from _ingress(inputs, [*listed(inputs.get("cidrBlocks")), *listed(inputs.get("ipv6CidrBlocks"))])
     elif kind == "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
@@ -177,7 +181,7 @@ def instance_size(resource: Resource) -> Iterator[str]:
         if size is None or size > largest:
             yield (
                 f"has nodes of {name}, and stack {resource.stack} may have {largest} vCPUs a node; "
-                "choose a smaller nodesInstanceType"
+                "choose a smaller type in nodesInstanceType or nodePools"
             )
 
 
@@ -192,6 +196,9 @@ def public_endpoints(resource: Resource) -> Iterator[str]:
             if sources is not UNKNOWN and any(source in WORLD for source in listed(sources) or [WORLD[0]]):
                 yield "has an API endpoint that the whole internet reaches; set clusterPublicAccessCidrs"
         return
+    if kind == "aws:ec2/securityGroup:SecurityGroup" and _open_to(inputs, 443) & set(WORLD):
+        yield "lets the whole internet try the platform's login; name who may in addressCidrs"
+        return
     annotations = _mapping(_mapping(inputs.get("metadata")).get("annotations"))
     if kind == "kubernetes:core/v1:Service" and _mapping(inputs.get("spec")).get("type") == "LoadBalancer":
         prefix = "service.beta.kubernetes.io/aws-load-balancer"
@@ -199,6 +206,23 @@ def public_endpoints(resource: Resource) -> Iterator[str]:
             yield f"makes a load balancer that the internet may reach; annotate it {prefix}-scheme: internal"
     elif kind == "kubernetes:networking.k8s.io/v1:Ingress" and annotations.get(_SCHEME) == "internet-facing":
         yield f"makes a load balancer that the internet reaches; annotate it {_SCHEME}: internal"
+
+
+def listeners(resource: Resource) -> Iterator[str]:
+    """A load balancer speaks TLS 1.2 and newer, and whoever comes by HTTP is sent to that."""
+    if resource.type != "aws:lb/listener:Listener":
+        return
+    inputs = resource.inputs
+    if inputs.get("protocol") == "HTTP":
+        for action in _items(inputs.get("defaultActions")):
+            if _mapping(action.get("redirect")).get("protocol") != "HTTPS":
+                yield "answers over plain HTTP; let it redirect to HTTPS"
+    elif inputs.get("protocol") == "HTTPS" and not _is_tls(inputs.get("sslPolicy")):
+        yield f"takes old versions of TLS (sslPolicy {inputs.get('sslPolicy')}); use an ELBSecurityPolicy-TLS13-1-2 one"
+
+
+def _is_tls(policy: Any) -> bool:
+    return policy is UNKNOWN or bool(re.match(r"ELBSecurityPolicy-TLS13-1-[23]-", str(policy)))
 
 
 def protected_data(resource: Resource) -> Iterator[str]:
@@ -257,6 +281,19 @@ def _ingress(rule: Mapping[str, Any], sources: list[Any]) -> Iterator[str]:
         yield f"lets the whole internet in on ports {ports[0]} to {ports[1]}; name who may"
 
 
+def _sources(rule: Mapping[str, Any]) -> list[Any]:
+    return [*listed(rule.get("cidrBlocks")), *listed(rule.get("ipv6CidrBlocks"))]
+
+
+def _ports(rule: Mapping[str, Any]) -> tuple[Any, Any]:
+    return rule.get("fromPort"), rule.get("toPort")
+
+
+def _open_to(inputs: Mapping[str, Any], port: int) -> set[Any]:
+    """Whom a security group lets in at a port."""
+    return {one for rule in _items(inputs.get("ingress")) if _ports(rule) == (port, port) for one in _sources(rule)}
+
+
 def _items(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in listed(value) if isinstance(item, Mapping)]
 
@@ -293,6 +330,7 @@ RULES = (
     _rule("public-access", public_access),
     _rule("iam-wildcards", iam_wildcards),
     _rule("imds-v2", imds_v2),
+    _rule("listeners", listeners),
     _rule("tags", tags),
     _rule("known-passwords", known_passwords),
     _rule("instance-size", instance_size),

@@ -8,20 +8,18 @@ from typing import Any
 import pulumi
 import pulumi_eks
 import pulumi_kubernetes as kubernetes
-from pulumi_aws import cloudwatch, ec2, eks, kms
+from pulumi_aws import cloudwatch, eks, kms
 from pulumi_aws import iam as aws_iam
 
 from infra import versions
-from infra.aws import cidr, iam, instances, kept
+from infra.aws import cidr, iam, instances, kept, pools
 from infra.aws.addons import AddonArgs, addon
 from infra.aws.identity import (
-    CLUSTER_ADMIN_POLICY,
-    CLUSTER_VIEW_POLICY,
     IssuerArgs,
     cluster_access_policy,
     irsa_role,
 )
-from infra.settings import ClusterSettings, NodeSettings
+from infra.settings import ClusterSettings, NodeSettings, Pool
 
 LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 
@@ -35,9 +33,6 @@ NODE_POLICIES = (
 # For volumes that the driver tagged as its own; the older service-role/AmazonEBSCSIDriverPolicy is for an account's.
 # (AWS managed policy reference: AmazonEBSCSIDriverPolicyV2, of April 2026, which has no `service-role/`.)
 EBS_CSI_POLICY = "AmazonEBSCSIDriverPolicyV2"
-
-# A group's name has 63 characters, of which the provider's suffix takes 26.
-NODE_GROUP_PREFIX = 36
 
 # pulumi-kubernetes's defaults, 50 and 120, make an `up` of 700 objects wait for its own client.
 CLIENT_QPS, CLIENT_BURST = 400, 800
@@ -57,7 +52,7 @@ class ClusterAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """An EKS cluster with one managed node group, in subnets of a VPC.
+    """An EKS cluster with its node groups, in subnets of a VPC, one for each zone.
 
     `log_group` names that of an earlier cluster of the same name, which is there, and is taken over.
     `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry.
@@ -67,8 +62,10 @@ class ClusterArgs:
 
     cluster: ClusterSettings
     nodes: NodeSettings
+    pools: Sequence[Pool] = ()
     region: str
     vpc_id: pulumi.Input[str]
+    zones: Sequence[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
     log_group: str | None
     let_in_already: Collection[str] = ()
@@ -95,6 +92,7 @@ class Cluster(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
+    node_groups: list[pulumi_eks.ManagedNodeGroup]
     access: ClusterAccess
     ready: pulumi.Resource
     """What comes last: nodes, add-ons and the default storage class are there once this is."""
@@ -104,8 +102,7 @@ class Cluster(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._tags = dict(args.tags)
-        self._pinned = versions.KUBERNETES[args.cluster.version]
-        self._addons = self._pinned.addons
+        self._addons = versions.KUBERNETES[args.cluster.version].addons
         self._eks = self._control_plane()
         # Known once the control plane is there, which the plain name would not say.
         self.name = self._eks.oidc_issuer.apply(lambda _: args.cluster.name)
@@ -114,9 +111,16 @@ class Cluster(pulumi.ComponentResource):
         issuer = IssuerArgs(provider_arn=self._eks.oidc_provider_arn, issuer=self._eks.oidc_issuer)
 
         nodes = self._nodes()
+        self.node_groups = [nodes]
         # CoreDNS and the volume driver become active only on a node; inside eks.Cluster CoreDNS would wait in vain.
         self._addon("coredns", self._addons.coredns, nodes)
-        volumes = self._volume_driver(nodes, issuer)
+        # Horizontal autoscalers do nothing without its measurements.
+        self._addon("metrics-server", self._addons.metrics_server, nodes)
+        # It finds what node repair (infra.aws.pools) then mends.
+        self._addon("eks-node-monitoring-agent", self._addons.node_monitoring, nodes)
+        # The volume driver takes snapshots where their kinds are there first.
+        snapshots = self._addon("snapshot-controller", self._addons.snapshot_controller, nodes)
+        volumes = self._volume_driver(snapshots, issuer)
         provider = kubernetes_provider(
             f"{name}-kubernetes",
             cluster=args.cluster.name,
@@ -197,8 +201,8 @@ class Cluster(pulumi.ComponentResource):
 
     def _access_entries(self) -> dict[str, pulumi_eks.AccessEntryArgs]:
         access = self._args.cluster.access
-        named = [(arn, "admin", CLUSTER_ADMIN_POLICY) for arn in access.administrators]
-        named += [(arn, "view", CLUSTER_VIEW_POLICY) for arn in access.viewers]
+        named = [(arn, "admin", iam.CLUSTER_ADMIN_POLICY) for arn in access.administrators]
+        named += [(arn, "view", iam.CLUSTER_VIEW_POLICY) for arn in access.viewers]
         return {
             iam.access_entry_name(arn): self._access_entry(arn, name, policy)
             for arn, name, policy in named
@@ -217,8 +221,9 @@ class Cluster(pulumi.ComponentResource):
             tags=self._tags,
         )
 
-    def _nodes(self) -> pulumi_eks.ManagedNodeGroup:
-        name, args, cluster, nodes = self._name, self._args, self._args.cluster, self._args.nodes
+    def _nodes(self) -> pulumi.Resource:
+        """The base group; the pools come beside it, and nothing waits for them."""
+        name, args, cluster = self._name, self._args, self._args.cluster
         role = aws_iam.Role(
             iam.fitting(f"{name}-node", iam.LONGEST_ROLE),
             description=f"Nodes of {cluster.name}",
@@ -235,60 +240,22 @@ class Cluster(pulumi.ComponentResource):
             )
             for policy in NODE_POLICIES
         ]
-        template, image = self._launch_template(), instances.image(nodes.instance_type)
-        return pulumi_eks.ManagedNodeGroup(
-            f"{name}-nodes",
+        given = pools.GroupsArgs(
             cluster=self._eks,
-            # Subnets, disk and instance type are fixed for a group's life: with a new name the next one is there first.
-            node_group_name_prefix=f"{cluster.name[:NODE_GROUP_PREFIX]}-",
-            node_role_arn=role.arn,
-            instance_types=[nodes.instance_type],
-            ami_type=image,
+            cluster_name=cluster.name,
             version=cluster.version,
-            # Without one, a group keeps the image of the day it was made. Images with drivers have other releases.
-            release_version=self._pinned.nodes if image == "AL2023_x86_64_STANDARD" else None,
-            scaling_config=eks.NodeGroupScalingConfigArgs(
-                min_size=nodes.min, desired_size=nodes.desired, max_size=nodes.max
-            ),
-            launch_template=eks.NodeGroupLaunchTemplateArgs(
-                id=template.id, version=template.latest_version.apply(lambda version: str(int(version)))
-            ),
-            subnet_ids=args.private_subnet_ids,
+            role_arn=role.arn,
+            subnets=dict(zip(args.zones, args.private_subnet_ids, strict=True)),
             tags=self._tags,
-            # Nodes join with these policies, and on destroy they leave with them.
-            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[*policies, self._eks])),
         )
+        # Nodes join with these policies, and on destroy they leave with them.
+        opts = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[*policies, self._eks]))
+        for pool in args.pools:
+            pools.pool_groups(name, pool, given, opts)
+        base: pulumi.Resource = pools.base_group(name, args.nodes, given, opts)
+        return base
 
-    def _launch_template(self) -> ec2.LaunchTemplate:
-        """What a node group cannot say itself: an encrypted disk, and metadata that pods cannot reach."""
-        named = {**self._tags, "Name": f"{self._args.cluster.name}-node"}
-        return ec2.LaunchTemplate(
-            f"{self._name}-node",
-            update_default_version=True,
-            block_device_mappings=[
-                ec2.LaunchTemplateBlockDeviceMappingArgs(
-                    device_name="/dev/xvda",
-                    ebs=ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
-                        volume_size=self._args.nodes.disk_gib,
-                        volume_type="gp3",
-                        encrypted="true",
-                        delete_on_termination="true",
-                    ),
-                )
-            ],
-            # One hop ends at the node: a pod would need two to borrow the node's role.
-            metadata_options=ec2.LaunchTemplateMetadataOptionsArgs(
-                http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
-            ),
-            tag_specifications=[
-                ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=named)
-                for kind in ("instance", "volume")
-            ],
-            tags=self._tags,
-            opts=self._child,
-        )
-
-    def _volume_driver(self, nodes: pulumi.Resource, issuer: IssuerArgs) -> eks.Addon:
+    def _volume_driver(self, before: pulumi.Resource, issuer: IssuerArgs) -> eks.Addon:
         name = f"{self._name}-ebs-csi"
         role = irsa_role(name, issuer, "kube-system", "ebs-csi-controller-sa", self._tags, self._child)
         policy = aws_iam.RolePolicyAttachment(
@@ -300,12 +267,21 @@ class Cluster(pulumi.ComponentResource):
         return self._addon(
             "aws-ebs-csi-driver",
             self._addons.ebs_csi,
-            nodes,
+            before,
             policy,
             role_arn=role.arn,
             # Volumes made inside the cluster outlive it unless somebody finds them: they carry the stack's tags.
-            configuration=json.dumps({"controller": {"extraVolumeTags": self._tags}}, sort_keys=True),
+            configuration=json.dumps(
+                {
+                    "controller": {"extraVolumeTags": self._tags},
+                    "node": {"reservedVolumeAttachments": instances.reserved_attachments(self._instance_types())},
+                },
+                sort_keys=True,
+            ),
         )
+
+    def _instance_types(self) -> list[str]:
+        return [self._args.nodes.instance_type, *(one for pool in self._args.pools for one in pool.instance_types)]
 
     def _addon(
         self,

@@ -2,7 +2,8 @@
 
 For each type: the calls by which its provider makes, changes, tags and deletes it, from the services' API references;
 reads are named whole where the names allow, for a provider's next version reads more. `python -m infra.aws.deployer`
-prints the policy, and with `preview` that of whoever previews only.
+prints the policy, with `options` what settings that are off by default take beside it, and with `preview` that of
+whoever previews only.
 """
 
 import json
@@ -14,6 +15,13 @@ from infra.aws.iam import Document, document
 # By type: actions of the service in front, or of several between semicolons. Read actions of a service are below, once
 # for all its types.
 TYPES = {
+    "aws:acm/certificate:Certificate": (
+        "acm: RequestCertificate DeleteCertificate AddTagsToCertificate RemoveTagsFromCertificate"
+    ),
+    "aws:acm/certificateValidation:CertificateValidation": "acm: DescribeCertificate",
+    "aws:autoscaling/attachment:Attachment": (
+        "autoscaling: AttachLoadBalancerTargetGroups DetachLoadBalancerTargetGroups"
+    ),
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
     ),
@@ -89,6 +97,18 @@ TYPES = {
         "kms: CreateKey EnableKeyRotation DisableKeyRotation PutKeyPolicy UpdateKeyDescription ScheduleKeyDeletion "
         "TagResource UntagResource CreateGrant"
     ),
+    "aws:lb/listener:Listener": (
+        "elasticloadbalancing: CreateListener ModifyListener ModifyListenerAttributes DeleteListener AddTags RemoveTags"
+    ),
+    "aws:lb/loadBalancer:LoadBalancer": (
+        "elasticloadbalancing: CreateLoadBalancer ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets "
+        "DeleteLoadBalancer AddTags RemoveTags"
+    ),
+    "aws:lb/targetGroup:TargetGroup": (
+        "elasticloadbalancing: CreateTargetGroup ModifyTargetGroup ModifyTargetGroupAttributes DeleteTargetGroup "
+        "AddTags RemoveTags"
+    ),
+    "aws:route53/record:Record": "route53: ChangeResourceRecordSets",
     "aws:s3/bucket:Bucket": (
         "s3: CreateBucket DeleteBucket PutBucketTagging DeleteObject DeleteObjectVersion TagResource UntagResource"
     ),
@@ -104,8 +124,14 @@ TYPES = {
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "ec2: AuthorizeSecurityGroupIngress",
 }
 
+# What a setting brings that is off by default. IAM bounds each managed policy, so what these take is one of its own.
+_OPTIONAL = ("aws:acm/", "aws:autoscaling/", "aws:cognito/", "aws:efs/", "aws:lb/", "aws:route53/")
+CORE = tuple(one for one in TYPES if not one.startswith(_OPTIONAL))
+
 # No object and no secret is read by these.
 _READS = {
+    "acm": "DescribeCertificate ListCertificates ListTagsForCertificate",
+    "autoscaling": "DescribeAutoScalingGroups",
     "cognito-idp": (
         "AdminGetUser AdminListGroupsForUser DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup "
         "GetUserPoolMfaConfig ListTagsForResource ListUserPools"
@@ -114,12 +140,14 @@ _READS = {
     "ecr": "DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource",
     "eks": "Describe* List*",
     "elasticfilesystem": "Describe* ListTagsForResource",
+    "elasticloadbalancing": "Describe*",
     "iam": (
         "GetOpenIDConnectProvider GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole "
         "ListOpenIDConnectProviders ListRolePolicies ListRoleTags"
     ),
     "kms": "DescribeKey GetKeyPolicy GetKeyRotationStatus ListAliases ListKeys ListResourceTags",
     "logs": "DescribeLogGroups ListTagsForResource",
+    "route53": "GetChange GetHostedZone ListResourceRecordSets",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
         "GetReplicationConfiguration ListAllMyBuckets ListBucket ListBucketVersions ListTagsForResource"
@@ -129,10 +157,14 @@ _READS = {
 # What the commands ask and delete beside the engine: doctor, cost and leftovers.
 _ASKED = (
     "servicequotas: GetServiceQuota ListAWSDefaultServiceQuotas",
-    "elasticloadbalancing: DescribeLoadBalancers DescribeTags",
     "sts: GetCallerIdentity",
 )
-_COMMANDS = (*_ASKED, "elasticloadbalancing: DeleteLoadBalancer", "ec2: DeleteNetworkInterface DeleteVolume")
+_COMMANDS = (
+    *_ASKED,
+    "elasticfilesystem: DescribeFileSystems",
+    "elasticloadbalancing: DeleteLoadBalancer",
+    "ec2: DeleteNetworkInterface DeleteVolume",
+)
 
 # Public parameters of AWS's own, such as the image that it recommends for nodes; any other may be a secret.
 _PARAMETERS: Document = {
@@ -147,7 +179,9 @@ _LINKED = (
     "eks.amazonaws.com",
     "eks-nodegroup.amazonaws.com",
     "autoscaling.amazonaws.com",
+    "elasticloadbalancing.amazonaws.com",
     "elasticfilesystem.amazonaws.com",
+    "spot.amazonaws.com",
 )
 
 
@@ -175,13 +209,21 @@ def _allowed(named: list[str]) -> Document:
     return {"Effect": "Allow", "Action": named, "Resource": "*"}
 
 
-def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
+def options_policy() -> Document:
+    """What whoever deploys needs beside `policy` for settings that are off by default."""
+    core = set(actions(CORE))
+    return document(*_by_service(one for one in actions(TYPES) if one not in core))
+
+
+def policies() -> list[Document]:
+    """All that whoever deploys needs, whatever the settings say."""
+    return [policy(), options_policy()]
+
+
+def policy(types: Iterable[str] = CORE) -> Document:
     """The policy of whoever deploys; IAM bounds a managed policy to 6,144 characters without white space."""
-    by_service: dict[str, list[str]] = {}
-    for action in actions(types):
-        by_service.setdefault(action.split(":")[0], []).append(action)
     return document(
-        *(_allowed(named) for named in by_service.values()),
+        *_by_service(actions(types)),
         _PARAMETERS,
         {
             "Effect": "Allow",
@@ -198,5 +240,13 @@ def policy(types: Iterable[str] = tuple(TYPES)) -> Document:
     )
 
 
+def _by_service(named: Iterable[str]) -> list[Document]:
+    by_service: dict[str, list[str]] = {}
+    for action in named:
+        by_service.setdefault(action.split(":")[0], []).append(action)
+    return [_allowed(found) for found in by_service.values()]
+
+
 if __name__ == "__main__":
-    print(json.dumps(preview_policy() if sys.argv[1:] == ["preview"] else policy(), indent=2))
+    printed = {"preview": preview_policy, "options": options_policy}.get("".join(sys.argv[1:]), policy)
+    print(json.dumps(printed(), indent=2))

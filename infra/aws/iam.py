@@ -10,6 +10,10 @@ Document = dict[str, Any]
 # What IAM allows for the names of a role and of a policy in it, and S3 for a bucket's, less the provider's own suffix.
 LONGEST_ROLE, LONGEST_POLICY, LONGEST_BUCKET = 64 - 8, 128 - 8, 63 - 8
 
+CLUSTER_ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
+# Reads most of what is in namespaces, and no Secret ("Review access policy permissions", EKS user guide).
+CLUSTER_VIEW_POLICY = "AmazonEKSViewPolicy"
+
 
 def longest_stack_name(project: str) -> int:
     """How long a stack's name may be: pulumi-eks (4.4, cluster.ts) names its role after it, and shortens nothing.
@@ -142,9 +146,10 @@ def repository_policy(repository_arn: str) -> Document:
     )
 
 
-def tls_only_policy(bucket_arn: str) -> Document:
-    """Denies every request to a bucket that is not encrypted on its way."""
+def tls_only_policy(bucket_arn: str, *more: Document) -> Document:
+    """Denies every request to a bucket that is not encrypted on its way; `more` are statements beside it."""
     return document(
+        *more,
         {
             "Sid": "DenyPlainHttp",
             "Effect": "Deny",
@@ -152,8 +157,22 @@ def tls_only_policy(bucket_arn: str) -> Document:
             "Action": "s3:*",
             "Resource": [bucket_arn, f"{bucket_arn}/*"],
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
+        },
     )
+
+
+def balancer_logs(account: str, bucket_arn: str, prefix: str) -> Document:
+    """Lets load balancers of an account write their logs under a prefix of a bucket, and nothing else.
+
+    The principal is that of all regions (Elastic Load Balancing user guide, "Access logs for your ALB", step 2).
+    """
+    return {
+        "Sid": "WriteAccessLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket_arn}/{prefix}/AWSLogs/{account}/*",
+    }
 
 
 def to_json(policy: Document) -> str:

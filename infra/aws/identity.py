@@ -9,10 +9,6 @@ from pulumi_aws import iam as aws_iam
 
 from infra.aws import iam
 
-CLUSTER_ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
-# Reads most of what is in namespaces, and no Secret ("Review access policy permissions", EKS user guide).
-CLUSTER_VIEW_POLICY = "AmazonEKSViewPolicy"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Runner:
@@ -125,7 +121,7 @@ class Identity(pulumi.ComponentResource):
             f"{self._name}-administrator",
             cluster_name=args.cluster_name,
             principal_arn=entry.principal_arn,
-            policy_arn=cluster_access_policy(region, CLUSTER_ADMIN_POLICY),
+            policy_arn=cluster_access_policy(region, iam.CLUSTER_ADMIN_POLICY),
             access_scope=eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
             opts=self._child,
         )

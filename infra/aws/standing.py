@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from infra.aws.identity import CLUSTER_ADMIN_POLICY
+from infra.aws.iam import CLUSTER_ADMIN_POLICY
 from infra.preflight import Caller
 from infra.settings import AccessSettings, Settings
 from ordering.errors import UserError

@@ -10,15 +10,28 @@ from pulumi_aws import s3
 from infra.aws import iam, kept
 
 NONCURRENT_DAYS = 90
+LOG_DAYS = 90
 MULTIPART_DAYS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
+class BalancerLogs:
+    """The load balancers of an account write their access logs under a prefix."""
+
+    account: str
+    prefix: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """Whether the objects outlive the stack; `kept` names a bucket that is there, and is taken over."""
+    """Whether the objects outlive the stack; `kept` names a bucket that is there, and is taken over.
+
+    `logs` says who writes logs into it beside the artifacts, if anybody does.
+    """
 
     on_destroy: Literal["keep", "empty"]
     kept: str | None
+    logs: BalancerLogs | None = None
     tags: Mapping[str, str]
 
 
@@ -30,6 +43,8 @@ class Storage(pulumi.ComponentResource):
 
     bucket: pulumi.Output[str]
     bucket_arn: pulumi.Output[str]
+    policy: pulumi.Resource
+    """Once it is there, whoever may write does."""
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Storage", name, None, opts)
@@ -76,10 +91,10 @@ class Storage(pulumi.ComponentResource):
             ],
             opts=child,
         )
-        s3.BucketPolicy(
+        self.policy = s3.BucketPolicy(
             f"{name}-tls",
             bucket=bucket.bucket,
-            policy=bucket.arn.apply(lambda arn: iam.to_json(iam.tls_only_policy(arn))),
+            policy=bucket.arn.apply(lambda arn: iam.to_json(iam.tls_only_policy(arn, *_writers(args, arn)))),
             # S3 refuses two changes of a bucket's access at the same time.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[closed])),
         )
@@ -107,6 +122,7 @@ class Storage(pulumi.ComponentResource):
                         )
                     ),
                 ),
+                *_expiry(args.logs),
             ],
             # A rule on old versions needs versions (s3 user guide, "Lifecycle and versioning").
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[versioning])),
@@ -114,3 +130,20 @@ class Storage(pulumi.ComponentResource):
         self.bucket = bucket.bucket
         self.bucket_arn = bucket.arn
         self.register_outputs({"bucket": self.bucket, "bucket_arn": self.bucket_arn})
+
+
+def _writers(args: StorageArgs, bucket_arn: str) -> list[iam.Document]:
+    return [iam.balancer_logs(args.logs.account, bucket_arn, args.logs.prefix)] if args.logs else []
+
+
+def _expiry(logs: BalancerLogs | None) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
+    if logs is None:
+        return []
+    return [
+        s3.BucketLifecycleConfigurationRuleArgs(
+            id="logs",
+            status="Enabled",
+            filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=f"{logs.prefix}/"),
+            expiration=s3.BucketLifecycleConfigurationRuleExpirationArgs(days=LOG_DAYS),
+        )
+    ]

@@ -64,10 +64,11 @@ class Requirements:
 
 
 # What EKS runs beside the platform, from the add-ons' own manifests: on every node aws-node (two containers of 25m),
-# kube-proxy (100m) and the EBS CSI node plugin (three of 10m and 40Mi); in the cluster two pods of CoreDNS (100m, 70Mi)
-# and two of the EBS CSI controller (six containers of 10m and 40Mi).
-EKS_PER_NODE = Load(pods=3, cpu=180, memory=120 * MI)
-EKS_PER_CLUSTER = Load(pods=4, cpu=320, memory=620 * MI)
+# kube-proxy (100m), the EBS CSI node plugin (three of 10m and 40Mi) and the monitoring agent (10m, 30Mi); in the
+# cluster two pods each of CoreDNS (100m, 70Mi), the EBS CSI controller (six containers of 10m and 40Mi), the metrics
+# server (100m, 200Mi) and the snapshot controller (10m, 20Mi).
+EKS_PER_NODE = Load(pods=4, cpu=190, memory=150 * MI)
+EKS_PER_CLUSTER = Load(pods=8, cpu=540, memory=1060 * MI)
 
 
 def requirements(objects: Iterable[Manifest]) -> Requirements:
@@ -78,7 +79,7 @@ def requirements(objects: Iterable[Manifest]) -> Requirements:
     """
     given = list(objects)
     namespaces = {m["metadata"]["name"]: _labels(m) for m in given if m["kind"] == "Namespace"}
-    minimums = _minimums(given)
+    least = minimums(given)
     sidecar = _sidecar(given)
     total, per_node = Load(), Load()
     largest_cpu = largest_memory = volumes = storage = 0
@@ -97,7 +98,7 @@ def requirements(objects: Iterable[Manifest]) -> Requirements:
         if kind == "DaemonSet":
             per_node = per_node + one
             continue
-        count = _count(manifest, spec, minimums)
+        count = replicas(manifest, spec, least)
         for claim in spec.get("volumeClaimTemplates") or () if kind == "StatefulSet" else ():
             volumes, storage = volumes + count, storage + count * _storage(manifest, _mapping(claim.get("spec")))
         total = total + one.times(count)
@@ -217,7 +218,8 @@ def _load(manifest: Manifest, amounts: Mapping[str, Any]) -> Load:
     return Load(0, _amount(manifest, amounts.get("cpu", 0), 1000), _amount(manifest, amounts.get("memory", 0)))
 
 
-def _count(manifest: Manifest, spec: Mapping[str, Any], minimums: Mapping[tuple[str, str, str], int]) -> int:
+def replicas(manifest: Manifest, spec: Mapping[str, Any], least: Mapping[tuple[str, str, str], int]) -> int:
+    """How many pods of an object may run together; `least` are `minimums`."""
     kind = manifest["kind"]
     if kind == "Pod":
         return 1
@@ -225,10 +227,11 @@ def _count(manifest: Manifest, spec: Mapping[str, Any], minimums: Mapping[tuple[
     count = spec.get(field, 1)
     if not isinstance(count, int):
         raise UserError(f"{title(manifest)} has {count!r} as its {field}: write a whole number.")
-    return max(count, minimums.get((kind, _namespace(manifest), manifest["metadata"]["name"]), 0))
+    return max(count, least.get((kind, _namespace(manifest), manifest["metadata"]["name"]), 0))
 
 
-def _minimums(objects: list[Manifest]) -> dict[tuple[str, str, str], int]:
+def minimums(objects: Iterable[Manifest]) -> dict[tuple[str, str, str], int]:
+    """How many pods horizontal autoscalers keep at least, by kind, namespace and name of what they scale."""
     found = {}
     for manifest in objects:
         if manifest["kind"] == "HorizontalPodAutoscaler":

@@ -21,13 +21,20 @@ def service(objects: Iterable[Mapping[str, Any]]) -> tuple[str, str, int] | None
     return next((found for found in _ENTRIES if found[:2] in services), None)
 
 
-def entry(objects: Iterable[Mapping[str, Any]], *, emulated: bool, context: str | None = None) -> str:
-    """What to type to open the dashboard of a platform in the cluster of a context, or why there is none."""
+def entry(
+    objects: Iterable[Mapping[str, Any]], *, emulated: bool, context: str | None = None, url: str | None = None
+) -> str:
+    """Where people open the dashboard of a platform in the cluster of a context, or why there is none.
+
+    That is its address, where it has one, and else what to type.
+    """
     if emulated:
         return "none: pods run nothing on this machine"
     found = service(objects)
     if found is None:
         return "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines"
+    if url is not None:
+        return url
     namespace, name, port = found
     kubectl = f"kubectl --context {shlex.quote(context)}" if context else "kubectl"
     return f"{kubectl} port-forward svc/{name} -n {namespace} {PORT}:{port}, then http://localhost:{PORT}"

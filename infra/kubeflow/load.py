@@ -79,13 +79,15 @@ def load(
     parts: Sequence[str] = (),
     existing: Sequence[str] = (),
     has: Has = lambda _: False,
+    change: Callable[[list[Manifest]], list[Manifest]] = list,
 ) -> LoadedRelease:
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
     `sample` allows a small platform of ours where the release is out of reach.
     `components` are folders of kustomize components to lay over it, relative ones from `root`. `allow` is what the
     build may do on top, as `render` takes it.
-    `parts` are what is wanted of it (all for none), `existing` what the cluster has of it.
+    `parts` are what is wanted of it (all for none), `existing` what the cluster has of it. `change` is what the stack
+    changes in objects, and in none of their names.
 
     `kubernetes_version` is the cluster's, where it is known: an API that it no longer serves is refused. `has` says
     what the cluster has beside the manifests; without it, nothing. UserError for everything that is wrong with the
@@ -97,7 +99,7 @@ def load(
     if parts or existing:
         selection = choose(build(objects, overrides=edges), parts, existing)
         objects, left_out = selection.objects, selection.existing
-    objects = with_open_paths(objects)
+    objects = with_open_paths(change(objects))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
     graph = build(objects, overrides=edges)

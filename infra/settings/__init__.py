@@ -1,5 +1,6 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
+from infra.settings.address import AddressSettings
 from infra.settings.load import load
 from infra.settings.login import WELL_KNOWN_PASSWORD, password_fault
 from infra.settings.model import (
@@ -12,10 +13,12 @@ from infra.settings.model import (
     NetworkSettings,
     NodeSettings,
     PipelinesSettings,
+    Pool,
     RegistrySettings,
     Secret,
     Settings,
     StorageSettings,
+    Taint,
 )
 from infra.settings.raw import SettingsError
 from infra.settings.stack import read
@@ -23,6 +26,7 @@ from infra.settings.stack import read
 __all__ = [
     "WELL_KNOWN_PASSWORD",
     "AccessSettings",
+    "AddressSettings",
     "ClusterSettings",
     "DashboardSettings",
     "Edge",
@@ -31,11 +35,13 @@ __all__ = [
     "NetworkSettings",
     "NodeSettings",
     "PipelinesSettings",
+    "Pool",
     "RegistrySettings",
     "Secret",
     "Settings",
     "SettingsError",
     "StorageSettings",
+    "Taint",
     "load",
     "password_fault",
     "read",

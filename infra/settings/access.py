@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
+from ipaddress import IPv4Network
 
-from infra.aws import iam
+from infra.aws import cidr, iam
 from infra.settings import limits
 from infra.settings.model import AccessSettings
 from infra.settings.raw import RawSettings
@@ -31,6 +32,22 @@ def read_access(raw: RawSettings, stack: str, region: str) -> AccessSettings:
         role=_role(raw, stack),
         role_principals=_principals(raw, "clusterAdministratorPrincipals", region, account=True),
     )
+
+
+def public_cidrs(raw: RawSettings) -> tuple[str, ...]:
+    """Who reaches the public API endpoint; nobody is named where there is none."""
+    blocks = raw.texts("clusterPublicAccessCidrs")
+    if len(blocks) > limits.PUBLIC_BLOCKS:
+        raw.problem("clusterPublicAccessCidrs", f"has {len(blocks)} blocks, and EKS takes {limits.PUBLIC_BLOCKS}.")
+    for text in blocks:
+        if fault := limits.block_fault(text):
+            raw.problem("clusterPublicAccessCidrs", fault)
+        elif any(IPv4Network(text).subnet_of(private) for private in cidr.PRIVATE_RANGES):
+            raw.problem(
+                "clusterPublicAccessCidrs",
+                f"{text} is private, and the public endpoint never sees such an address; write your gateway's.",
+            )
+    return blocks
 
 
 def _principals(raw: RawSettings, key: str, region: str, *, account: bool = False) -> tuple[str, ...]:

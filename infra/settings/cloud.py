@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from infra.settings import address
 from infra.settings.raw import RawSettings
 
 OF_AWS = (
@@ -25,7 +26,10 @@ OF_AWS = (
     "nodesDesired",
     "nodesMax",
     "nodesDiskGiB",
+    "nodesGpuShares",
+    "nodePools",
     "files",
+    *address.KEYS,
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

@@ -37,12 +37,12 @@ def same_tags(tags: Collection[str]) -> str | None:
 
 
 def block_fault(text: str) -> str | None:
-    """What is wrong with an address block as EKS takes it: written with its prefix."""
+    """What is wrong with an address block as AWS takes it: written with its prefix."""
     try:
         block = IPv4Network(text)
     except ValueError:
         return f"{text!r} is not an IPv4 block; write one like 203.0.113.0/24."
-    return None if str(block) == text else f"{text!r} is not written as EKS takes it; write {block}."
+    return None if str(block) == text else f"{text!r} is not written as AWS takes it; write {block}."
 
 
 def principal_fault(arn: str, region: str) -> str | None:

@@ -4,20 +4,19 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date
-from ipaddress import IPv4Network
 from typing import Literal, cast
 
 from infra import versions
-from infra.aws import cidr, iam, instances
+from infra.aws import iam
 from infra.settings import limits
-from infra.settings.access import read_access
+from infra.settings.access import public_cidrs, read_access
+from infra.settings.address import read_address
 from infra.settings.cloud import refuse_aws
-from infra.settings.login import read_login
+from infra.settings.login import has_gateway, read_login
 from infra.settings.model import (
     ClusterSettings,
     Edge,
     KubeflowSettings,
-    NodeSettings,
     PipelinesSettings,
     RegistrySettings,
     Secret,
@@ -25,6 +24,7 @@ from infra.settings.model import (
     StorageSettings,
 )
 from infra.settings.network import read_network
+from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
 from infra.settings.raw import RawSettings
 from infra.settings.secret import check_encrypted
 from ordering.manifests.kustomization import ALLOWED
@@ -35,7 +35,6 @@ _RETENTION_DAYS = ("1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "18
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _CLUSTER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _REPOSITORY = re.compile(r"(?=.{2,256}$)[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*")
-_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 _OIDC_PROVIDER = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:oidc-provider/\S+")
 # What every service of AWS takes in a tag (Tagging AWS resources, "Tag naming limits and requirements").
 _TAG = re.compile(r"[\w .:/=+@-]*")
@@ -75,9 +74,9 @@ def load(
     emulated = raw.boolean("emulated")
     # What runs on a laptop depends on no support that ends one day.
     cluster = _cluster(raw, project, stack, region, secret_keys, None if emulated else today, cloud)
-    nodes = _nodes(raw)
-    kubeflow = _kubeflow(raw, cluster)
+    nodes = read_nodes(raw, _required(raw, "nodesInstanceType", INSTANCE_TYPE, "an EC2 instance type"))
     network = read_network(raw, region, nodes)
+    kubeflow = _kubeflow(raw, cluster)
     login, dashboard = read_login(raw, kubeflow, project, stack, secret_keys, emulated=emulated, cloud=cloud)
     settings = Settings(
         project=project,
@@ -90,11 +89,13 @@ def load(
         network=network,
         cluster=cluster,
         nodes=nodes,
+        pools=read_pools(raw, cluster, network, nodes),
         registry=RegistrySettings(repository=_matching(raw, "registryRepository", _REPOSITORY, "a repository name")),
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
         files=_files(raw, cluster),
+        address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
         kubeflow=kubeflow,
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         login=login,
@@ -189,7 +190,7 @@ def _cluster(
         context=given["clusterContext"] or None,
         stack=given["clusterStack"] or None,
         oidc_provider_arn=provider,
-        public_access_cidrs=_public_cidrs(raw),
+        public_access_cidrs=public_cidrs(raw),
         log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
@@ -229,44 +230,6 @@ def _check_version(raw: RawSettings, version: str, today: date | None) -> None:
     else:
         fault = f"{version!r} is not a Kubernetes version whose add-ons this project knows"
     raw.problem("clusterVersion", f"{fault}; choose {' or '.join(supported) or 'a newer release of this project'}.")
-
-
-def _public_cidrs(raw: RawSettings) -> tuple[str, ...]:
-    blocks = raw.texts("clusterPublicAccessCidrs")
-    if len(blocks) > limits.PUBLIC_BLOCKS:
-        raw.problem("clusterPublicAccessCidrs", f"has {len(blocks)} blocks, and EKS takes {limits.PUBLIC_BLOCKS}.")
-    for text in blocks:
-        if fault := limits.block_fault(text):
-            raw.problem("clusterPublicAccessCidrs", fault)
-        elif any(IPv4Network(text).subnet_of(private) for private in cidr.PRIVATE_RANGES):
-            raw.problem(
-                "clusterPublicAccessCidrs",
-                f"{text} is private, and the public endpoint never sees such an address; write your gateway's.",
-            )
-    return blocks
-
-
-def _nodes(raw: RawSettings) -> NodeSettings:
-    nodes = NodeSettings(
-        instance_type=_required(raw, "nodesInstanceType", _INSTANCE_TYPE, "an EC2 instance type"),
-        min=raw.integer("nodesMin", 1, 450),
-        desired=raw.integer("nodesDesired", 1, 450),
-        max=raw.integer("nodesMax", 1, 450),
-        disk_gib=raw.integer("nodesDiskGiB", 20, 16384),
-    )
-    if raw.sound("nodesInstanceType") and instances.is_arm(nodes.instance_type):
-        raw.problem(
-            "nodesInstanceType",
-            f"{nodes.instance_type} has ARM processors, and several of Kubeflow's images are for x86 alone; choose "
-            "another, such as m5.xlarge.",
-        )
-    if raw.sound("nodesMin", "nodesDesired", "nodesMax") and not nodes.min <= nodes.desired <= nodes.max:
-        raw.problem(
-            "nodesDesired",
-            f"{nodes.desired} is not between nodesMin {nodes.min} and nodesMax {nodes.max}; "
-            "set them so that min <= desired <= max.",
-        )
-    return nodes
 
 
 def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:

@@ -69,7 +69,7 @@ def _login(raw: RawSettings, kubeflow: KubeflowSettings, asked: _Asked) -> Login
     claims = {"user": raw.text("loginUserClaim"), "groups": raw.text("loginGroupsClaim")}
     groups, domains, users = (raw.texts(key) for key in _LISTS)
     tokens = raw.boolean("loginTokens")
-    if (kind != "release" or tokens) and not _has_gateway(kubeflow):
+    if (kind != "release" or tokens) and not has_gateway(kubeflow):
         key, value = ("login", repr(kind)) if kind != "release" else ("loginTokens", "true")
         raw.problem(
             key, f"{value} needs Kubeflow's gateway, and {kubeflow.release} has none; choose another kubeflowRelease."
@@ -112,7 +112,8 @@ def _login(raw: RawSettings, kubeflow: KubeflowSettings, asked: _Asked) -> Login
     )
 
 
-def _has_gateway(kubeflow: KubeflowSettings) -> bool:
+def has_gateway(kubeflow: KubeflowSettings) -> bool:
+    """Whether what is installed has a gateway to sign in at: all but Pipelines alone, as far as settings tell."""
     return kubeflow.release not in versions.PIPELINES_ALONE or kubeflow.path is not None
 
 
@@ -174,7 +175,7 @@ def _dashboard(raw: RawSettings, kubeflow: KubeflowSettings, login: LoginSetting
             password = password or WELL_KNOWN_PASSWORD
             if len(password.encode()) > _PASSWORD_BYTES:
                 raw.problem("dashboardPassword", f"is longer than bcrypt's {_PASSWORD_BYTES} bytes; shorten it.")
-        elif password or _has_gateway(kubeflow):
+        elif password or has_gateway(kubeflow):
             _check_password(raw, password, asked)
     return DashboardSettings(user=user, password=Secret(password if login.kind == "release" else ""))
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 import pulumi
 
+from infra.settings.address import AddressSettings
+
 
 @dataclass(frozen=True, repr=False)
 class Secret:
@@ -71,13 +73,42 @@ class ClusterSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """The managed node group; the disk in GiB."""
+    """The base group, which the platform itself runs on; the disk in GiB. `gpu_shares` pods share a GPU of any node."""
 
     instance_type: str
     min: int
     desired: int
     max: int
     disk_gib: int
+    gpu_shares: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taint:
+    """What keeps pods off a node, in Kubernetes' words."""
+
+    key: str
+    value: str = ""
+    effect: str = "NoSchedule"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Nodes beside the base group, with instance types of one architecture; the disk in GiB.
+
+    With a `min` of 0 each zone has a group of its own, which may grow to `max`.
+    """
+
+    name: str
+    instance_types: tuple[str, ...]
+    capacity: Literal["on-demand", "spot"]
+    min: int
+    desired: int
+    max: int
+    zones: tuple[str, ...]
+    disk_gib: int
+    labels: Mapping[str, str]
+    taints: tuple[Taint, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +195,7 @@ class Settings:
     """Everything that a stack sets; `emulated` says that AWS is played on this machine.
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
-    `files` says what holds volumes that many pods write to (ReadWriteMany).
+    `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
     """
 
     project: str
@@ -177,9 +208,11 @@ class Settings:
     network: NetworkSettings
     cluster: ClusterSettings
     nodes: NodeSettings
+    pools: tuple[Pool, ...]
     registry: RegistrySettings
     storage: StorageSettings
     files: Literal["none", "efs"]
+    address: AddressSettings | None
     kubeflow: KubeflowSettings
     pipelines: PipelinesSettings
     login: LoginSettings

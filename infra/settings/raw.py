@@ -127,7 +127,7 @@ class RawSettings:
     def objects(self, key: str, fields: Sequence[str]) -> list[dict[str, str]]:
         """A JSON array of objects that have just these string fields."""
         found = []
-        for item in self._json(key, list, "a list"):
+        for item in self.items(key):
             if (
                 isinstance(item, dict)
                 and sorted(item) == sorted(fields)
@@ -136,6 +136,11 @@ class RawSettings:
                 found.append(item)
             else:
                 self.problem(key, f"{json.dumps(item)} must have exactly the texts {' and '.join(fields)}.")
+        return found
+
+    def items(self, key: str) -> list[Any]:
+        """A JSON array of whatever it holds."""
+        found: list[Any] = self._json(key, list, "a list")
         return found
 
     def refuse_unknown_keys(self) -> None:

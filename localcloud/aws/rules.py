@@ -1,7 +1,7 @@
 """What the official provider refuses in a plan, and AWS's models of the requests leave open.
 
 Read in terraform-provider-aws (main of late 2025): internal/verify/validate.go, validate.go and the schemas of
-internal/service/{ec2,ecr,efs,eks,iam,kms,logs,s3}; what is AWS's own is said beside it.
+internal/service/{ec2,ecr,eks,iam,kms,logs,s3}; what is AWS's own is said beside it.
 """
 
 import json
@@ -28,11 +28,11 @@ from localcloud.aws.checks import (
     trust,
 )
 from localcloud.aws.model import refusal
+from localcloud.aws.optional import ROWS as OPTIONAL
 from localcloud.providers.kinds import Kind
 from localcloud.providers.naming import SUFFIX
 from localcloud.providers.values import UNKNOWN, Properties
 
-_IDLE_DAYS = (1, 7, 14, 30, 60, 90, 180, 270, 365)
 _LOG_DAYS = (0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
 
 
@@ -216,6 +216,7 @@ def _inline(direction: str) -> tuple[Row, ...]:
 
 
 _ROWS: dict[str, tuple[Row, ...]] = {
+    **OPTIONAL,
     "aws:ec2/vpc:Vpc": (
         Each("cidrBlock", block(16, 28)),
         Each("instanceTenancy", one_of("default", "dedicated")),
@@ -322,12 +323,6 @@ _ROWS: dict[str, tuple[Row, ...]] = {
         Each("url", https),
         Each("thumbprintLists.*", matching(r"[0-9a-fA-F]{40}", "a SHA-1 of 40 hex digits")),
     ),
-    "aws:efs/fileSystem:FileSystem": (
-        Each("creationToken", length(1, 64)),
-        Each("lifecyclePolicies.*.transitionToIa", one_of(*(f"AFTER_{days}_DAYS" for days in _IDLE_DAYS))),
-        Each("lifecyclePolicies.*.transitionToPrimaryStorageClass", one_of("AFTER_1_ACCESS")),
-    ),
-    "aws:efs/mountTarget:MountTarget": (Each("ipAddress", address),),
     "aws:s3/bucket:Bucket": (_prefix("bucketPrefix", 63), Each("bucket", _BUCKET)),
     "aws:s3/bucketPolicy:BucketPolicy": (Each("policy", policy(20480)), Whole(_bucket_policy)),
     "aws:s3/bucketVersioning:BucketVersioning": (

@@ -4,14 +4,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 
-from localcloud.aws import eks, eks_parts, files, iam, network, routes, security, services, storage, template
+from localcloud.aws import (
+    address,
+    certificates,
+    eks,
+    eks_parts,
+    files,
+    iam,
+    network,
+    routes,
+    security,
+    services,
+    storage,
+    template,
+)
 from localcloud.aws.session import region
 from localcloud.providers.kinds import Call, Kind
 from localcloud.providers.values import Properties
 
 
 def _regional(kind: Kind) -> Kind:
-    """Every type but IAM's has a `region`, the provider's by default; moving it makes a new resource."""
+    """Every type but IAM's and Route 53's has a `region`, the provider's by default; moving it makes a new resource."""
     return replace(
         kind, read=_with_region(kind.read), replaces=kind.replaces | {"region"}, computed=kind.computed | {"region"}
     )
@@ -25,8 +38,8 @@ def _with_region(read: Callable[[Call], Properties | None]) -> Callable[[Call], 
     return with_region
 
 
-_modules = (network, routes, security, template, eks, eks_parts, services, storage, files)
+_modules = (network, routes, security, template, eks, eks_parts, services, storage, files, address, certificates)
 KINDS: dict[str, Kind] = {
     **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},
-    **{kind.token: kind for kind in iam.KINDS},
+    **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL)},
 }

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from infra.aws.identity import CLUSTER_ADMIN_POLICY
+from infra.aws.iam import CLUSTER_ADMIN_POLICY
 from infra.preflight import Caller
 from localcloud.aws.session import CLIENT, endpoint
 

@@ -27,6 +27,8 @@ _POLL = 0.05
 _PROJECT_ROOT = Path(__file__).resolve().parents[2]
 # What the project uses of AWS; of the rest nothing can be reached, such as Lambda, which runs its callers' code.
 SERVICES = (
+    "acm",
+    "autoscaling",
     "ec2",
     "ecr",
     "eks",
@@ -35,6 +37,7 @@ SERVICES = (
     "iam",
     "kms",
     "logs",
+    "route53",
     "s3",
     "sts",
     "tagging",

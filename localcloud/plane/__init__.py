@@ -11,8 +11,9 @@ from pathlib import Path
 from localcloud.plane.components import COMPONENTS
 from localcloud.plane.layout import Layout, Pods
 from localcloud.plane.lifecycle import Plane, Status, lost, start, status, stop
+from localcloud.plane.stages import PACE
 
-__all__ = ["COMPONENTS", "Plane", "Pods", "Status", "issuer", "kubeconfig", "lost", "start", "status", "stop"]
+__all__ = ["COMPONENTS", "PACE", "Plane", "Pods", "Status", "issuer", "kubeconfig", "lost", "start", "status", "stop"]
 
 
 def issuer(root: Path) -> str:

@@ -43,9 +43,12 @@ class Component:
 
 
 def components(
-    layout: Layout, programs: dict[str, Path], ports: dict[str, int], *, pods: Pods, seed: int
+    layout: Layout, programs: dict[str, Path], ports: dict[str, int], *, pods: Pods, seed: int, pace: float = 1.0
 ) -> list[Component]:
-    """All components in the order of start, for the tools at `programs` and the ports of PORTS."""
+    """All components in the order of start, for the tools at `programs` and the ports of PORTS.
+
+    Realistic pods take `pace` times 20 to 60 s.
+    """
 
     def kubeconfig_of(name: str) -> Path:
         return layout.home / f"{name}.kubeconfig"
@@ -103,7 +106,7 @@ def components(
             "kwok",
             f"--kubeconfig={kubeconfig_of('kwok')}",
             f"--config={kwok_file}",
-            files=[(kwok_file, yaml.safe_dump_all(stages(pods), sort_keys=False))],
+            files=[(kwok_file, yaml.safe_dump_all(stages(pods, pace), sort_keys=False))],
         ),
     ]
 
@@ -162,6 +165,9 @@ def _api_server(layout: Layout, program: Path, ports: dict[str, int]) -> Compone
             f"--tls-private-key-file={certificates / 'kube-apiserver.key'}",
             f"--client-ca-file={certificates / 'ca.crt'}",
             "--authorization-mode=RBAC",
+            # As EKS has it: a pod that asks for a GPU tolerates the taint of that name (EKS user guide, "Platform
+            # versions").
+            "--enable-admission-plugins=ExtendedResourceToleration",
             "--allow-privileged=true",
             f"--service-account-issuer={layout.issuer}",
             f"--api-audiences={API_AUDIENCE}",

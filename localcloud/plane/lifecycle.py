@@ -16,7 +16,7 @@ from localcloud.plane import certificates, processes
 from localcloud.plane.api import ApiServer
 from localcloud.plane.components import COMPONENTS, PORTS, Component, components, kubeconfig
 from localcloud.plane.layout import Layout, Pods, Record, State, read_state, write_state
-from localcloud.plane.stages import nodes
+from localcloud.plane.stages import nodes, pace
 from ordering.errors import UserError
 from tools.catalog import KUBERNETES
 from tools.claim import claim
@@ -156,7 +156,7 @@ class _Starter:
         if state.processes and state.pods != pods:
             self._note(f"pods start {pods} from now on, not {state.pods}")
         state.pods, state.seed = pods, seed
-        wanted = components(layout, programs, state.ports, pods=pods, seed=seed)
+        wanted = components(layout, programs, state.ports, pods=pods, seed=seed, pace=pace(os.environ))
         try:
             for index, component in enumerate(wanted, start=1):
                 self._component(component, index, len(wanted))

@@ -6,9 +6,12 @@ Secrets and ConfigMaps that it must have exist) and takes as long as START_DELAY
 the controllers process, because a stage can look at the pod only.
 """
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from localcloud.plane.layout import Pods
+from ordering.errors import UserError
 
 Manifest = dict[str, Any]
 
@@ -29,7 +32,24 @@ ALLOCATABLE = {
     "pods": "58",
     "ephemeral-storage": "47233297124",
 }
+PACE = "LOCALCLOUD_POD_PACE"
+"""How many times 20 to 60 s realistic pods take to start, as text: 1 where it is not set."""
+_SLOWEST = 60.0
 _JOB_SECONDS = 5  # how long the containers of a Job run in mode `realistic`
+
+
+def pace(env: Mapping[str, str]) -> float:
+    """What PACE says in an environment; UserError where that is no such number."""
+    text = env.get(PACE) or "1"
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= _SLOWEST:
+        raise UserError(
+            f"{PACE} is {text!r}; set it to how many times 20 to 60 s pods take to start, 0 to {_SLOWEST:.0f}"
+        )
+    return found
 
 
 def nodes(kubernetes_version: str) -> list[Manifest]:
@@ -84,8 +104,11 @@ def _node(index: int, zone: str, version: str) -> Manifest:
     }
 
 
-def stages(pods: Pods) -> list[Manifest]:
-    """kwok's configuration: its options and all stages of nodes and pods."""
+def stages(pods: Pods, pace: float = 1.0) -> list[Manifest]:
+    """kwok's configuration: its options and all stages of nodes and pods.
+
+    Realistic pods take `pace` times as long as START_DELAY says.
+    """
     options = {
         "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
         "kind": "KwokConfiguration",
@@ -125,7 +148,8 @@ def stages(pods: Pods) -> list[Manifest]:
                 "jq": {
                     "expression": (
                         "(.status.startTime | fromdateiso8601) + "
-                        f'(.metadata.annotations["{START_DELAY}"] // "20s" | rtrimstr("s") | tonumber) | todateiso8601'
+                        f'(.metadata.annotations["{START_DELAY}"] // "20s" | rtrimstr("s") | tonumber * {pace} | floor)'
+                        " | todateiso8601"
                     )
                 }
             }

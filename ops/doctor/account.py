@@ -10,9 +10,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
-from infra.aws import cidr, instances, kept, standing
+from infra.aws import cidr, instances, kept, offerings, standing
 from infra.settings import Settings
-from ops import renewal
+from ops import peaks
+from ops.doctor.address import check_address
 from ops.doctor.finding import Finding, attempt, broken, ok, refused, warning
 from ordering.errors import UserError
 
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 # requirements for clusters").
 WITHOUT_EKS = frozenset(("use1-az3", "usw1-az2", "cac1-az3"))
 
-# Codes of Service Quotas. vCPUs are counted by families of instance types.
+# Codes of Service Quotas.
 VPCS = ("vpc", "L-F678F1CE")
 ADDRESSES = ("ec2", "L-0263D0A3")
-_VCPUS = {"g": "L-DB2E81BA", "vt": "L-DB2E81BA", "p": "L-417A185B"}
-_STANDARD_VCPUS, _STANDARD = "L-1216C47A", frozenset("acdhimrtz")
+
+_STANDARD = instances.vcpu_quota("m5.xlarge")
 
 _CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 2})
 
@@ -56,6 +57,7 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
     of_a_cluster = (("quotas", check_quotas), ("zones", check_zones)) if settings.cluster.mode == "create" else ()
     if of_a_cluster:
         findings += attempt("access", lambda: check_access(settings))
+        findings += attempt("address", lambda: check_address(settings))
     return findings + [
         finding for check, find in (*of_a_cluster, ("kept", check_kept)) for finding in _asked(check, find, settings)
     ]
@@ -103,25 +105,25 @@ def check_quotas(settings: Settings) -> Iterator[Finding]:
     yield _quota(settings, "VPCs", VPCS, used=_others(vpcs, settings), wanted=1)
     yield _quota(settings, "elastic addresses", ADDRESSES, used=_others(addresses, settings), wanted=gateways)
 
-    family = "".join(letter for letter in settings.nodes.instance_type.split(".")[0] if letter.isalpha())
-    code = vcpu_quota(settings.nodes.instance_type)
-    if code is None:
-        yield warning("vCPUs", f"no quota is known for the family {family}", "look it up under Service Quotas, EC2")
-        return
-    nodes = settings.nodes
-    each = _vcpus(ec2, [nodes.instance_type])[nodes.instance_type]
-    others, own = _running_vcpus(ec2, settings, code)
-    # Another type, or other zones, make a new group beside the one that there is; what it has may be of another size.
-    replacing = max(own, each * nodes.desired) + each * nodes.desired
-    rolling = each * renewal.rolling_peak(nodes.desired, len(settings.network.zones))
-    yield _quota(
-        settings,
-        "vCPUs",
-        ("ec2", code),
-        used=others,
-        wanted=each * nodes.desired,
-        at_most=max(replacing, rolling, each * nodes.max),
-    )
+    yield from _vcpu_quotas(ec2, settings)
+
+
+def _vcpu_quotas(ec2: "EC2Client", settings: Settings) -> Iterator[Finding]:
+    """One finding for each quota that counts some of the stack's nodes."""
+    sizes = _vcpus(ec2, {name for one in peaks.asked(settings) for name in one.instance_types})
+    by_code: dict[str, list[peaks.Asked]] = {}
+    for one in peaks.asked(settings):
+        code = instances.vcpu_quota(one.instance_types[0], spot=one.spot)
+        if code is None:
+            found = f"no quota is known for the family of {one.instance_types[0]}"
+            yield warning("vCPUs", found, "look it up under Service Quotas, EC2")
+        else:
+            by_code.setdefault(code, []).append(one)
+    for code, together in by_code.items():
+        others, own = _running_vcpus(ec2, settings, code)
+        need = peaks.vcpus(together, sizes, own)
+        name = "vCPUs" if code == _STANDARD else f"vCPUs ({', '.join(one.name for one in together)})"
+        yield _quota(settings, name, ("ec2", code), used=others, wanted=need.now, at_most=need.at_most)
 
 
 def judge(need: Need) -> Finding:
@@ -135,22 +137,10 @@ def judge(need: Need) -> Finding:
     if left < need.at_most:
         return warning(
             need.name,
-            f"{found}, {need.at_most} while nodes are renewed or with nodesMax",
+            f"{found}, {need.at_most} while nodes are renewed or with as many as the settings allow",
             f"ask for {need.used + need.at_most} under Service Quotas before that",
         )
     return ok(need.name, found)
-
-
-def vcpu_quota(instance_type: str) -> str | None:
-    """The code of the quota that counts the vCPUs of an on-demand instance type, where it is known."""
-    letters = ""
-    for letter in instance_type:
-        if not letter.isalpha():
-            break
-        letters += letter
-    if letters in _VCPUS:
-        return _VCPUS[letters]
-    return _STANDARD_VCPUS if letters in _STANDARD else None
 
 
 def check_kept(settings: Settings) -> Iterator[Finding]:
@@ -197,42 +187,35 @@ def check_zones(settings: Settings) -> Iterator[Finding]:
         )
     elif not missing:
         yield ok("zones", ", ".join(there))
-    offered = _offered(ec2, settings.nodes.instance_type, there)
-    yield offered
-    if offered.state == "ok":
-        yield from check_type(ec2, settings.nodes.instance_type)
+    for one in peaks.asked(settings):
+        for name in one.instance_types:
+            offered = _offered(ec2, name, [zone for zone in one.zones if zone in there], one.setting)
+            yield offered
+            if offered.state == "ok":
+                yield from check_type(ec2, name, one.setting)
 
 
-def check_type(ec2: "EC2Client", instance_type: str) -> Iterator[Finding]:
-    """Whether the type is what its name says: x86, and with the accelerator that the nodes' image has drivers for."""
+def check_type(ec2: "EC2Client", instance_type: str, setting: str = "nodesInstanceType") -> Iterator[Finding]:
+    """Whether the type is what its name says, so that the nodes' image has the drivers of its accelerator."""
     [told] = ec2.describe_instance_types(InstanceTypes=[cast("InstanceTypeType", instance_type)])["InstanceTypes"]
-    image = instances.image(instance_type)
-    architectures = told.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
-    makers = {gpu.get("Manufacturer", "") for gpu in told.get("GpuInfo", {}).get("Gpus", [])}
-    if "x86_64" not in architectures:
-        found = f"{instance_type} is for {_listed(architectures)}, and several of Kubeflow's images are for x86 alone"
+    if fault := offerings.misnamed(instance_type, told):
+        yield broken("nodes' image", fault, f"choose another in {setting}")
+    elif setting == "nodesInstanceType" and instances.is_arm(instance_type):
+        found = f"{instance_type} is for arm64, and several of Kubeflow's images are for x86 alone"
         yield broken("nodes' image", found, "choose another nodesInstanceType")
-    elif ("NVIDIA" in makers) is not (image == "AL2023_x86_64_NVIDIA"):
-        found = f"{instance_type} has GPUs of {_listed(makers) or 'nobody'}, and the nodes' image would be {image}"
-        yield broken("nodes' image", found, "choose another nodesInstanceType")
-    elif makers:
-        found = f"{image}, with drivers; pods are given GPUs only where a device plugin runs"
-        yield warning("nodes' image", found, "install NVIDIA's device plugin, or choose a type without GPUs")
 
 
-def _offered(ec2: "EC2Client", instance_type: str, zones: list[str]) -> Finding:
-    pages = ec2.get_paginator("describe_instance_type_offerings").paginate(
-        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [instance_type]}]
-    )
-    offered = {offering.get("Location", "") for page in pages for offering in page["InstanceTypeOfferings"]}
+def _offered(ec2: "EC2Client", instance_type: str, zones: list[str], setting: str) -> Finding:
+    offered = offerings.zones_of(ec2, instance_type)
     lacking = [zone for zone in zones if zone not in offered]
     if not offered:
-        return broken("instance type", f"{instance_type} is not offered in this region", "set nodesInstanceType")
+        return broken("instance type", f"{instance_type} is not offered in this region", f"set {setting}")
     if lacking:
+        where = "networkZones" if setting == "nodesInstanceType" else "the pool's zones"
         return broken(
             "instance type",
             f"{instance_type} is not offered in {', '.join(lacking)}",
-            f"leave those out of networkZones, or choose another nodesInstanceType (offered in {_listed(offered)})",
+            f"leave those out of {where}, or choose another in {setting} (offered in {_listed(offered)})",
         )
     return ok("instance type", f"{instance_type} is offered in each zone")
 
@@ -274,8 +257,8 @@ def _running_vcpus(ec2: "EC2Client", settings: Settings, code: str) -> tuple[int
     counted = [
         (str(item["InstanceType"]), _is_own(item, settings))
         for item in running
-        # Spot instances have a quota of their own.
-        if item.get("InstanceLifecycle") != "spot" and vcpu_quota(str(item["InstanceType"])) == code
+        # Spot instances have quotas of their own.
+        if instances.vcpu_quota(str(item["InstanceType"]), spot=item.get("InstanceLifecycle") == "spot") == code
     ]
     sizes = _vcpus(ec2, {name for name, _ in counted})
     others, own = (sum(sizes[name] for name, mine in counted if mine is which) for which in (False, True))

@@ -11,11 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import versions
 from infra.aws import instances
 from infra.settings import Settings
-from ops import offered
+from ops import offered, peaks
 from ops.doctor.finding import Finding, broken, ok, warning
 
 IMAGE_DAYS = 60
 """Days between the image that nodes run and the one that AWS recommends: by then it lacks a month's fixes."""
+
+STANDARD: instances.Image = "AL2023_x86_64_STANDARD"
 
 _PIN = "`make versions` pins what EKS offers now"
 _CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 2})
@@ -28,7 +30,8 @@ def check_offers(settings: Settings) -> list[Finding]:
         return [
             check_support(eks, settings.cluster.version),
             *check_addons(eks, settings.cluster.version),
-            check_image(eks, ssm, settings),
+            *check_images(eks, ssm, settings),
+            *check_insights(eks, settings.cluster.name),
         ]
     except (ClientError, BotoCoreError) as error:
         return [warning("versions", f"AWS does not say what EKS offers ({error})", "allow it, or look by hand")]
@@ -60,29 +63,55 @@ def check_addons(eks: Any, version: str) -> Iterator[Finding]:
         yield ok("add-ons", f"newer than pinned: {', '.join(newer)}", _PIN)
 
 
-def check_image(eks: Any, ssm: Any, settings: Settings) -> Finding:
-    """How old the image is that nodes run, or would."""
+def check_images(eks: Any, ssm: Any, settings: Settings) -> Iterator[Finding]:
+    """How old the images are that nodes run, or would: one finding for each kind."""
     version = settings.cluster.version
-    kind = instances.image(settings.nodes.instance_type)
-    recommended = offered.image(ssm, version, kind)
-    pinned = versions.KUBERNETES[version].nodes if kind == "AL2023_x86_64_STANDARD" else None
-    running = _running(eks, settings.cluster.name) or ([pinned] if pinned else [])
-    oldest = min(running, key=offered.build_number, default=recommended)
-    days = (_day(recommended) - _day(oldest)).days
-    if days > IMAGE_DAYS:
-        found = f"{oldest}, {days} days older than {recommended}"
-        return warning("nodes' image", found, f"{_PIN}, and `make up STACK={settings.stack}` renews the nodes")
-    return ok("nodes' image", oldest)
+    running = _running(eks, settings.cluster.name)
+    for kind in dict.fromkeys(instances.image(one.instance_types[0]) for one in peaks.asked(settings)):
+        recommended = offered.image(ssm, version, kind)
+        pinned = versions.KUBERNETES[version].images.get(kind)
+        releases = running.get(kind) or ([pinned] if pinned else [])
+        oldest = min(releases, key=offered.build_number, default=recommended)
+        days = (_day(recommended) - _day(oldest)).days
+        check = "nodes' image" if kind == STANDARD else f"nodes' image ({kind})"
+        if days > IMAGE_DAYS:
+            found = f"{oldest}, {days} days older than {recommended}"
+            yield warning(check, found, f"`make upgrade-nodes STACK={settings.stack}` pins that, and renews the nodes")
+        else:
+            yield ok(check, oldest)
 
 
-def _running(eks: Any, cluster: str) -> list[str]:
-    """The releases of the images that a cluster's groups run; none without a cluster."""
+def check_insights(eks: Any, cluster: str) -> Iterator[Finding]:
+    """What EKS itself found that stands in the way of the cluster's next version; nothing without a cluster."""
+    try:
+        pages = eks.get_paginator("list_insights").paginate(
+            clusterName=cluster, filter={"categories": ["UPGRADE_READINESS"]}
+        )
+        found = [one for page in pages for one in page["insights"]]
+    except eks.exceptions.ResourceNotFoundException:
+        return
+    for one in found:
+        status = one.get("insightStatus", {})
+        if status.get("status") not in ("PASSING", None):
+            told = f"{one['name']} ({one.get('kubernetesVersion', 'any version')}): {status.get('reason', 'no reason')}"
+            advice = f"aws eks describe-insight --cluster-name {cluster} --id {one['id']}"
+            yield warning("upgrade insights", told, advice)
+    if found and all(one.get("insightStatus", {}).get("status") == "PASSING" for one in found):
+        yield ok("upgrade insights", f"{len(found)}, all passing")
+
+
+def _running(eks: Any, cluster: str) -> dict[str, list[str]]:
+    """The releases of the images that a cluster's groups run, by their kind; none without a cluster."""
     try:
         names: Iterable[str] = eks.list_nodegroups(clusterName=cluster)["nodegroups"]
     except eks.exceptions.ResourceNotFoundException:
-        return []
-    groups = [eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"] for name in names]
-    return [str(group["releaseVersion"]) for group in groups if group.get("releaseVersion")]
+        return {}
+    found: dict[str, list[str]] = {}
+    for name in names:
+        group = eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)["nodegroup"]
+        if group.get("releaseVersion"):
+            found.setdefault(str(group.get("amiType", STANDARD)), []).append(str(group["releaseVersion"]))
+    return found
 
 
 def _day(release: str) -> date:

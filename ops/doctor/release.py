@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from infra import inputs, preflight, surroundings
-from infra.aws.instances import GI, instance
+from infra.aws.instances import GI, instance, volume_slots
+from infra.kubeflow.budgets import blocking
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
@@ -18,10 +19,6 @@ from ops.sizes import proposal
 from ordering.check import Has, told
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
-
-# What most Nitro instances can attach, network interfaces and the root disk among it (EC2 user guide, "Amazon EBS
-# volume limits for Amazon EC2 instances").
-ATTACHMENTS = 28
 
 
 def check_release(settings: Settings, root: Path) -> list[Finding]:
@@ -49,6 +46,7 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
         needed = requirements(objects)
         findings += attempt("room", lambda: check_room(needed, settings))
         findings += check_volumes(needed, settings)
+        findings += attempt("budgets", lambda: check_budgets(objects))
     return findings
 
 
@@ -115,7 +113,7 @@ def check_volumes(needed: Requirements, settings: Settings) -> Iterator[Finding]
     found = f"{needed.volumes} volumes of {needed.storage // GI} GiB in all"
     known = instance(nodes.instance_type)
     if known is not None:
-        room = nodes.desired * max(ATTACHMENTS - known.interfaces - 1, 0)
+        room = nodes.desired * volume_slots(known)
         if needed.volumes > room:
             yield warning("volumes", f"{found}, and {nodes.desired} nodes attach {room}", "raise nodesDesired")
             return
@@ -127,6 +125,13 @@ def check_volumes(needed: Requirements, settings: Settings) -> Iterator[Finding]
         )
         return
     yield ok("volumes", found)
+
+
+def check_budgets(objects: list[Manifest]) -> Iterator[Finding]:
+    """Whether nodes can be emptied one by one while the release stays up."""
+    if found := blocking(objects):
+        told = f"{len(found)} let no pod go, so EKS could not empty a node with one of theirs: {', '.join(found)}"
+        yield warning("budgets", told, "raise the replicas, or lower minAvailable, with a component of your own")
 
 
 def check_secrets(objects: list[Manifest]) -> Iterator[Finding]:

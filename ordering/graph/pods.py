@@ -1,7 +1,7 @@
 """What a pod of a workload cannot start without: every reference in a pod spec to another object."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ordering.graph.index import Workload, mapping, mappings, texts
@@ -23,6 +23,23 @@ def arguments(workload: Workload) -> Iterator[str]:
     for container in workload.containers:
         for field in ("command", "args"):
             yield from texts(container.get(field))
+
+
+def values(workload: Workload) -> Iterator[str]:
+    """What the environment of its containers is set to, as far as its manifest says."""
+    for container in workload.containers:
+        for variable in mappings(container.get("env")):
+            yield str(variable.get("value") or "")
+
+
+def first(workload: Workload) -> Iterator[Reference]:
+    """What its pods name that must be there before any of their containers starts.
+
+    Where there are init containers, the other containers' environment is looked up after those have ended.
+    """
+    if workload.spec.get("initContainers"):
+        workload = replace(workload, spec={**workload.spec, "containers": []})
+    yield from references(workload)
 
 
 def references(workload: Workload) -> Iterator[Reference]:

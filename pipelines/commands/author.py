@@ -16,7 +16,6 @@ from pipelines import catalog, cron, inputs, local, needs, parameters, show, sou
 from pipelines.commands.options import (
     arguments_of,
     compiled,
-    image_of,
     image_option,
     needs_options,
     param_option,
@@ -40,7 +39,7 @@ def list_pipelines() -> None:
     """The pipelines, their steps and their parameters."""
     console = Console()
     for name, definition in catalog.PIPELINES.items():
-        spec = compiled(source.find(name), {}, image_of(None, None)).pipeline
+        spec = compiled(source.find(name), {}, None).pipeline
         console.print(f"[bold]{name}[/]  {escape(definition.summary)}", soft_wrap=True, highlight=False)
         console.print(f"    steps       {' > '.join(steps(spec))}", soft_wrap=True, highlight=False)
         console.print(
@@ -69,7 +68,7 @@ def compile_pipeline(
 
     PIPELINE is one of `list`, a compiled file, or MODULE:FUNCTION.
     """
-    package = compiled(source.find(name), given, image_of(image_name, read_stack(stack_name, context)))
+    package = compiled(source.find(name), given, image_name, read_stack(stack_name, context))
     file = output or Path(f"{package.name}.yaml")
     try:
         file.write_text(package.yaml())
@@ -101,7 +100,7 @@ def upload_pipeline(
     found = source.find(name)
     chosen = read_stack(stack_name, context)
     require_image(found, chosen, image_name)
-    package = compiled(found, given, image_of(image_name, chosen))
+    package = compiled(found, given, image_name, chosen)
     with open_api(target, chosen, context.retry) as connection:
         made = upload(connection, package, version or f"{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}")
     console = Console()
@@ -139,14 +138,14 @@ def run(
             "--local and --endpoint exclude each other; --local with --stack runs here on the stack's bucket."
         )
     console = Console(file=sys.stdout)
-    package = compiled(found, given, image_of(image_name, None))
+    package = compiled(found, given, image_name)
     arguments = arguments_of(params, package)
     chosen = read_stack(stack_name, context)
     if here:
         run_here(console, found, package, arguments, chosen)
         return
     with open_api(target, chosen, context.retry) as connection:
-        package = compiled(found, given, image_of(image_name, chosen))
+        package = compiled(found, given, image_name, chosen)
         complete = prepare(found, package, arguments, chosen, connection, image_name)
         runs = Runs(connection)
         started = runs.submit(package, complete)
@@ -190,12 +189,12 @@ def schedule(
     """
     found = source.find(name)
     trigger, note = _trigger(expression, every, timezone)
-    package = compiled(found, given, image_of(image_name, None))
+    package = compiled(found, given, image_name)
     arguments = arguments_of(params, package)
     chosen = read_stack(stack_name, context)
     console = Console()
     with open_api(target, chosen, context.retry) as connection:
-        package = compiled(found, given, image_of(image_name, chosen))
+        package = compiled(found, given, image_name, chosen)
         complete = prepare(found, package, arguments, chosen, connection, image_name)
         made = Schedules(connection).create(package, complete, trigger, max_concurrency=concurrency, catch_up=catch_up)
         console.print(

@@ -26,7 +26,7 @@ _NEEDS = {
     "cpu": ("[STEP=]CPUS", "CPUs of a step, asked for and at most."),
     "memory": ("[STEP=]AMOUNT", "Memory of a step, such as 4Gi."),
     "gpus": ("[STEP=]N", "GPUs of a step; of those that can use them when no step is named."),
-    "node-pool": ("[STEP=]POOL", "The EKS node group, or LABEL:VALUE of the nodes, to run on."),
+    "node-pool": ("[STEP=]POOL", "The pool of the stack, the EKS node group, or LABEL:VALUE of the nodes, to run on."),
     "volume": ("[STEP=]CLAIM:PATH", "A claim to mount at a path."),
     "secret": ("[STEP=]NAME[:KEY]", "A secret: files under /secrets/NAME, or one key as an environment variable."),
     "cache": ("[STEP=]on|off", "Whether a result of before may be taken."),
@@ -77,10 +77,13 @@ def image_of(name: str | None, chosen: stack.Stack | None) -> str:
     return name or image.reference(chosen.repository if chosen else None)
 
 
-def compiled(found: source.Source, given: needs.Given, image_name: str) -> Package:
-    """The pipeline as it is to run in an image, with what is given to its steps."""
+def compiled(
+    found: source.Source, given: needs.Given, image_name: str | None, chosen: stack.Stack | None = None
+) -> Package:
+    """The pipeline as it is to run in an image, the stack's when left out, with what is given to its steps."""
     accelerated = found.definition.accelerated if found.definition else ()
-    return needs.apply(found.compile(Execution(image=image_name)), given, accelerated)
+    made = found.compile(Execution(image=image_of(image_name, chosen)))
+    return needs.apply(made, given, accelerated, chosen.pools if chosen else None)
 
 
 def require_image(found: source.Source, chosen: stack.Stack | None, image_name: str | None) -> None:

@@ -1,6 +1,7 @@
 """What the local tests share: an AWS that takes no time, and a control plane and an engine of a module's own."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,10 @@ from tests.local.kubernetes_stack import Engine, running_engine
 
 # Tests of what takes time set it themselves.
 os.environ[emulator.MINUTE] = "0"
+
+# A shell's background job ignores Ctrl-C, and so would all that it starts: the tests that press it would prove nothing.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")

@@ -198,6 +198,18 @@ def cloud(checkout: Checkout) -> set[str]:
     listed["repository"] = [
         one["repositoryName"] for one in checkout.aws("ecr").describe_repositories()["repositories"]
     ]
+    elb = checkout.aws("elbv2")
+    listed["load balancer"] = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
+    listed["target group"] = [one["TargetGroupArn"] for one in elb.describe_target_groups()["TargetGroups"]]
+    certificates = checkout.aws("acm").list_certificates()["CertificateSummaryList"]
+    listed["certificate"] = [one["CertificateArn"] for one in certificates]
+    route53 = checkout.aws("route53")
+    listed["record"] = [
+        f"{record['Name']} {record['Type']}"
+        for zone in route53.list_hosted_zones()["HostedZones"]
+        for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+        if record["Type"] not in ("NS", "SOA")
+    ]
     listed["cluster"] = list(checkout.aws("eks").list_clusters()["clusters"])
     listed["log group"] = [one["logGroupName"] for one in checkout.aws("logs").describe_log_groups()["logGroups"]]
     return {f"{kind} {one}" for kind, ones in listed.items() for one in ones}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
@@ -15,7 +16,8 @@ from infra.aws import deployer, iam
 from localcloud import emulator
 from localcloud.plane.layout import Layout
 from ops.project import PROJECT_ROOT
-from tests.local.stack import REGION, Checkout, checked_out, world
+from tests.local import gateway
+from tests.local.stack import REGION, Checkout, changes, checked_out, world
 
 STARTED_S = 60
 
@@ -23,6 +25,7 @@ STARTED_S = 60
 # tags, settings and versions), for rules, interfaces and instances, or by commands when they find something. Of these,
 # EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
+    "acm": "AddTagsToCertificate RemoveTagsFromCertificate",
     "ec2": (
         "AuthorizeSecurityGroupEgress CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
         "DeleteTags DeleteVolume DisassociateAddress "
@@ -40,7 +43,9 @@ UNJUDGED = {
     "elasticfilesystem": (
         "ListTagsForResource ModifyMountTargetSecurityGroups TagResource UntagResource UpdateFileSystem"
     ),
-    "elasticloadbalancing": "DeleteLoadBalancer DescribeTags",
+    "elasticloadbalancing": (
+        "AddTags ModifyListener ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags SetSecurityGroups SetSubnets"
+    ),
     "iam": (
         "AddClientIDToOpenIDConnectProvider ListInstanceProfilesForRole ListOpenIDConnectProviders ListRolePolicies "
         "ListRoleTags RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider TagRole "
@@ -52,6 +57,7 @@ UNJUDGED = {
         "UpdateKeyDescription"
     ),
     "logs": "DeleteRetentionPolicy TagResource UntagResource",
+    "route53": "GetChange",
     "s3": (
         "DeleteObject DeleteObjectVersion GetAccelerateConfiguration GetReplicationConfiguration ListTagsForResource "
         "TagResource UntagResource"
@@ -60,14 +66,27 @@ UNJUDGED = {
 }
 
 
+GPU: dict[str, Any] = {
+    "name": "gpu",
+    "instanceTypes": ["g5.xlarge"],
+    "capacity": "spot",
+    "max": 2,
+    "zones": ["us-west-2a", "us-west-2b"],
+}
+STEADY: dict[str, Any] = {"name": "steady", "instanceTypes": ["m6i.xlarge", "m5.xlarge"], "min": 1, "max": 4}
+
+
 @dataclass(frozen=True)
 class Deployed:
-    """What the emulator judged of the deployer's requests, and what is left of the stack."""
+    """What the emulator judged of the deployer's requests, what is left of the stack, and what became of pools."""
 
     allowed: set[str]
     refused: set[str]
     types: set[str]
     left: set[str]
+    previewed: dict[str, int]
+    changed: dict[str, int]
+    pools: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +98,33 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         before = world(checkout)
         operator = emulator.status(checkout.root)
         assert operator
+        zone = gateway.zone(checkout)
         key = become_deployer(checkout, operator)
         principals = [f"arn:aws:iam::{emulator.ACCOUNT}:root"]
-        checkout.configure({"clusterAdministratorPrincipals": principals, "files": "efs"})
+        checkout.configure(
+            {
+                "clusterAdministratorPrincipals": principals,
+                "files": "efs",
+                "nodePools": [GPU, STEADY],
+                **gateway.settings(zone),
+            }
+        )
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
-        checkout.must("preview")
-        checkout.configure({"nodesDesired": 6})
-        checkout.must("up")
+        previewed = changes(checkout.must("preview"))
+        checkout.configure(
+            {
+                "nodesDesired": 6,
+                "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}],
+                "addressCidrs": ["203.0.113.0/24", "198.51.100.0/24"],
+            }
+        )
+        changed = changes(checkout.must("up"))
+        pools = {
+            str(one["inputs"]["tags"]["pulumi:pool"]): one["inputs"]
+            for one in checkout.resources().values()
+            if one["type"] == "aws:eks/nodeGroup:NodeGroup"
+        }
         checkout.must("destroy")
         checkout.must("leftovers")
         emulator.write(emulator.state(checkout.root), operator)
@@ -96,6 +134,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             refused={action for action, decision in mine if decision == "refused"},
             types=types,
             left=world(checkout) ^ before,
+            previewed=previewed,
+            changed=changed,
+            pools=pools,
         )
 
 
@@ -119,16 +160,31 @@ def become_deployer(checkout: Checkout, running: emulator.Server) -> str:
     """From here on the laptop's key is a user's with the generated policy; returns its id."""
     users = checkout.aws("iam")
     users.create_user(UserName="deployer")
-    made = users.create_policy(PolicyName="deployer", PolicyDocument=iam.to_json(deployer.policy()))["Policy"]["Arn"]
-    users.attach_user_policy(UserName="deployer", PolicyArn=made)
+    for number, document in enumerate(deployer.policies()):
+        about = {"PolicyName": f"deployer-{number}", "PolicyDocument": iam.to_json(document)}
+        users.attach_user_policy(UserName="deployer", PolicyArn=users.create_policy(**about)["Policy"]["Arn"])
     key = users.create_access_key(UserName="deployer")["AccessKey"]
     given = replace(running, access_key=key["AccessKeyId"], secret_key=key["SecretAccessKey"])
     emulator.write(emulator.state(checkout.root), given)
     return str(key["AccessKeyId"])
 
 
+def test_pools_come_up_from_zero_and_change_in_place(deployed: Deployed) -> None:
+    assert "replace" not in deployed.changed
+    assert set(deployed.pools) == {"base", "gpu-us-west-2a", "gpu-us-west-2b", "steady"}
+    gpu, steady = deployed.pools["gpu-us-west-2a"], deployed.pools["steady"]
+    assert (gpu["amiType"], gpu["capacityType"]) == ("AL2023_x86_64_NVIDIA", "SPOT")
+    assert gpu["scalingConfig"] == {"minSize": 0, "desiredSize": 0, "maxSize": 3}
+    assert (gpu["nodeRepairConfig"], gpu["updateConfig"]) == ({"enabled": True}, {"maxUnavailable": 1})
+    assert steady["labels"] == {"kubeflow-on-pulumi/pool": "steady", "team": "ml"}
+
+
 def test_the_policy_suffices(deployed: Deployed) -> None:
     assert deployed.refused == set()
+
+
+def test_a_preview_after_the_first_run_has_nothing_to_change(deployed: Deployed) -> None:
+    assert deployed.previewed.keys() == {"unchanged"}
 
 
 def test_nothing_is_left_by_the_deployer(deployed: Deployed) -> None:
@@ -146,7 +202,7 @@ def test_each_action_is_judged_here_or_known_to_be_judged_by_nobody(deployed: De
 
 
 def test_each_judged_action_is_refused_when_it_is_left_out(deployed: Deployed) -> None:
-    policy = deployer.policy()
+    policy = iam.document(*(statement for one in deployer.policies() for statement in one["Statement"]))
     unnoticed = []
     for entry in deployer.actions(deployer.TYPES):
         statements = [

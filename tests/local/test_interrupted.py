@@ -15,19 +15,21 @@ import pytest
 
 from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
+from ops.__main__ import INTERRUPTED
+from ops.interrupting import FIRST
 from tests.local.cluster import until
 from tests.local.stack import Checkout, changes, checked_out, cloud, unavailable, world
 from tests.local.throttle import throttled
 
-Victim = Literal["engine", "program", "kube-apiserver"]
+Victim = Literal["engine", "program", "kube-apiserver", "Ctrl-C"]
 
 # Seconds after the run has begun its first step, at most; on the sample a whole one takes 10 to 20.
 LONGEST = 6.0
 OUTAGE = 3.0
 """Seconds until somebody starts an API server again that was killed."""
 SEED = 7
-VICTIMS: tuple[Victim, ...] = ("engine", "program", "kube-apiserver")
-TIMES = 10
+# One of each in `up` and in destroy: bench/kills.py has more moments. Ctrl-C reaches all of the terminal's group.
+VICTIMS: tuple[Victim, ...] = ("engine", "program", "kube-apiserver", "Ctrl-C")
 
 # What may be made a second time: settings of something else, which are written over.
 MADE_AGAIN = (
@@ -82,15 +84,13 @@ def left_running(checkout: Checkout) -> list[str]:
 
 
 def cut_again_and_again(checkout: Checkout, command: str, opposite: str, seed: int) -> None:
-    """Kills ten runs of a command at a moment each; where one was through by then, its opposite makes work for more."""
+    """Cuts a run of a command short by each victim; where one was through by then, its opposite makes work for more."""
     moments = random.Random(seed)
-    hits = through = 0
-    while hits < TIMES:
-        if cut(checkout, command, VICTIMS[hits % len(VICTIMS)], moments.uniform(0, LONGEST)):
-            hits += 1
-        else:
+    through = 0
+    for victim in VICTIMS:
+        while not cut(checkout, command, victim, moments.uniform(0, LONGEST)):
             through += 1
-            assert through < TIMES
+            assert through < len(VICTIMS)
             checkout.must(opposite)
 
 
@@ -119,8 +119,13 @@ def cut(checkout: Checkout, command: str, victim: Victim, delay: float) -> bool:
             # The plugin waits for what it sent until the server is back, for minutes if need be.
             time.sleep(OUTAGE)
             checkout.cluster()
+        case "Ctrl-C":
+            os.killpg(run.pid, signal.SIGINT)
     out, err = run.communicate(timeout=300)
     assert "Traceback" not in out + err
+    if victim == "Ctrl-C" and engines:
+        assert (run.returncode, err.splitlines()[-1]) == (130, f"error: {INTERRUPTED}"), err
+        assert FIRST in out + err
     if run.returncode == 1:
         assert err.startswith("error: "), err
     deadline = time.monotonic() + 60

@@ -124,6 +124,30 @@ POLICIES = [
     ),
     obj("constraints.gatekeeper.sh/v1beta1", "MustLabel", "teams"),
 ]
+# One whose running pods make a Secret that another's mount, and one whose init container makes its own.
+MESH = [
+    *acting(
+        "mesh",
+        "controller",
+        may("", "secrets", verbs=("create",)),
+        containers=[{"name": "main", "image": "mesh", "env": [{"name": "SECRET", "value": "members"}]}],
+    ),
+    *acting("mesh", "speaker", volumes=[{"name": "members", "secret": {"secretName": "members"}}])[1:],
+    *acting(
+        "mesh",
+        "cache",
+        may("", "secrets", verbs=("create",)),
+        may("", "secrets", verbs=("get",)) | {"resourceNames": ["login"]},
+        initContainers=[{"name": "init", "image": "mesh"}],
+        containers=[
+            {
+                "name": "main",
+                "image": "mesh",
+                "env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "login", "key": "auth"}}}],
+            }
+        ],
+    )[1:],
+]
 # What may wait for ever, and nothing needs.
 NEEDLESS = [
     namespace("idle"),
@@ -154,7 +178,7 @@ NEEDLESS = [
 ]
 
 
-ALL = [*DATABASES, *PEERS, *DOORS, *POLICIES, *NEEDLESS]
+ALL = [*DATABASES, *PEERS, *DOORS, *POLICIES, *MESH, *NEEDLESS]
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +232,12 @@ def test_each_ca_is_written_by_who_may(stack: automation.Stack, cluster: Cluster
         assert (len(bundles(live)), writers(live, "caBundle")) == (1, {writer})
     assert writers(cluster.at("crd", "peers.net.test", "--show-managed-fields"), "caBundle") == {"speaker"}
     assert set(cluster.at("secret", "keeper-cert", "-n", "door")["data"]) == {"cert", "key", "ca"}
+
+
+def test_each_secret_that_no_manifest_holds_is_made_by_who_may(cluster: Cluster) -> None:
+    assert set(cluster.at("secret", "login", "-n", "mesh")["data"]) == {"auth"}
+    made = cluster.at("secret", "members", "-n", "mesh", "--show-managed-fields")
+    assert writers(made, "data") == {"controller"}
 
 
 def test_a_backend_before_its_configurations_never_becomes_ready(cluster: Cluster) -> None:

@@ -17,7 +17,8 @@ from tests.local.stack import Checkout, changes, checked_out, unavailable, world
 from tests.local.test_interrupted import children, left_running, not_in_state
 
 SEED = 11
-ROUNDS = 3
+# Each of the two in each of the two commands: bench/kills.py has more moments.
+ROUNDS = 2
 
 # Seconds after the first operation at which a provider is killed, at most: AWS comes first and goes last.
 LATEST = {("up", "aws"): 4.0, ("up", "kubernetes"): 10.0, ("destroy", "aws"): 8.0, ("destroy", "kubernetes"): 5.0}

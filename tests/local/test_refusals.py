@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 
+from localcloud import plane
 from tests.local.cluster import config_map, deployment, foreign_bundle, namespace, service, webhook
 from tests.local.stack import Checkout, checked_out, now, unavailable
 
@@ -16,8 +17,9 @@ def begun() -> datetime:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory, begun: datetime) -> Iterator[Checkout]:
-    """The sample, brought up with pods that start after 20 to 60 s."""
+    """The sample, brought up with pods that start after 6 to 18 s."""
     with checked_out(tmp_path_factory.mktemp("refusals")) as made:
+        made.environment[plane.PACE] = "0.3"
         made.must("up", "--pods", "realistic")
         yield made
 

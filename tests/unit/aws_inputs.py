@@ -33,7 +33,49 @@ IMAGES = {
     ]
 }
 
+GROUP_ARN = f"arn:aws:elasticloadbalancing:us-west-2:{ACCOUNT}:targetgroup/k/0123456789abcdef"
+BALANCER_ARN = f"arn:aws:elasticloadbalancing:us-west-2:{ACCOUNT}:loadbalancer/app/k/0123456789abcdef"
+CERTIFICATE_ARN = f"arn:aws:acm:us-west-2:{ACCOUNT}:certificate/12345678-1234-1234-1234-123456789012"
+
 GOOD: dict[str, dict[str, Any]] = {
+    "aws:acm/certificate:Certificate": {"domainName": "kubeflow.example.com", "validationMethod": "DNS"},
+    "aws:acm/certificateValidation:CertificateValidation": {
+        "certificateArn": CERTIFICATE_ARN,
+        "validationRecordFqdns": ["_x.kubeflow.example.com"],
+    },
+    "aws:autoscaling/attachment:Attachment": {"autoscalingGroupName": "eks-k", "lbTargetGroupArn": GROUP_ARN},
+    "aws:lb/loadBalancer:LoadBalancer": {
+        "name": "k",
+        "loadBalancerType": "application",
+        "subnets": ["subnet-1", "subnet-2"],
+        "securityGroups": ["sg-1"],
+        "idleTimeout": 3600,
+        "accessLogs": {"bucket": "team-data", "prefix": "access-logs", "enabled": True},
+        "tags": {"team": "a"},
+    },
+    "aws:lb/targetGroup:TargetGroup": {
+        "name": "k",
+        "port": 30080,
+        "protocol": "HTTP",
+        "targetType": "instance",
+        "vpcId": "vpc-1",
+        "healthCheck": {"port": "30021", "path": "/healthz/ready", "interval": 10, "healthyThreshold": 2},
+    },
+    "aws:lb/listener:Listener": {
+        "loadBalancerArn": BALANCER_ARN,
+        "port": 443,
+        "protocol": "HTTPS",
+        "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
+        "certificateArn": CERTIFICATE_ARN,
+        "defaultActions": [{"type": "forward", "targetGroupArn": GROUP_ARN}],
+    },
+    "aws:route53/record:Record": {
+        "zoneId": "Z0123456789ABC",
+        "name": "kubeflow.example.com",
+        "type": "CNAME",
+        "ttl": 300,
+        "records": ["k.us-west-2.elb.amazonaws.com"],
+    },
     "aws:ec2/vpc:Vpc": {"cidrBlock": "10.0.0.0/16", "tags": {"team": "a"}},
     "aws:ec2/subnet:Subnet": {"vpcId": "vpc-1", "cidrBlock": "10.0.0.0/20", "availabilityZone": "us-west-2a"},
     "aws:ec2/internetGateway:InternetGateway": {"vpcId": "vpc-1"},

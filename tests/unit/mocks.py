@@ -13,6 +13,8 @@ from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mo
 from pulumi.runtime.proto import callback_pb2, resource_pb2
 from pulumi.runtime.sync_await import _ensure_event_loop, _sync_await
 
+from infra.aws import address
+
 ACCOUNT = "123456789012"
 ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/ABCD"
 OIDC_PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
@@ -28,8 +30,19 @@ _COMPUTED: dict[str, dict[str, Any]] = {
         "oidcIssuer": ISSUER,
         "clusterSecurityGroupId": "sg-cluster",
     },
+    "aws:acm/certificate:Certificate": {
+        "domainValidationOptions": [
+            {
+                "domainName": "kubeflow.example.com",
+                "resourceRecordName": "_x.kubeflow.example.com.",
+                "resourceRecordType": "CNAME",
+                "resourceRecordValue": "_y.acm-validations.aws.",
+            }
+        ],
+    },
     "aws:ec2/launchTemplate:LaunchTemplate": {"latestVersion": 3},
     "aws:ecr/repository:Repository": {"repositoryUrl": f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/images"},
+    "aws:lb/loadBalancer:LoadBalancer": {"dnsName": "balancer.us-west-2.elb.amazonaws.com", "zoneId": "Z1H1FL5HABSF5"},
     "aws:s3/bucket:Bucket": {"bucket": "bucket-1234567"},
     "random:index/randomPassword:RandomPassword": {"result": "random"},
     "pulumi:pulumi:StackReference": {
@@ -163,8 +176,9 @@ def record(program: Callable[[], Any], *, stack: str = "dev") -> Recording:
         result = program()
         return pulumi.Output.from_input({"result": result, "exports": exports}).apply(keep)
 
-    # Transforms are called by the engine, and there is none.
+    # Transforms are called by the engine, and there is none; nor is there a node group to look up in a component.
     with (
+        patch.object(address, "autoscaling_group", lambda _: pulumi.Output.from_input("eks-nodes-1234")),
         patch.object(pulumi.runtime.resource, "_get_callbacks", _callbacks),
         patch.object(pulumi.runtime, "register_resource_transform", monitor.transforms.append),
         patch.object(pulumi, "export", exports.__setitem__),

@@ -38,6 +38,10 @@ LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 REPOSITORY, EXPIRY = "aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 KEY, ALIAS, LOGS = "aws:kms/key:Key", "aws:kms/alias:Alias", "aws:cloudwatch/logGroup:LogGroup"
 FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarget"
+BALANCER, LISTENER = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"
+TARGETS, ATTACHMENT = "aws:lb/targetGroup:TargetGroup", "aws:autoscaling/attachment:Attachment"
+CERTIFICATE, RECORD = "aws:acm/certificate:Certificate", "aws:route53/record:Record"
+ISSUED = "aws:acm/certificateValidation:CertificateValidation"
 CLUSTER, NODES, ADDON = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", "aws:eks/addon:Addon"
 ENTRY, ACCESS = "aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
@@ -207,6 +211,33 @@ BAD: list[tuple[str, str, Any]] = [
     (FILES, "lifecyclePolicies.0.transitionToPrimaryStorageClass", "AFTER_2_ACCESSES"),
     (TARGET, "subnetId", "x" * 48),
     (TARGET, "ipAddress", "10.0.0"),
+    (CERTIFICATE, "domainName", "kubeflow"),
+    (CERTIFICATE, "domainName", f"{'k' * 250}.com"),
+    (CERTIFICATE, "validationMethod", "HTTP"),
+    (ISSUED, "certificateArn", "kubeflow.example.com"),
+    (ATTACHMENT, "lbTargetGroupArn", "k"),
+    (BALANCER, "name", "k" * 33),
+    (BALANCER, "name", "internal-k"),
+    (BALANCER, "idleTimeout", 4001),
+    (BALANCER, "subnets.0", "public"),
+    (BALANCER, "securityGroups.0", "people"),
+    (BALANCER, "loadBalancerType", "classic"),
+    (TARGETS, "port", 0),
+    (TARGETS, "protocol", "HTTP2"),
+    (TARGETS, "targetType", "node"),
+    (TARGETS, "healthCheck.interval", 4),
+    (TARGETS, "healthCheck.healthyThreshold", 1),
+    (TARGETS, "healthCheck.port", "status"),
+    (LISTENER, "port", 65536),
+    (LISTENER, "protocol", "FTP"),
+    (LISTENER, "loadBalancerArn", "k"),
+    (LISTENER, "certificateArn", "k"),
+    (LISTENER, "defaultActions.0.type", "answer"),
+    (LISTENER, "defaultActions.0.targetGroupArn", "k"),
+    (RECORD, "type", "ALIAS"),
+    (RECORD, "zoneId", "example.com"),
+    (RECORD, "ttl", -1),
+    (RECORD, "records", None),
     (ADDON, "addonVersion", "latest"),
     (ADDON, "configurationValues", "replicas: 2"),
     (ADDON, "resolveConflictsOnCreate", "PRESERVE"),

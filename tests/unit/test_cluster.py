@@ -28,8 +28,10 @@ def cluster(
             ClusterArgs(
                 cluster=found.cluster,
                 nodes=found.nodes,
+                pools=found.pools,
                 region=found.region,
                 vpc_id="vpc-1",
+                zones=found.network.zones,
                 private_subnet_ids=["a", "b", "c", "d"],
                 log_group=log_group,
                 let_in_already=let_in_already,
@@ -129,12 +131,13 @@ def test_every_addon_is_pinned_for_the_version(version: str) -> None:
     assert eks(found)["vpcCniOptions"]["enableNetworkPolicy"] is True
     assert eks(found)["kubeProxyAddonOptions"]["version"] == pins.kube_proxy
     assert addon(found, "coredns")["addonVersion"] == pins.coredns
-    assert addon(found, "aws-ebs-csi-driver")["addonVersion"] == pins.ebs_csi
+    for one in found.all("Addon"):
+        assert one.inputs["addonVersion"] == pins.by_name[one.inputs["addonName"]]
 
 
 def test_nodes_run_the_pinned_image_or_the_newest_when_none_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "releaseVersion" not in cluster().one("ManagedNodeGroup").inputs
-    pinned = dataclasses.replace(versions.KUBERNETES["1.35"], nodes="1.35.3-20261112")
+    pinned = dataclasses.replace(versions.KUBERNETES["1.35"], images={"AL2023_x86_64_STANDARD": "1.35.3-20261112"})
     monkeypatch.setitem(versions.KUBERNETES, "1.35", pinned)
     assert cluster().one("ManagedNodeGroup").inputs["releaseVersion"] == "1.35.3-20261112"
 
@@ -151,7 +154,7 @@ def test_nodes_run_the_pinned_image_or_the_newest_when_none_is(monkeypatch: pyte
 def test_nodes_with_an_accelerator_run_the_image_with_its_drivers(
     kind: str, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pinned = dataclasses.replace(versions.KUBERNETES["1.35"], nodes="1.35.3-20261112")
+    pinned = dataclasses.replace(versions.KUBERNETES["1.35"], images={"AL2023_x86_64_STANDARD": "1.35.3-20261112"})
     monkeypatch.setitem(versions.KUBERNETES, "1.35", pinned)
     found = cluster(nodesInstanceType=kind).one("ManagedNodeGroup").inputs
     assert found["amiType"] == image
@@ -160,8 +163,10 @@ def test_nodes_with_an_accelerator_run_the_image_with_its_drivers(
 
 def test_coredns_and_volumes_wait_for_nodes(made: Recording) -> None:
     assert eks(made)["corednsAddonOptions"]["enabled"] is False
-    for resource in made.all("Addon"):
-        assert "c-nodes" in resource.depends_on
+    waits = {resource.name: resource.depends_on for resource in made.all("Addon")}
+    assert "c-snapshot-controller" in waits.pop("c-aws-ebs-csi-driver")
+    assert set(waits) == {"c-coredns", "c-metrics-server", "c-eks-node-monitoring-agent", "c-snapshot-controller"}
+    assert all("c-nodes" in needs for needs in waits.values())
 
 
 def test_the_node_group_is_five_m5_xlarge_on_al2023() -> None:

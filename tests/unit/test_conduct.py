@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from ministack.core.responses import request_scope
-from ministack.services import cloudwatch_logs, ec2, efs, eks, iam
+from ministack.services import acm, alb, autoscaling, cloudwatch_logs, ec2, efs, eks, iam
 
 from localcloud.emulator import conduct
 from localcloud.emulator.conduct.phases import Phases
@@ -39,6 +39,7 @@ class Cloud:
         self.now = 0.0
         monkeypatch.setattr(conduct, "Phases", lambda minute: Phases(minute, now=lambda: self.now))
         services = {"eks": eks, "ec2": ec2, "logs": cloudwatch_logs, "elasticfilesystem": efs}
+        services |= {"elasticloadbalancing": alb, "autoscaling": autoscaling, "acm": acm}
         app = SimpleNamespace(SERVICE_HANDLERS={name: one.handle_request for name, one in services.items()})
         conduct.install(app, 60.0)
         self.handlers = app.SERVICE_HANDLERS

@@ -31,7 +31,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, object], None]:
         def get(url: str, **_: Any) -> httpx.Response:
             return httpx.Response(status, text=text, request=httpx.Request("GET", url))
 
-        monkeypatch.setattr(issuer.httpx, "get", get)
+        monkeypatch.setattr(httpx, "get", get)
 
     return answers
 

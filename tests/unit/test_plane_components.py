@@ -17,7 +17,8 @@ from localcloud.plane.components import (
     kubeconfig,
 )
 from localcloud.plane.layout import Layout, Pods
-from localcloud.plane.stages import ALLOCATABLE, MOUNTS_READY, START_DELAY, nodes, stages
+from localcloud.plane.stages import ALLOCATABLE, MOUNTS_READY, PACE, START_DELAY, nodes, pace, stages
+from ordering.errors import UserError
 
 PORTS = {"etcd": 4001, "etcd-peer": 4002, "kube-apiserver": 4003}
 PROGRAMS = {name: Path(f"/tools/{name}") for name in COMPONENTS}
@@ -152,3 +153,17 @@ def test_only_realistic_pods_wait() -> None:
     realistic = {part["metadata"]["name"]: part for part in stages("realistic")}
     assert MOUNTS_READY in str(realistic["pod-start"]["spec"]["selector"])
     assert START_DELAY in str(realistic["pod-run"]["spec"]["delay"])
+
+
+def test_a_pace_shortens_what_realistic_pods_take_and_nothing_else() -> None:
+    differ = [one for one, other in zip(stages("realistic"), stages("realistic", 0.25), strict=True) if one != other]
+    assert [part["metadata"]["name"] for part in differ] == ["pod-run"]
+    assert "tonumber * 0.25" in str(stages("realistic", 0.25))
+    assert stages("instant") == stages("instant", 0.25)
+
+
+@pytest.mark.parametrize("text", ["fast", "-1", "61", "nan", "inf"])
+def test_a_pace_that_is_none_is_refused_in_a_sentence(text: str) -> None:
+    assert (pace({}), pace({PACE: ""}), pace({PACE: "0.3"})) == (1.0, 1.0, 0.3)
+    with pytest.raises(UserError, match=f"LOCALCLOUD_POD_PACE is '{text}'; set it to how many times 20 to 60 s"):
+        pace({PACE: text})

@@ -26,6 +26,7 @@ OUTPUTS = {
     "repository_url",
     "pipelines_image",
     "runner_role_arns",
+    "node_pools",
     "region",
     "dashboard_user",
     "dashboard_password",
@@ -34,6 +35,8 @@ OUTPUTS = {
     "kubeflow_release",
     "dashboard",
     "dashboard_service",
+    "address",
+    "address_records",
 }
 EXISTING = {"clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
 SHARED = {"clusterMode": "existing", "clusterStack": "organization/clusters/shared"}
@@ -92,6 +95,7 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
             name: f"arn:aws:mock:us-west-2:123456789012:kubeflow-dev-{name.replace('/', '-')}"
             for name in ("kubeflow/ml-pipeline", "kubeflow/pipeline-runner", "kubeflow-user-example-com/default-editor")
         },
+        "node_pools": {"base": {"gpus": False, "spot": False, "taints": []}},
         "region": "us-west-2",
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",
@@ -99,6 +103,8 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "token_issuer": None,
         "kubeflow_release": "26.03",
         "dashboard_service": None,
+        "address": None,
+        "address_records": [],
         "dashboard": "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines",
     }
 
@@ -117,7 +123,7 @@ def with_a_gateway(**changes: Any) -> Inputs:
 def test_a_user_pool_is_made_for_whoever_signs_in_there_and_no_password_is_exported() -> None:
     found = record(lambda: program(with_a_gateway(**COGNITO, loginTokens=True)).export())
     assert components(found) == COMPONENTS | {"UserPool"}
-    assert [one.inputs["username"] for one in found.all("User")] == ["ada@example.com", "grace@example.com"]
+    assert sorted(one.inputs["username"] for one in found.all("User")) == ["ada@example.com", "grace@example.com"]
     assert found.one("UserPoolDomain").inputs["domain"] == "kubeflow-dev-123456789012"
     (config,) = [one for one in found.all("ConfigMap") if one.inputs["metadata"]["name"] == "oauth2-proxy"]
     issuer = "https://cognito-idp.us-west-2.amazonaws.com/kubeflow-dev-users-id"
@@ -146,6 +152,7 @@ def test_the_password_and_the_kubeconfig_are_exported_as_secrets() -> None:
     def secrets() -> dict[str, Any]:
         outputs = program(inputs())
         assert outputs.kubeconfig is not None
+        assert outputs.dashboard_password
         return {"password": outputs.dashboard_password.is_secret(), "kubeconfig": outputs.kubeconfig.is_secret()}
 
     assert record(secrets).result == {"password": True, "kubeconfig": True}

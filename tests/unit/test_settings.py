@@ -69,7 +69,7 @@ def test_a_whole_account_may_take_the_administrator_role_where_it_is_named() -> 
     ("changes", "sentence"),
     [
         ({"networkCdir": "10.0.0.0/16"}, "networkCdir is not a setting of this project; did you mean networkCidr?"),
-        ({"zzz": "1"}, "zzz is not a setting of this project; known are cloud, clusterAdministratorPrincipals, "),
+        ({"zzz": "1"}, "zzz is not a setting of this project; known are addressCertificate, addressCidrs, "),
         ({"protect": "yes"}, "protect 'yes' is not one of true, false."),
         ({"tags": {"aws:team": "ml"}}, "tags 'aws:team' cannot be used; "),
         ({"tags": {"dept": "R&D"}}, "tags 'dept': 'R&D' has a character that AWS refuses; "),
@@ -125,11 +125,11 @@ def test_a_whole_account_may_take_the_administrator_role_where_it_is_named() -> 
         ),
         (
             {"clusterPublicAccessCidrs": ["203.0.113.7"]},
-            "clusterPublicAccessCidrs '203.0.113.7' is not written as EKS takes it; write 203.0.113.7/32.",
+            "clusterPublicAccessCidrs '203.0.113.7' is not written as AWS takes it; write 203.0.113.7/32.",
         ),
         (
             {"clusterPublicAccessCidrs": ["203.0.113.0/255.255.255.0"]},
-            "clusterPublicAccessCidrs '203.0.113.0/255.255.255.0' is not written as EKS takes it; write 203.0.113.0/24",
+            "clusterPublicAccessCidrs '203.0.113.0/255.255.255.0' is not written as AWS takes it; write 203.0.113.0/24",
         ),
         (
             {"clusterPublicAccessCidrs": [f"203.0.{number}.0/24" for number in range(41)]},

@@ -1,6 +1,8 @@
 """Which way imports go: the program knows nothing of what runs it, and the laptop is known to what starts it alone."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,3 +64,14 @@ def test_nothing_under_infra_names_the_laptops_stack() -> None:
         if isinstance(node, ast.Constant) and node.value == "local"
     }
     assert told == set()
+
+
+def test_no_command_imports_the_programs_sdks_at_its_start() -> None:
+    """They take a second, and a run imports them while the engine reads the state."""
+    script = (
+        "import sys; from ops.__main__ import COMMANDS, Commands\n"
+        "for name in COMMANDS: Commands().get_command(None, name)\n"
+        "print(*(name for name in sys.modules if name in ('pulumi_aws', 'pulumi_eks', 'pulumi_kubernetes')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

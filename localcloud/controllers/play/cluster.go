@@ -109,7 +109,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 		c.playConversions, c.playJobs,
 	}
 	if options.Realistic {
-		parts = append(parts, c.playMounts)
+		parts = append(parts, c.playMounts, c.playSecrets)
 	}
 	for _, part := range parts {
 		if err := part(); err != nil {

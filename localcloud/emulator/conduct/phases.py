@@ -25,6 +25,9 @@ ADDON, ADDON_END = 1.0, 0.5
 NAT, NAT_END = 2.0, 1.0
 # A mount target's interface takes 90 s and more; a file system is there in seconds.
 TARGET, TARGET_END, FILE_SYSTEM = 1.5, 0.5, 0.1
+# A load balancer is active after 2 to 3 minutes, its interfaces go some time after it; ACM looks for a record every now
+# and then, and says "up to 30 minutes".
+BALANCER, BALANCER_END, ISSUE = 2.0, 0.5, 1.0
 # For as long EKS goes on writing a cluster's logs after its end, and so long a log group takes to be there again.
 LAST_LOGS, LOG_GROUP = 3.0, 0.25
 

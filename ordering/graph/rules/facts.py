@@ -11,7 +11,7 @@ from ordering.graph.made import is_made
 from ordering.graph.makers import Makers
 from ordering.graph.operators import Kind, Operator, operators
 from ordering.graph.overrides import overrides
-from ordering.graph.pods import arguments
+from ordering.graph.pods import arguments, first, references, values
 from ordering.graph.policies import Policies
 from ordering.graph.powers import Powers
 from ordering.graph.webhooks import Request, Webhook, Webhooks, pod_request
@@ -67,9 +67,30 @@ class Facts:
         return frozenset(value for flag, _, value in flags if value and flag.startswith("-") and "secret" in flag)
 
     def secret_makers(self, namespace: str, name: str) -> list[ObjectId]:
-        """The Jobs of a namespace that make a Secret, as far as their arguments show."""
-        jobs = (workload for workload in self.platform.residents(namespace) if workload.id.kind == "Job")
-        return [job.id for job in jobs if name in self.secrets_of(job)]
+        """What makes a Secret that no manifest holds: Jobs whose arguments name it, else workloads that seem to.
+
+        Such a workload may create Secrets there, names this one (in its arguments or environment, as an optional
+        reference, or in its role), and starts without it: KEDA's operator `kedaorg-certs`, MetalLB's controller
+        `memberlist`, an init container of Argo CD's Redis `argocd-redis` (their manifests of August 2026).
+        """
+        residents = self.platform.residents(namespace)
+        jobs = [one.id for one in residents if one.id.kind == "Job" and name in self.secrets_of(one)]
+        return jobs or [one.id for one in residents if self._makes(one, name)]
+
+    def _makes(self, workload: Workload, secret: str) -> bool:
+        place = workload.namespace
+        found = [one for one in references(workload) if (one.kind, one.name) == ("Secret", secret)]
+        named = (
+            any(one.optional for one in found)
+            or any(secret == word.rpartition("=")[2] for word in arguments(workload))
+            or secret in values(workload)
+            or self.powers.names_object(workload, "secrets", secret, namespace=place)
+        )
+        return (
+            named
+            and self.powers.may(workload, ("create",), "", "secrets", namespace=place)
+            and not any((one.kind, one.name, one.optional) == ("Secret", secret, False) for one in first(workload))
+        )
 
     def needs_controller(self, source: ObjectId, controller: Controller, reason: str) -> Iterator[Need]:
         """Needs of every workload that runs a controller, apart from the source itself."""

@@ -34,10 +34,11 @@ def _reference(facts: Facts, workload: Workload, reference: Reference) -> Iterat
         if reference.kind == "Secret" and (namespace, reference.name) in facts.certificates:
             # Rule workload_needs_certificate covers it.
             return
-        if reference.kind == "Secret" and (jobs := facts.secret_makers(namespace, reference.name)):
-            for job in jobs:
-                if job != workload.id:
-                    yield Need(workload.id, job, f"{reason}, which {job.title} makes", Strength.OPTIONAL)
+        if reference.kind == "Secret" and (makers := facts.secret_makers(namespace, reference.name)):
+            for maker in makers:
+                # A pod starts without what is optional; a Job is there for nothing else.
+                if maker != workload.id and (maker.kind == "Job" or not reference.optional):
+                    yield Need(workload.id, maker, f"{reason}, which {maker.title} makes", Strength.OPTIONAL)
             return
     yield from facts.needs_object(workload.id, place, reason, strength)
 

@@ -9,7 +9,7 @@ import pytest
 
 from infra.kubeflow import tokens
 from infra.kubeflow.credentials import find_known
-from infra.kubeflow.login import COMPONENT, Login, use_login
+from infra.kubeflow.login import COMPONENT, Login, need_gateway, use_login
 from infra.kubeflow.tokens import AUDIENCE, TokenIssuer, accept_tokens
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
@@ -109,7 +109,5 @@ def test_a_service_account_is_known_by_its_subject_and_for_pipelines_alone(relea
 
 
 def test_manifests_without_a_gateway_are_refused() -> None:
-    with pytest.raises(UserError, match=r"^login cannot be as it is set: the manifests have no oauth2-proxy "):
-        use_login([], LOGIN)
-    with pytest.raises(UserError, match=r"^loginTokens cannot be as it is set"):
-        accept_tokens([], TokenIssuer(url="https://x", keys=None))
+    with pytest.raises(UserError, match=r"^loginTokens cannot be as it is set: the manifests have no oauth2-proxy "):
+        need_gateway([], "loginTokens")

@@ -34,6 +34,19 @@ def test_only_nodes_are_cheaper_with_a_savings_plan_or_on_spot() -> None:
     assert all(line.on_demand == line.savings_plan == line.spot for line in bill.values())
 
 
+def test_a_pool_costs_what_it_has_all_the_time() -> None:
+    gpu = {"name": "gpu", "instanceTypes": ["g5.xlarge"], "capacity": "spot", "max": 2}
+    steady = {"name": "steady", "instanceTypes": ["m5.xlarge"], "min": 2, "max": 4, "diskGiB": 50}
+    bill = lines(nodePools=[gpu, steady])
+    assert "pool gpu" not in bill
+    assert bill["pool steady"].what == "2 x m5.xlarge"
+    assert cost.money(bill["pool steady"].on_demand) == "280.32"
+    assert cost.money(bill["disks of steady"].on_demand) == "8.00"
+    running = lines(nodePools=[{**gpu, "desired": 1}])["pool gpu"]
+    assert (running.what, cost.money(running.on_demand)) == ("1 x g5.xlarge on spot", "293.75")
+    assert running.on_demand == running.spot == running.savings_plan
+
+
 def test_the_total_is_the_sum_of_the_lines() -> None:
     bill = cost.estimate(settings(), volumes_gib=50)
     whole = cost.total(bill)
@@ -45,6 +58,16 @@ def test_each_zone_may_have_its_own_gateway() -> None:
     zones = len(settings().network.zones)
     extra = lines(networkNat="per-zone")["NAT"].on_demand - lines()["NAT"].on_demand
     assert extra == (zones - 1) * 730 * Decimal("0.05")
+
+
+def test_an_address_has_a_load_balancer_and_on_the_internet_an_address_in_each_zone() -> None:
+    given: dict[str, Any] = {"addressHost": "kubeflow.example.com", "addressZone": "Z0123456789ABC"}
+    public = lines(**given, addressCidrs=["203.0.113.0/24"])["address"].on_demand
+    private = lines(**given, addressCidrs=["10.0.0.0/8"], addressScheme="internal")["address"].on_demand
+    # 0.0225 for the load balancer and 0.008 for a unit of its capacity.
+    assert private == 730 * Decimal("0.0305")
+    assert public - private == 730 * Decimal("0.005") * len(settings().network.zones)
+    assert "address" not in lines()
 
 
 def test_a_platform_on_an_existing_cluster_pays_for_storage_alone() -> None:
@@ -64,7 +87,7 @@ def test_burstable_sizes_have_their_own_prices() -> None:
     assert prices.instance_price("t3.medium", "us-east-1").on_demand == Decimal("0.0416")
 
 
-@pytest.mark.parametrize("name", ["g5.xlarge", "m5.metal", "m5.3xlarge"])
+@pytest.mark.parametrize("name", ["p5.48xlarge", "m5.metal", "m5.3xlarge"])
 def test_a_type_without_a_price_is_one_sentence(name: str) -> None:
     with pytest.raises(UserError, match=rf"has no price for {name} in us-west-2; choose a size of .*m5.*, or add"):
         lines(nodesInstanceType=name)
@@ -137,7 +160,7 @@ def test_a_list_is_set_as_json() -> None:
         (["--stack", "nowhere"], "There is no stack 'nowhere'"),
         (["--stack", "dev", "--set", "nodesInstanceType"], "is not KEY=VALUE"),
         (["--stack", "dev", "--set", "nodesInstance=m5.large"], "did you mean nodesInstanceType"),
-        (["--stack", "dev", "--set", "nodesInstanceType=g5.xlarge"], "has no price for g5.xlarge in us-west-2"),
+        (["--stack", "dev", "--set", "nodesInstanceType=p4d.24xlarge"], "has no price for p4d.24xlarge in us-west-2"),
     ],
 )
 def test_what_cannot_be_priced_is_refused(arguments: list[str], sentence: str) -> None:

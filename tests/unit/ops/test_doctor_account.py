@@ -20,7 +20,6 @@ from ops.doctor.account import (
     check_type,
     check_zones,
     judge,
-    vcpu_quota,
 )
 from ops.doctor.finding import Finding
 from tests.unit.settings_source import settings
@@ -194,7 +193,7 @@ def test_a_smaller_type_still_needs_room_beside_what_runs(monkeypatch: pytest.Mo
     [
         ("m5.xlarge", "", ""),
         ("m6g.large", "broken", "is for arm64, and several of Kubeflow's images are for x86 alone"),
-        ("g4dn.xlarge", "warning", "AL2023_x86_64_NVIDIA, with drivers; pods are given GPUs only where"),
+        ("g4dn.xlarge", "", ""),
     ],
 )
 def test_aws_is_asked_what_a_type_is(kind: str, state: str, words: str) -> None:
@@ -204,7 +203,7 @@ def test_aws_is_asked_what_a_type_is(kind: str, state: str, words: str) -> None:
 
 
 def test_a_type_that_is_not_what_its_name_says_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infra.aws.instances.image", lambda _: "AL2023_x86_64_STANDARD")
+    monkeypatch.setattr("infra.aws.instances.has_nvidia", lambda _: False)
     [found] = check_type(boto3.client("ec2", region_name=REGION), "g4dn.xlarge")
     assert (found.state, "GPUs of NVIDIA, and the nodes' image would be AL2023_x86_64_STANDARD" in found.found) == (
         "broken",
@@ -235,7 +234,7 @@ def test_a_stack_that_fits_but_cannot_grow_is_told(monkeypatch: pytest.MonkeyPat
     found = by_check(list(check_quotas(settings())))["vCPUs"]
     assert (found.state, found.found) == (
         "warning",
-        "0 of 24 used by others, 20 for this stack, 52 while nodes are renewed or with nodesMax",
+        "0 of 24 used by others, 20 for this stack, 52 while nodes are renewed or with as many as the settings allow",
     )
 
 
@@ -245,20 +244,48 @@ def test_a_quota_that_nobody_tells_is_a_warning() -> None:
     assert "L-1216C47A of ec2 cannot be read" in found.found
 
 
-@pytest.mark.parametrize(
-    ("instance_type", "code"),
-    [
-        ("m5.xlarge", "L-1216C47A"),
-        ("t3a.large", "L-1216C47A"),
-        ("g5.xlarge", "L-DB2E81BA"),
-        ("vt1.3xlarge", "L-DB2E81BA"),
-        ("p4d.24xlarge", "L-417A185B"),
-        ("trn1.2xlarge", None),
-        ("mac2.metal", None),
-    ],
-)
-def test_each_family_has_its_quota(instance_type: str, code: str | None) -> None:
-    assert vcpu_quota(instance_type) == code
+def test_each_quota_that_counts_a_pool_is_asked_for_what_its_renewal_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"L-1216C47A": 100, "L-34B43A08": 0, "L-DB2E81BA": 0, "L-3819A6DF": 7}
+    monkeypatch.setattr(account, "_limit", lambda _region, _service, code: limits.get(code, 99))
+    zones = ["us-west-2a", "us-west-2b"]
+    gpu = {"name": "gpu", "instanceTypes": ["g4dn.xlarge"], "capacity": "spot", "max": 1, "zones": zones}
+    big = {"name": "big", "instanceTypes": ["g5.xlarge", "g5.2xlarge"], "min": 1, "max": 2, "zones": zones}
+    found = by_check(list(check_quotas(settings(nodePools=[gpu, big]))))
+    assert found["vCPUs"].state == "ok"
+    # None now, one in each zone at most.
+    spot = found["vCPUs (gpu-us-west-2a, gpu-us-west-2b)"]
+    assert (spot.state, "0 for this stack, 8 while" in spot.found) == ("warning", True)
+    # One of the larger type now.
+    on_demand = found["vCPUs (big)"]
+    assert (on_demand.state, on_demand.found) == ("broken", "0 of 0 used by others, 8 for this stack")
+
+
+def test_spot_instances_count_where_spot_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(monkeypatch, 32)
+    ec2: Any = boto3.client("ec2", region_name=REGION)
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    ec2.run_instances(
+        ImageId=image,
+        InstanceType="m5.4xlarge",
+        MinCount=1,
+        MaxCount=1,
+        InstanceMarketOptions={"MarketType": "spot"},
+    )
+    pool = {"name": "cheap", "instanceTypes": ["m5.xlarge"], "capacity": "spot", "min": 1, "max": 1}
+    found = by_check(list(check_quotas(settings(nodePools=[pool]))))
+    assert found["vCPUs"].found.startswith("0 of 32 used by others")
+    assert found["vCPUs (cheap)"].found.startswith("16 of 32 used by others, 4 for this stack")
+
+
+def test_a_pool_is_asked_for_in_its_own_zones() -> None:
+    def told(*zones: str) -> list[Finding]:
+        pool = {"name": "gpu", "instanceTypes": ["g5.xlarge"], "min": 1, "max": 1, "zones": zones}
+        return [one for one in check_zones(settings(nodePools=[pool])) if one.check == "instance type"]
+
+    assert [one.state for one in told("us-west-2a")] == ["ok", "ok"]
+    lacking = told("us-west-2a", "us-west-2d")[1]
+    assert (lacking.state, lacking.found) == ("broken", "g5.xlarge is not offered in us-west-2d")
+    assert "leave those out of the pool's zones, or choose another in nodePools 'gpu'" in lacking.advice
 
 
 def test_the_last_one_still_fits() -> None:

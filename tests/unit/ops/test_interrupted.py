@@ -208,6 +208,11 @@ class NoCloud(Account):
             {"routeTableId": "rtb-1", "destinationCidrBlock": "0.0.0.0/0"},
             "r-rtb-11080289494",
         ),
+        (
+            "aws:route53/record:Record",
+            {"zoneId": "Z1", "name": "kubeflow.example.com", "type": "A"},
+            "Z1_kubeflow.example.com_A",
+        ),
         ("kubernetes:core/v1:ConfigMap", {"metadata": {"namespace": "apps", "name": "x"}}, "apps/x"),
         ("kubernetes:core/v1:Namespace", {"metadata": {"name": "apps"}}, "apps"),
         ("kubernetes:apiextensions.k8s.io/v1:CustomResourceDefinitionPatch", {"metadata": {"name": "x"}}, None),
@@ -294,6 +299,36 @@ def test_a_file_system_is_found_by_its_token_and_a_mount_target_by_its_subnet(id
     assert identify(about, account) == target
     about["inputs"]["subnetId"] = ids["1"]
     assert identify(about, account) is None
+
+
+def test_a_load_balancer_is_found_by_its_name_its_listeners_by_it_and_a_certificate_by_its_tags(
+    ids: dict[str, str],
+) -> None:
+    account = Tagged("us-west-2", frozenset())
+    elb, acm = account.client("elbv2"), account.client("acm")
+    subnets = [ids["0"], ids["1"]]
+    balancer = elb.create_load_balancer(Name="k", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    group = elb.create_target_group(Name="k", Protocol="HTTP", Port=80, VpcId=ids["vpc"])["TargetGroups"][0]
+    action = [{"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}]
+    made = elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=action)
+    tags = [{"Key": "stack", "Value": "dev"}]
+    certificate = acm.request_certificate(DomainName="k.example.com", Tags=tags)["CertificateArn"]
+    acm.request_certificate(DomainName="k.example.com")
+
+    def found(kind: str, **inputs: Any) -> str | None:
+        return identify({"type": kind, "inputs": inputs}, account)
+
+    assert found("aws:lb/loadBalancer:LoadBalancer", name="k") == balancer
+    assert found("aws:lb/loadBalancer:LoadBalancer", name="l") is None
+    assert found("aws:lb/targetGroup:TargetGroup", name="k") == group["TargetGroupArn"]
+    assert found("aws:lb/targetGroup:TargetGroup", name="l") is None
+    listener = made["Listeners"][0]["ListenerArn"]
+    assert found("aws:lb/listener:Listener", loadBalancerArn=balancer, port=80) == listener
+    assert found("aws:lb/listener:Listener", loadBalancerArn=balancer, port=443) is None
+    assert found("aws:acm/certificate:Certificate", domainName="k.example.com", tags={"stack": "dev"}) == certificate
+    assert found("aws:acm/certificate:Certificate", domainName="l.example.com", tags={"stack": "dev"}) is None
+    # It has no life of its own.
+    assert found("aws:acm/certificateValidation:CertificateValidation", certificateArn=certificate) is None
 
 
 def test_what_has_no_tags_is_not_taken_for_the_only_one_there_is(ids: dict[str, str]) -> None:

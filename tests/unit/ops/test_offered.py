@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from infra import versions
 from infra.preflight import Caller
 from ops import offered
+from ops.commands import upgrade_nodes
 from ops.commands import versions as command
 from ops.doctor import offers
 from ops.doctor.finding import Finding
@@ -27,6 +28,9 @@ NEWER = {
     "vpc-cni": "v1.23.0-eksbuild.1",
     "aws-ebs-csi-driver": "v1.70.0-eksbuild.1",
     "aws-efs-csi-driver": "v3.9.0-eksbuild.1",
+    "metrics-server": "v0.9.0-eksbuild.1",
+    "snapshot-controller": "v8.6.0-eksbuild.1",
+    "eks-node-monitoring-agent": "v1.7.0-eksbuild.1",
 }
 
 
@@ -104,7 +108,8 @@ def test_all_that_is_in_standard_support_is_pinned_to_the_newest_and_the_rest_st
     played = newest(Played())
     found = offered.table(played.eks, played.ssm)
     assert found["1.34"] == versions.KUBERNETES["1.34"]
-    assert (found["1.35"].nodes, found["1.35"].standard_support_ends) == ("1.35.9-20261201", date(2027, 4, 1))
+    assert found["1.35"].images == {"AL2023_x86_64_STANDARD": "1.35.9-20261201"}
+    assert found["1.35"].standard_support_ends == date(2027, 4, 1)
     assert found["1.35"].addons.by_name == NEWER
     assert ("1.35", "vpc-cni", PINNED.addons.vpc_cni, "v1.23.0-eksbuild.1") in set(
         offered.differences(versions.KUBERNETES, found)
@@ -173,6 +178,69 @@ def test_a_pinned_build_that_is_gone_is_broken_and_a_newer_one_is_told() -> None
 def test_nodes_with_an_old_image_are_told(running: list[str], state: str) -> None:
     played = Played().image("1.35", "1.35.3-20261112")
     played = played.groups(*running) if running else played.without_cluster()
-    found = offers.check_image(played.eks, played.ssm, settings())
+    [found] = offers.check_images(played.eks, played.ssm, settings())
     assert found.state == state
     assert ("1.35.0-20260801, 103 days older" in found.found) is (state == "warning")
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_upgrade_nodes_pins_the_images_of_the_stacks_own_nodes_and_brings_it_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any, yes: bool
+) -> None:
+    pool = {"name": "gpu", "instanceTypes": ["g5.xlarge"], "max": 2}
+    asked = "/aws/service/eks/optimized-ami/1.35/amazon-linux-2023/x86_64/{}/recommended/release_version"
+    played = Played()
+    for variant, release in (("nvidia", "1.35.3-20261119"), ("standard", "1.35.3-20261112")):
+        answer = {"Parameter": {"Value": release}}
+        played._parameters.add_response("get_parameter", answer, {"Name": asked.format(variant)})
+    brought: list[Any] = []
+    monkeypatch.setattr(upgrade_nodes, "check_aws", lambda region: Caller(account="1", arn="arn"))
+    monkeypatch.setattr(upgrade_nodes, "sound_settings", lambda _: settings(nodePools=[pool]))
+    monkeypatch.setattr(upgrade_nodes, "bring", lambda stack, **given: brought.append((stack, given["yes"])))
+    monkeypatch.setattr(boto3, "client", lambda name, **_: getattr(played, name))
+    monkeypatch.setattr(versions, "PINS", tmp_path / "pins.json")
+    monkeypatch.setattr(versions, "KUBERNETES", dict(versions.KUBERNETES))
+    done = CliRunner().invoke(upgrade_nodes.command, ["--stack", "dev", *(["--yes"] if yes else [])])
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "AL2023_x86_64_NVIDIA for Kubernetes 1.35: 1.35.3-20261119 (was not pinned)" in done.output
+    written = json.loads((tmp_path / "pins.json").read_text())["kubernetes"]
+    images = {"AL2023_x86_64_NVIDIA": "1.35.3-20261119", "AL2023_x86_64_STANDARD": "1.35.3-20261112"}
+    assert (written["1.35"]["images"], written["1.36"]["images"]) == (images, {})
+    assert brought == [("dev", yes)]
+
+
+def test_upgrade_nodes_is_for_nodes_of_the_stacks_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        upgrade_nodes, "sound_settings", lambda _: settings(clusterMode="existing", clusterContext="lab")
+    )
+    done = CliRunner().invoke(upgrade_nodes.command, ["--stack", "dev"])
+    assert "is not the stack's own, and neither are its nodes" in str(done.exception)
+
+
+def insight(name: str, status: str) -> dict[str, Any]:
+    reason = {"status": status, "reason": f"because of {name}"}
+    return {"id": f"id-{name}", "name": name, "kubernetesVersion": "1.36", "insightStatus": reason}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([insight("skew", "PASSING"), insight("deprecated", "PASSING")], [("ok", "2, all passing")]),
+        (
+            [insight("skew", "PASSING"), insight("deprecated", "ERROR")],
+            [("warning", "deprecated (1.36): because of deprecated")],
+        ),
+        ([], []),
+    ],
+)
+def test_what_eks_finds_before_an_upgrade_is_told(given: list[Any], told: list[tuple[str, str]]) -> None:
+    played = Played()
+    asked = {"clusterName": "k", "filter": {"categories": ["UPGRADE_READINESS"]}}
+    played._answers.add_response("list_insights", {"insights": given}, asked)
+    assert [(one.state, one.found) for one in offers.check_insights(played.eks, "k")] == told
+
+
+def test_a_cluster_that_is_not_there_has_no_insights() -> None:
+    played = Played()
+    played._answers.add_client_error("list_insights", "ResourceNotFoundException")
+    assert list(offers.check_insights(played.eks, "k")) == []

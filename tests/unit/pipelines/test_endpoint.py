@@ -348,6 +348,21 @@ def test_a_dashboard_that_is_not_open_is_reached_through_kubectl(
     assert "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80" in out
 
 
+def test_a_stack_with_an_address_is_reached_there(
+    kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tools, "bring", lambda *_: pytest.fail("kubectl is asked"))
+    outputs = {"bucket": "b", "address": kubeflow.url, "dashboard_user": USER, "dashboard_password": PASSWORD}
+    context = Context(
+        outputs=lambda stack: outputs,
+        environment=lambda stack: {},
+        retry=CONTEXT.retry,
+        poll_seconds=CONTEXT.poll_seconds,
+    )
+    assert main(["run", "sequential", "--stack", "dev"], context) == 0
+    assert f"{kubeflow.url}/_/pipeline/" in capsys.readouterr().out
+
+
 def test_kubectl_that_cannot_reach_the_gateway(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

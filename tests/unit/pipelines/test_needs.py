@@ -17,10 +17,10 @@ from tests.unit.pipelines.kubeflow_server import Kubeflow
 IMAGE = ["--image", "registry.example.com/pipeline:1"]
 
 
-def _apply(name: str = "salary", **given: list[str]) -> Package:
+def _apply(name: str = "salary", pools: dict[str, Any] | None = None, **given: list[str]) -> Package:
     found = source.find(name)
     options = {option.replace("_", "-"): values for option, values in given.items()}
-    made = needs.apply(found.compile(Execution(image="i:1")), options)
+    made = needs.apply(found.compile(Execution(image="i:1")), options, pools=pools)
     return load(made.yaml(), "what was compiled")
 
 
@@ -171,3 +171,34 @@ def test_a_volume_that_is_not_there_starts_nothing(at: Callable[..., int], kubef
     assert set(run["pipeline_spec"]) == {"pipeline_spec", "platform_spec"}
     kubeflow.claims = None  # Pipelines alone has no list of claims
     assert at("run", "sequential", *IMAGE, "--volume", "dta:/data") == 0
+
+
+TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+POOLS: dict[str, Any] = {
+    "base": {"gpus": False, "spot": False, "taints": []},
+    "gpu": {"gpus": True, "spot": True, "taints": [TAINT]},
+}
+
+
+def test_a_step_with_gpus_tolerates_what_keeps_others_off_their_nodes() -> None:
+    [toleration] = _asked(_apply(gpus=["train=1"]), "train").tolerations
+    assert (toleration.key, toleration.operator, toleration.effect) == ("nvidia.com/gpu", "Exists", "NoSchedule")
+
+
+def test_a_pool_of_the_stack_is_known_by_its_name_with_its_taints() -> None:
+    train = _asked(_apply(pools=POOLS, node_pool=["train=gpu"]), "train")
+    assert dict(train.node_selector.labels) == {"kubeflow-on-pulumi/pool": "gpu"}
+    [toleration] = train.tolerations
+    assert (toleration.key, toleration.operator, toleration.value) == ("nvidia.com/gpu", "Equal", "present")
+    other = _asked(_apply(pools=POOLS, node_pool=["train=another"]), "train")
+    assert dict(other.node_selector.labels) == {"eks.amazonaws.com/nodegroup": "another"}
+
+
+def test_what_no_pool_has_is_refused_before_a_step_waits_for_ever() -> None:
+    without = {"base": POOLS["base"]}
+    with pytest.raises(UserError, match=r"--gpus train=1: no nodes of the stack have GPUs; add a pool"):
+        _apply(pools=without, gpus=["train=1"])
+    with pytest.raises(UserError, match=r"--spot on: the stack has no spot nodes; add a pool with capacity spot"):
+        _apply(pools=without, spot=["on"])
+    _apply(pools=without, gpus=["train=0"])
+    _apply(pools=POOLS, gpus=["train=1"], spot=["on"])

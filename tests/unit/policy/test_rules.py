@@ -18,6 +18,7 @@ TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 NODES = "aws:eks/nodeGroup:NodeGroup"
 CLUSTER = "aws:eks/cluster:Cluster"
 BUCKET = "aws:s3/bucket:Bucket"
+GROUP, LISTENER = "aws:ec2/securityGroup:SecurityGroup", "aws:lb/listener:Listener"
 REPOSITORY = "aws:ecr/repository:Repository"
 BLOCK = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
 CLOSED = {
@@ -45,6 +46,10 @@ def allow(*statements: dict[str, Any]) -> str:
 
 def disk(**ebs: Any) -> dict[str, Any]:
     return {"blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": ebs}]}
+
+
+def ingress(port: int, source: str = "0.0.0.0/0") -> dict[str, Any]:
+    return {"protocol": "tcp", "fromPort": port, "toPort": port, "cidrBlocks": [source]}
 
 
 def load_balancer(**annotations: str) -> dict[str, Any]:
@@ -107,6 +112,11 @@ ALLOWED: list[tuple[str, str, dict[str, Any]]] = [
     ("tags", "aws:ec2/route:Route", {}),
     ("instance-size", NODES, {"instanceTypes": ["m5.xlarge", "m5.2xlarge"]}),
     ("instance-size", NODES, {"instanceTypes": [UNKNOWN]}),
+    ("public-access", GROUP, {"ingress": [ingress(443), ingress(80)]}),
+    ("public-endpoints-elsewhere", GROUP, {"ingress": [ingress(443, "203.0.113.0/24")]}),
+    ("listeners", LISTENER, {"protocol": "HTTP", "defaultActions": [{"redirect": {"protocol": "HTTPS"}}]}),
+    ("listeners", LISTENER, {"protocol": "HTTPS", "sslPolicy": "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"}),
+    ("listeners", LISTENER, {"protocol": "HTTPS", "sslPolicy": UNKNOWN}),
     ("public-endpoints-elsewhere", CLUSTER, {"vpcConfig": {"publicAccessCidrs": ["203.0.113.0/24"]}}),
     ("public-endpoints-elsewhere", CLUSTER, {"vpcConfig": {"endpointPublicAccess": False}}),
     ("public-endpoints-elsewhere", CLUSTER, {"vpcConfig": {"publicAccessCidrs": UNKNOWN}}),
@@ -216,6 +226,13 @@ REFUSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("tags", NODES, {"tags": {**OWN_TAGS, "pulumi:stack": "other"}}, "has the tag pulumi:stack 'other', not 'dev'"),
     ("instance-size", NODES, {"instanceTypes": ["m5.4xlarge"]}, "m5.4xlarge, and stack dev may have 8 vCPUs a node"),
     ("instance-size", "aws:ec2/instance:Instance", {"instanceType": "m5.metal"}, "m5.metal"),
+    ("public-access", GROUP, {"ingress": [ingress(80)]}, "ports 80 to 80"),
+    ("public-access", GROUP, {"ingress": [ingress(443, "10.0.0.0/8"), ingress(80)]}, "ports 80 to 80"),
+    ("public-access", GROUP, {"ingress": [ingress(443), ingress(8080)]}, "ports 8080 to 8080"),
+    ("public-endpoints-elsewhere", GROUP, {"ingress": [ingress(443)]}, "name who may in addressCidrs"),
+    ("listeners", LISTENER, {"protocol": "HTTP", "defaultActions": [{"type": "forward"}]}, "redirect to HTTPS"),
+    ("listeners", LISTENER, {"protocol": "HTTPS", "sslPolicy": "ELBSecurityPolicy-2016-08"}, "old versions of TLS"),
+    ("listeners", LISTENER, {"protocol": "HTTPS"}, "old versions of TLS"),
     ("public-endpoints-elsewhere", CLUSTER, {}, "the whole internet reaches"),
     (
         "public-endpoints-elsewhere",

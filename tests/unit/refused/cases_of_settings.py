@@ -101,6 +101,16 @@ _VALUES: Mapping[str, tuple[tuple[Any, str], ...]] = {
     "nodesMin": (("many", "'many'"), (0, "0"), (-1, "-1"), (451, "451"), (9, "9"), ("1.5", "'1.5'"), (True, "'true'")),
     "nodesDesired": ((9, "nodesMax 8"), (1, "nodesMin 5"), ("", "''"), ("٦" * 400, "nodesDesired")),
     "nodesMax": ((4, "nodesMax 4"), (10**30, "not a whole number"), ("9" * 5000, "nodesMax"), ([8], "[8]")),
+    "nodesGpuShares": ((0, "0"), (65, "65"), ("all", "'all'")),
+    "nodePools": (
+        ("gpu", "'gpu'"),
+        (["gpu"], "'gpu'"),
+        ([{"name": "gpu"}], "0 instanceTypes"),
+        ([{"name": "base", "instanceTypes": ["m5.large"], "max": 1}], "'base'"),
+        ([{"name": "gpu", "instanceTypes": ["g5.xlarge", "m7g.large"], "max": 1}], "m7g.large"),
+        ([{"name": "gpu", "instanceTypes": ["g5.xlarge"], "min": 2, "max": 1}], "min 2"),
+        ([{"name": "gpu", "instanceTypes": ["g5.xlarge"], "max": 1}] * 2, "two pools named 'gpu'"),
+    ),
     "nodesDiskGiB": ((8, "8"), (20000, "20000"), ("100GB", "'100GB'"), (1.5, "'1.5'")),
     "registryRepository": (
         ("Upper", "'Upper'"),
