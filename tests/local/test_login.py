@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -161,7 +162,7 @@ def test_nobody_gets_in_without_signing_in_and_no_page_starts_a_login_by_itself(
 
 def test_whoever_is_of_the_group_and_the_domain_gets_in_and_a_log_out_ends_it(platform: Platform) -> None:
     browser, seen = signed_in(platform, "ada@example.com")
-    with browser:
+    with closing(browser):
         assert (seen.status_code, seen.url.path) == (200, "/")
         # What the gateway is given, and shows to the platform.
         assert browser.get("/").headers["authorization"].startswith("Bearer ")
@@ -179,7 +180,7 @@ def test_a_log_out_leads_to_the_provider_and_nowhere_else(platform: Platform) ->
 @pytest.mark.parametrize("mail", ["bob@example.com", "eve@other.com"])
 def test_whoever_lacks_the_group_or_the_domain_is_refused(platform: Platform, mail: str) -> None:
     browser, seen = signed_in(platform, mail)
-    with browser:
+    with closing(browser):
         assert (seen.status_code, seen.url.path) == (403, "/oauth2/callback")
         assert browser.get("/").status_code == 403
         assert "authorization" not in browser.get("/").headers
