@@ -7,7 +7,7 @@ PYTHON ?= python3
 # What a person may give, on the command line or in the environment. A recipe reads it as a shell's variable: its text
 # becomes no part of a script, and make expands no `$` in it.
 GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET FORCE_FINALIZERS RELEASE QUICK LOSE
-GIVEN += KEEP PARTS
+GIVEN += KEEP PARTS TO BACKUP REHEARSE
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -20,8 +20,8 @@ override GO_MODULES := state/journal localcloud/controllers
 override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
-.PHONY: help up adopt preview drift destroy down demo image stack password rotate doctor cost leftovers plan images recover
-.PHONY: versions upgrade-nodes tools test test-unit lint audit bench
+.PHONY: help up adopt upgrade rollback preview drift destroy down demo image stack password rotate doctor cost leftovers plan
+.PHONY: images recover versions upgrade-nodes tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -44,6 +44,16 @@ up: $(VENV)/.installed
 ## make adopt     STACK=dev [YES=1] [FORMAT=text|json]      bring it up over what is in the cluster, and take that over
 adopt: $(VENV)/.installed
 	@$(RUN) adopt --stack="$$STACK" --yes="$$YES" --format="$$FORMAT"
+
+## make upgrade   TO=26.03 [STACK=local] [YES=1] [LOSE=…] [KEEP=…] [BACKUP=yes|objects|no] [REHEARSE=no]   a newer release
+upgrade: $(VENV)/.installed
+	@$(RUN) upgrade --to="$$TO" --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --keep="$$KEEP" \
+		--backup="$${BACKUP:-yes}" --rehearse="$${REHEARSE:-yes}"
+
+## make rollback  [STACK=local] [YES=1] [LOSE=…] [KEEP=…] [BACKUP=yes|objects|no] [REHEARSE=no]   the release before
+rollback: $(VENV)/.installed
+	@$(RUN) rollback --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --keep="$$KEEP" \
+		--backup="$${BACKUP:-yes}" --rehearse="$${REHEARSE:-yes}"
 
 ## make preview   [STACK=local] [FORMAT=text|markdown|json]   show what `up` would change
 preview: $(VENV)/.installed

@@ -32,9 +32,20 @@ Trial = Mapping[str, Any]
 
 
 def plan(kept: Iterable[Trial]) -> list[tuple[int, str]]:
-    """The rounds (one kill of a victim in each operation) that are still to do: one of each victim before a second."""
-    done = {(trial["round"], trial["victim"]) for trial in kept if trial["operation"] == OPERATIONS[-1]}
-    return [(number, victim) for number in range(TIMES) for victim in VICTIMS if (number, victim) not in done]
+    """The rounds (one kill of a victim in each operation) that are still to do: one of each victim before a second.
+
+    A round of which something was not right is to do again.
+    """
+    right: dict[tuple[int, str], int] = {}
+    for trial in kept:
+        about = (trial["round"], trial["victim"])
+        right[about] = right.get(about, 0) + (not trial["wrong"])
+    return [
+        (number, victim)
+        for number in range(TIMES)
+        for victim in VICTIMS
+        if right.get((number, victim)) != len(OPERATIONS)
+    ]
 
 
 def moment(number: int, victim: str, operation: Operation) -> float:
@@ -63,6 +74,7 @@ def run(kept: list[dict[str, Any]], rounds: int) -> None:
         empty = world(checkout)
         manifests = changed(Path(folder))
         for number, victim in plan(kept)[:rounds]:
+            kept[:] = [trial for trial in kept if (trial["round"], trial["victim"]) != (number, victim)]
             for operation in OPERATIONS:
                 when = moment(number, victim, operation)
                 outcome = killed(checkout, manifests, operation, victim, when, empty)

@@ -57,10 +57,11 @@ def between(text: str) -> str:
     return text.partition(START)[2].partition(END)[0].strip()
 
 
-def replaced(text: str, content: str) -> str:
+def replaced(text: str, content: str, what: str = "figures") -> str:
     """The page with other content between its markers."""
-    before, _, rest = text.partition(START)
-    return f"{before}{START}\n{content}\n{END}{rest.partition(END)[2]}"
+    start, end = START.replace("figures", what), END.replace("figures", what)
+    before, _, rest = text.partition(start)
+    return f"{before}{start}\n{content}\n{end}{rest.partition(end)[2]}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:

@@ -8,6 +8,7 @@ from infra.aws.files import Files
 from infra.aws.identity import Identity
 from infra.aws.network import Network
 from infra.aws.registry import Registry
+from infra.aws.sagemaker import SageMaker
 from infra.aws.storage import Storage
 
 
@@ -26,3 +27,4 @@ class Components:
     registry: Registry | None
     storage: Storage | None
     identity: Identity | None
+    sagemaker: SageMaker | None

@@ -10,16 +10,19 @@ import pulumi
 
 from infra import inputs, versions
 from infra.aws.address import LOGS, Address, AddressArgs
+from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
+from infra.aws.sagemaker import SageMaker, SageMakerArgs
 from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.aws.user_pool import UserPool, UserPoolArgs
 from infra.components import Components
 from infra.inputs import Inputs
+from infra.kubeflow import autoscaler
 from infra.kubeflow.address import CALLBACK, HEALTH_PATH, HEALTH_PORT, PORT, external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
@@ -42,7 +45,8 @@ class Outputs:
     `pipelines_image` is the image that was set for pipelines' steps, if any. `dashboard_logout` is where a browser ends
     its session with the company's issuer, too, and `token_issuer` whose tokens programs may bring. `node_pools` say of
     each what pods must know to run there (`infra.settings.groups.described`). `address` is where people open the
-    platform, and `address_records` are the records that somebody has to make for it, in words.
+    platform, and `address_records` are the records that somebody has to make for it, in words. `sagemaker_role_arns`
+    are the roles of SageMaker jobs, by namespace.
     """
 
     cluster_name: str
@@ -54,6 +58,7 @@ class Outputs:
     pipelines_image: str | None
     runner_role_arns: Mapping[str, pulumi.Output[str]]
     node_pools: Mapping[str, Mapping[str, Any]] | None
+    sagemaker_role_arns: Mapping[str, pulumi.Output[str]]
     region: str | None
     dashboard_user: str
     dashboard_password: pulumi.Output[str] | None
@@ -166,18 +171,20 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     tokens = token_issuer(stack, given.tokens, access)
     roles = own.identity.runner_role_arns if own else {}
     artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
+    filled = release.filled(
+        generated.credentials,
+        artifacts,
+        roles,
+        generated.checksum,
+        login=login_of(stack, given.issuer, pool),
+        tokens=tokens,
+    )
+    scaler = _autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(
-                generated.credentials,
-                artifacts,
-                roles,
-                generated.checksum,
-                login=login_of(stack, given.issuer, pool),
-                tokens=tokens,
-            ),
+            replacements=autoscaler.use_role(filled, scaler.role_arn) if scaler else filled,
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
             protect=stack.protect,
@@ -197,6 +204,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
+            sagemaker=own.sagemaker if own else None,
         ),
     )
     return Outputs(
@@ -209,6 +217,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         pipelines_image=stack.pipelines.image,
         runner_role_arns=roles,
         node_pools=described(stack.nodes, stack.pools) if cluster else None,
+        sagemaker_role_arns=own.sagemaker.role_arns if own and own.sagemaker else {},
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output() if stack.login.kind == "release" else None,
@@ -231,6 +240,7 @@ class _OwnAccount:
     registry: Registry
     storage: Storage
     identity: Identity
+    sagemaker: SageMaker | None
 
 
 def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cluster | None) -> _OwnAccount:
@@ -266,7 +276,21 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
             tags=tags,
         ),
     )
-    return _OwnAccount(registry=registry, storage=storage, identity=identity)
+    sagemaker = None
+    if stack.sagemaker:
+        sagemaker = SageMaker(
+            stack.name,
+            SageMakerArgs(
+                region=stack.region,
+                account=account,
+                runners=runners(stack.kubeflow.profile_namespaces),
+                runner_role_arns=identity.runner_role_arns,
+                bucket_arn=storage.bucket_arn,
+                repository_arn=registry.repository_arn,
+                tags=tags,
+            ),
+        )
+    return _OwnAccount(registry=registry, storage=storage, identity=identity, sagemaker=sagemaker)
 
 
 def _address(stack: Settings, network: Network, cluster: Cluster, storage: Storage) -> Address | None:
@@ -283,6 +307,24 @@ def _address(stack: Settings, network: Network, cluster: Cluster, storage: Stora
             port=PORT,
             health_port=HEALTH_PORT,
             health_path=HEALTH_PATH,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
+    stack = given.settings
+    assert given.caller, "a cluster of the stack's own is in an account"
+    assert access.issuer, "a cluster of the stack's own has an issuer"
+    return Autoscaler(
+        stack.name,
+        AutoscalerArgs(
+            cluster_name=stack.cluster.name,
+            region=stack.region,
+            account=given.caller.account,
+            issuer=access.issuer,
+            namespace=autoscaler.NAMESPACE,
+            service_account=autoscaler.ACCOUNT,
             tags=stack.resource_tags,
         ),
     )

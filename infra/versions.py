@@ -81,6 +81,9 @@ def _read(pins: Mapping[str, Any]) -> dict[str, KubernetesVersion]:
 
 KUBERNETES = _read(json.loads(PINS.read_text(encoding="utf-8")))
 
+# The cluster autoscaler goes with Kubernetes' minor version (registry.k8s.io/autoscaling/cluster-autoscaler).
+AUTOSCALER: dict[str, str] = {"1.34": "v1.34.3", "1.35": "v1.35.1", "1.36": "v1.36.1"}
+
 # The oldest Kubernetes that a Kubeflow release supports, from the release notes of kubeflow/manifests.
 KUBEFLOW_MINIMUM_KUBERNETES: dict[str, str] = {"26.03": "1.34"}
 

@@ -17,6 +17,8 @@ from tools import entry, garbage
 COMMANDS = (
     "up",
     "adopt",
+    "upgrade",
+    "rollback",
     "preview",
     "drift",
     "destroy",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ops.cluster import ClusterApi
 
 POLL_S = 2.0
+ENDS_S = 2.0
+"""Seconds that a request gets when the engine is through: a dead API server answers none of four, 30 s each."""
 _TYPE = "kubernetes:core/v1:PersistentVolumeClaim"
 _GOING = frozenset({OpType.DELETE, OpType.DELETE_REPLACED})
 
@@ -66,7 +68,7 @@ class Claims:
             yield
         finally:
             ended.set()
-            thread.join()
+            thread.join(ENDS_S)
 
     def _see_to(self, ended: threading.Event) -> None:
         while not ended.wait(POLL_S):
@@ -78,6 +80,8 @@ class Claims:
                         for pod in free(api, set(self._going.values())):
                             self.report(f"deleting pod {pod}, which uses a claim that is being deleted")
             except (OSError, UserError) as error:
+                if ended.is_set():
+                    return  # whoever waited is gone
                 self.report(f"The pods that use a claim which is being deleted could not be looked for: {error}")
                 return
 

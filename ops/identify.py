@@ -7,13 +7,14 @@ reading it answers.
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Protocol
 
 import boto3
 from botocore.exceptions import ClientError
 
 from ops import named
+from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
 Inputs = Mapping[str, Any]
@@ -116,6 +117,25 @@ def field_managers(resources: Iterable[Mapping[str, Any]], cluster: Cluster) -> 
             maker = max(appliers, key=lambda one: len(json.dumps(one.get("fieldsV1"))))
             found[str(resource["urn"])] = str(maker["manager"])
     return found
+
+
+def written_by(state: Iterable[Mapping[str, Any]], objects: Collection[Mapping[str, Any]]) -> dict[str, str]:
+    """Who owns the fields of objects that an interrupted run made; UserError when the cluster does not answer."""
+    if not objects:
+        return {}
+    from ops.cluster import access_of, connected  # half a second of imports, which no other run needs
+
+    access = access_of(state)
+    if access is None:
+        return {}
+    try:
+        with connected(access) as api:
+            return field_managers(objects, api)
+    except OSError as error:
+        raise UserError(
+            f"The cluster does not answer ({error}), so what the interrupted run made in it cannot be told: "
+            "see that it runs, and type the same command again."
+        ) from None
 
 
 def _tagged(account: Account, operation: str, listed: str, id_: str, tags: Mapping[str, str]) -> str | None:

@@ -60,24 +60,16 @@ DATABASES = (
 )
 
 
-# Pipelines' profile controller copies the object store's keys into each profile's namespace, in 1.10.2 the stack's own,
-# and renews none (`OnDelete` in its decorator): a copy comes again once it is deleted.
-_COPIED = ("kubeflow", "mlpipeline-minio-artifact")
-_STALE = "kubeflow-on-pulumi/stale"
-
-
-class Api(Protocol):
-    """What this needs of a cluster. `execute` runs a shell's script in a container, and returns what it prints."""
-
-    def metadata(self, api_version: str, kind: str) -> list[Manifest]: ...
-
-    def annotate(self, manifest: Manifest, annotations: dict[str, str]) -> None: ...
-
-    def delete(self, manifest: Manifest) -> None: ...
-
-    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
+class Listing(Protocol):
+    """All objects of a kind."""
 
     def list(self, api_version: str, kind: str) -> list[Manifest]: ...
+
+
+class Api(Listing, Protocol):
+    """What this needs of a cluster. `execute` runs a shell's script in a container, and returns what it prints."""
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
 
     def execute(self, pod: Manifest, container: str, script: str, given: str) -> str: ...
 
@@ -113,48 +105,30 @@ def tell(state: Iterable[Resource], api: Api, report: Callable[[str], object], *
             report(f"Pods on this machine run nothing, so the database {database.name} is not told its new password.")
             continue
         container = str(deployment["spec"]["template"]["spec"]["containers"][0]["name"])
-        answer = api.execute(_pod(database, api), container, SCRIPT, wanted)
+        pod = pod_of(database, api)
+        if pod is None:
+            raise UserError(
+                f"No pod of the database {database.name} runs, and it has to be told its new password before that is "
+                f"used: see why (Deployment {database.namespace}/{database.name}), and run the same command again. "
+                "Nothing was changed."
+            )
+        answer = api.execute(pod, container, SCRIPT, wanted)
         if answer.strip().splitlines()[-1:] != ["changed"]:
             raise UserError(
                 f"The database {database.name} does not take a new password ({answer.strip() or 'it says nothing'}), "
                 "so nothing was changed: see its log, and run the same command again."
             )
         report(f"told the database {database.name} its new password")
-    _mark_copies(_value(made, "object_store_secret_key"), api)
 
 
-def renew_copies(api: Api, report: Callable[[str], object]) -> None:
-    """Has the copies of keys that are no more made again, by whoever made them."""
-    for one in api.metadata("v1", "Secret"):
-        if _STALE in (one["metadata"].get("annotations") or {}):
-            api.delete({**one, "apiVersion": "v1", "kind": "Secret"})
-            report(f"had the keys in {one['metadata']['namespace']} made again")
-
-
-def _mark_copies(wanted: str | None, api: Api) -> None:
-    """Marks the copies of keys that are about to change: afterwards nothing tells them from a profile's own."""
-    held = api.get("v1", "Secret", *_COPIED)
-    if wanted is None or held is None or _held(held, "secretkey") == wanted:
-        return
-    for one in api.list("v1", "Secret"):
-        about = one["metadata"]
-        copied = (
-            about["name"] == _COPIED[1] and about["namespace"] != _COPIED[0] and one.get("data") == held.get("data")
-        )
-        if copied and about.get("ownerReferences"):
-            api.annotate(one, {_STALE: "true"})
-
-
-def _pod(database: Database, api: Api) -> Manifest:
+def pod_of(database: Database, api: Listing) -> Manifest | None:
+    """The pod that serves a database; None where none runs."""
     for pod in api.list("v1", "Pod"):
         about, status = pod["metadata"], pod.get("status") or {}
         ours = database.labels.items() <= (about.get("labels") or {}).items()
         if ours and about["namespace"] == database.namespace and status.get("phase") == "Running":
             return pod
-    raise UserError(
-        f"No pod of the database {database.name} runs, and it has to be told its new password before that is used: see "
-        f"why (Deployment {database.namespace}/{database.name}), and run the same command again. Nothing was changed."
-    )
+    return None
 
 
 def _generated(state: Iterable[Resource]) -> dict[str, Resource]:

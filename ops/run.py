@@ -3,7 +3,7 @@
 import os
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend
 from ops.claims import Claims, cluster_of, free_named
 from ops.engine import journals, told
-from ops.identify import Account, field_managers, identify
+from ops.identify import Account, identify, written_by
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
 from ops.progress import Tracker
@@ -73,7 +73,8 @@ class Ground:
 class Session:
     """One command's work on one stack: the engine's handle and what the summary tells.
 
-    `resources` are the state's, secrets opened, from when it was settled.
+    `resources` are the state's, secrets opened, from when it was settled. `changes` are settings that are otherwise
+    than in the stack's file. `clients` are those of `ops.reaching`.
     """
 
     stack: automation.Stack
@@ -85,6 +86,8 @@ class Session:
     resources: Sequence[Mapping[str, Any]] = ()
     unanswered: Unanswered = field(default_factory=Unanswered)
     listeners: list[Callable[[EngineEvent], None]] = field(default_factory=list)
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    clients: dict[Hashable, Any] = field(default_factory=dict)
 
     def hear(self, event: EngineEvent) -> None:
         """One event of the engine."""
@@ -125,12 +128,13 @@ def session(
     pods: Pods,
     missing: Missing,
     keeping: Callable[[Backend], AbstractContextManager[Mapping[str, str]]] = kept_in_files,
+    changes: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Everything that a command on a stack needs, for the length of the block.
 
     `missing` says what becomes of a stack that the backend does not have. `keeping` serves the state for as long, and
-    yields what the engine must know of that. Bad settings and a release that is not available are the program's own to
-    refuse, before it registers a resource.
+    yields what the engine must know of that. `changes` are settings that are otherwise than in the stack's file. Bad
+    settings and a release that is not available are the program's own to refuse, before it registers a resource.
     """
     begun = time.monotonic()
     # An engine that is killed breaks off its stream of events; `_engine` says so in words for people.
@@ -148,10 +152,19 @@ def session(
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
         kept_here = left_behind(folder, own_state=chosen.folder is not None)
-        with selected(name, program=program, chosen=chosen, env=env | kept_here, missing=missing) as stack:
+        with selected(
+            name, program=program, chosen=chosen, env=env | kept_here, missing=missing, changes=changes or {}
+        ) as stack:
             tracker.left_out = ground.left_out
             seconds = {"start what it runs on": time.monotonic() - begun}
-            yield Session(stack=stack, program=program, tracker=tracker, ground=ground, seconds=seconds)
+            yield Session(
+                stack=stack,
+                program=program,
+                tracker=tracker,
+                ground=ground,
+                seconds=seconds,
+                changes=changes or {},
+            )
 
 
 def up(run: Session) -> dict[str, automation.OutputValue]:
@@ -208,9 +221,8 @@ def refresh(run: Session, urns: Sequence[str]) -> None:
 
 def replace(run: Session, urns: Sequence[str]) -> None:
     """Makes these resources again, and changes no others."""
-    named = list(urns)
     with run.timed("make again"):
-        _change(run, lambda: run.stack.up(target=named, replace=named, on_event=run.hear, suppress_progress=True))
+        _change(run, lambda: run.stack.up(target=[*urns], replace=[*urns], on_event=run.hear, suppress_progress=True))
 
 
 def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, int]:
@@ -268,7 +280,9 @@ def settle(run: Session, *, until_gone: bool) -> None:
             identify=_identify(run),
             ended=ended,
             # What is deleted next may be anybody's.
-            managers=_managers if until_gone else lambda *_: {},
+            managers=(lambda deployment, made: written_by(deployment["resources"], made))
+            if until_gone
+            else lambda *_: {},
             free=lambda names: free_named(run.stack, names, run.say),
             report=run.say,
             until_gone=until_gone,
@@ -281,25 +295,6 @@ def settle(run: Session, *, until_gone: bool) -> None:
             raise UserError(
                 f"AWS does not say what the interrupted run created: {error}. Fix that, and run the same command again."
             ) from None
-
-
-def _managers(deployment: interrupted.Deployment, objects: Collection[interrupted.Resource]) -> Mapping[str, str]:
-    """Who owns the fields of objects that an interrupted run made; UserError when the cluster does not answer."""
-    if not objects:
-        return {}
-    from ops.cluster import access_of, connected  # half a second of imports, which no other run needs
-
-    access = access_of(deployment["resources"])
-    if access is None:
-        return {}
-    try:
-        with connected(access) as api:
-            return field_managers(objects, api)
-    except OSError as error:
-        raise UserError(
-            f"The cluster does not answer ({error}), so what the interrupted run made in it cannot be told: "
-            "see that it runs, and type the same command again."
-        ) from None
 
 
 def _identify(run: Session) -> interrupted.Identify:

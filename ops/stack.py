@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+import yaml
 from pulumi import automation
 
 from infra.declared import full_key
@@ -24,6 +25,8 @@ from ordering.errors import UserError
 
 Missing = Literal["refuse", "make", "play"]
 """What becomes of a stack that its backend does not have: it is refused, made there, or played on an empty state."""
+
+_AS_SET: Mapping[str, Any] = {}
 
 _FALL_BACK = {"PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
 
@@ -101,14 +104,22 @@ def environment(stack: str) -> dict[str, str]:
 
 @contextmanager
 def selected(
-    stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str], missing: Missing = "refuse"
+    stack: str,
+    *,
+    program: Program,
+    chosen: Backend,
+    env: Mapping[str, str],
+    missing: Missing = "refuse",
+    changes: Mapping[str, Any] = _AS_SET,
 ) -> Iterator[automation.Stack]:
     """The stack of the chosen backend, ready to run the program in this environment, for the length of the block.
+
+    `changes` are settings (key to value) that are otherwise than the stack's file has them, for the block alone.
 
     A stack that was made for the block and that has nothing at its end is removed again: whatever was refused has
     changed nothing. UserError for a stack without a settings file, or for one that is missing and refused.
     """
-    with _workspace(stack, program=program, chosen=chosen, env=env) as workspace:
+    with _workspace(stack, program=program, chosen=chosen, env=env, changes=changes) as workspace:
         try:
             found = automation.Stack.select(stack, workspace)
         except automation.StackNotFoundError:
@@ -156,13 +167,31 @@ def in_state(stack: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _workspace(stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str]) -> Iterator[Workspace]:
+def _workspace(
+    stack: str,
+    *,
+    program: Program,
+    chosen: Backend,
+    env: Mapping[str, str],
+    changes: Mapping[str, Any] = _AS_SET,
+) -> Iterator[Workspace]:
     """The workspace, with copies of the project's file and the stack's settings for as long as the block lasts."""
     settings = stack_file(stack)
     with TemporaryDirectory(prefix="kubeflow-settings-") as folder:
         for path in (PROJECT_ROOT / "Pulumi.yaml", settings):
             shutil.copyfile(path, Path(folder) / path.name)
+        if changes:
+            _change(Path(folder) / settings.name, changes)
         yield Workspace(Path(folder) / settings.name, program=program, env=env, chosen=chosen)
+
+
+def _change(settings: Path, changes: Mapping[str, Any]) -> None:
+    content = yaml.safe_load(settings.read_text(encoding="utf-8")) or {}
+    content["config"] = {
+        **(content.get("config") or {}),
+        **{full_key(project_name(), key): value for key, value in changes.items()},
+    }
+    settings.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
 @contextmanager

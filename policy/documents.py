@@ -5,7 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 # Actions that AWS gives no narrower resource than `*` (Service Authorization Reference).
-_WITHOUT_RESOURCE = ("ecr:getauthorizationtoken", "sts:getcalleridentity", "s3:listallmybuckets", "ec2:describe")
+_WITHOUT_RESOURCE = (
+    "autoscaling:describe",
+    "ec2:describe",
+    "ec2:getinstancetypesfrominstancerequirements",
+    "ecr:getauthorizationtoken",
+    "s3:listallmybuckets",
+    "sts:getcalleridentity",
+)
 
 
 def allowed(document: Any) -> Iterator[Mapping[str, Any]]:

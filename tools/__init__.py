@@ -116,7 +116,7 @@ def _bring(tool: Tool, steps: _Steps, run: _Run) -> Found:
                 steps.end(slot.origin)
             else:
                 steps.end("fetched by another run")
-    return Found(name=tool.name, path=slot.program, origin=", ".join([*_version(tool, slot.origin), slot.origin]))
+    return Found(name=tool.name, path=slot.use(), origin=", ".join([*_version(tool, slot.origin), slot.origin]))
 
 
 def _version(tool: Tool, origin: str) -> list[str]:

@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from tools.catalog import SourceTool, Tool, go_platform
 from tools.claim import claim
 
 _KEPT_BUILDS = 3
+_IN_USE_S = 3600.0
+"""Seconds since it was last asked for in which a build stays: another checkout's run may be about to start it."""
 
 
 def root() -> Path:
@@ -79,6 +82,12 @@ class Slot:
         """Whether the program is there. What is there is whole, because folders appear by one rename."""
         return os.access(self.program, os.X_OK)
 
+    def use(self) -> Path:
+        """The program, for somebody who is about to start it."""
+        with contextlib.suppress(OSError):  # a cache that may only be read drops nothing either
+            os.utime(self.folder)
+        return self.program
+
     def install(self, make: Callable[[Path], str]) -> None:
         """Let `make` write the program to a path in a temporary folder and name its origin; then move it into place.
 
@@ -104,7 +113,8 @@ class Slot:
             key=lambda path: path.stat().st_mtime,
         )
         for build in builds[:-_KEPT_BUILDS]:
-            remove(build)
+            if time.time() - build.stat().st_mtime > _IN_USE_S:
+                remove(build)
 
 
 def remove(folder: Path) -> None:

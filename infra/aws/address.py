@@ -70,7 +70,8 @@ class Address(pulumi.ComponentResource):
         ports = (("the gateway", args.port), ("its readiness", args.health_port))
         group = ec2.SecurityGroup(
             f"{self._name}-address",
-            description=f"People at {args.address.host}",
+            # What is said here cannot change, and the host may.
+            description=f"People who open {self._name}",
             vpc_id=args.network.vpc_id,
             ingress=[
                 ec2.SecurityGroupIngressArgs(
@@ -94,7 +95,7 @@ class Address(pulumi.ComponentResource):
                 protocol="tcp",
                 from_port=port,
                 to_port=port,
-                description=f"{args.address.host} to {what}",
+                description=f"The load balancer to {what}",
                 opts=self._child,
             )
         return group
@@ -117,7 +118,10 @@ class Address(pulumi.ComponentResource):
         )
 
     def _target_group(self) -> lb.TargetGroup:
-        """The nodes, by their groups: each passes on to a gateway wherever that runs, so all are well while one is."""
+        """The base group's nodes: each passes on to a gateway wherever that runs, so all are well while one is.
+
+        Nodes of pools may be gone in two minutes, and a connection with its node.
+        """
         args, name = self._args, iam.fitting(f"{self._name}-gateway", hosts.LONGEST_BALANCER)
         group = lb.TargetGroup(
             name,
@@ -138,13 +142,12 @@ class Address(pulumi.ComponentResource):
             tags=self._tags,
             opts=self._child,
         )
-        for number, nodes in enumerate(args.cluster.node_groups):
-            autoscaling.Attachment(
-                f"{self._name}-address-{number}",
-                autoscaling_group_name=autoscaling_group(nodes),
-                lb_target_group_arn=group.arn,
-                opts=self._child,
-            )
+        autoscaling.Attachment(
+            f"{self._name}-address",
+            autoscaling_group_name=autoscaling_group(args.cluster.base_nodes),
+            lb_target_group_arn=group.arn,
+            opts=self._child,
+        )
         return group
 
     def _certificate(self) -> pulumi.Input[str]:
@@ -190,7 +193,8 @@ class Address(pulumi.ComponentResource):
             routing_http_response_strict_transport_security_header_value=STRICT_TRANSPORT,
             routing_http_response_server_enabled=False,
             tags=self._tags,
-            opts=self._child,
+            # A target group belongs to one load balancer at a time, also while that is replaced (addressScheme).
+            opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(delete_before_replace=True)),
         )
         lb.Listener(
             f"{self._name}-http",

@@ -92,7 +92,8 @@ class Cluster(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
-    node_groups: list[pulumi_eks.ManagedNodeGroup]
+    base_nodes: pulumi_eks.ManagedNodeGroup
+    """The nodes of the platform itself, of which there is one at least."""
     access: ClusterAccess
     ready: pulumi.Resource
     """What comes last: nodes, add-ons and the default storage class are there once this is."""
@@ -110,8 +111,7 @@ class Cluster(pulumi.ComponentResource):
         kubeconfig = pulumi.Output.secret(self._eks.kubeconfig_json)
         issuer = IssuerArgs(provider_arn=self._eks.oidc_provider_arn, issuer=self._eks.oidc_issuer)
 
-        nodes = self._nodes()
-        self.node_groups = [nodes]
+        self.base_nodes = nodes = self._nodes()
         # CoreDNS and the volume driver become active only on a node; inside eks.Cluster CoreDNS would wait in vain.
         self._addon("coredns", self._addons.coredns, nodes)
         # Horizontal autoscalers do nothing without its measurements.
@@ -221,7 +221,7 @@ class Cluster(pulumi.ComponentResource):
             tags=self._tags,
         )
 
-    def _nodes(self) -> pulumi.Resource:
+    def _nodes(self) -> pulumi_eks.ManagedNodeGroup:
         """The base group; the pools come beside it, and nothing waits for them."""
         name, args, cluster = self._name, self._args, self._args.cluster
         role = aws_iam.Role(
@@ -245,6 +245,8 @@ class Cluster(pulumi.ComponentResource):
             cluster_name=cluster.name,
             version=cluster.version,
             role_arn=role.arn,
+            scaled=args.nodes.autoscaling != "none",
+            gpu_shares=args.nodes.gpu_shares,
             subnets=dict(zip(args.zones, args.private_subnet_ids, strict=True)),
             tags=self._tags,
         )
@@ -252,8 +254,7 @@ class Cluster(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[*policies, self._eks]))
         for pool in args.pools:
             pools.pool_groups(name, pool, given, opts)
-        base: pulumi.Resource = pools.base_group(name, args.nodes, given, opts)
-        return base
+        return pools.base_group(name, args.nodes, given, opts)
 
     def _volume_driver(self, before: pulumi.Resource, issuer: IssuerArgs) -> eks.Addon:
         name = f"{self._name}-ebs-csi"

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Iterable
 
-from infra.aws.iam import Document, document
+from infra.aws.iam import BACKUPS, Document, document
 
 # By type: actions of the service in front, or of several between semicolons. Read actions of a service are below, once
 # for all its types.
@@ -161,16 +161,25 @@ _ASKED = (
 )
 _COMMANDS = (
     *_ASKED,
-    "elasticfilesystem: DescribeFileSystems",
     "elasticloadbalancing: DeleteLoadBalancer",
     "ec2: DeleteNetworkInterface DeleteVolume",
 )
+
+# Of these `leftovers` lists what is kept, whether or not the settings want it any more.
+_LISTED = {"elasticfilesystem"}
 
 # Public parameters of AWS's own, such as the image that it recommends for nodes; any other may be a secret.
 _PARAMETERS: Document = {
     "Effect": "Allow",
     "Action": ["ssm:GetParameter"],
     "Resource": "arn:*:ssm:*::parameter/aws/service/eks/*",
+}
+
+# `make upgrade` saves everything first, and after a kill looks what was there; no other object is anybody's business.
+_BACKUPS: Document = {
+    "Effect": "Allow",
+    "Action": ["s3:GetObject", "s3:PutObject"],
+    "Resource": f"arn:*:s3:::*/{BACKUPS}*",
 }
 
 # Roles are handed to these, which make a role of their own when they are first used in an account.
@@ -188,7 +197,7 @@ _LINKED = (
 def actions(types: Iterable[str]) -> list[str]:
     """All actions that deploying resources of these types takes, sorted; KeyError for a type that is not known."""
     rows = [*(row for one in types for row in TYPES[one].split("; ")), *_COMMANDS]
-    services = {row.split(":")[0] for row in rows}
+    services = {row.split(":")[0] for row in rows} | _LISTED
     rows += [f"{service}: {names}" for service, names in _READS.items() if service in services]
     return _named(rows)
 
@@ -225,6 +234,7 @@ def policy(types: Iterable[str] = CORE) -> Document:
     return document(
         *_by_service(actions(types)),
         _PARAMETERS,
+        _BACKUPS,
         {
             "Effect": "Allow",
             "Action": ["iam:PassRole"],

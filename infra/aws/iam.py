@@ -7,6 +7,9 @@ from typing import Any
 
 Document = dict[str, Any]
 
+BACKUPS = "backups/"
+"""Where `make upgrade` keeps its backups in the stack's bucket."""
+
 # What IAM allows for the names of a role and of a policy in it, and S3 for a bucket's, less the provider's own suffix.
 LONGEST_ROLE, LONGEST_POLICY, LONGEST_BUCKET = 64 - 8, 128 - 8, 63 - 8
 
@@ -57,9 +60,12 @@ def document(*statements: Document) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def service_trust_policy(service: str) -> Document:
-    """Lets an AWS service (`ec2.amazonaws.com`) take the role."""
-    return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+def service_trust_policy(service: str, *, account: str | None = None) -> Document:
+    """Lets an AWS service (`ec2.amazonaws.com`) take the role; with `account`, for what that account asks alone."""
+    statement: Document = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if account is not None:
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": account}}
+    return document(statement)
 
 
 def principal_trust_policy(principals: Sequence[str]) -> Document:
@@ -108,7 +114,10 @@ def describe_cluster_policy(region: str, account: str, cluster: str) -> Document
 
 
 def bucket_policy(bucket_arn: str, prefixes: Sequence[str]) -> Document:
-    """Objects under some prefixes (`private/team/`), or all with the prefix ``, to read, write and delete."""
+    """Objects under some prefixes (`private/team/`), to read, write and delete.
+
+    With the prefix `` all of them, but for backups, which hold everybody's Secrets.
+    """
     # The two multipart actions let an upload that broke off be taken up again, or cleared away.
     actions = [
         "s3:GetObject",
@@ -121,16 +130,19 @@ def bucket_policy(bucket_arn: str, prefixes: Sequence[str]) -> Document:
     if "" not in prefixes:
         # A request that names no prefix, such as HeadBucket, has no such key, and then not even `*` fits.
         listing["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+    backups: Document = {"Effect": "Deny", "Action": actions, "Resource": f"{bucket_arn}/{BACKUPS}*"}
     return document(
         {"Effect": "Allow", "Action": ["s3:GetBucketLocation"], "Resource": bucket_arn},
         listing,
         {"Effect": "Allow", "Action": actions, "Resource": [f"{bucket_arn}/{prefix}*" for prefix in prefixes]},
+        *([backups] if "" in prefixes else ()),
     )
 
 
-def repository_policy(repository_arn: str) -> Document:
-    """Pull the images of one repository."""
+def repository_policy(repository_arn: str, *more: Document) -> Document:
+    """Pull the images of one repository; `more` are statements beside it."""
     return document(
+        *more,
         # A token is for the whole registry: AWS accepts no narrower resource here.
         {"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": "*"},
         {

@@ -11,25 +11,27 @@ from pulumi_aws import ec2, eks
 from infra import versions
 from infra.aws import instances
 from infra.settings import NodeSettings, Pool, Taint
-from infra.settings.groups import BASE, gpu_labels, groups, labels, taints
+from infra.settings.groups import BASE, POOL_TAG, gpu_labels, groups, labels, taints
 
 # A group's name has 63 characters, of which the provider's suffix takes 26.
 PREFIX = 37
-
-TAG = "pulumi:pool"
-"""The tag that tells the node groups of a stack apart: their names, which AWS's provider chooses, begin alike."""
 
 _EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE", "NoExecute": "NO_EXECUTE"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class GroupsArgs:
-    """Where node groups are made; `subnets` are the private ones by zone, in the order of the settings."""
+    """Where node groups are made; `subnets` are the private ones by zone, in the order of the settings.
+
+    `scaled` groups have their size from an autoscaler. A GPU is `gpu_shares` for pods.
+    """
 
     cluster: pulumi_eks.Cluster
     cluster_name: str
     version: str
     role_arn: pulumi.Input[str]
+    scaled: bool
+    gpu_shares: int
     subnets: Mapping[str, pulumi.Input[str]]
     tags: Mapping[str, str]
 
@@ -68,7 +70,7 @@ def pool_groups(
     name: str, pool: Pool, args: GroupsArgs, opts: pulumi.ResourceOptions
 ) -> list[pulumi_eks.ManagedNodeGroup]:
     """The nodes of a pool, which share a launch template."""
-    template = _launch_template(f"{name}-node-{pool.name}", pool.disk_gib, {TAG: pool.name}, pool.name, args, opts)
+    template = _launch_template(f"{name}-node-{pool.name}", pool.disk_gib, {POOL_TAG: pool.name}, pool.name, args, opts)
     end = f"-{pool.name}-"
     group = _Group(
         name=pool.name,
@@ -109,6 +111,8 @@ def _node_group(
         version=args.version,
         # Without one, a group keeps the image of the day it was made.
         release_version=versions.KUBERNETES[args.version].images.get(image),
+        # Else each run would take back what the autoscaler did.
+        ignore_scaling_changes=args.scaled,
         scaling_config=eks.NodeGroupScalingConfigArgs(min_size=low, desired_size=now, max_size=high),
         launch_template=eks.NodeGroupLaunchTemplateArgs(
             id=template.id, version=template.latest_version.apply(lambda version: str(int(version)))
@@ -119,9 +123,21 @@ def _node_group(
         ]
         or None,
         subnet_ids=[args.subnets[zone] for zone in group.zones],
-        tags={**args.tags, TAG: group.name},
+        tags={**args.tags, POOL_TAG: group.name, **_shared_gpus(group.instance_types, args.gpu_shares)},
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(transforms=[cared_for])),
     )
+
+
+def _shared_gpus(types: Sequence[str], shares: int) -> dict[str, str]:
+    """What tells the autoscaler how many pods an empty group's GPUs are for, where that is not their number.
+
+    It reads this tag of a managed node group (cluster-autoscaler, cloudprovider/aws/aws_manager.go,
+    extractAllocatableResourcesFromTags).
+    """
+    counts = [known.gpus for name in types if (known := instances.instance(name)) is not None and known.gpus]
+    if shares == 1 or not counts:
+        return {}
+    return {"k8s.io/cluster-autoscaler/node-template/resources/nvidia.com/gpu": str(min(counts) * shares)}
 
 
 def cared_for(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformResult | None:
@@ -163,6 +179,6 @@ def _launch_template(
         tag_specifications=[
             ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=named) for kind in ("instance", "volume")
         ],
-        tags={**args.tags, TAG: tag},
+        tags={**args.tags, POOL_TAG: tag},
         opts=pulumi.ResourceOptions(parent=opts.parent),
     )

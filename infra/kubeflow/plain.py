@@ -13,6 +13,7 @@ from infra.inputs import Inputs
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.holding import HOLDING
 from infra.kubeflow.immutable import kind_of
+from infra.kubeflow.oneway import closed
 from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId
 from ordering.graph.ids import id_of
@@ -22,7 +23,10 @@ _NAMED = 5
 
 
 def before(given: Inputs) -> Earlier:
-    """What an earlier run of this stack has sent; UserError where this one would delete what may hold data."""
+    """What an earlier run of this stack has sent.
+
+    UserError where this one would delete what may hold data, or bring a database that cannot open what is there.
+    """
     return earlier(given.release.graph, state())
 
 
@@ -37,6 +41,10 @@ def earlier(graph: Graph, resources: Mapping[str, Any]) -> Earlier:
             f"This would delete {', '.join(sorted(gone)[:_NAMED])}{more}, which may hold data. Nothing was changed; "
             f"`make up STACK={pulumi.get_stack()}` says what would be lost, and asks."
         )
+    claims = {(at[2], at[3]) for at in sent if at[1] == "PersistentVolumeClaim"}
+    for back in closed(sent.values(), graph):
+        if (back.store.namespace, back.store.claim) in claims:
+            raise back.error
     return Earlier(sent={places[at]: one for at, one in sent.items() if at in places})
 
 

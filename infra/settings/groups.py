@@ -11,6 +11,10 @@ BASE = "base"
 """The name of the group that the platform itself runs on, where those of pools stand beside it."""
 
 POOL_LABEL = "kubeflow-on-pulumi/pool"
+
+POOL_TAG = "pulumi:pool"
+"""The tag that tells the node groups of a stack apart: their names, which AWS's provider chooses, begin alike."""
+
 # NVIDIA's own charts look for the first; by the second the cluster autoscaler knows a node whose GPUs are yet to come
 # (cluster-autoscaler 1.35, cloudprovider/aws/aws_cloud_provider.go, GPULabel).
 GPU_LABEL, ACCELERATOR_LABEL = "nvidia.com/gpu.present", "k8s.amazonaws.com/accelerator"

@@ -26,6 +26,7 @@ from infra.settings.model import (
 from infra.settings.network import read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
 from infra.settings.raw import RawSettings
+from infra.settings.sagemaker import read_sagemaker
 from infra.settings.secret import check_encrypted
 from ordering.manifests.kustomization import ALLOWED
 
@@ -96,6 +97,7 @@ def load(
         ),
         files=_files(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
+        sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         login=login,
@@ -267,6 +269,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         raw.problem("kubeflowComponents", "names no folder in one of its places; write one, or remove it.")
     return KubeflowSettings(
         release=release,
+        release_before=raw.text("kubeflowReleaseBefore") or None,
         path=raw.text("kubeflowPath") or None,
         components=components,
         build=raw.texts("kubeflowBuild", ALLOWED),

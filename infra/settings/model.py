@@ -73,7 +73,11 @@ class ClusterSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeSettings:
-    """The base group, which the platform itself runs on; the disk in GiB. `gpu_shares` pods share a GPU of any node."""
+    """The base group, which the platform itself runs on; the disk in GiB.
+
+    For all nodes: `gpu_shares` pods share a GPU, and `autoscaling` says what adds and removes nodes between minimum and
+    maximum.
+    """
 
     instance_type: str
     min: int
@@ -81,6 +85,7 @@ class NodeSettings:
     max: int
     disk_gib: int
     gpu_shares: int
+    autoscaling: Literal["none", "cluster-autoscaler"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +145,11 @@ class KubeflowSettings:
     `build` is what kustomize may do on top. `parts` are what is wanted of it, all for none; `existing` are parts that
     the cluster has.
     `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
+    `release_before` is what an upgrade has come from, None for nothing to go back to.
     """
 
     release: str
+    release_before: str | None
     path: str | None
     components: tuple[str, ...]
     build: tuple[str, ...]
@@ -196,6 +203,7 @@ class Settings:
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
+    `sagemaker` says that steps may start jobs there.
     """
 
     project: str
@@ -213,6 +221,7 @@ class Settings:
     storage: StorageSettings
     files: Literal["none", "efs"]
     address: AddressSettings | None
+    sagemaker: bool
     kubeflow: KubeflowSettings
     pipelines: PipelinesSettings
     login: LoginSettings

@@ -35,6 +35,7 @@ def read_nodes(raw: RawSettings, instance_type: str) -> NodeSettings:
         max=raw.integer("nodesMax", 1, 450),
         disk_gib=raw.integer("nodesDiskGiB", 20, 16384),
         gpu_shares=raw.integer("nodesGpuShares", 1, 64),
+        autoscaling=_autoscaling(raw),
     )
     if raw.sound("nodesInstanceType") and instances.is_arm(nodes.instance_type):
         raw.problem(
@@ -51,11 +52,26 @@ def read_nodes(raw: RawSettings, instance_type: str) -> NodeSettings:
     return nodes
 
 
+def _autoscaling(raw: RawSettings) -> Literal["none", "cluster-autoscaler"]:
+    value = raw.text("nodesAutoscaling")
+    if value == "auto-mode":
+        raw.problem(
+            "nodesAutoscaling",
+            "'auto-mode' makes nodes of its own and never changes a managed node group, so no pool; set it to "
+            "cluster-autoscaler.",
+        )
+    elif raw.sound("nodesAutoscaling") and value not in ("none", "cluster-autoscaler"):
+        raw.problem("nodesAutoscaling", f"{value!r} is not one of none, cluster-autoscaler.")
+    return cast("Literal['none', 'cluster-autoscaler']", value)
+
+
 def read_pools(
     raw: RawSettings, cluster: ClusterSettings, network: NetworkSettings, nodes: NodeSettings
 ) -> tuple[Pool, ...]:
     """The pools beside the base group; none where one of them is wrong."""
     given = raw.items(_KEY)
+    if nodes.autoscaling != "none" and cluster.mode == "existing":
+        raw.problem("nodesAutoscaling", "is only for a cluster to create; set it to none.")
     if given and cluster.mode == "existing":
         raw.problem(_KEY, "is only for a cluster to create; remove it, or set clusterMode to create.")
         return ()

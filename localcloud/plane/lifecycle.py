@@ -184,6 +184,9 @@ class _Starter:
         record = state.processes.get(name)
         if record:
             if record.wanted == component.digest:
+                # An API server whose etcd has just come back is not ready; the controller manager bears 10 s of that
+                # and ends (`WaitForAPIServer`, Kubernetes 1.35).
+                self._wait(name, self._readiness(name))
                 return
             _end(state, [name])
         since = time.monotonic()

@@ -1,7 +1,7 @@
 """Every check of a stack, one after the other."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from infra import extensions, preflight
@@ -22,8 +22,8 @@ from ops.settings import read_config, stack_settings
 from tools import proxy
 
 
-def examine(stack: str) -> list[Finding]:
-    """Every finding about a stack; UserError for a stack that does not exist.
+def examine(stack: str, changes: Mapping[str, str] | None = None) -> list[Finding]:
+    """Every finding about a stack, with `changes` on top of its settings; UserError for a stack that does not exist.
 
     Settings that the program would refuse are findings, and what does not depend on them is looked at all the same.
     """
@@ -33,7 +33,7 @@ def examine(stack: str) -> list[Finding]:
     findings = list(check_tools(local=local, aws=not without_cloud))
     today = datetime.now(UTC).date()
     try:
-        found = stack_settings(stack, today=today)
+        found = stack_settings(stack, changes, today=today)
     except SettingsError as error:
         findings += [broken("settings", problem, f"fix it in Pulumi.{stack}.yaml") for problem in error.problems]
         found = None

@@ -5,6 +5,7 @@ from datetime import date
 
 from infra import inputs, preflight, versions
 from infra.kubeflow.credentials import KNOWN_EMAIL
+from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, broken, ok, warning
 from ops.project import PROJECT_ROOT
 from ops.settings import SEALED, StackSettings
@@ -20,7 +21,12 @@ def check_stack(found: StackSettings, today: date) -> list[Finding]:
     settings = found.settings
     findings = list(check_passwords(found))
     if settings.cluster.mode == "create":
-        return [check_version(settings.cluster.version, today), *findings, check_endpoint(found)]
+        return [
+            check_version(settings.cluster.version, today),
+            *findings,
+            check_endpoint(found),
+            *check_scaling(settings),
+        ]
     return [*attempt("cluster", lambda: check_existing(found)), *findings]
 
 
@@ -42,6 +48,17 @@ def check_version(version: str, today: date) -> Finding:
             f"choose the day yourself: set clusterVersion to {newer[0] if newer else 'a newer one'}",
         )
     return ok("Kubernetes", f"{version}, in standard support until {ends}")
+
+
+def check_scaling(settings: Settings) -> Iterator[Finding]:
+    """Whether anything starts the nodes of a pool that has none."""
+    empty = [pool.name for pool in settings.pools if not pool.desired]
+    if empty and settings.nodes.autoscaling == "none":
+        yield warning(
+            "nodes",
+            f"the pools without nodes ({', '.join(empty)}) stay so, for nothing starts any",
+            "set nodesAutoscaling to cluster-autoscaler, or give them what is desired",
+        )
 
 
 def check_passwords(found: StackSettings) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What the pods of a workload may do with objects of the cluster, such as definitions, and with those of a namespace."""
+"""What the pods of a workload may do with objects of the cluster, such as definitions, and with a namespace's."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping

@@ -25,12 +25,12 @@ STARTED_S = 60
 # tags, settings and versions), for rules, interfaces and instances, or by commands when they find something. Of these,
 # EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
-    "acm": "AddTagsToCertificate RemoveTagsFromCertificate",
+    "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
     "ec2": (
-        "AuthorizeSecurityGroupEgress CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
+        "CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
         "DeleteTags DeleteVolume DisassociateAddress "
         "GetSecurityGroupsForVpc ModifyLaunchTemplate ModifyVpcEndpoint ReplaceRoute ReplaceRouteTableAssociation "
-        "RevokeSecurityGroupIngress RunInstances"
+        "RunInstances"
     ),
     "ecr": (
         "BatchDeleteImage DescribeImages GetRepositoryPolicy ListImages PutImageScanningConfiguration "
@@ -105,8 +105,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             {
                 "clusterAdministratorPrincipals": principals,
                 "files": "efs",
+                "sagemaker": True,
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
+                "nodesAutoscaling": "cluster-autoscaler",
             }
         )
         checkout.must("up")

@@ -127,7 +127,7 @@ def test_a_certificate_is_issued_once_its_record_is_there_and_kept_while_it_is_u
     _, balancer = front.balancer()
     targets = front.targets()
 
-    def listen(port: int = 443) -> str:
+    def listen(port: int = 443, balancer: str = balancer) -> str:
         forward = {"DefaultActions_member_1_Type": "forward", "DefaultActions_member_1_TargetGroupArn": targets}
         certificate = {"Certificates_member_1_CertificateArn": arn, "Protocol": "HTTPS", "Port": port}
         return front.elb("CreateListener", LoadBalancerArn=balancer, **forward, **certificate)[0]
@@ -143,6 +143,8 @@ def test_a_certificate_is_issued_once_its_record_is_there_and_kept_while_it_is_u
     assert front.status(arn) == "ISSUED"
     assert listen() == ""
     assert listen() == "DuplicateListener"
+    _, second = front.balancer(Name="l")
+    assert listen(balancer=second) == "TargetGroupAssociationLimit"
     assert front.elb("DeleteTargetGroup", TargetGroupArn=targets)[0] == "ResourceInUse"
     assert "in use" in str(front.acm("DeleteCertificate", CertificateArn=arn))
 

@@ -43,8 +43,9 @@ def test_a_service_account_s_role_is_bound_to_issuer_namespace_account_and_audie
 
 @pytest.mark.parametrize("policy", ALLOWING)
 def test_no_allowed_action_has_a_wildcard(policy: iam.Document) -> None:
-    for statement in statements(policy):
-        assert statement["Effect"] == "Allow"
+    allowed = [statement for statement in statements(policy) if statement["Effect"] == "Allow"]
+    assert allowed
+    for statement in allowed:
         assert not any("*" in action for action in statement["Action"])
 
 
@@ -64,9 +65,15 @@ def test_a_writer_stays_inside_its_prefixes() -> None:
 
 
 def test_who_may_list_everything_may_do_so_without_naming_a_prefix() -> None:
-    _, listing, objects = statements(iam.bucket_policy(BUCKET, [""]))
+    _, listing, objects, _ = statements(iam.bucket_policy(BUCKET, [""]))
     assert listing == {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": BUCKET}
     assert objects["Resource"] == [f"{BUCKET}/*"]
+
+
+def test_nobody_s_pipeline_reads_a_backup_which_holds_everybody_s_secrets() -> None:
+    *_, backups = statements(iam.bucket_policy(BUCKET, [""]))
+    assert (backups["Effect"], backups["Resource"]) == ("Deny", f"{BUCKET}/backups/*")
+    assert "s3:GetObject" in backups["Action"]
 
 
 def test_plain_http_is_denied_to_everybody() -> None:

@@ -10,8 +10,8 @@ from moto import mock_aws
 
 from infra.aws import instances, offerings
 from infra.aws.instances import instance, reserved_attachments, vcpu_quota, volume_slots
-from infra.aws.pools import PREFIX, TAG, cared_for
-from infra.settings.groups import POOL_LABEL, groups
+from infra.aws.pools import PREFIX, cared_for
+from infra.settings.groups import POOL_LABEL, POOL_TAG, groups
 from ordering.errors import UserError
 from tests.unit.mocks import Recording
 from tests.unit.settings_source import settings
@@ -134,9 +134,9 @@ def test_the_base_group_stays_as_it_was_and_takes_no_taint(made: Recording) -> N
 
 def test_each_group_is_found_again_by_its_tag_and_fits_a_name(made: Recording) -> None:
     found = made.all("ManagedNodeGroup")
-    assert len({one.inputs["tags"][TAG] for one in found}) == len(found)
+    assert len({one.inputs["tags"][POOL_TAG] for one in found}) == len(found)
     templates = made.all("LaunchTemplate")
-    assert {one.inputs["tags"][TAG] for one in templates} == {"base", "gpu", "steady"}
+    assert {one.inputs["tags"][POOL_TAG] for one in templates} == {"base", "gpu", "steady"}
     long = cluster(clusterName="k" * 100, nodePools=[{**GPU, "name": "a" * 20}])
     assert {len(one.inputs["nodeGroupNamePrefix"]) for one in long.all("ManagedNodeGroup")} == {PREFIX}
     assert all(one.inputs["nodeGroupNamePrefix"].endswith("-") for one in long.all("ManagedNodeGroup"))
@@ -223,3 +223,19 @@ def test_whoever_may_not_ask_is_let_through(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(offerings, "_types", refuse)
     offerings.check(settings(nodePools=[GPU]))
+
+
+def test_the_autoscaler_alone_says_how_many_nodes_run() -> None:
+    for scaling, ignored in (("none", False), ("cluster-autoscaler", True)):
+        found = cluster(nodesAutoscaling=scaling, nodePools=[GPU])
+        assert {one.inputs["ignoreScalingChanges"] for one in found.all("ManagedNodeGroup")} == {ignored}
+
+
+def test_an_empty_group_says_how_many_pods_share_its_gpus() -> None:
+    pool = {**GPU, "instanceTypes": ["g5.12xlarge"], "zones": ["us-west-2a"]}
+    tag = "k8s.io/cluster-autoscaler/node-template/resources/nvidia.com/gpu"
+    shared, alone = (
+        cluster(nodesGpuShares=shares, nodePools=[pool]).one("ManagedNodeGroup", "c-nodes-gpu").inputs["tags"]
+        for shares in (3, 1)
+    )
+    assert (shared[tag], tag in alone) == ("12", False)

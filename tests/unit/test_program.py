@@ -37,6 +37,7 @@ OUTPUTS = {
     "dashboard_service",
     "address",
     "address_records",
+    "sagemaker_role_arns",
 }
 EXISTING = {"clusterMode": "existing", "clusterKubeconfig": "~/.kube/config"}
 SHARED = {"clusterMode": "existing", "clusterStack": "organization/clusters/shared"}
@@ -105,6 +106,7 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "dashboard_service": None,
         "address": None,
         "address_records": [],
+        "sagemaker_role_arns": {},
         "dashboard": "none: the manifests have neither Kubeflow's gateway nor the UI of Pipelines",
     }
 

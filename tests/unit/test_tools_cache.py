@@ -109,6 +109,16 @@ def test_only_the_last_builds_of_changing_sources_are_kept(tool: SourceTool) -> 
     assert [slot.present() for slot in slots] == [False, False, True, True, True]
 
 
+def test_a_build_that_another_checkout_has_just_asked_for_stays(tool: SourceTool) -> None:
+    used = install(tool, "used")
+    os.utime(used.folder, (0, 0))
+    used.use()
+    for number in range(4):
+        (tool.folder / "main.go").write_text(f"package main // {number}\n")
+        install(tool, str(number))
+    assert used.use().read_text() == "used"
+
+
 def _bring(folder: Path, built: Path) -> None:
     """What two processes do at once: build under the lock, if nobody did."""
     tool = SourceTool(name="program", folder=folder)

@@ -120,9 +120,20 @@ def _may_write(bucket: str, key: str) -> bool:
 
 def _create_listener(wanted: Parameters) -> Refusal | None:
     balancer, port = alb._p(wanted, "LoadBalancerArn"), alb._p(wanted, "Port")
-    if any(one["LoadBalancerArn"] == balancer and str(one["Port"]) == port for one in alb._listeners.values()):
+    if any(one["LoadBalancerArn"] == balancer and str(one["Port"]) == port for one in _listeners()):
         return "DuplicateListener", f"A listener already exists on this port for this load balancer '{balancer}'"
+    for target in (action.get("TargetGroupArn") for action in alb._parse_actions(wanted)):
+        if target and any(_forwards(one, target) and one["LoadBalancerArn"] != balancer for one in _listeners()):
+            return "TargetGroupAssociationLimit", f"Target group '{target}' is with another load balancer"
     return _change_listener(wanted)
+
+
+def _listeners() -> list[dict[str, Any]]:
+    return list(alb._listeners.values())
+
+
+def _forwards(listener: Mapping[str, Any], target: str) -> bool:
+    return any(action.get("TargetGroupArn") == target for action in listener["DefaultActions"])
 
 
 def _change_listener(wanted: Parameters) -> Refusal | None:
@@ -143,9 +154,7 @@ def _change_listener(wanted: Parameters) -> Refusal | None:
 
 def _delete_group(wanted: Parameters) -> Refusal | None:
     arn = alb._p(wanted, "TargetGroupArn")
-    used = any(
-        action.get("TargetGroupArn") == arn for one in alb._listeners.values() for action in one["DefaultActions"]
-    )
+    used = any(_forwards(one, arn) for one in _listeners())
     return ("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule") if used else None
 
 
@@ -173,7 +182,7 @@ class Certificates:
         self._phases.settle()
         action = headers.get("x-amz-target", "").rpartition(".")[2]
         arn = str((json.loads(body) if body else {}).get("CertificateArn", ""))
-        if action == "DeleteCertificate" and any(arn in one.get("Certificates", ()) for one in alb._listeners.values()):
+        if action == "DeleteCertificate" and any(arn in one.get("Certificates", ()) for one in _listeners()):
             told = f"Certificate {arn} is in use."
             return acm.error_response_json("ResourceInUseException", told, 400)  # type: ignore[no-any-return]
         if action == "DescribeCertificate" and (found := acm._get_local_certificate(arn)):

@@ -23,6 +23,11 @@ def test_a_round_that_was_cut_short_is_done_again_and_a_whole_one_is_not() -> No
     assert plan(kept)[0] == (0, VICTIMS[1])
 
 
+def test_a_round_that_was_not_right_is_done_again() -> None:
+    kept = [trial(operation, VICTIMS[0], wrong="left" if operation == "up" else "") for operation in OPERATIONS]
+    assert plan(kept)[0] == (0, VICTIMS[0])
+
+
 def test_the_moments_are_the_same_at_each_call_and_differ_between_trials() -> None:
     found = {moment(number, victim, one) for number in range(TIMES) for victim in VICTIMS for one in OPERATIONS}
     assert len(found) == TIMES * len(VICTIMS) * len(OPERATIONS)

@@ -43,3 +43,22 @@ def test_what_may_hold_data_is_not_deleted_without_being_asked(kind: str) -> Non
 def test_what_is_no_object_is_left_alone() -> None:
     other = {"u": {"type": "aws:s3/bucket:Bucket", "outputs": {"bucket": "a"}}}
     assert earlier(build([]), other).sent == {}
+
+
+def mysql(version: str) -> Manifest:
+    containers = [{"name": "mysql", "image": f"mysql:{version}"}]
+    spec = {
+        "selector": {"matchLabels": {"app": "mysql"}},
+        "template": {"metadata": {"labels": {"app": "mysql"}}, "spec": {"containers": containers}},
+    }
+    metadata = {"name": "mysql", "namespace": "kubeflow"}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def test_a_database_that_cannot_open_its_data_is_refused() -> None:
+    claim = {**made("PersistentVolumeClaim", "mysql-pv-claim"), "spec": {}}
+    claim["metadata"] = {"name": "mysql-pv-claim", "namespace": "kubeflow"}
+    with pytest.raises(UserError, match=r"was opened by 8\.4, and the release brings 8\.0, which cannot open it"):
+        earlier(build([mysql("8.0.26"), claim]), state(mysql("8.4"), claim))
+    assert earlier(build([mysql("8.4.1"), claim]), state(mysql("8.4"), claim)).sent
+    assert earlier(build([mysql("8.0.26"), claim]), state(mysql("8.4"))).sent, "there is nothing to open"

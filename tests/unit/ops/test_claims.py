@@ -1,5 +1,6 @@
 """Claims that go are freed of the pods that use them, and no others."""
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,3 +106,25 @@ def test_a_cluster_that_does_not_answer_is_told_once(told: list[str]) -> None:
         listener(step("resourcePreEvent", CLAIM, "delete"))
         time.sleep(0.3)
     assert told == ["The pods that use a claim which is being deleted could not be looked for: connection refused"]
+
+
+def test_a_cluster_that_died_does_not_hold_the_end_of_a_run(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "ENDS_S", 0.05)
+    asked, given_up = threading.Event(), threading.Event()
+
+    @contextmanager
+    def connect() -> Iterator[Cluster]:
+        asked.set()
+        given_up.wait(5)
+        raise OSError("timed out")
+        yield Cluster()
+
+    listener = Claims(connect, told.append)
+    begun = time.monotonic()
+    with listener.freed():
+        listener(step("resourcePreEvent", CLAIM, "delete"))
+        assert asked.wait(5)
+    took = time.monotonic() - begun
+    given_up.set()
+    assert took < 4
+    assert told == []

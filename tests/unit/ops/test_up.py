@@ -77,7 +77,7 @@ class Engine:
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings and prices without files of a release."""
     found = SimpleNamespace(settings=settings())
-    monkeypatch.setattr(module, "stack_settings", lambda stack: found)
+    monkeypatch.setattr(module, "stack_settings", lambda stack, changes: found)
     monkeypatch.setattr(run, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
     monkeypatch.setattr("ops.cost.claimed_gib", lambda settings: 50)
 

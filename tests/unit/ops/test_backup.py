@@ -1,0 +1,151 @@
+"""What a backup holds and in which order, that it is whole, and what is said where it cannot be made."""
+
+import errno
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import backup, inventory
+from ops.backup import Folder, newest, save
+from ops.inventory import Inventory
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
+
+CRD = "apiextensions.k8s.io/v1"
+
+
+def definition(kind: str) -> dict[str, Any]:
+    return {
+        "apiVersion": CRD,
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.lower()}s.kubeflow.org"},
+        "spec": {
+            "group": "kubeflow.org",
+            "names": {"kind": kind},
+            "versions": [{"name": "v2", "served": False}, {"name": "v1", "served": True}],
+        },
+    }
+
+
+def made(kind: str, name: str, namespace: str = "", **metadata: Any) -> dict[str, Any]:
+    place = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": "kubeflow.org/v1", "kind": kind, "metadata": {"name": name, **place, **metadata}}
+
+
+DEFINITIONS = [definition("Notebook"), definition("Profile"), definition("Run")]
+SENT = [
+    *DEFINITIONS,
+    made("Profile", "ours"),
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "kubeflow"}},
+]
+STATE = [{"type": f"kubernetes:{one['apiVersion']}:{one['kind']}", "inputs": one} for one in SENT]
+
+
+class Live:
+    """A cluster with a database whose dump is `dump`."""
+
+    def __init__(self, *objects: Manifest, dump: str | None = None) -> None:
+        self.objects, self.dump = objects, dump
+
+    def list(self, api_version: str, kind: str) -> list[Manifest]:
+        return [one for one in self.objects if (one["apiVersion"], one["kind"]) == (api_version, kind)]
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
+        if (kind, name) != ("Deployment", "mysql") or self.dump is None:
+            return None
+        return {"spec": {"template": {"spec": {"containers": [{"name": "mysql"}]}}}}
+
+    def output(self, pod: Manifest, container: str, script: str) -> Iterator[str]:
+        assert (pod["metadata"]["name"], container) == ("mysql-0", "mysql")
+        assert self.dump is not None
+        yield from self.dump.splitlines(keepends=True)
+
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "mysql-0", "namespace": "kubeflow", "labels": {"app": "mysql"}},
+    "status": {"phase": "Running"},
+}
+OBJECTS = (
+    made("Notebook", "mine", "team", uid="1", resourceVersion="7", finalizers=["f"]),
+    made("Run", "of-mine", "team", ownerReferences=[{"kind": "Notebook", "name": "mine", "uid": "1"}]),
+    made("Profile", "team"),
+    made("Profile", "ours"),
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key", "namespace": "team"}, "data": {"k": "dg=="}},
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "ours", "namespace": "kubeflow"}},
+    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "other", "namespace": "elsewhere"}},
+    {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "token", "namespace": "team"},
+        "type": "kubernetes.io/service-account-token",
+    },
+)
+
+
+def saved(folder: Path, live: Live, *, databases: bool = True, run_pods: bool = True) -> backup.Saved:
+    found = inventory.look(STATE, live)
+    secrets = inventory.secrets(found, STATE, live)
+    return save(
+        Folder(folder), "dev_a_to_b_1", found, DEFINITIONS, secrets, live, databases=databases, run_pods=run_pods
+    )
+
+
+def test_a_list_that_can_be_made_again(tmp_path: Path) -> None:
+    told = saved(tmp_path, Live(*OBJECTS))
+    assert str(told) == f"Saved 4 custom objects and 2 Secrets in {tmp_path}."
+    (file,) = tmp_path.iterdir()
+    assert oct(os.stat(file).st_mode)[-3:] == "600"
+    items = json.loads(gzip.decompress(file.read_bytes()))["items"]
+    assert [f"{one['kind']}/{one['metadata']['name']}" for one in items] == [
+        *(f"CustomResourceDefinition/{name}s.kubeflow.org" for name in ("notebook", "profile", "run")),
+        *("Profile/team", "Profile/ours", "Notebook/mine", "Run/of-mine", "Secret/key", "Secret/ours"),
+    ]
+    notebook = next(one for one in items if one["kind"] == "Notebook")
+    assert notebook["metadata"] == {"name": "mine", "namespace": "team", "finalizers": ["f"]}
+
+
+def test_what_was_there_is_told_by_the_newest_whole_backup(tmp_path: Path) -> None:
+    live = Live(*OBJECTS)
+    saved(tmp_path, live)
+    (tmp_path / "dev_a_to_b_2.mysql.sql.gz").write_bytes(b"broken off")
+    found = newest(Folder(tmp_path), "dev_a_to_b_")
+    assert found is not None
+    assert found.places == inventory.look(STATE, live).places
+    assert {one.kind for one in found.places} == {"Notebook", "Profile"}, "a run goes when its notebook likes"
+    assert newest(Folder(tmp_path), "dev_b_to_a_") is None
+
+
+def test_a_database_is_dumped_to_its_end_or_said_not_to_be(tmp_path: Path) -> None:
+    whole = "CREATE TABLE a;\n-- Dump completed on 2026-01-01\n"
+    told = saved(tmp_path, Live(POD, dump=whole))
+    assert (told.dumps, told.undumped) == (("mysql",), ())
+    assert gzip.decompress((tmp_path / "dev_a_to_b_1.mysql.sql.gz").read_bytes()).decode() == whole
+    told = saved(tmp_path / "other", Live(POD, dump="CREATE TABLE a;\n"))
+    assert (told.dumps, told.undumped) == ((), ("the database mysql (the dump broke off)",))
+    assert not list((tmp_path / "other").glob("*.sql.gz"))
+    assert "no pod of it runs" in saved(tmp_path / "b", Live(dump=whole)).undumped[0]
+    assert "pods on this machine run nothing" in str(saved(tmp_path / "c", Live(POD, dump=whole), run_pods=False))
+    assert "BACKUP=objects" in str(saved(tmp_path / "d", Live(POD, dump=whole), databases=False))
+
+
+def test_a_disk_without_room_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(UserError, match=r"There is no room for the backup in .*BACKUP=no"):
+        saved(tmp_path, Live(*OBJECTS))
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_of_a_kind_that_is_not_served() -> None:
+    found = inventory.look(STATE, Live())
+    assert (found.objects, found.people, len(found.kinds)) == ([], [], 3)
+    assert Inventory(objects=OBJECTS[:3], kinds=frozenset()).counts == {"Notebook": 1, "Run": 1, "Profile": 1}

@@ -1,0 +1,82 @@
+"""Where an upgrade and a rollback go to, killed at any step, and what the settings say then."""
+
+import pytest
+
+from ops.upgrading import Stand, Way, back, up, written
+from ordering.errors import UserError
+
+KNOWN = ("26.03", "1.10.2", "pipelines-2.16.0")
+
+
+def stand(named: str, ran: str, before: str | None = None) -> Stand:
+    return Stand(stack="dev", named=named, before=before, ran=ran)
+
+
+def test_up_and_back_and_up_again() -> None:
+    there = up(stand("1.10.2", "1.10.2"), "26.03", KNOWN)
+    assert there == Way(old="1.10.2", new="26.03", before="1.10.2", begun=False)
+    home = back(stand("26.03", "26.03", "1.10.2"))
+    assert home == Way(old="26.03", new="1.10.2", before="", begun=False)
+    assert not up(stand("1.10.2", "1.10.2"), "26.03", KNOWN).begun
+
+
+def test_a_killed_upgrade_goes_on_or_back() -> None:
+    assert up(stand("26.03", "1.10.2", "1.10.2"), "26.03", KNOWN) == Way(
+        old="1.10.2", new="26.03", before="1.10.2", begun=True
+    )
+    assert back(stand("26.03", "1.10.2", "1.10.2")).new == "1.10.2"
+
+
+def test_a_killed_rollback_goes_on() -> None:
+    assert back(stand("1.10.2", "26.03")) == Way(old="26.03", new="1.10.2", before="", begun=True)
+
+
+def test_one_that_was_killed_in_the_look_afterwards_looks_again() -> None:
+    found = up(stand("26.03", "26.03", "1.10.2"), "26.03", KNOWN)
+    assert (found.old, found.begun, found.before) == ("1.10.2", True, "1.10.2")
+
+
+@pytest.mark.parametrize(
+    ("at", "to", "told"),
+    [
+        (stand("1.10.2", "1.10.2"), "27.01", "TO is '27.01', which is no release that this version knows"),
+        (stand("26.03", "26.03"), "1.10.2", "26.03, and 1.10.2 is older; `make rollback STACK=dev`"),
+        (stand("1.10.2", "1.10.2"), "pipelines-2.16.0", "is another product"),
+        (stand("1.10.2", "26.03"), "26.03", "on its way from 26.03 to 1.10.2: end that first"),
+    ],
+)
+def test_where_there_is_no_way_up(at: Stand, to: str, told: str) -> None:
+    with pytest.raises(UserError) as refused:
+        up(at, to, KNOWN)
+    assert told in str(refused.value)
+
+
+def test_there_is_no_way_back_from_where_nobody_came() -> None:
+    with pytest.raises(UserError, match="nothing says what it had before"):
+        back(stand("1.10.2", "1.10.2"))
+
+
+SETTINGS = """\
+# Ours.
+encryptionsalt: v1:abc
+config:
+  aws:region: us-west-2  # near
+  kubeflow:kubeflowRelease: "1.10.2"
+  kubeflow:nodesMax: 7
+"""
+
+
+def test_settings_change_by_a_line_and_come_back() -> None:
+    there = written(SETTINGS, "kubeflow", {"kubeflowRelease": "26.03", "kubeflowReleaseBefore": "1.10.2"})
+    assert sorted(set(there.splitlines()) - set(SETTINGS.splitlines())) == [
+        '  kubeflow:kubeflowRelease: "26.03"',
+        '  kubeflow:kubeflowReleaseBefore: "1.10.2"',
+    ]
+    assert written(there, "kubeflow", {"kubeflowRelease": "1.10.2", "kubeflowReleaseBefore": ""}) == SETTINGS
+
+
+def test_settings_that_name_no_release_get_one() -> None:
+    assert written("config:\n  aws:region: a\n", "kubeflow", {"kubeflowRelease": "26.03"}) == (
+        'config:\n  kubeflow:kubeflowRelease: "26.03"\n  aws:region: a\n'
+    )
+    assert written("", "kubeflow", {"kubeflowRelease": "26.03"}) == 'config:\n  kubeflow:kubeflowRelease: "26.03"\n'
