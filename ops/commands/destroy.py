@@ -28,6 +28,8 @@ def confirm(stack: str, *, yes: bool) -> None:
         storage = "The bucket goes with all artifacts, the repository with all images."
     else:
         storage = "The bucket and the repository stay in AWS."
+    if teardown.configured(stack, "login") == "cognito":
+        storage += " The user pool goes with the people in it."
     ask.for_name(
         stack,
         notice=f"This takes down all of {stack}: {cluster}, and the volumes and databases in it. {storage}",
