@@ -9,11 +9,15 @@ from infra import extensions, preflight, settings, surroundings
 from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
+from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
 from infra.kubeflow import address, autoscaler, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.load import LoadedRelease, load
+from infra.kubeflow.login import COMPONENT as LOGIN_COMPONENT
+from infra.kubeflow.login import need_gateway
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
+from infra.kubeflow.tokens import COMPONENT as TOKENS_COMPONENT
 from infra.preflight import Caller
 from infra.present import nothing, present, unknown
 from infra.settings import ClusterSettings, Settings
@@ -31,7 +35,8 @@ class Inputs:
     `let_in_already` are those named in the settings whose access entry is not the stack's to make. `outside` says what
     a caller lacks who does not administer the stack's cluster; `may_change` whether it may change things all the same.
     `live_version` is what the stack's cluster runs, where that is known. `notices` say what a person may want to know
-    of an existing cluster.
+    of an existing cluster. `issuer` is where people sign in, if not with a password of the release or at Cognito, and
+    `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM tells.
     """
 
     settings: Settings
@@ -42,6 +47,8 @@ class Inputs:
     may_change: bool = True
     live_version: str = ""
     notices: tuple[str, ...] = ()
+    issuer: Issuer | None = None
+    tokens: ClusterIssuer | None = None
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -54,6 +61,8 @@ def read(root: Path) -> Inputs:
     if stack.emulated:
         preflight.check_emulator(os.environ)
     caller = preflight.check_aws(stack.region) if stack.cloud == "aws" else None
+    issuer = discover(stack.login.issuer) if stack.login.kind == "oidc" else None
+    tokens = None
     kubeconfig = None
     version = ""
     let_in_already: frozenset[str] = frozenset()
@@ -76,6 +85,8 @@ def read(root: Path) -> Inputs:
         kubeconfig = preflight.of_context(kubeconfig, stack.cluster.context)
         version = preflight.check_cluster(kubeconfig, stack.cluster.context)
         has = present(kubeconfig, stack.cluster.context)
+        if stack.login.tokens and not stack.cluster.oidc_provider_arn:
+            tokens = of_cluster(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
     release = load_release(stack, version or None, root, has)
     if stack.kubeflow.artifacts == "s3":
@@ -102,6 +113,8 @@ def read(root: Path) -> Inputs:
         may_change=may_change,
         live_version=live_version,
         notices=tuple(notices),
+        issuer=issuer,
+        tokens=tokens,
         kubeconfig=kubeconfig,
         release=release,
         extensions=extended,
@@ -123,10 +136,15 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     `has` says what the cluster has already.
     """
     kubeflow = stack.kubeflow
-    own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
-    own += [pools.COMPONENT] if pools.needs_plugin(stack) else []
-    own += [address.COMPONENT] if stack.address else []
-    own += [autoscaler.COMPONENT] if autoscaler.is_wanted(stack) else []
+    wanted = (
+        (S3_COMPONENT, kubeflow.artifacts == "s3"),
+        (pools.COMPONENT, pools.needs_plugin(stack)),
+        (LOGIN_COMPONENT, stack.login.kind != "release"),
+        (TOKENS_COMPONENT, stack.login.tokens),
+        (address.COMPONENT, stack.address is not None),
+        (autoscaler.COMPONENT, autoscaler.is_wanted(stack)),
+    )
+    own = [component for component, is_wanted in wanted if is_wanted]
     return load(
         release=kubeflow.release,
         path=kubeflow.path,
@@ -146,8 +164,12 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
 def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
     """The release's objects as the stack's options want them."""
     objects = pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
+    for setting, is_set in (("login", stack.login.kind != "release"), ("loginTokens", stack.login.tokens)):
+        if is_set:
+            need_gateway(objects, setting)
     url = address.external_url(stack)
-    return address.at_address(objects, url) if url is not None else objects
+    # Another login is put there whole, once its issuer is known.
+    return address.at_address(objects, url) if url is not None and stack.login.kind == "release" else objects
 
 
 def kubeconfig_of(cluster: ClusterSettings) -> str:

@@ -1,5 +1,6 @@
 """The program, top to bottom: network, cluster, registry, storage, identity, Kubeflow, outputs."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,15 +19,17 @@ from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.sagemaker import SageMaker, SageMakerArgs
 from infra.aws.storage import BalancerLogs, Storage, StorageArgs
+from infra.aws.user_pool import UserPool, UserPoolArgs
 from infra.components import Components
 from infra.inputs import Inputs
 from infra.kubeflow import autoscaler
-from infra.kubeflow.address import HEALTH_PATH, HEALTH_PORT, PORT, external_url
+from infra.kubeflow.address import CALLBACK, HEALTH_PATH, HEALTH_PORT, PORT, external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
+from infra.login import login_of, login_url, logout_url, token_issuer
 from infra.settings import Settings
 from infra.settings.groups import described
 from ordering.check import told
@@ -39,10 +42,11 @@ _NONE = Earlier()
 class Outputs:
     """What the stack exports, by these names; None for what a stack on an existing cluster, or without a cloud, lacks.
 
-    `pipelines_image` is the image that was set for pipelines' steps, if any. `node_pools` say of each what pods must
-    know to run there (`infra.settings.groups.described`). `address` is where people open the platform, and
-    `address_records` are the records that somebody has to make for it, in words. `sagemaker_role_arns` are the roles of
-    SageMaker jobs, by namespace.
+    `pipelines_image` is the image that was set for pipelines' steps, if any. `dashboard_logout` is where a browser ends
+    its session with the company's issuer, too, and `token_issuer` whose tokens programs may bring. `node_pools` say of
+    each what pods must know to run there (`infra.settings.groups.described`). `address` is where people open the
+    platform, and `address_records` are the records that somebody has to make for it, in words. `sagemaker_role_arns`
+    are the roles of SageMaker jobs, by namespace.
     """
 
     cluster_name: str
@@ -57,7 +61,9 @@ class Outputs:
     sagemaker_role_arns: Mapping[str, pulumi.Output[str]]
     region: str | None
     dashboard_user: str
-    dashboard_password: pulumi.Output[str]
+    dashboard_password: pulumi.Output[str] | None
+    dashboard_logout: pulumi.Input[str] | None
+    token_issuer: pulumi.Input[str] | None
     kubeflow_release: str
     dashboard: str
     dashboard_service: str | None
@@ -160,10 +166,19 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         )
 
     own = _own_account(given, given.caller.account, access, cluster) if given.caller else None
-    login = GeneratedCredentials(stack.name, stack.dashboard)
+    generated = GeneratedCredentials(stack.name, stack.dashboard)
+    pool = _user_pool(stack, given.caller.account) if stack.login.kind == "cognito" and given.caller else None
+    tokens = token_issuer(stack, given.tokens, access)
     roles = own.identity.runner_role_arns if own else {}
     artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
-    filled = release.filled(login.credentials, artifacts, roles, login.checksum)
+    filled = release.filled(
+        generated.credentials,
+        artifacts,
+        roles,
+        generated.checksum,
+        login=login_of(stack, given.issuer, pool),
+        tokens=tokens,
+    )
     scaler = _autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
         stack.name,
@@ -205,7 +220,9 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         sagemaker_role_arns=own.sagemaker.role_arns if own and own.sagemaker else {},
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
-        dashboard_password=stack.dashboard.password.output(),
+        dashboard_password=stack.dashboard.password.output() if stack.login.kind == "release" else None,
+        dashboard_logout=logout_url(stack, given.issuer, pool),
+        token_issuer=tokens.url if tokens else None,
         kubeflow_release=release.source.name,
         dashboard_service="/".join(found[:2]) if (found := service(release.objects)) else None,
         dashboard=entry(
@@ -320,6 +337,24 @@ def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> Adminis
         return None
     return AdministratorArgs(
         role_name=f"{access.role}-{stack.stack}", cluster_name=cluster_name, principals=access.role_principals
+    )
+
+
+def _user_pool(stack: Settings, account: str) -> UserPool:
+    """The people who may sign in; the owner of the first profile is one of them."""
+    url = login_url(stack)
+    return UserPool(
+        stack.name,
+        UserPoolArgs(
+            prefix=re.sub(r"[^a-z0-9]+", "-", f"{stack.name}-{account}".lower()),
+            region=stack.region,
+            users=tuple(dict.fromkeys((stack.dashboard.user, *stack.login.users))),
+            groups=stack.login.groups,
+            callback=f"{url}{CALLBACK}",
+            home=f"{url}/",
+            protect=stack.protect,
+            tags=stack.resource_tags,
+        ),
     )
 
 

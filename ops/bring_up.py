@@ -11,11 +11,11 @@ from infra.kubeflow.earlier import Earlier
 from ops import (
     adopting,
     drift,
+    dropping,
     earlier,
     keeping,
     live,
     losing,
-    oneway,
     owning,
     policies,
     preview,
@@ -23,13 +23,15 @@ from ops import (
     run,
 )
 from ops.changes import Change
-from ops.claims import cluster_of
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
+from ops.migrations import table
+from ops.migrations.between import Between
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
-from ops.reaching import existing, reached, refuse_absent
+from ops.reaching import answered, existing, reached, refuse_absent
+from ops.registered import Registered
 from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
@@ -65,30 +67,18 @@ def bring_up(
     The preview goes to `show`, and then to `agree`, which raises UserError unless somebody agrees to it; nothing is
     touched then, nor where a mandatory policy rule is broken or the cluster does not let the caller change it, which
     are UserErrors, too. So are objects that are in the cluster already, unless they are to be adopted, and data that
-    would be lost, unless `lose` names it, or `keep`, which leaves it where it is. The local stack has nothing that
-    could be lost: it goes ahead, and the rules are applied to what it has made. A preview first would add half as much
-    time, and `look_first` wants it all the same.
+    would be lost, unless `lose` names it, or `keep`, which leaves it where it is.
+
+    Nobody has to agree to what becomes of the local stack. It goes ahead without a preview, which would add half as
+    much time, unless it might lose data or `look_first` wants one, and the rules are applied to what it has made.
     """
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
     _caught_up(session)
-    if is_local(session.stack.name) and not look_first:
-        recorder = Recorder.after(session.tracker, policies.load())
-        session.tracker = recorder
-        found: list[Existing] = []
-
-        def before(graph: Graph) -> Earlier:
-            refuse_absent(session)
-            found.extend(_looked(session, missing(graph, held(session.resources))))
-            _settled(session, found, adopt=adopt)
-            return earlier.prepared(session, graph)
-
-        session.program.before = before
-        _told(session)
-        outputs = run.up(session)
-        _released(session, found)
-        _handed_on(session)
-        return Brought(outputs=outputs, preview=None, violations=recorder.violations())
+    watch = Registered(session.say)
+    local = is_local(session.stack.name) and not look_first
+    if local and not lose and not keep and (brought := _at_once(session, watch, adopt=adopt)):
+        return brought
     console = session.tracker.console
     settings = stack_settings(session.stack.name, session.changes).settings
     planned = preview.look(session, settings)
@@ -107,16 +97,61 @@ def bring_up(
     losses = losing.lost(planned.changes)
     kept = keeping.chosen(losses, keep)
     losing.refuse([one for one in losses if one not in kept], lose)
-    _openable(session)
-    agree(planned)
+    _passable(session, session.program.graph)
+    if not local:
+        agree(planned)
     _keep(session, kept, [one for one in planned.changes if one.keeps_pods])
+    _prepared(session, session.program.graph)
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
-    session.program.before = lambda graph: earlier.prepared(session, graph)
-    _told(session)
-    outputs = run.up(session)
-    _released(session, planned.existing)
-    _handed_on(session)
+
+    def before(graph: Graph) -> Earlier:
+        left = earlier.prepared(session, graph)
+        dropping.clear(session, graph, watch, kept={one.step.urn for one in kept})
+        return left
+
+    session.program.before = before
+    outputs = _ended(session, watch, planned.existing)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
+
+
+def _at_once(session: Session, watch: Registered, *, adopt: bool) -> Brought | None:
+    """Brings a stack up without a preview; None, and nothing is changed, where data might be lost."""
+    recorder = Recorder.after(session.tracker, policies.load())
+    session.tracker = recorder
+    found: list[Existing] = []
+    doubtful = False
+
+    def before(graph: Graph) -> Earlier:
+        nonlocal doubtful
+        if doubtful := losing.possible(session.resources, graph):
+            raise UserError("data might be lost, so a preview comes first")
+        refuse_absent(session)
+        found.extend(_looked(session, missing(graph, held(session.resources))))
+        _settled(session, found, adopt=adopt)
+        _passable(session, graph)
+        _prepared(session, graph)
+        left = earlier.prepared(session, graph)
+        dropping.clear(session, graph, watch)
+        return left
+
+    session.program.before = before
+    try:
+        outputs = _ended(session, watch, found)
+    except UserError:
+        if doubtful:
+            return None
+        raise
+    return Brought(outputs=outputs, preview=None, violations=recorder.violations())
+
+
+def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> dict[str, automation.OutputValue]:
+    """Runs the engine, with what goes right before it and what comes after; returns the stack's outputs."""
+    _told(session)
+    with watch.watched():
+        outputs = run.up(session)
+    _released(session, found)
+    _handed_on(session)
+    return outputs
 
 
 def _caught_up(session: Session) -> None:
@@ -146,14 +181,25 @@ def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
 
 
-def _openable(session: Session) -> None:
-    """UserError where a store could not open its data afterwards."""
-    if not session.resources:
-        return
-    # Where the cluster does not answer nothing of it is changed.
-    with suppress(OSError), reached(session) as api:
-        if api is not None:
-            oneway.check(session.resources, session.program.graph, api)
+def _between(session: Session, graph: Graph) -> Between:
+    runs_pods = not is_local(session.stack.name)
+    return Between(stack=session.stack.name, state=session.resources, graph=graph, runs_pods=runs_pods)
+
+
+def _passable(session: Session, graph: Graph) -> None:
+    """UserError for a step between releases that nobody can go."""
+    if table.chosen(between := _between(session, graph)):
+        # Where the cluster does not answer nothing of it is changed.
+        with suppress(OSError), reached(session) as api:
+            if api is not None:
+                table.check(between, api)
+
+
+def _prepared(session: Session, graph: Graph) -> None:
+    """Does what can be done only while the old release is there."""
+    if table.chosen(between := _between(session, graph)):
+        with _answering(session) as api:
+            table.before(between, api, session.say)
 
 
 def _settled(session: Session, found: Sequence[Existing], *, adopt: bool) -> None:
@@ -196,24 +242,20 @@ def _told(session: Session) -> None:
 
 
 def _handed_on(session: Session) -> None:
-    """Gives each Profile's namespace to the owner that the Profile has now, and the keys that the stack has now."""
-    profiles = [node.id for node in session.program.graph.nodes if PROFILES.finishes(node.id)]
-    if not profiles:
-        return
-    try:
-        # By the state as it is now: before a first `up` it names no cluster.
-        with session.timed("hand on to profiles"), cluster_of(session.stack) as api:
+    """Ends the steps between releases, and gives each Profile's namespace to the owner that the Profile has now."""
+    between = _between(session, session.program.graph)
+    profiles = [node.id for node in between.graph.nodes if PROFILES.finishes(node.id)]
+    if profiles or between.has_pipelines:
+        with session.timed("hand on to profiles"), _answering(session) as api:
             owning.hand_on(profiles, api, session.say)
-            rotating.renew_copies(api, session.say)
-    except OSError as error:
-        raise UserError(f"The cluster no longer answers ({error}): run the same command again.") from None
+            table.after(between, api, session.say)
 
 
 @contextmanager
 def _answering(session: Session) -> Iterator[ClusterApi]:
+    """The cluster that somebody has seen before or that the run has made, which the state of its beginning lacks."""
     try:
-        with reached(session) as api:
-            assert api is not None, "somebody has just seen objects in it"
+        with answered(session) as api:
             yield api
     except OSError as error:
         raise UserError(f"The cluster no longer answers ({error}): run the same command again.") from None

@@ -23,8 +23,7 @@ A definition or a namespace that is missing here was not looked at, and counts a
 CRD = "apiextensions.k8s.io/CustomResourceDefinition"
 NAMESPACE = "core/Namespace"
 
-# What is lost with a resource of a type, beyond what the next `up` makes again.
-_DATA = {
+DATA = {
     "aws:ebs/volume:Volume": "the volume's content",
     "aws:ecr/repository:Repository": "the images in it",
     "aws:efs/fileSystem:FileSystem": "the files in it",
@@ -37,6 +36,7 @@ _DATA = {
     "eks:index:Cluster": "all that people made in the cluster",
     **HOLDING,
 }
+"""What is lost with a resource of a type, beyond what the next `up` makes again."""
 
 _ROLLED = frozenset({"apps/DaemonSet", "apps/Deployment", "apps/StatefulSet"})
 """Kinds whose pods are renewed when their template changes; a Job's cannot."""
@@ -175,7 +175,7 @@ def _lost(step: Step, live: Live) -> str:
         return ""
     if kind in (CRD, NAMESPACE) and step.urn in live:
         return _told(live[step.urn])
-    return _DATA.get(kind, "")
+    return DATA.get(kind, "")
 
 
 def _claims(step: Step) -> str:

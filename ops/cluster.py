@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ _TIMEOUT_S = 30
 _SILENT_S = 300
 _MANAGER = "kubeflow-on-pulumi"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_NUMBERS = count()
 
 
 class ClusterApi:
@@ -52,12 +55,13 @@ class ClusterApi:
         found = (one for one in self._client.resources.search(preferred=True) if not isinstance(one, ResourceList))
         return {(one.group or "", one.name): (one.group_version, one.kind) for one in found if "list" in one.verbs}
 
-    def list(self, api_version: str, kind: str) -> list[Manifest]:
-        """All objects of a kind, in all namespaces; none of a kind that the cluster does not serve."""
+    def list(self, api_version: str, kind: str, name: str = "") -> list[Manifest]:
+        """All objects of a kind, or those of a name, in all namespaces; none of a kind that is not served."""
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        items: list[Manifest] = self._ask(resource.get).to_dict()["items"]
+        chosen = f"metadata.name={name}" if name else None
+        items: list[Manifest] = self._ask(resource.get, field_selector=chosen).to_dict()["items"]
         # A list's items carry neither.
         return [{**item, "apiVersion": api_version, "kind": kind} for item in items]
 
@@ -82,6 +86,18 @@ class ClusterApi:
         """Change an object, or its status, by a merge patch or by the operations of a JSON patch."""
         form = "merge-patch" if isinstance(change, dict) else "json-patch"
         self._on(manifest, "patch", status=status, body=change, content_type=f"application/{form}+json")
+
+    def warned(self, manifest: Manifest, change: Manifest) -> bool:
+        """Whether the server warns of a merge patch, of which it makes a dry run."""
+        metadata, resource = manifest["metadata"], self._resource(manifest["apiVersion"], manifest["kind"])
+        form = {"content_type": "application/merge-patch+json", "dry_run": "All", "serialize": False}
+        where = {"name": metadata["name"], "namespace": metadata.get("namespace")}
+        answer = self._ask(resource.patch, body=change, **where, **form) if resource else None
+        return answer is not None and "Warning" in answer.headers
+
+    def apply(self, manifest: Manifest) -> None:
+        """Make an object as it is given, or change it to that."""
+        self._apply(manifest, manager=_MANAGER)
 
     def dry_run(self, manifest: Manifest) -> None:
         """Let the server judge an apply that changes nothing; UserError with what it refuses."""
@@ -245,17 +261,33 @@ def _plain(value: Any) -> str | None:
 @contextmanager
 def connected(access: Access) -> Iterator[ClusterApi]:
     """A cluster, for the length of the block. Raises OSError when it does not answer."""
+    with answering():
+        yield api_of(access)
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """OSError where a cluster stops answering in the block."""
+    try:
+        yield
+    except (HTTPError, config.ConfigException, client.ApiException) as error:
+        raise OSError(str(error)) from None
+
+
+def api_of(access: Access) -> ClusterApi:
+    """A client of a cluster, which asks it what it serves; to be made and used where it may not answer."""
     # It warns of every retry, and the caller says what comes of them.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            if access.kubeconfig is None:
-                api = config.new_client_from_config(context=access.context)
-            else:
-                api = client_of(access.kubeconfig, access.context)
-            # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
-            yield ClusterApi(dynamic.DynamicClient(api, cache_file=str(Path(folder) / "offers.json")))
-        except HTTPError as error:
-            raise OSError(str(error)) from None
-        except (config.ConfigException, client.ApiException) as error:
-            raise OSError(str(error)) from None
+    if access.kubeconfig is None:
+        api = config.new_client_from_config(context=access.context)
+    else:
+        api = client_of(access.kubeconfig, access.context)
+    # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
+    offers = Path(_folder().name) / f"{next(_NUMBERS)}.json"
+    return ClusterApi(dynamic.DynamicClient(api, cache_file=str(offers)))
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    """Where this process's clients write down what their servers offer; it goes with the process."""
+    return tempfile.TemporaryDirectory(prefix="kubeflow-offers-")

@@ -22,6 +22,7 @@ from ordering.manifests.render import render
 ARTIFACTS_GB = 100
 FILES_GB = 50
 IMAGES_GB = 10
+PEOPLE = 50
 NAT_TRAFFIC_GB = 100
 LOGS_GB = 10
 
@@ -96,11 +97,20 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_line("volumes", f"{volumes_gib} GiB of claims on gp3", volumes_gib * prices.GP3_GIB_MONTH))
     if settings.files == "efs":
         lines.append(_line("files", f"{FILES_GB} GB in EFS (assumed)", FILES_GB * prices.EFS_GB_MONTH))
+    if settings.login.kind == "cognito":
+        lines.append(_users(PEOPLE))
     if settings.address is not None:
         lines.append(_address(settings, settings.address))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)
+
+
+def _users(people: int) -> Line:
+    """People who sign in at Cognito, some of whom cost nothing (Cognito's price list, feature plan Essentials)."""
+    free = prices.COGNITO_FREE_USERS
+    what = f"{people} people a month at Cognito (assumed), {free:,} of them free"
+    return _line("login", what, max(0, people - free) * prices.COGNITO_USER_MONTH)
 
 
 def difference(before: Settings, after: Settings, *, volumes_gib: int = 0) -> tuple[Change, ...]:

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from ops.changes import CRD, NAMESPACE, Change, kind_of
-from ops.existing import Place, held, placed
+from infra.kubeflow import immutable
+from infra.kubeflow.holding import HOLDING
+from ops.changes import CRD, DATA, NAMESPACE, Change, kind_of
+from ops.existing import Place, held, objects, place, placed
 from ops.steps import Step
 from ordering.errors import UserError
+from ordering.graph import Graph
 from ordering.manifests.objects import Manifest
 
 _NAMED = 5
@@ -50,6 +53,18 @@ def asks(steps: Iterable[Step]) -> bool:
     return any(map(_holds, steps))
 
 
+def possible(state: Iterable[Mapping[str, Any]], graph: Graph) -> bool:
+    """Whether a run may lose data, as far as the state and the graph tell: then a preview has to.
+
+    Of AWS they tell nothing of what the program's own components change; what else holds data there may go.
+    """
+    resources = [one for one in state if not one.get("delete")]
+    after = {place(node.id): node.manifest for node in graph.nodes if node.gate is None}
+    return any(_doubtful(sent, after.get(at)) for at, sent in objects(resources)) or any(
+        str(one["type"]) in DATA and not _ours(str(one["urn"])) for one in resources if one.get("custom")
+    )
+
+
 def lost(changes: Iterable[Change]) -> list[Change]:
     """Those among the changes that lose data."""
     return [one for one in changes if one.kind == "data"]
@@ -70,6 +85,19 @@ def refuse(found: Sequence[Change], accepted: Collection[str]) -> None:
         "have it stay where it is with KEEP, or save the data and accept the loss: "
         f"LOSE={','.join(loss.name for loss in found)}"
     )
+
+
+def _doubtful(before: Manifest, after: Manifest | None) -> bool:
+    kind = immutable.kind_of(before)
+    if kind == "apps/StatefulSet":
+        policy = (before.get("spec") or {}).get("persistentVolumeClaimRetentionPolicy") or {}
+        return "Delete" in policy.values() and before != after
+    return kind in HOLDING and (after is None or bool(immutable.changed(before, after)))
+
+
+def _ours(urn: str) -> bool:
+    """Whether one of the program's own components made it."""
+    return "kubeflow:infra:" in urn
 
 
 def _holds(step: Step) -> bool:

@@ -63,7 +63,8 @@ def kinds(state: Iterable[Mapping[str, Any]]) -> list[Kind]:
 class Waiting:
     """How to wait: what to tell, whom to ask when nothing has gone for `stuck_after` seconds, and for how long in all.
 
-    `stuck` is told what holds on and why, and says to wait on, to give up the finalizers, or to stop.
+    `stuck` is told what holds on and why, and says to wait on, to give up the finalizers, or to stop; `advice` ends the
+    sentence that says what did not go.
     """
 
     report: Report
@@ -71,6 +72,10 @@ class Waiting:
     patience: float = PATIENCE_S
     stuck_after: float = STUCK_S
     poll: float = POLL_S
+    advice: str = (
+        "nothing of the stack was destroyed; repair the controllers that have to finish these, or destroy with "
+        "FORCE_FINALIZERS=1, which leaves behind what they would have cleaned up."
+    )
 
     def until_gone(self, api: Api, look: Callable[[], list[Manifest]]) -> None:
         """Looks until nothing is left; UserError where somebody stops it, or patience ends."""
@@ -81,7 +86,7 @@ class Waiting:
             moved = now if len(left) < before else moved
             before = len(left)
             if now - begun > self.patience:
-                raise UserError(f"After {self.patience:.0f} s there still is {named(left)}: {_ADVICE}")
+                raise UserError(f"After {self.patience:.0f} s there still is {named(left)}: {self.advice}")
             if now - moved > self.stuck_after:
                 self._decide(api, left)
                 moved = time.monotonic()
@@ -94,7 +99,7 @@ class Waiting:
     def _decide(self, api: Api, left: Sequence[Manifest]) -> None:
         answer = self.stuck(named(left))
         if answer == "stop":
-            raise UserError(f"Stopped where {named(left)} holds on: {_ADVICE}")
+            raise UserError(f"Stopped where {named(left)} holds on: {self.advice}")
         if answer == "force":
             for one in left:
                 api.drop_finalizers(one)
@@ -154,12 +159,6 @@ def _namespaces(api: Api, profiles: Collection[str]) -> list[Manifest]:
         return []
     found = api.metadata("v1", "Namespace")
     return [{**one, "apiVersion": "v1", "kind": "Namespace"} for one in found if one["metadata"]["name"] in names]
-
-
-_ADVICE = (
-    "nothing of the stack was destroyed; repair the controllers that have to finish these, or destroy with "
-    "FORCE_FINALIZERS=1, which leaves behind what they would have cleaned up."
-)
 
 
 def named(objects: Sequence[Manifest]) -> str:

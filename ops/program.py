@@ -44,6 +44,7 @@ class Program:
         if self._preloading is not None:
             # The SDKs' modules that load at first use are half there for a second thread that uses them meanwhile.
             wait([self._preloading])
+        self._refused = None
         try:
             self.run()
         except pulumi.RunError as error:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pulumi import automation
 
 from infra.present import present
-from ops.cluster import Access, ClusterApi, access_of, connected
+from ops.claims import cluster_of
+from ops.cluster import Access, ClusterApi, access_of, answering, api_of
 from ops.existing import Existing, look
 from ops.run import Session
 from ordering.check import refuse, settled
@@ -34,13 +35,32 @@ def refuse_absent(session: Session) -> None:
 
 @contextmanager
 def reached(session: Session) -> Iterator[ClusterApi | None]:
-    """The stack's cluster, for the length of the block; None where the stack has yet to make it."""
+    """The stack's cluster, for the length of the block; None where the stack has yet to make it.
+
+    A session asks a cluster once what it serves, however often it comes back to it.
+    """
     access = _access(session)
     if access is None:
         yield None
         return
-    with connected(access) as api:
-        yield api
+    with answering():
+        if access not in session.clients:
+            session.clients[access] = api_of(access)
+        yield session.clients[access]
+
+
+@contextmanager
+def answered(session: Session) -> Iterator[ClusterApi]:
+    """A cluster that has answered in this run, or that the run has made, which the state of its beginning lacks.
+
+    OSError where it no longer answers.
+    """
+    with reached(session) as api:
+        if api is not None:
+            yield api
+            return
+    with cluster_of(session.stack) as made:
+        yield made
 
 
 def _access(session: Session) -> Access | None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from ops.existing import Place, held
@@ -49,10 +50,18 @@ class Api(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Going:
-    """What of a cluster goes with a stack: its objects, and the kinds that it defines, by group."""
+    """What of a cluster goes with a stack, or with a part of it: its objects, and the kinds that it defines, by group.
+
+    `staying` are objects of the stack that an `up` keeps.
+    """
 
     objects: Collection[Place]
     kinds: Collection[tuple[str, str]] = ()
+    staying: Collection[Place] = ()
+
+    def holds(self, place: Place) -> bool:
+        """Whether an object is the stack's own, and so the engine's to keep or to delete."""
+        return place in self.objects or place in self.staying
 
     def has(self, service: Service) -> bool:
         """Whether a Service is the stack's, or lives in a namespace of the stack."""
@@ -70,6 +79,15 @@ def going(state: Sequence[Mapping[str, Any]]) -> Going:
     return Going(objects=held(state), kinds={(one.group, one.kind) for one in kinds(state)})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dead:
+    """What nobody will answer for any more, in words, and how it is taken away; `later` for what still serves."""
+
+    what: str
+    remove: Callable[[], None]
+    later: bool = False
+
+
 def remove(api: Api, ours: Going, others: set[str]) -> list[str]:
     """Takes away what nobody will answer for any more; returns what it was, in words.
 
@@ -77,14 +95,26 @@ def remove(api: Api, ours: Going, others: set[str]) -> list[str]:
     looked at and are somebody else's; it is added to. An APIService stays while the stack has objects of its group,
     until its Service is gone.
     """
-    return [*_configurations(api, ours, others), *_policies(api, ours), *_registrations(api, ours)]
+    removed = []
+    for one in find(api, ours, others):
+        if not one.later:
+            one.remove()
+            removed.append(one.what)
+    return removed
 
 
-def _configurations(api: Api, ours: Going, others: set[str]) -> Iterator[str]:
+def find(api: Api, ours: Going, others: set[str]) -> Iterator[Dead]:
+    """All that `remove` takes away, now or later."""
+    yield from _configurations(api, ours, others)
+    yield from _policies(api, ours)
+    yield from _registrations(api, ours)
+
+
+def _configurations(api: Api, ours: Going, others: set[str]) -> Iterator[Dead]:
     for kind in _CONFIGURATIONS:
         for about in (one["metadata"] for one in api.metadata(_VERSION, kind)):
             version = f"{about['uid']} {about['resourceVersion']}"
-            if version in others or Place(_GROUP, kind, "", about["name"]) in ours.objects:
+            if version in others or ours.holds(Place(_GROUP, kind, "", about["name"])):
                 continue
             one = api.get(_VERSION, kind, "", about["name"])
             webhooks = (one or {}).get("webhooks") or []
@@ -92,37 +122,40 @@ def _configurations(api: Api, ours: Going, others: set[str]) -> Iterator[str]:
             if one is None or not dead:
                 others.add(version)
                 continue
-            if left := [webhook for webhook in webhooks if webhook not in dead]:
-                api.set_webhooks(one, left)
-            else:
-                api.delete(one)
+            left = [webhook for webhook in webhooks if webhook not in dead]
             what = f"what {title(one)} asks there" if left else f"{title(one)}, made at run time"
-            yield f"{what}: {_places(dead)} behind it goes"
+            act = partial(api.set_webhooks, one, left) if left else partial(api.delete, one)
+            yield Dead(what=f"{what}: {_places(dead)} behind it goes", remove=act)
 
 
-def _policies(api: Api, ours: Going) -> Iterator[str]:
+def _policies(api: Api, ours: Going) -> Iterator[Dead]:
     """Bindings first: a policy without any judges nothing."""
     for kind, version in _POLICIES.items():
         for one in api.list(version, kind):
             name, parameters = one["metadata"]["name"], (one.get("spec") or {}).get("paramKind") or {}
             of = (str(parameters.get("apiVersion")).rpartition("/")[0], str(parameters.get("kind")))
-            if of not in ours.kinds or Place(_GROUP, kind, "", name) in ours.objects:
+            if of not in ours.kinds or ours.holds(Place(_GROUP, kind, "", name)):
                 continue
             bindings = [b for b in api.list(version, f"{kind}Binding") if b["spec"]["policyName"] == name]
-            for gone in (*bindings, one):
-                api.delete(gone)
-            yield f"{title(one)} and its bindings, made beside the stack: {of[1]}, the kind of its parameters, goes"
+            what = f"{title(one)} and its bindings, made beside the stack: {of[1]}, the kind of its parameters, goes"
+            yield Dead(what=what, remove=partial(_delete, api, [*bindings, one]))
 
 
-def _registrations(api: Api, ours: Going) -> Iterator[str]:
+def _registrations(api: Api, ours: Going) -> Iterator[Dead]:
     for one in api.list(f"{_REGISTRATION}/v1", "APIService"):
         spec = one.get("spec") or {}
         service = _service(spec)
-        if service is None or Place(_REGISTRATION, "APIService", "", one["metadata"]["name"]) in ours.objects:
+        if service is None or ours.holds(Place(_REGISTRATION, "APIService", "", one["metadata"]["name"])):
             continue
-        if ours.has(service) and not (ours.uses(spec.get("group") or "") and api.get("v1", "Service", *service)):
-            api.delete(one)
-            yield f"{title(one)}, made at run time: Service {'/'.join(service)} behind it goes"
+        if ours.has(service):
+            serves = ours.uses(spec.get("group") or "") and api.get("v1", "Service", *service) is not None
+            what = f"{title(one)}, made at run time: Service {'/'.join(service)} behind it goes"
+            yield Dead(what=what, remove=partial(api.delete, one), later=serves)
+
+
+def _delete(api: Api, objects: Sequence[Manifest]) -> None:
+    for one in objects:
+        api.delete(one)
 
 
 def _service(client: Any) -> Service | None:

@@ -60,12 +60,6 @@ DATABASES = (
 )
 
 
-# Pipelines' profile controller copies the object store's keys into each profile's namespace, in 1.10.2 the stack's own,
-# and renews none (`OnDelete` in its decorator): a copy comes again once it is deleted.
-_COPIED = ("kubeflow", "mlpipeline-minio-artifact")
-_STALE = "kubeflow-on-pulumi/stale"
-
-
 class Listing(Protocol):
     """All objects of a kind."""
 
@@ -74,12 +68,6 @@ class Listing(Protocol):
 
 class Api(Listing, Protocol):
     """What this needs of a cluster. `execute` runs a shell's script in a container, and returns what it prints."""
-
-    def metadata(self, api_version: str, kind: str) -> list[Manifest]: ...
-
-    def annotate(self, manifest: Manifest, annotations: dict[str, str]) -> None: ...
-
-    def delete(self, manifest: Manifest) -> None: ...
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
 
@@ -131,29 +119,6 @@ def tell(state: Iterable[Resource], api: Api, report: Callable[[str], object], *
                 "so nothing was changed: see its log, and run the same command again."
             )
         report(f"told the database {database.name} its new password")
-    _mark_copies(_value(made, "object_store_secret_key"), api)
-
-
-def renew_copies(api: Api, report: Callable[[str], object]) -> None:
-    """Has the copies of keys that are no more made again, by whoever made them."""
-    for one in api.metadata("v1", "Secret"):
-        if _STALE in (one["metadata"].get("annotations") or {}):
-            api.delete({**one, "apiVersion": "v1", "kind": "Secret"})
-            report(f"had the keys in {one['metadata']['namespace']} made again")
-
-
-def _mark_copies(wanted: str | None, api: Api) -> None:
-    """Marks the copies of keys that are about to change: afterwards nothing tells them from a profile's own."""
-    held = api.get("v1", "Secret", *_COPIED)
-    if wanted is None or held is None or _held(held, "secretkey") == wanted:
-        return
-    for one in api.list("v1", "Secret"):
-        about = one["metadata"]
-        copied = (
-            about["name"] == _COPIED[1] and about["namespace"] != _COPIED[0] and one.get("data") == held.get("data")
-        )
-        if copied and about.get("ownerReferences"):
-            api.annotate(one, {_STALE: "true"})
 
 
 def pod_of(database: Database, api: Listing) -> Manifest | None:

@@ -3,7 +3,7 @@
 import os
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,7 +74,7 @@ class Session:
     """One command's work on one stack: the engine's handle and what the summary tells.
 
     `resources` are the state's, secrets opened, from when it was settled. `changes` are settings that are otherwise
-    than in the stack's file.
+    than in the stack's file. `clients` are those of `ops.reaching`.
     """
 
     stack: automation.Stack
@@ -87,6 +87,7 @@ class Session:
     unanswered: Unanswered = field(default_factory=Unanswered)
     listeners: list[Callable[[EngineEvent], None]] = field(default_factory=list)
     changes: Mapping[str, Any] = field(default_factory=dict)
+    clients: dict[Hashable, Any] = field(default_factory=dict)
 
     def hear(self, event: EngineEvent) -> None:
         """One event of the engine."""
@@ -220,9 +221,8 @@ def refresh(run: Session, urns: Sequence[str]) -> None:
 
 def replace(run: Session, urns: Sequence[str]) -> None:
     """Makes these resources again, and changes no others."""
-    named = list(urns)
     with run.timed("make again"):
-        _change(run, lambda: run.stack.up(target=named, replace=named, on_event=run.hear, suppress_progress=True))
+        _change(run, lambda: run.stack.up(target=[*urns], replace=[*urns], on_event=run.hear, suppress_progress=True))
 
 
 def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, int]:

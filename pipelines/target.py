@@ -24,6 +24,7 @@ class Target:
     url: str | None
     user: str | None
     namespace: str | None
+    token: str | None = None
 
 
 @contextlib.contextmanager
@@ -47,5 +48,5 @@ def open_api(target: Target, stack: Stack | None, retry: Retry) -> Iterator[Conn
             url, shown_at = opened.enter_context(forward(stack.kubeconfig, stack.service)), FORWARDED
         if url is None:
             raise UserError("Nothing says where Kubeflow is; add --stack NAME or --endpoint URL.")
-        session = opened.enter_context(Session(url, user=user, password=password, retry=retry))
+        session = opened.enter_context(Session(url, user=user, password=password, retry=retry, token=target.token))
         yield Connection(session, target.namespace, shown_at)

@@ -22,6 +22,7 @@ TAGGED = frozenset(
     (
         "aws:acm/certificate:Certificate",
         "aws:cloudwatch/logGroup:LogGroup",
+        "aws:cognito/userPool:UserPool",
         "aws:ebs/volume:Volume",
         "aws:ec2/eip:Eip",
         "aws:ec2/instance:Instance",

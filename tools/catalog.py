@@ -14,6 +14,7 @@ ETCD = "3.6.14"
 KUBERNETES = "1.35.4"
 KUSTOMIZE = "5.8.1"
 KWOK = "0.7.0"
+OAUTH2_PROXY = "7.15.6"
 PULUMI = "3.259.0"
 PULUMI_KUBERNETES = "4.34.2"
 PULUMI_KUBERNETES_MODULE = "4.0.0-20260115033456-f47bc2d6f199"
@@ -236,6 +237,15 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
                 checksums=_github("rhysd/actionlint", f"v{ACTIONLINT}", f"actionlint_{ACTIONLINT}_checksums.txt"),
                 member="actionlint",
             ),
+        ),
+        ReleasedTool(
+            name="oauth2-proxy",
+            version=OAUTH2_PROXY,
+            # What manifests/login sends, and no other: the tests run it with the configuration of a stack.
+            accepts=SpecifierSet(f"=={OAUTH2_PROXY}"),
+            module="oauth2-proxy",
+            package="github.com/oauth2-proxy/oauth2-proxy/v7",
+            stamps=("github.com/oauth2-proxy/oauth2-proxy/v7/pkg/version.VERSION",),
         ),
     ]
     return {tool.name: tool for tool in tools}

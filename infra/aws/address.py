@@ -48,6 +48,8 @@ class Address(pulumi.ComponentResource):
     It takes HTTPS, sends HTTP there, and reaches two ports of the nodes and nothing else.
     """
 
+    arn: pulumi.Output[str]
+    """The load balancer's: what a web ACL is associated with."""
     dns_name: pulumi.Output[str]
     """The load balancer's own name, which the host's record leads to."""
     records: list[pulumi.Output[str]]
@@ -60,9 +62,9 @@ class Address(pulumi.ComponentResource):
         self._tags = dict(args.tags)
         balancer = self._load_balancer(self._ways_in())
         self._listeners(balancer, self._target_group(), self._certificate())
-        self.dns_name = balancer.dns_name
+        self.arn, self.dns_name = balancer.arn, balancer.dns_name
         self.records = self._records(balancer)
-        self.register_outputs({"dns_name": self.dns_name})
+        self.register_outputs({"arn": self.arn, "dns_name": self.dns_name})
 
     def _ways_in(self) -> ec2.SecurityGroup:
         """Who reaches the load balancer, and what it reaches."""

@@ -25,6 +25,18 @@ TYPES = {
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
     ),
+    "aws:cognito/user:User": "cognito-idp: AdminCreateUser AdminUpdateUserAttributes AdminDeleteUser",
+    "aws:cognito/userGroup:UserGroup": "cognito-idp: CreateGroup UpdateGroup DeleteGroup",
+    "aws:cognito/userInGroup:UserInGroup": "cognito-idp: AdminAddUserToGroup AdminRemoveUserFromGroup",
+    "aws:cognito/userPool:UserPool": (
+        "cognito-idp: CreateUserPool UpdateUserPool DeleteUserPool SetUserPoolMfaConfig TagResource UntagResource"
+    ),
+    "aws:cognito/userPoolClient:UserPoolClient": (
+        "cognito-idp: CreateUserPoolClient UpdateUserPoolClient DeleteUserPoolClient"
+    ),
+    "aws:cognito/userPoolDomain:UserPoolDomain": (
+        "cognito-idp: CreateUserPoolDomain UpdateUserPoolDomain DeleteUserPoolDomain"
+    ),
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "ec2: RevokeSecurityGroupIngress RevokeSecurityGroupEgress",
     "aws:ec2/eip:Eip": "ec2: AllocateAddress ReleaseAddress DisassociateAddress",
     "aws:ec2/internetGateway:InternetGateway": (
@@ -113,13 +125,17 @@ TYPES = {
 }
 
 # What a setting brings that is off by default. IAM bounds each managed policy, so what these take is one of its own.
-_OPTIONAL = ("aws:acm/", "aws:autoscaling/", "aws:efs/", "aws:lb/", "aws:route53/")
+_OPTIONAL = ("aws:acm/", "aws:autoscaling/", "aws:cognito/", "aws:efs/", "aws:lb/", "aws:route53/")
 CORE = tuple(one for one in TYPES if not one.startswith(_OPTIONAL))
 
 # No object and no secret is read by these.
 _READS = {
     "acm": "DescribeCertificate ListCertificates ListTagsForCertificate",
     "autoscaling": "DescribeAutoScalingGroups",
+    "cognito-idp": (
+        "AdminGetUser AdminListGroupsForUser DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup "
+        "GetUserPoolMfaConfig ListTagsForResource ListUserPools"
+    ),
     "ec2": "Describe* GetSecurityGroupsForVpc",
     "ecr": "DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource",
     "eks": "Describe* List*",

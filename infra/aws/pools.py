@@ -62,7 +62,7 @@ def base_group(
         size=(nodes.min, nodes.desired, nodes.max),
         labels=gpu_labels(nodes.instance_type),
     )
-    template = _launch_template(f"{name}-node", nodes.disk_gib, {}, BASE, args, opts)
+    template = _launch_template(f"{name}-node", nodes.disk_gib, BASE, args, opts)
     return _node_group(f"{name}-nodes", group, template, args, opts)
 
 
@@ -70,7 +70,7 @@ def pool_groups(
     name: str, pool: Pool, args: GroupsArgs, opts: pulumi.ResourceOptions
 ) -> list[pulumi_eks.ManagedNodeGroup]:
     """The nodes of a pool, which share a launch template."""
-    template = _launch_template(f"{name}-node-{pool.name}", pool.disk_gib, {POOL_TAG: pool.name}, pool.name, args, opts)
+    template = _launch_template(f"{name}-node-{pool.name}", pool.disk_gib, pool.name, args, opts)
     end = f"-{pool.name}-"
     group = _Group(
         name=pool.name,
@@ -154,10 +154,12 @@ def cared_for(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformRes
 
 
 def _launch_template(
-    name: str, disk_gib: int, more: Mapping[str, str], tag: str, args: GroupsArgs, opts: pulumi.ResourceOptions
+    name: str, disk_gib: int, pool: str, args: GroupsArgs, opts: pulumi.ResourceOptions
 ) -> ec2.LaunchTemplate:
     """What a node group cannot say itself: an encrypted disk, and metadata that pods cannot reach."""
-    named = {**args.tags, **more, "Name": f"{args.cluster_name}-node"}
+    named = {**args.tags, "Name": f"{args.cluster_name}-node"}
+    if pool != BASE:  # whose nodes another tag would renew
+        named[POOL_TAG] = pool
     return ec2.LaunchTemplate(
         name,
         update_default_version=True,
@@ -179,6 +181,6 @@ def _launch_template(
         tag_specifications=[
             ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=named) for kind in ("instance", "volume")
         ],
-        tags={**args.tags, POOL_TAG: tag},
+        tags={**args.tags, POOL_TAG: pool},
         opts=pulumi.ResourceOptions(parent=opts.parent),
     )

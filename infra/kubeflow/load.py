@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
+from infra.kubeflow.login import Login, use_login
 from infra.kubeflow.parts import choose
 from infra.kubeflow.profiles import use_roles
 from infra.kubeflow.readers import with_checksums
@@ -15,11 +16,15 @@ from infra.kubeflow.release import Release, resolve
 from infra.kubeflow.s3 import ArtifactStore, use_bucket
 from infra.kubeflow.served import check_served
 from infra.kubeflow.slim import slim
+from infra.kubeflow.tokens import TokenIssuer, accept_tokens
 from infra.kubeflow.traffic import with_open_paths
 from ordering.check import Finding, Has, check, from_a_cluster, refuse, settled
 from ordering.graph import Graph, ObjectId, build, id_of
 from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
+
+OF_STACK = "kubeflow-on-pulumi/of"
+"""The label of what a stack sends for itself, whichever parts of the release are wanted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +47,25 @@ class LoadedRelease:
         store: ArtifactStore | None,
         roles: Mapping[str, Any],
         checksum: Callable[[Any], Any],
+        login: Login | None = None,
+        tokens: TokenIssuer | None = None,
     ) -> dict[ObjectId, Manifest]:
         """The objects with the well-known credentials replaced, and with artifacts in the store if there is one.
 
         `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them. `checksum` makes what stands
-        on the pods that read a Secret or a ConfigMap, as `readers.with_checksums` takes it.
+        on the pods that read a Secret or a ConfigMap, as `readers.with_checksums` takes it. `login` is where people
+        sign in, if not with the release's password, and `tokens` whose tokens programs may bring, if any.
 
-        UserError when a well-known credential would be left, or when the release cannot use the store.
+        UserError when a well-known credential would be left, or when the release cannot use what is given.
         """
         objects = use_roles(replace(self.objects, credentials), roles)
         assert_none_left(objects)
         if store is not None:
             objects = use_bucket(objects, store, join=pulumi.Output.format)
+        if login is not None:
+            objects = use_login(objects, login, join=pulumi.Output.format)
+        if tokens is not None:
+            objects = accept_tokens(objects, tokens)
         return {id_of(manifest): manifest for manifest in with_checksums(objects, checksum)}
 
 
@@ -88,8 +100,9 @@ def load(
     rendered = render(source.path, components=[root / component for component in components], allow=allow)
     objects, left_out = slim(rendered), list[Manifest]()
     if parts or existing:
-        selection = choose(build(objects, overrides=edges), parts, existing)
-        objects, left_out = selection.objects, selection.existing
+        own = [one for one in objects if OF_STACK in (one["metadata"].get("labels") or {})]
+        selection = choose(build([one for one in objects if one not in own], overrides=edges), parts, existing)
+        objects, left_out = [*selection.objects, *own], selection.existing
     objects = with_open_paths(change(objects))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)

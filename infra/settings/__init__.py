@@ -1,13 +1,15 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
 from infra.settings.address import AddressSettings
-from infra.settings.load import WELL_KNOWN_PASSWORD, load, password_fault
+from infra.settings.load import load
+from infra.settings.login import WELL_KNOWN_PASSWORD, password_fault
 from infra.settings.model import (
     AccessSettings,
     ClusterSettings,
     DashboardSettings,
     Edge,
     KubeflowSettings,
+    LoginSettings,
     NetworkSettings,
     NodeSettings,
     PipelinesSettings,
@@ -29,6 +31,7 @@ __all__ = [
     "DashboardSettings",
     "Edge",
     "KubeflowSettings",
+    "LoginSettings",
     "NetworkSettings",
     "NodeSettings",
     "PipelinesSettings",

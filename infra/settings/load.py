@@ -12,9 +12,9 @@ from infra.settings import limits
 from infra.settings.access import public_cidrs, read_access
 from infra.settings.address import read_address
 from infra.settings.cloud import refuse_aws
+from infra.settings.login import has_gateway, read_login
 from infra.settings.model import (
     ClusterSettings,
-    DashboardSettings,
     Edge,
     KubeflowSettings,
     PipelinesSettings,
@@ -27,13 +27,8 @@ from infra.settings.network import read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
 from infra.settings.raw import RawSettings
 from infra.settings.sagemaker import read_sagemaker
+from infra.settings.secret import check_encrypted
 from ordering.manifests.kustomization import ALLOWED
-
-# What Kubeflow's own manifests ship for user@example.com: public knowledge.
-WELL_KNOWN_PASSWORD = "12341234"
-
-# bcrypt ignores, and newer libraries refuse, what comes after 72 bytes.
-_PASSWORD_LENGTH, _PASSWORD_BYTES = 8, 72
 
 # The values that CloudWatch Logs accepts (PutRetentionPolicy), up to two years.
 _RETENTION_DAYS = ("1", "3", "5", "7", "14", "30", "60", "90", "120", "150", "180", "365", "400", "545", "731")
@@ -54,7 +49,6 @@ _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _IMAGE = re.compile(
     r"([\w.-]+(:\d+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?", re.ASCII
 )
-_EMAIL = re.compile(r"[^@\s]+@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
 def load(
@@ -84,6 +78,7 @@ def load(
     nodes = read_nodes(raw, _required(raw, "nodesInstanceType", INSTANCE_TYPE, "an EC2 instance type"))
     network = read_network(raw, region, nodes)
     kubeflow = _kubeflow(raw, cluster)
+    login, dashboard = read_login(raw, kubeflow, project, stack, secret_keys, emulated=emulated, cloud=cloud)
     settings = Settings(
         project=project,
         stack=stack,
@@ -101,11 +96,12 @@ def load(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
         files=_files(raw, cluster),
-        address=read_address(raw, region, creates=cluster.mode == "create", has_login=_has_login(kubeflow)),
-        sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=_has_login(kubeflow)),
+        address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
+        sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
-        dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated, asked=_has_login(kubeflow)),
+        login=login,
+        dashboard=dashboard,
     )
     raw.refuse_unknown_keys()
     raw.refuse_foreign_keys()
@@ -182,7 +178,7 @@ def _cluster(
             raw.problem(key, "is only for an existing cluster; set clusterMode to existing, or remove it.")
     content = given["clusterKubeconfig"]
     if "\n" in content or content.startswith("{"):
-        _check_encrypted(raw, project, stack, "clusterKubeconfig", secret_keys)
+        check_encrypted(raw, project, stack, "clusterKubeconfig", secret_keys)
     if cloud != "none" and (fault := limits.name_fault(project, stack)):
         raw.problems.append(fault)
     elif mode == "create":
@@ -294,59 +290,6 @@ def _existing(raw: RawSettings, cluster: ClusterSettings) -> tuple[str, ...]:
     if names and cluster.mode == "create":
         raw.problem("kubeflowExisting", "is only for an existing cluster; set clusterMode to existing, or remove it.")
     return names
-
-
-def _has_login(kubeflow: KubeflowSettings) -> bool:
-    return kubeflow.release not in versions.PIPELINES_ALONE or kubeflow.path is not None
-
-
-def _dashboard(
-    raw: RawSettings, project: str, stack: str, secret_keys: Collection[str], *, public: bool, asked: bool
-) -> DashboardSettings:
-    user = raw.text("dashboardUser")
-    if raw.sound("dashboardUser") and not _EMAIL.fullmatch(user):
-        raw.problem("dashboardUser", f"{user!r} is not an e-mail address; write one like user@example.com.")
-    password = raw.text("dashboardPassword")
-    if raw.sound("dashboardPassword"):
-        if public:
-            password = password or WELL_KNOWN_PASSWORD
-            if len(password.encode()) > _PASSWORD_BYTES:
-                raw.problem("dashboardPassword", f"is longer than bcrypt's {_PASSWORD_BYTES} bytes; shorten it.")
-        elif password or asked:
-            _check_password(raw, project, stack, password, secret_keys)
-    return DashboardSettings(user=user, password=Secret(password))
-
-
-def password_fault(password: str) -> str | None:
-    """What is wrong with a password that a stack of one's own would have, as the end of a sentence; None if nothing."""
-    if password == WELL_KNOWN_PASSWORD:
-        return f"{WELL_KNOWN_PASSWORD} is public and allowed only in an emulated stack"
-    if len(password) < _PASSWORD_LENGTH:
-        return f"has fewer than {_PASSWORD_LENGTH} characters"
-    if len(password.encode()) > _PASSWORD_BYTES:
-        return f"is longer than bcrypt's {_PASSWORD_BYTES} bytes"
-    return None
-
-
-def _check_password(raw: RawSettings, project: str, stack: str, password: str, secret_keys: Collection[str]) -> None:
-    command = _command(stack, "dashboardPassword")
-    if not password:
-        raw.problem("dashboardPassword", f"is not set, and only an emulated stack has a default; run {command}.")
-    elif fault := password_fault(password):
-        raw.problem("dashboardPassword", f"{fault}; run {command}.")
-    else:
-        _check_encrypted(raw, project, stack, "dashboardPassword", secret_keys)
-
-
-def _check_encrypted(raw: RawSettings, project: str, stack: str, key: str, secret_keys: Collection[str]) -> None:
-    if f"{project}:{key}" not in secret_keys:
-        raw.problem(key, f"is stored in plain text; run {_command(stack, key)} to encrypt it.")
-
-
-def _command(stack: str, key: str) -> str:
-    if key == "dashboardPassword":
-        return f"`make password STACK={stack}`"
-    return f"`pulumi config set --secret {key} --stack {stack}`"
 
 
 def _matching(raw: RawSettings, key: str, pattern: re.Pattern[str], what: str) -> str | None:

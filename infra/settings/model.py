@@ -169,8 +169,29 @@ class PipelinesSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoginSettings:
+    """Where people sign in: with the release's password, at the company's `issuer`, or in a Cognito user pool.
+
+    `user_claim` and `groups_claim` are what a token calls the person and the person's groups. Whoever is of one of the
+    `groups` and one of the `domains` may enter; none of either is no bound. `users` are Cognito's first ones, beside
+    the owner of the first profile. `tokens` lets service accounts of the cluster in.
+    """
+
+    kind: Literal["release", "oidc", "cognito"]
+    issuer: str
+    client_id: str
+    client_secret: Secret
+    user_claim: str
+    groups_claim: str
+    groups: tuple[str, ...]
+    domains: tuple[str, ...]
+    users: tuple[str, ...]
+    tokens: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class DashboardSettings:
-    """Who may log in."""
+    """Who owns the first profile; with the release's login, who signs in with the password."""
 
     user: str
     password: Secret
@@ -203,6 +224,7 @@ class Settings:
     sagemaker: bool
     kubeflow: KubeflowSettings
     pipelines: PipelinesSettings
+    login: LoginSettings
     dashboard: DashboardSettings
 
     @property

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from infra import extensions, preflight
 from infra.declared import full_key
-from infra.settings import SettingsError
+from infra.issuer import discover
+from infra.settings import Settings, SettingsError
 from ops import kind, policies
 from ops.doctor.account import check_account
-from ops.doctor.finding import Finding, attempt, broken, ok
+from ops.doctor.finding import Finding, attempt, broken, ok, warning
 from ops.doctor.offers import check_offers
 from ops.doctor.plugins import check_plugins
 from ops.doctor.release import check_release
@@ -62,6 +63,7 @@ def examine(stack: str, changes: Mapping[str, str] | None = None) -> list[Findin
             findings += check_passwords(found)
             return findings
         findings += check_stack(found, today)
+        findings += attempt("login", lambda: check_login(found.settings))
         findings += check_release(found.settings, PROJECT_ROOT)
     return findings
 
@@ -84,6 +86,15 @@ def check_extensions() -> Iterator[Finding]:
     extensions.load(PROJECT_ROOT)
     if (PROJECT_ROOT / extensions.FILE).is_file():
         yield ok("extensions", f"{extensions.FILE} can be loaded")
+
+
+def check_login(settings: Settings) -> Iterator[Finding]:
+    """Whether the company's issuer answers, and is who it is taken for."""
+    if settings.login.kind == "oidc":
+        found = discover(settings.login.issuer)
+        yield ok("login", f"{found.url} answers and is its own issuer")
+        if found.end_session is None:
+            yield warning("login", f"{found.url} ends no sessions", "a log-out ends that of the platform alone")
 
 
 def check_emulator() -> Iterator[Finding]:

@@ -10,10 +10,12 @@ OPTIONS = "argocd.argoproj.io/sync-options"
 def export(graph: Graph) -> Export:
     """One file for an Application: waves are the graph's levels, and are undone in reverse."""
     waves = {node.id: node.level for node in objects(graph)}
+    last = max(waves.values(), default=0)
     for claim in filter(is_claim, waves):
-        # It is healthy when it is bound, which may take a pod: it goes with the first that mounts it.
+        # It is healthy when it is bound, which may take a pod (argo-cd 12840): it goes with the first that mounts it.
+        # One that nobody mounts goes with the last wave, which nothing waits for.
         users = [node.level for node in objects(graph) if claim in node.needs]
-        waves[claim] = min(users, default=waves[claim])
+        waves[claim] = min(users, default=last)
     found = []
     for node in objects(graph):
         extra = {WAVE: str(waves[node.id])}

@@ -42,10 +42,17 @@ def target_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--user", envvar="KUBEFLOW_USER", help="Who signs in, with KUBEFLOW_PASSWORD; the stack's user when left out."
     )
+    @click.option(
+        "--token",
+        envvar="KUBEFLOW_TOKEN",
+        help="A service account's token to sign in with, for programs (loginTokens).",
+    )
     @click.option("--namespace", help="Profile to run in; the user's own when left out.")
     @functools.wraps(command)
-    def with_target(*args: Any, endpoint: str | None, user: str | None, namespace: str | None, **options: Any) -> None:
-        command(*args, target=Target(url=endpoint, user=user, namespace=namespace), **options)
+    def with_target(
+        *args: Any, endpoint: str | None, user: str | None, token: str | None, namespace: str | None, **options: Any
+    ) -> None:
+        command(*args, target=Target(url=endpoint, user=user, namespace=namespace, token=token), **options)
 
     return with_target
 

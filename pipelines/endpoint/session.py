@@ -57,7 +57,10 @@ class LaterError(Exception):
 class Session:
     """An endpoint, signed in to when it asks for it. Use it in a `with`: it holds connections."""
 
-    def __init__(self, url: str, *, user: str | None, password: str | None, retry: Retry) -> None:
+    def __init__(
+        self, url: str, *, user: str | None, password: str | None, retry: Retry, token: str | None = None
+    ) -> None:
+        """Signs in as a user, or shows a token of a service account with each request."""
         self.url = url.rstrip("/")
         self._user = user
         self._password = password
@@ -68,7 +71,9 @@ class Session:
             address = httpx.URL("")
         if address.scheme not in ("http", "https") or not address.host:
             raise UserError(f"Endpoint {url!r} is not an address; write it as https://HOST or http://HOST:PORT.")
-        self._client = httpx.Client(base_url=address, timeout=httpx.Timeout(30.0, connect=5.0))
+        self._token = token
+        headers = {"Authorization": f"Bearer {token}"} if token else None
+        self._client = httpx.Client(base_url=address, headers=headers, timeout=httpx.Timeout(30.0, connect=5.0))
 
     def __enter__(self) -> Self:
         return self
@@ -132,6 +137,11 @@ class Session:
 
     def _sign_in(self) -> httpx.Response:
         """Fetch the cookie, and give the last answer on the way: one that says "later" is for the caller to retry."""
+        if self._token:
+            raise UserError(
+                f"{self.url} refuses the token; make a new one for the audience pipelines.kubeflow.org, and set "
+                "loginTokens for the stack."
+            )
         if not self._user or not self._password:
             raise UserError(
                 f"{self.url} asks to sign in; give --user and the password in KUBEFLOW_PASSWORD, or name the stack."

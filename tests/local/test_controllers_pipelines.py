@@ -1,12 +1,17 @@
 """What Pipelines' own controllers are played to write, and what they are sent, as a user of the cluster sees it."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
 from kfp.kubernetes import kubernetes_executor_config_pb2 as executor_config
 
+from ops.cluster import Access, connected
+from ops.migrations import attached
+from ops.migrations.between import Between
+from ordering.graph import build
 from pipelines import needs, source
 from pipelines.package import Package
 from pipelines.sdk import Execution
@@ -97,6 +102,56 @@ def test_metacontroller_keeps_what_it_may_update_and_leaves_the_rest(cluster: Cl
         return bool(found and found["data"] == made["data"])
 
     until(again, "and comes again as it is asked for")
+
+
+def test_what_an_older_hook_attached_is_made_again_and_the_administrator_s_keys_go(cluster: Cluster) -> None:
+    """As from 1.10.2 to 26.03, on the namespace and the decorator of the test above."""
+
+    def hook(program: str, *env: Manifest) -> Manifest:
+        made = deployment("kubeflow", HOOK, volumes=[{"name": "hooks", "configMap": {"name": program}}])
+        made["spec"]["template"]["spec"]["containers"][0]["env"] = list(env)
+        return made
+
+    def keys(namespace: str) -> str:
+        found = cluster.get("secret", attached.KEYS, "-n", namespace)
+        return str(found["data"]["accesskey"]) if found else ""
+
+    def settled(program: str, *env: Manifest) -> None:
+        cluster.apply(config_map("kubeflow", program), hook(program, *env))
+        cluster.run("rollout", "status", f"deployment/{HOOK}", "-n", "kubeflow", "--timeout=30s")
+        until(lambda: len(hooks()) == 1, "the old hook is gone")
+
+    def hooks() -> list[Manifest]:
+        pods: list[Manifest] = cluster.at("pods", "-n", "kubeflow", "-l", f"app={HOOK}")["items"]
+        return pods
+
+    stack = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": attached.KEYS, "namespace": "kubeflow"}}
+    cluster.apply({**stack, "stringData": {"accesskey": "stack", "secretkey": "stack"}})
+    settled("code-1", {"name": "MINIO_ACCESS_KEY", "value": "stack"})
+    enabled = namespace("bob", **{"pipelines.kubeflow.org/enabled": "true"})
+    cluster.apply(enabled)
+    until(lambda: keys("bob") == keys("kubeflow") != "", "the older hook hands out the stack's own keys")
+    before = cluster.at("configmap", "metadata-grpc-configmap", "-n", "bob")["metadata"]["uid"]
+    time.sleep(1)  # a second is as fine as the server keeps time
+    settled("code-2")
+    until(lambda: cluster.get("configmap", "artifact-repositories", "-n", "bob"), "the newer hook is asked")
+    assert keys("bob") == keys("kubeflow"), "and keeps the keys that it finds"
+
+    graph = build([hook("code-2"), store(), decorator()])
+    between = Between(stack="dev", state=[], graph=graph)
+    said: list[str] = []
+    with connected(Access(kubeconfig=cluster.plane.kubeconfig.read_text(), context=None)) as api:
+        attached.renew(between, api, lambda line: said.append(str(line)))
+        until(lambda: keys("bob") not in ("", keys("kubeflow")), "each profile has keys of its own")
+        renewed = until(lambda: cluster.get("configmap", "metadata-grpc-configmap", "-n", "bob"), "made again")
+        assert renewed["metadata"]["uid"] != before
+        assert any("Secret bob/mlpipeline-minio-artifact made again" in line for line in said)
+        attached.renew(between, api, pytest.fail)
+
+
+def store() -> Manifest:
+    """The store in which each profile has keys of its own."""
+    return deployment("kubeflow", "seaweedfs")
 
 
 def test_the_cache_deployer_makes_its_webhook_once(cluster: Cluster) -> None:

@@ -1,4 +1,7 @@
-"""What a destroy keeps, and what EKS makes again, is taken over by the next `up`: nothing twice, nothing lost."""
+"""What a destroy keeps, and what EKS makes again, is taken over by the next `up`: nothing twice, nothing lost.
+
+Nor is data lost that an `up` would delete: on the laptop, too, it stops until each thing is named.
+"""
 
 from collections.abc import Iterator
 
@@ -11,6 +14,13 @@ MANIFEST = """
 apiVersion: v1
 kind: Namespace
 metadata: {name: kubeflow}
+"""
+CLAIM = """
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: models, namespace: kubeflow}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 """
 
 
@@ -59,6 +69,31 @@ def test_what_was_kept_is_taken_over_by_the_next_up(checkout: Checkout) -> None:
     again = checkout.must("preview")
     assert changes(again).keys() == {"unchanged"}
     assert "taken over" not in again
+
+
+def test_a_claim_that_would_go_is_refused_on_the_laptop_too_unless_it_is_named(checkout: Checkout) -> None:
+    assert checkout.manifests is not None
+    path, name = checkout.manifests / "namespace.yaml", "PersistentVolumeClaim/kubeflow/models"
+
+    def there() -> bool:
+        return checkout.cluster().get("pvc", "models", "-n", "kubeflow") is not None
+
+    path.write_text(MANIFEST + CLAIM)
+    assert "Planned:" not in checkout.must("up"), "what loses nothing needs no preview"
+    path.write_text(MANIFEST)
+    refused = checkout.ops("up")
+    assert refused.returncode == 1
+    assert f"This would lose for good {name} (the volume's content). Nothing was changed; " in refused.stderr
+    assert f"LOSE={name}" in refused.stderr
+    assert there()
+    checkout.must("up", "--keep", name)
+    assert there()
+    assert not [urn for urn in checkout.resources() if "PersistentVolumeClaim" in urn]
+    path.write_text(MANIFEST + CLAIM)
+    checkout.must("up")  # which takes back what was kept
+    path.write_text(MANIFEST)
+    checkout.must("up", "--lose", name)
+    assert not there()
 
 
 def test_without_a_trace_where_the_settings_say_so(checkout: Checkout) -> None:

@@ -120,8 +120,9 @@ class Operator(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(1):
-            found = self.cluster.get("runs." + GROUP, "-A") if self.cluster.get("crd", f"runs.{GROUP}") else None
-            going = [one for one in (found or {"items": []})["items"] if one["metadata"].get("deletionTimestamp")]
+            done = self.cluster.run("get", f"runs.{GROUP}", "-A", "-o", "json")
+            found = json.loads(done.stdout)["items"] if done.returncode == 0 else []  # else nobody serves the kind
+            going = [one for one in found if one["metadata"].get("deletionTimestamp")]
             if going and (self.cluster.get("deployment", "operator", "-n", SYSTEM) or {}).get("status", {}).get(
                 "availableReplicas"
             ):
@@ -137,22 +138,19 @@ class Operator(threading.Thread):
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     root = tmp_path_factory.mktemp("people")
-    platform = root / "platform"
-    platform.mkdir()
-    (platform / "kustomization.yaml").write_text("resources: [all.yaml]\n")
     ours = job("ours", SYSTEM)
     del ours["metadata"]["finalizers"]
-    parts = [
-        namespace(SYSTEM),
-        crd(GROUP, "Run"),
-        *operator(),
-        ours,
-        *policy(),
-        *defaults(),
-    ]
-    (platform / "all.yaml").write_text(yaml.safe_dump_all(parts))
-    with checked_out(root, platform) as made:
+    own = [crd(GROUP, "Run"), *operator(), ours]
+    with checked_out(root, written(root / "platform", own)) as made:
         yield made
+
+
+def written(folder: Path, own: list[Manifest]) -> Path:
+    """The platform, with these objects of its operator."""
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text("resources: [all.yaml]\n")
+    (folder / "all.yaml").write_text(yaml.safe_dump_all([namespace(SYSTEM), *own, *policy(), *defaults()]))
+    return folder
 
 
 @pytest.fixture
@@ -165,6 +163,27 @@ def peopled(checkout: Checkout) -> Cluster:
     reference = {"apiVersion": f"{GROUP}/v1", "kind": "Run", "name": "a", "uid": owner, "controller": True}
     cluster.apply(job("made-by-a", "team", ownerReferences=[reference]))
     return cluster
+
+
+def test_an_up_without_the_operator_takes_away_what_it_registered_and_what_it_must_finish(
+    checkout: Checkout, peopled: Cluster, tmp_path: Path
+) -> None:
+    peopled.apply(late_webhook())
+    late = "ValidatingWebhookConfiguration late, made at run time: Service operators/operator behind it goes"
+    without = Checkout(checkout.root, written(tmp_path / "without", []))
+    assert f"Deleted with what this deletes: {late}." in without.must("preview")
+    running = Operator(peopled)
+    running.start()
+    try:
+        output = without.must("up")
+    finally:
+        running.over.set()
+        running.join()
+    assert f"deleted {late}" in output
+    assert set(running.finished) == {"a", "b", "made-by-a"}, "while their controller lived"
+    assert not [one for one in objects(peopled) if GROUP in one or "WebhookConfiguration" in one]
+    assert peopled.run("scale", "deployment", "web", "-n", SHOP, "--replicas=1").returncode == 0, "nobody refuses it"
+    assert peopled.at("validatingadmissionpolicybinding", "replicas"), "what stays is as it was"
 
 
 def test_they_go_while_their_controller_lives_and_are_told(checkout: Checkout, peopled: Cluster) -> None:

@@ -11,6 +11,7 @@ from ops.project import read_project
 DEFAULTS = defaults(read_project())
 TODAY = date(2026, 11, 1)
 PASSWORD = "correct horse battery"
+SECRETS = ("kubeflow:dashboardPassword", "kubeflow:loginClientSecret")
 
 
 def raw(**changes: Any) -> dict[str, str]:
@@ -22,6 +23,4 @@ def raw(**changes: Any) -> dict[str, str]:
 def settings(stack: str = "dev", **changes: Any) -> Settings:
     """Checked settings of a stack that sets its password and `changes`."""
     changes = {"dashboardPassword": PASSWORD, **changes}
-    return load(
-        "kubeflow", stack, raw(**changes), defaults=DEFAULTS, today=TODAY, secret_keys=["kubeflow:dashboardPassword"]
-    )
+    return load("kubeflow", stack, raw(**changes), defaults=DEFAULTS, today=TODAY, secret_keys=SECRETS)

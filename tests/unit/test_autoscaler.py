@@ -10,7 +10,10 @@ from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_doc
 
 from infra import versions
 from infra.aws.autoscaler import scaling_policy
+from infra.inputs import load_release
 from infra.kubeflow.autoscaler import COMPONENT, use_cluster
+from infra.kubeflow.load import OF_STACK
+from infra.present import unknown
 from infra.program import program
 from ops.doctor.stack import check_scaling
 from ordering.errors import UserError
@@ -85,6 +88,17 @@ def test_the_program_gives_its_account_a_role_of_its_own(tmp_path: Path) -> None
     subject = statement["Condition"]["StringEquals"][f"{ISSUER}:sub"]
     assert subject == "system:serviceaccount:kube-system:cluster-autoscaler"
     assert not record(lambda: program(inputs()).export()).all("RolePolicy")[0].name.endswith("autoscaler")
+
+
+def test_it_and_the_gpu_plugin_are_sent_whichever_parts_are_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBEFLOW_MANIFESTS", str(ROOT / "manifests" / "sample"))
+    pool = {"name": "gpu", "instanceTypes": ["g5.xlarge"], "max": 2}
+    stack = settings(nodesAutoscaling="cluster-autoscaler", nodePools=[pool], kubeflowParts=["cert-manager"])
+    found = load_release(stack, "1.35", ROOT, unknown).objects
+    sent = {(one["kind"], one["metadata"]["name"]) for one in found}
+    assert {("Deployment", "cluster-autoscaler"), ("DaemonSet", "nvidia-device-plugin")} <= sent
+    own = [one for one in found if OF_STACK in one["metadata"].get("labels", {})]
+    assert len(own) == 8
 
 
 @pytest.mark.parametrize(

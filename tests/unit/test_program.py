@@ -1,6 +1,7 @@
 """The program in all its branches, on a recording engine: what it makes, for whom, and what it exports."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import pulumi
 import pytest
 
 from infra import extensions
+from infra.inputs import Inputs
+from infra.issuer import Issuer
 from infra.program import program, run
+from ordering.graph import build
 from tests.unit.inputs import OBJECTS, inputs
 from tests.unit.mocks import ISSUER, KUBECONFIG, OIDC_PROVIDER, Recording, record
 
@@ -26,6 +30,8 @@ OUTPUTS = {
     "region",
     "dashboard_user",
     "dashboard_password",
+    "dashboard_logout",
+    "token_issuer",
     "kubeflow_release",
     "dashboard",
     "dashboard_service",
@@ -94,6 +100,8 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
         "region": "us-west-2",
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",
+        "dashboard_logout": None,
+        "token_issuer": None,
         "kubeflow_release": "26.03",
         "dashboard_service": None,
         "address": None,
@@ -103,10 +111,50 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
     }
 
 
+COGNITO = {"login": "cognito", "dashboardUser": "ada@example.com", "loginUsers": ["grace@example.com"]}
+
+
+def with_a_gateway(**changes: Any) -> Inputs:
+    """Inputs whose release has the login's component laid over what it fills in."""
+    proxy = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "oauth2-proxy", "namespace": "oauth2-proxy"}}
+    objects = [*OBJECTS, {**proxy, "data": {"oauth2_proxy.cfg": ""}}]
+    given = inputs(**changes)
+    return replace(given, release=replace(given.release, objects=objects, graph=build(objects)))
+
+
+def test_a_user_pool_is_made_for_whoever_signs_in_there_and_no_password_is_exported() -> None:
+    found = record(lambda: program(with_a_gateway(**COGNITO, loginTokens=True)).export())
+    assert components(found) == COMPONENTS | {"UserPool"}
+    assert sorted(one.inputs["username"] for one in found.all("User")) == ["ada@example.com", "grace@example.com"]
+    assert found.one("UserPoolDomain").inputs["domain"] == "kubeflow-dev-123456789012"
+    (config,) = [one for one in found.all("ConfigMap") if one.inputs["metadata"]["name"] == "oauth2-proxy"]
+    issuer = "https://cognito-idp.us-west-2.amazonaws.com/kubeflow-dev-users-id"
+    assert f'oidc_issuer_url = "{issuer}"' in config.inputs["data"]["oauth2_proxy.cfg"]
+    assert found.exports["dashboard_password"] is None
+    assert found.exports["token_issuer"] == f"https://{ISSUER}"
+    assert found.exports["dashboard_logout"] == (
+        "http://localhost:8080/oauth2/sign_out?rd=https%3A%2F%2Fkubeflow-dev-123456789012.auth.us-west-2.amazoncognito.com"
+        "%2Flogout%3Fclient_id%3Dkubeflow-dev-platform-id%26logout_uri%3Dhttp%253A%252F%252Flocalhost%253A8080%252F"
+    )
+
+
+def test_a_company_s_login_is_asked_for_and_nothing_is_made_for_it() -> None:
+    issuer = Issuer(url="https://id.example.com", scopes=("openid",), end_session="https://id.example.com/end")
+    oidc = {"login": "oidc", "loginIssuer": issuer.url, "loginClientId": "kubeflow", "dashboardUser": "ada@example.com"}
+    given = replace(with_a_gateway(**oidc, loginClientSecret="theirs"), issuer=issuer)
+    found = record(lambda: program(given).export())
+    assert components(found) == COMPONENTS
+    assert found.exports["dashboard_logout"] == (
+        "http://localhost:8080/oauth2/sign_out?rd=https%3A%2F%2Fid.example.com%2Fend%3Fclient_id%3Dkubeflow"
+        "%26post_logout_redirect_uri%3Dhttp%253A%252F%252Flocalhost%253A8080%252F"
+    )
+
+
 def test_the_password_and_the_kubeconfig_are_exported_as_secrets() -> None:
     def secrets() -> dict[str, Any]:
         outputs = program(inputs())
         assert outputs.kubeconfig is not None
+        assert outputs.dashboard_password
         return {"password": outputs.dashboard_password.is_secret(), "kubeconfig": outputs.kubeconfig.is_secret()}
 
     assert record(secrets).result == {"password": True, "kubeconfig": True}

@@ -2,6 +2,7 @@ package play
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,9 +13,10 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// Facts on what the release's own hook puts into a profile's namespace: kubeflow/pipelines 2.16.0,
-// manifests/kustomize/base/installs/multi-user/pipelines-profile-controller/sync.py. With artifacts in S3 the
-// project's program answers, and is run (hook.go).
+// Facts on what the release's own hook puts into a profile's namespace: kubeflow/pipelines 2.16.0 and 2.5.0,
+// manifests/kustomize/base/installs/multi-user/pipelines-profile-controller/sync.py. The older one hands out the keys
+// of the stack; of what it makes its server of visualizations is left out. With artifacts in S3 the project's program
+// answers, and is run (hook.go).
 const (
 	pipelinesHook     = "kubeflow-pipelines-profile-controller"
 	pipelinesConfig   = "pipeline-install-config"
@@ -26,6 +28,7 @@ const (
 type pipelinesSettings struct {
 	proxy                 bool // a server of artifacts in each namespace
 	domain, host, version string
+	keys                  map[string]any // the stack's own, where each namespace gets those
 }
 
 // pipelinesSettings are those that the hook's pod reads of its environment.
@@ -38,11 +41,21 @@ func (c *Cluster) pipelinesSettings(ctx context.Context, pod *corev1.Pod) (pipel
 				settings.domain = variable.Value
 			case "OBJECT_STORE_HOST":
 				settings.host = variable.Value
+			case "MINIO_ACCESS_KEY":
+				secret, err := c.client.CoreV1().Secrets(pod.Namespace).Get(ctx, pipelinesSecret, metav1.GetOptions{})
+				if err != nil {
+					return settings, err
+				}
+				settings.keys = map[string]any{}
+				for name, value := range secret.Data {
+					settings.keys[name] = base64.StdEncoding.EncodeToString(value)
+				}
 			}
 		}
 	}
 	data, err := c.configData(ctx, pod.Namespace, pipelinesConfig)
-	settings.proxy, settings.version = data["ARTIFACTS_PROXY_ENABLED"] == "true", data["appVersion"]
+	settings.proxy = settings.keys != nil || data["ARTIFACTS_PROXY_ENABLED"] == "true"
+	settings.version = data["appVersion"]
 	return settings, err
 }
 
@@ -68,19 +81,20 @@ func (c *Cluster) pipelinesChildren(
 	repositories.SetAnnotations(map[string]string{
 		"workflows.argoproj.io/default-artifact-repository": "default-namespaced",
 	})
+	keys := settings.keys
 	children := []*unstructured.Unstructured{
-		configMap("kfp-launcher", map[string]any{
-			"defaultPipelineRoot": "minio://" + pipelinesBucket + "/private-artifacts/" + namespace + "/v2/artifacts",
-			"clusterDomain":       settings.domain,
-		}),
 		configMap("metadata-grpc-configmap", map[string]any{
 			"METADATA_GRPC_SERVICE_HOST": "metadata-grpc-service.kubeflow", "METADATA_GRPC_SERVICE_PORT": "8080",
 		}),
-		repositories,
-		child("v1", "Secret", namespace, pipelinesSecret, map[string]any{
-			"data": map[string]any{"accesskey": "cGxheWVk", "secretkey": "cGxheWVk"},
-		}),
 	}
+	if keys == nil {
+		keys = map[string]any{"accesskey": "cGxheWVk", "secretkey": "cGxheWVk"}
+		children = append(children, repositories, configMap("kfp-launcher", map[string]any{
+			"defaultPipelineRoot": "minio://" + pipelinesBucket + "/private-artifacts/" + namespace + "/v2/artifacts",
+			"clusterDomain":       settings.domain,
+		}))
+	}
+	children = append(children, child("v1", "Secret", namespace, pipelinesSecret, map[string]any{"data": keys}))
 	if settings.proxy {
 		children = append(children, artifactServer(namespace, settings.version)...)
 	}

@@ -11,12 +11,15 @@ func TestTheHookAsksForWhatItsSettingsSay(t *testing.T) {
 		want     []string
 	}{
 		{pipelinesSettings{}, []string{
-			"ConfigMap/kfp-launcher", "ConfigMap/metadata-grpc-configmap", "ConfigMap/artifact-repositories",
+			"ConfigMap/metadata-grpc-configmap", "ConfigMap/artifact-repositories", "ConfigMap/kfp-launcher",
 			"Secret/mlpipeline-minio-artifact",
 		}},
 		{pipelinesSettings{proxy: true, version: "2.16.0"}, []string{
-			"ConfigMap/kfp-launcher", "ConfigMap/metadata-grpc-configmap", "ConfigMap/artifact-repositories",
+			"ConfigMap/metadata-grpc-configmap", "ConfigMap/artifact-repositories", "ConfigMap/kfp-launcher",
 			"Secret/mlpipeline-minio-artifact", "Deployment/ml-pipeline-ui-artifact", "Service/ml-pipeline-ui-artifact",
+		}},
+		{pipelinesSettings{keys: map[string]any{"accesskey": "c3RhY2s="}}, []string{
+			"ConfigMap/metadata-grpc-configmap", "Secret/mlpipeline-minio-artifact",
 		}},
 	} {
 		children, err := (&Cluster{}).pipelinesChildren("ann", one.settings)

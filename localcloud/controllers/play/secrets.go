@@ -83,9 +83,12 @@ func (c *Cluster) makes(ctx context.Context, pod *corev1.Pod, secret string) (bo
 		return allowed, err
 	}
 	for _, verb := range []string{"get", "list", "watch", "update", "patch"} {
-		any, err := c.may(ctx, pod, "", "secrets", pod.Namespace, "", verb)
-		if err != nil || any {
-			continue
+		anyOne, err := c.may(ctx, pod, "", "secrets", pod.Namespace, "", verb)
+		if err != nil {
+			return false, err
+		}
+		if anyOne {
+			continue // which says nothing of this one
 		}
 		if this, err := c.may(ctx, pod, "", "secrets", pod.Namespace, secret, verb); err != nil || this {
 			return this, err

@@ -91,7 +91,7 @@ def test_the_gateway_believes_dex_s_tokens_and_fetches_its_keys_inside() -> None
     assert other == OTHER
 
 
-def test_the_given_objects_stay_and_a_second_time_changes_nothing() -> None:
+def test_the_given_objects_stay_and_so_do_all_names() -> None:
     before = [dict(each) for each in OBJECTS]
     once = at_address(OBJECTS, URL)
     assert before == OBJECTS

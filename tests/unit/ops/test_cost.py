@@ -122,6 +122,12 @@ def test_files_cost_what_is_in_them() -> None:
     assert (change.name, change.delta) == ("files", Decimal("15.00"))
 
 
+def test_people_who_sign_in_at_cognito_are_counted_and_most_are_free() -> None:
+    [change] = cost.difference(settings(), settings(login="cognito", dashboardUser="ada@example.com"))
+    assert (change.name, change.delta) == ("login", Decimal(0))
+    assert cost._users(10_002).on_demand == Decimal("0.03")
+
+
 def test_what_costs_nothing_is_no_difference() -> None:
     assert cost.difference(settings(), settings(clusterLogRetentionDays=60)) == ()
 

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from ops.changes import classify
-from ops.losing import look, lost, refuse
+from ops.losing import look, lost, possible, refuse
 from ops.steps import Op, Step
 from ordering.errors import UserError
+from ordering.graph import build
 from ordering.manifests.objects import Manifest
 
 URN = "urn:pulumi:dev::kubeflow::kubeflow:infra:Kubeflow$"
@@ -92,3 +93,37 @@ def test_a_name_that_is_no_loss_is_a_mistake() -> None:
         refuse(lost(classify([BUCKET], {})), ["Bucket/dev"])
     with pytest.raises(UserError, match="nothing would be lost"):
         refuse([], ["Bucket/dev"])
+
+
+def claimed(size: str = "1Gi") -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "b", "namespace": "a"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}},
+    }
+
+
+CONFIG: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "a"}}
+OWN_BUCKET = {"type": "aws:s3/bucket:Bucket", "urn": "u$kubeflow:infra:Storage$aws:s3/bucket:Bucket::b", "custom": True}
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "expected"),
+    [
+        ([claimed(), CONFIG], [claimed()], False),
+        ([claimed()], [claimed("2Gi")], False),
+        ([claimed("2Gi")], [claimed()], True),
+        ([claimed()], [CONFIG], True),
+    ],
+)
+def test_a_run_without_a_preview_knows_by_state_and_graph_whether_it_needs_one(
+    state: list[Manifest], after: list[Manifest], expected: bool
+) -> None:
+    resources = [
+        {"type": f"kubernetes:core/v1:{one['kind']}", "urn": f"u::{one['kind']}", "custom": True, "inputs": one}
+        for one in state
+    ]
+    assert possible([*resources, OWN_BUCKET], build(after)) is expected
+    teams = {**OWN_BUCKET, "urn": "u::team:extension:Data$aws:s3/bucket:Bucket::b"}
+    assert possible([*resources, teams], build(after))

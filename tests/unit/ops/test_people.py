@@ -76,7 +76,7 @@ def owner_of(manifest: Manifest) -> str:
     return str(reference["uid"])
 
 
-def cleared(live: Live, answer: Answer = "stop", **limits: float) -> tuple[int, list[str], list[str]]:
+def cleared(live: Live, answer: Answer = "stop", **limits: Any) -> tuple[int, list[str], list[str]]:
     """How many went, what was told, and what somebody was asked about."""
     told, asked = list[str](), list[str]()
 

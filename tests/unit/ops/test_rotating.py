@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from infra.kubeflow.credentials import GENERATED
 from ops.commands import rotate
-from ops.rotating import SCRIPT, renew_copies, rotated, tell
+from ops.rotating import SCRIPT, rotated, tell
 from ops.unanswered import SECRET
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
@@ -32,15 +32,11 @@ def made(name: str, value: str, component: str = "kubeflow:infra:Credentials") -
 
 
 STATE = [made(spec.name.replace("_", "-"), f"new-{spec.name}") for spec in GENERATED] + [made("salt-seed", "seed")]
-KEYS: dict[str, Any] = {"accesskey": "old", "secretkey": "old"}
 
 
-def secret(name: str, namespace: str = "kubeflow", *, owned: bool = False, **data: str) -> Manifest:
-    metadata: dict[str, Any] = {"name": name, "namespace": namespace}
-    if owned:
-        metadata["ownerReferences"] = [{"kind": "Namespace"}]
+def secret(name: str, **data: str) -> Manifest:
     encoded = {key: b64encode(value.encode()).decode() for key, value in data.items()}
-    return {"kind": "Secret", "metadata": metadata, "data": encoded}
+    return {"kind": "Secret", "metadata": {"name": name, "namespace": "kubeflow"}, "data": encoded}
 
 
 def pod(name: str, phase: str = "Running", **labels: str) -> Manifest:
@@ -59,15 +55,11 @@ class Live:
         ]
         self.answer = answer
         self.told: list[tuple[str, str, str]] = []
-        self.deleted: list[str] = []
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
         place = (kind, namespace, name)
         at = ((one.get("kind"), one["metadata"]["namespace"], one["metadata"]["name"]) for one in self.objects)
         return next((one for one, there in zip(self.objects, at, strict=True) if there == place), None)
-
-    def metadata(self, api_version: str, kind: str) -> list[Manifest]:
-        return [{"metadata": one["metadata"]} for one in self.list(api_version, kind)]
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         if kind == "Pod":
@@ -77,12 +69,6 @@ class Live:
                 pod("katib-1", **{"katib.kubeflow.org/component": "mysql"}),
             ]
         return [one for one in self.objects if one.get("kind") == kind]
-
-    def annotate(self, manifest: Manifest, annotations: dict[str, str]) -> None:
-        manifest["metadata"]["annotations"] = annotations
-
-    def delete(self, manifest: Manifest) -> None:
-        self.deleted.append(f"{manifest['kind']} {manifest['metadata']['namespace']}/{manifest['metadata']['name']}")
 
     def execute(self, pod: Manifest, container: str, script: str, given: str) -> str:
         assert script == SCRIPT
@@ -137,22 +123,6 @@ def test_where_pods_run_nothing_that_is_said() -> None:
     assert [one.partition(", so ")[2] for one in said] == [
         f"the database {name} is not told its new password." for name in ("mysql", "katib-mysql")
     ]
-
-
-def test_copies_of_the_old_keys_are_made_again_and_no_others() -> None:
-    name = "mlpipeline-minio-artifact"
-    live = Live(
-        secret(name, **KEYS),
-        secret(name, "copied", owned=True, **KEYS),
-        secret(name, "a-profiles-own", owned=True, accesskey="own", secretkey="own"),
-        secret(name, "by-hand", **KEYS),
-        secret("other", "copied", owned=True, **KEYS),
-    )
-    tell(STATE, live, len, run_pods=False)
-    said: list[str] = []
-    renew_copies(live, said.append)
-    assert live.deleted == [f"Secret copied/{name}"]
-    assert said == ["had the keys in copied made again"]
 
 
 def test_all_of_the_stacks_own_is_made_again_but_the_seed_that_hashes_the_login() -> None:

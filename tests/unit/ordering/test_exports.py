@@ -143,6 +143,13 @@ def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
     assert waves["PersistentVolumeClaim"] == waves["Deployment"]
 
 
+def test_a_claim_that_nobody_mounts_holds_up_no_wave() -> None:
+    claim = manifest("v1", "PersistentVolumeClaim", "spare", "a", spec={"accessModes": ["ReadWriteOnce"]})
+    (text,) = TARGETS["argocd"](build([*PLATFORM, claim])).files.values()
+    waves = {found["metadata"]["name"]: int(annotations(found)["argocd.argoproj.io/sync-wave"]) for found in read(text)}
+    assert waves["spare"] == max(waves.values())
+
+
 @pytest.mark.parametrize("name", [*TARGETS])
 def test_what_no_target_waits_for_is_said(name: str, graph: Graph) -> None:
     notes = TARGETS[name](graph).notes

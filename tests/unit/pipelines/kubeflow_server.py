@@ -43,6 +43,7 @@ class Kubeflow:
         self.choice_of_logins = False
         self.asks_to_sign_in = True
         self.sessions: set[str] = set()
+        self.tokens: set[str] = set()
         self.pod_log = ""
 
     def fault(self, method: str, path: str, *faults: Fault) -> None:
@@ -154,7 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.state.sessions.add(token)
                 self._redirect(self.query["rd"], oauth2_proxy_kubeflow=token)
             case _ if (
-                self.state.asks_to_sign_in and self._cookies().get("oauth2_proxy_kubeflow") not in self.state.sessions
+                self.state.asks_to_sign_in
+                and self._cookies().get("oauth2_proxy_kubeflow") not in self.state.sessions
+                and self.headers.get("Authorization") not in {f"Bearer {token}" for token in self.state.tokens}
             ):
                 self._answer(
                     401 if path.startswith(("/ml_metadata", "/pipeline/apis", "/api")) else 403,

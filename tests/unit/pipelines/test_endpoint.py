@@ -121,6 +121,18 @@ def test_an_endpoint_that_asks_nobody_to_sign_in(kubeflow: Kubeflow, monkeypatch
     assert kubeflow.count("GET", "/oauth2/start") == 0
 
 
+def test_a_program_shows_a_token_and_fills_in_no_form(
+    kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("KUBEFLOW_PASSWORD")
+    kubeflow.tokens.add("good")
+    command = ["run", "sequential", "--endpoint", kubeflow.url, *IMAGE, "--token"]
+    assert main([*command, "good"], CONTEXT) == 0
+    assert kubeflow.count("GET", "/oauth2/start") == 0
+    assert main([*command, "old"], CONTEXT) == 1
+    assert _error(capsys).startswith(f"{kubeflow.url} refuses the token; make a new one for the audience pipelines.")
+
+
 def test_a_refused_login_is_one_sentence_and_starts_nothing(
     kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
