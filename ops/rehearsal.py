@@ -173,12 +173,13 @@ def rehearse(part: Part, say: Callable[[str], None]) -> Rehearsed:
                 [sys.executable, "-m", "ops", "down"], cwd=PROJECT_ROOT, env=env, capture_output=True, check=False
             )
     if done.returncode:
-        raise UserError(_unplayed(told.rpartition("\n")[2] or f"it ended with {done.returncode}."))
+        raise UserError(_unplayed(told.rpartition("\n")[2] or f"it ended with {done.returncode}"))
     return Rehearsed(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _unplayed(why: str) -> str:
-    return f"The rehearsal on this machine failed: {why} Nothing was changed; REHEARSE=no goes on without one."
+    told = why.rstrip(".")
+    return f"The rehearsal on this machine failed: {told}. Nothing was changed; REHEARSE=no goes on without one."
 
 
 @contextmanager

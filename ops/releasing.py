@@ -155,7 +155,7 @@ def _prepared(
                     "BACKUP=objects goes on without databases."
                 )
     if not wishes.rehearse:
-        return " ".join([*told, "Nothing was rehearsed (REHEARSE=no)."])
+        return " ".join([*told, "Nothing was rehearsed (REHEARSE=yes does)."])
     with session.timed("rehearse"):
         own = frozenset(at.namespace for at, _ in objects(session.resources)) | {"default"}
         metadata = [one["metadata"] for one in api.metadata("v1", "PersistentVolumeClaim")]

@@ -85,7 +85,7 @@ def test_a_claim_that_somebody_has_deleted_is_not_there_in_a_rehearsal_either() 
 def test_a_rehearsal_that_fails_says_why_in_its_last_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     def played(command: list[str], **given: Any) -> Any:
         if "ops.rehearsal" in command:
-            given["stderr"].write("etcd: started\nkubeflow: 3 of 613\nThere is no room.\n")
+            given["stderr"].write("etcd: started\nkubeflow: 3 of 613\nThere is no room\n")
             given["stderr"].flush()
         return SimpleNamespace(returncode=1, stdout="")
 
