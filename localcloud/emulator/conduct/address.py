@@ -79,7 +79,9 @@ def _create_balancer(wanted: Parameters) -> Refusal | None:
     unknown = [one for one in subnets if one not in ec2._subnets]
     if unknown:
         return "SubnetNotFound", f"The subnet ID '{unknown[0]}' does not exist"
-    if len({ec2._subnets[one]["AvailabilityZone"] for one in subnets}) < 2:
+    # A network load balancer does with one (ELB API reference, CreateLoadBalancer, "Subnets").
+    balances = alb._p(wanted, "Type") or "application"
+    if balances == "application" and len({ec2._subnets[one]["AvailabilityZone"] for one in subnets}) < 2:
         return "ValidationError", "At least two subnets in two different Availability Zones must be specified"
     groups = [one for one in alb._parse_member_list(wanted, "SecurityGroups") if one not in ec2._security_groups]
     if groups:
