@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from infra.aws.cluster import Cluster, ClusterAccess
+from infra.aws.database import Database
 from infra.aws.files import Files
 from infra.aws.identity import Identity
 from infra.aws.network import Network
@@ -21,6 +22,7 @@ class Components:
     cluster: Cluster | None
     access: ClusterAccess
     files: Files | None
+    database: Database | None
     registry: Registry | None
     storage: Storage | None
     identity: Identity | None

@@ -12,6 +12,7 @@ from infra.extensions import Extensions
 from infra.kubeflow import pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
+from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
 from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
 from infra.preflight import Caller
@@ -122,6 +123,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
     """
     kubeflow = stack.kubeflow
     own = [S3_COMPONENT] if kubeflow.artifacts == "s3" else []
+    own += [DATABASE_COMPONENT] if stack.database else []
     own += [pools.COMPONENT] if pools.needs_plugin(stack) else []
     return load(
         release=kubeflow.release,

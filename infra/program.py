@@ -9,6 +9,7 @@ import pulumi
 
 from infra import inputs, versions
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
+from infra.aws.database import Database, DatabaseArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
@@ -18,6 +19,7 @@ from infra.aws.storage import Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
 from infra.kubeflow.dashboard import entry, service
+from infra.kubeflow.database import ManagedDatabase
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
@@ -93,7 +95,8 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     given.extensions.register()
 
     on_destroy, forced = stack.storage.on_destroy, stack.kubeflow.conflicts == "ours"
-    network = cluster = files = None
+    network = cluster = files = database = None
+    login = GeneratedCredentials(stack.name, stack.dashboard, database=stack.database is not None)
     if stack.cluster.mode == "create":
         network = Network(
             stack.name,
@@ -138,6 +141,22 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
                     tags=tags,
                 ),
             )
+        if stack.database:
+            database = Database(
+                stack.name,
+                DatabaseArgs(
+                    database=stack.database,
+                    vpc_id=network.vpc_id,
+                    subnet_ids=network.private_subnet_ids,
+                    group_id=cluster.security_group_id,
+                    password=login.database["database_password"],
+                    on_destroy=on_destroy,
+                    kept=given.kept.snapshot,
+                    last=given.kept.last_snapshot,
+                    protect=stack.protect,
+                    tags=tags,
+                ),
+            )
     else:
         access = existing_cluster(
             stack.name,
@@ -150,14 +169,15 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         )
 
     own = _own_account(given, given.caller.account, access, cluster) if given.caller else None
-    login = GeneratedCredentials(stack.name, stack.dashboard)
     roles = own.identity.runner_role_arns if own else {}
     artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
     install(
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=release.filled(login.credentials, artifacts, roles, login.checksum),
+            replacements=release.filled(
+                login.credentials, artifacts, roles, login.checksum, _managed(database, login) if database else None
+            ),
             provider=access.provider,
             needs=[part.ready for part in (cluster, files) if part],
             protect=stack.protect,
@@ -172,6 +192,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             cluster=cluster,
             access=access,
             files=files,
+            database=database,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
@@ -230,6 +251,16 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
         ),
     )
     return _OwnAccount(registry=registry, storage=storage, identity=identity)
+
+
+def _managed(database: Database, login: GeneratedCredentials) -> ManagedDatabase:
+    """The database as its users are told of it."""
+    return ManagedDatabase(
+        host=database.host,
+        admin_password=login.database["database_password"],
+        cache_password=login.database["cache_password"],
+        metadata_password=login.database["metadata_password"],
+    )
 
 
 def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> AdministratorArgs | None:

@@ -31,6 +31,9 @@ _FROM_INPUTS = {
     "aws:iam/role:Role": "{name}",
     "aws:iam/rolePolicy:RolePolicy": "{role}:{name}",
     "aws:kms/alias:Alias": "{name}",
+    "aws:rds/instance:Instance": "{identifier}",
+    "aws:rds/parameterGroup:ParameterGroup": "{name}",
+    "aws:rds/subnetGroup:SubnetGroup": "{name}",
     "aws:s3/bucket:Bucket": "{bucket}",
 }
 

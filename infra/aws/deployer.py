@@ -77,6 +77,14 @@ TYPES = {
         "kms: CreateKey EnableKeyRotation DisableKeyRotation PutKeyPolicy UpdateKeyDescription ScheduleKeyDeletion "
         "TagResource UntagResource CreateGrant"
     ),
+    "aws:rds/instance:Instance": (
+        "rds: CreateDBInstance ModifyDBInstance RebootDBInstance DeleteDBInstance CreateDBSnapshot "
+        "RestoreDBInstanceFromDBSnapshot AddTagsToResource RemoveTagsFromResource"
+    ),
+    "aws:rds/parameterGroup:ParameterGroup": (
+        "rds: CreateDBParameterGroup ModifyDBParameterGroup ResetDBParameterGroup DeleteDBParameterGroup"
+    ),
+    "aws:rds/subnetGroup:SubnetGroup": "rds: CreateDBSubnetGroup ModifyDBSubnetGroup DeleteDBSubnetGroup",
     "aws:s3/bucket:Bucket": (
         "s3: CreateBucket DeleteBucket PutBucketTagging DeleteObject DeleteObjectVersion TagResource UntagResource"
     ),
@@ -104,6 +112,7 @@ _READS = {
     ),
     "kms": "DescribeKey GetKeyPolicy GetKeyRotationStatus ListAliases ListKeys ListResourceTags",
     "logs": "DescribeLogGroups ListTagsForResource",
+    "rds": "Describe* ListTagsForResource",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
         "GetReplicationConfiguration ListAllMyBuckets ListBucket ListBucketVersions ListTagsForResource"
@@ -132,6 +141,7 @@ _LINKED = (
     "eks-nodegroup.amazonaws.com",
     "autoscaling.amazonaws.com",
     "elasticfilesystem.amazonaws.com",
+    "rds.amazonaws.com",
     "spot.amazonaws.com",
 )
 

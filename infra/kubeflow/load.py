@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
+from infra.kubeflow.database import ManagedDatabase, use_database
 from infra.kubeflow.parts import choose
 from infra.kubeflow.profiles import use_roles
 from infra.kubeflow.readers import with_checksums
@@ -42,18 +43,21 @@ class LoadedRelease:
         store: ArtifactStore | None,
         roles: Mapping[str, Any],
         checksum: Callable[[Any], Any],
+        database: ManagedDatabase | None = None,
     ) -> dict[ObjectId, Manifest]:
         """The objects with the well-known credentials replaced, and with artifacts in the store if there is one.
 
         `roles` are the AWS roles of service accounts, as `profiles.use_roles` takes them. `checksum` makes what stands
         on the pods that read a Secret or a ConfigMap, as `readers.with_checksums` takes it.
 
-        UserError when a well-known credential would be left, or when the release cannot use the store.
+        UserError when a well-known credential would be left, or when the release cannot use the store or the database.
         """
         objects = use_roles(replace(self.objects, credentials), roles)
         assert_none_left(objects)
         if store is not None:
             objects = use_bucket(objects, store, join=pulumi.Output.format)
+        if database is not None:
+            objects = use_database(objects, database, credentials, digest=checksum, join=pulumi.Output.format)
         return {id_of(manifest): manifest for manifest in with_checksums(objects, checksum)}
 
 

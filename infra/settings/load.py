@@ -12,6 +12,8 @@ from infra.aws import cidr, iam
 from infra.settings import limits
 from infra.settings.access import read_access
 from infra.settings.cloud import refuse_aws
+from infra.settings.database import read_database
+from infra.settings.files import read_files
 from infra.settings.model import (
     ClusterSettings,
     DashboardSettings,
@@ -99,7 +101,8 @@ def load(
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
-        files=_files(raw, cluster),
+        files=read_files(raw, cluster),
+        database=read_database(raw, cluster),
         kubeflow=kubeflow,
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         dashboard=_dashboard(raw, project, stack, secret_keys, public=emulated, asked=_has_login(kubeflow)),
@@ -198,13 +201,6 @@ def _cluster(
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
     )
-
-
-def _files(raw: RawSettings, cluster: ClusterSettings) -> Literal["none", "efs"]:
-    files = cast("Literal['none', 'efs']", raw.text("files", ("none", "efs")))
-    if files == "efs" and cluster.mode == "existing":
-        raw.problem("files", "'efs' needs the VPC of a cluster to create; set it to none, or clusterMode to create.")
-    return files
 
 
 def _check_stack_name(raw: RawSettings, project: str, stack: str) -> None:

@@ -124,6 +124,17 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """The managed database; `snapshot` is what it starts from, `backup_days` how long its own backups are kept."""
+
+    instance_class: str
+    storage_gib: int
+    multi_az: bool
+    backup_days: int
+    snapshot: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Edge:
     """A dependency that the manifests do not show: `source` needs `target` (apiVersion/kind/namespace/name)."""
 
@@ -173,6 +184,7 @@ class Settings:
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany).
+    Without a `database` the release brings its own.
     """
 
     project: str
@@ -189,6 +201,7 @@ class Settings:
     registry: RegistrySettings
     storage: StorageSettings
     files: Literal["none", "efs"]
+    database: DatabaseSettings | None
     kubeflow: KubeflowSettings
     pipelines: PipelinesSettings
     dashboard: DashboardSettings

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 
-from localcloud.aws import eks, eks_parts, files, iam, network, routes, security, services, storage, template
+from localcloud.aws import database, eks, eks_parts, files, iam, network, routes, security, services, storage, template
 from localcloud.aws.session import region
 from localcloud.providers.kinds import Call, Kind
 from localcloud.providers.values import Properties
@@ -25,7 +25,7 @@ def _with_region(read: Callable[[Call], Properties | None]) -> Callable[[Call], 
     return with_region
 
 
-_modules = (network, routes, security, template, eks, eks_parts, services, storage, files)
+_modules = (network, routes, security, template, eks, eks_parts, services, storage, files, database)
 KINDS: dict[str, Kind] = {
     **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},
     **{kind.token: kind for kind in iam.KINDS},

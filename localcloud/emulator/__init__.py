@@ -35,6 +35,7 @@ SERVICES = (
     "iam",
     "kms",
     "logs",
+    "rds",
     "s3",
     "sts",
     "tagging",

@@ -1,11 +1,12 @@
 """What AWS does and MiniStack 1.5.33 leaves out: things take time, depend on each other, and are refused.
 
-It stands before MiniStack's own handlers of EKS, EC2, EFS and CloudWatch Logs, behind the check of who may ask: so all
-callers meet it, the program's provider as well as what asks AWS directly. `docs/fidelity.md` lists it.
+It stands before MiniStack's own handlers of EKS, EC2, EFS, RDS and CloudWatch Logs, behind the check of who may ask: so
+all callers meet it, the program's provider as well as what asks AWS directly. `docs/fidelity.md` lists it.
 """
 
 from typing import Any
 
+from localcloud.emulator.conduct.database import Database
 from localcloud.emulator.conduct.eks import Eks
 from localcloud.emulator.conduct.files import Files
 from localcloud.emulator.conduct.logs import Logs
@@ -21,4 +22,5 @@ def install(application: Any, minute: float) -> None:
     handlers["logs"] = logs
     handlers["ec2"] = Network(phases, handlers["ec2"])
     handlers["eks"] = Eks(phases, handlers["eks"], logs)
+    handlers["rds"] = Database(phases, handlers["rds"])
     handlers["elasticfilesystem"] = Files(phases, handlers["elasticfilesystem"])

@@ -25,6 +25,8 @@ ADDON, ADDON_END = 1.0, 0.5
 NAT, NAT_END = 2.0, 1.0
 # A mount target's interface takes 90 s and more; a file system is there in seconds.
 TARGET, TARGET_END, FILE_SYSTEM = 1.5, 0.5, 0.1
+# A small database with no standby; its last snapshot is part of its end.
+DATABASE, DATABASE_CHANGE, DATABASE_END = 6.0, 2.0, 5.0
 # For as long EKS goes on writing a cluster's logs after its end, and so long a log group takes to be there again.
 LAST_LOGS, LOG_GROUP = 3.0, 0.25
 
