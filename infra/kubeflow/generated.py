@@ -25,7 +25,7 @@ class GeneratedCredentials(pulumi.ComponentResource):
     """The passwords that a managed database wants beside them, by name; none where there is none."""
 
     def __init__(
-        self, name: str, args: DashboardSettings, *, database: bool, opts: pulumi.ResourceOptions | None = None
+        self, name: str, args: DashboardSettings, *, database: bool = False, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("kubeflow:infra:Credentials", name, None, opts)
         self._name = name
