@@ -34,6 +34,9 @@ _FROM_INPUTS = {
     "aws:iam/rolePolicy:RolePolicy": "{role}:{name}",
     "aws:kms/alias:Alias": "{name}",
     "aws:route53/record:Record": "{zoneId}_{name}_{type}",
+    "aws:rds/instance:Instance": "{identifier}",
+    "aws:rds/parameterGroup:ParameterGroup": "{name}",
+    "aws:rds/subnetGroup:SubnetGroup": "{name}",
     "aws:s3/bucket:Bucket": "{bucket}",
 }
 

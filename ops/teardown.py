@@ -29,8 +29,11 @@ from ordering.errors import UserError
 Resource = dict[str, Any]
 Client = Callable[[str], Any]
 
-_HOLDING = frozenset({"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository", "aws:efs/fileSystem:FileSystem"})
-_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$", "kubeflow:infra:Files$")
+_DATABASE = "aws:rds/instance:Instance"
+_HOLDING = frozenset(
+    {"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository", "aws:efs/fileSystem:FileSystem", _DATABASE}
+)
+_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$", "kubeflow:infra:Files$", "kubeflow:infra:Database$")
 """What `storageOnDestroy` is about: these types in these components."""
 
 _NAMED = 5
@@ -74,14 +77,21 @@ def check_kept(stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     setting = configured(stack, "storageOnDestroy")
     held = [one for one in state if one.get("type") in _HOLDING and any(part in str(one["urn"]) for part in _KEEPERS)]
-    retained = [str(one["id"]) for one in held if one.get("retainOnDelete")]
-    emptied = [str(one["id"]) for one in held if not one.get("retainOnDelete")]
+    retained = [str(one["id"]) for one in held if _stays(one)]
+    emptied = [str(one["id"]) for one in held if not _stays(one)]
     if setting == "keep" and emptied:
         raise UserError(
             f"storageOnDestroy is keep, and was empty at the last `up`, so {', '.join(emptied)} would be deleted with "
             f"all that is in it: nothing was destroyed; run `make up STACK={stack}` first, or set it to empty again."
         )
     return retained if setting == "empty" else []
+
+
+def _stays(holding: Mapping[str, Any]) -> bool:
+    """Whether its content outlives it: a database goes, and leaves a snapshot."""
+    if holding["type"] == _DATABASE:
+        return not (holding.get("inputs") or {}).get("skipFinalSnapshot")
+    return bool(holding.get("retainOnDelete"))
 
 
 def check_access(stack: str, state: Iterable[Mapping[str, Any]]) -> None:

@@ -1,0 +1,62 @@
+"""With the component and the stack's values nothing of the release's databases is left, in each release."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.kubeflow.credentials import GENERATED, Credentials, assert_none_left, replace
+from infra.kubeflow.database import COMPONENT, ManagedDatabase, use_database
+from ordering.errors import UserError
+from ordering.graph import build, id_of
+from ordering.manifests.objects import Manifest
+from ordering.manifests.render import render
+
+ROOT = Path(__file__).parents[3]
+RELEASES = ROOT.parent / "shared" / "kubeflow"
+CREDENTIALS = Credentials(email="a@example.com", password_hash="h", **{one.name: one.name for one in GENERATED})
+DATABASE = ManagedDatabase(host="db.example", admin_password="A1", cache_password="C1", metadata_password="M1")
+USERS = ("ml-pipeline", "cache-server", "metadata-grpc-deployment", "katib-db-manager")
+
+
+def filled(release: str, database: ManagedDatabase = DATABASE) -> dict[tuple[str, str], Manifest]:
+    path = RELEASES / release
+    if not path.is_dir():
+        pytest.fail(f"{path} is not there")
+    objects = replace(render(path, components=[ROOT / COMPONENT]), CREDENTIALS)
+    assert_none_left(objects)
+    found = use_database(objects, database, CREDENTIALS, digest=str)
+    return {(one["kind"], one["metadata"]["name"]): one for one in found}
+
+
+@pytest.mark.parametrize("release", ["26.03", "1.10.2", "pipelines-2.16.0"])
+def test_no_database_of_the_release_is_left_and_all_wait_for_their_users(release: str) -> None:
+    objects = filled(release)
+    gone = {"mysql", "katib-mysql", "mysql-pv-claim", "ml-pipeline-mysql"}
+    assert {name for kind, name in objects if name in gone} == set()
+    graph = build(list(objects.values()))
+    for id_ in map(id_of, objects.values()):
+        if id_.kind == "Deployment" and id_.name in USERS:
+            assert "database-users" in {need.name for need in graph.needs_of(id_)}
+    assert objects["ConfigMap", "pipeline-install-config"]["data"]["dbHost"] == "db.example"
+
+
+def test_each_user_has_a_password_of_its_own_and_no_program_another_ones() -> None:
+    objects = filled("26.03")
+    held = {name: one["stringData"] for (kind, name), one in objects.items() if kind == "Secret" and "database" in name}
+    assert held["database-admin"] == {"username": "kubeflow", "password": "A1"}
+    assert held["database-cache"] == {"username": "cache", "password": "C1"}
+    assert 'password: "M1"' in held["database-metadata-config"]["config"]
+    assert objects["Secret", "mysql-secret"]["stringData"] == {"username": "pipelines", "password": "mysql_password"}
+    for name in ("cache-server", "metadata-grpc-deployment"):
+        assert "mysql-secret" not in str(objects["Deployment", name])
+
+
+def test_a_changed_password_runs_the_job_again() -> None:
+    changed = ManagedDatabase(host="db.example", admin_password="A1", cache_password="C2", metadata_password="M1")
+    one, two = (filled("pipelines-2.16.0", each)["Job", "database-users"] for each in (DATABASE, changed))
+    assert one["spec"]["template"]["metadata"] != two["spec"]["template"]["metadata"]
+
+
+def test_without_pipelines_a_sentence_says_so() -> None:
+    with pytest.raises(UserError, match="database is rds, and the manifests hold no ConfigMap"):
+        use_database([], DATABASE, CREDENTIALS, digest=str)
