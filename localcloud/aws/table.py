@@ -54,6 +54,6 @@ _modules = (
     database,
 )
 KINDS: dict[str, Kind] = {
-    **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in (*_modules, *_options))},
+    **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},
     **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL)},
 }
