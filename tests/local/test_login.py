@@ -95,8 +95,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 def registered(url: str, provider: str) -> tuple[Login, dict[str, Any]]:
     """A pool with a client and people, as a login; and what the pool says of itself."""
-    key = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    api = boto3.client("cognito-idp", endpoint_url=provider, region_name="us-west-2", **key)
+    api = boto3.client(
+        "cognito-idp",
+        endpoint_url=provider,
+        region_name="us-west-2",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
     pool = api.create_user_pool(PoolName="people", UsernameAttributes=["email"])["UserPool"]["Id"]
     client = api.create_user_pool_client(
         UserPoolId=pool,
