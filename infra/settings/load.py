@@ -265,7 +265,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         raw.problem("kubeflowComponents", "names no folder in one of its places; write one, or remove it.")
     return KubeflowSettings(
         release=release,
-        release_before=raw.text("kubeflowReleaseBefore") or None,
+        release_before=_matching(raw, "kubeflowReleaseBefore", _RELEASE, "a release"),
         path=raw.text("kubeflowPath") or None,
         components=components,
         build=raw.texts("kubeflowBuild", ALLOWED),
