@@ -1,4 +1,8 @@
-"""What a managed database costs a month."""
+"""What a managed database costs a month, about.
+
+Unlike the rest of `ops.prices`, the prices of classes, storage and snapshots were not read off AWS's price list: look
+them up before you count on them.
+"""
 
 from decimal import Decimal
 
@@ -25,7 +29,7 @@ def database_price(database: DatabaseSettings) -> tuple[str, Decimal]:
     hour = _HOUR.get(database.instance_class)
     if hour is None:
         raise UserError(
-            f"The price table of {prices.AS_OF} has no price for {database.instance_class}; choose one of "
+            f"The price table has no price for {database.instance_class}; choose one of "
             f"{', '.join(_HOUR)}, or add the class to ops/database_price.py."
         )
     copies = 2 if database.multi_az else 1

@@ -66,7 +66,9 @@ class Database(pulumi.ComponentResource):
             f"{name}-database",
             name=called,
             family=FAMILY,
-            parameters=[rds.ParameterGroupParameterArgs(name="require_secure_transport", value="1")],
+            parameters=[
+                rds.ParameterGroupParameterArgs(name="require_secure_transport", value="1", apply_method="immediate")
+            ],
             tags=tags,
             opts=child,
         )

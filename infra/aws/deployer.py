@@ -110,7 +110,7 @@ TYPES = {
     ),
     "aws:route53/record:Record": "route53: ChangeResourceRecordSets",
     "aws:rds/instance:Instance": (
-        "rds: CreateDBInstance ModifyDBInstance RebootDBInstance DeleteDBInstance CreateDBSnapshot "
+        "rds: CreateDBInstance ModifyDBInstance RebootDBInstance DeleteDBInstance CreateDBSnapshot DeleteDBSnapshot "
         "RestoreDBInstanceFromDBSnapshot AddTagsToResource RemoveTagsFromResource"
     ),
     "aws:rds/parameterGroup:ParameterGroup": (

@@ -8,7 +8,7 @@ from localcloud.aws.waiting import until, until_gone
 from localcloud.providers.kinds import Autoname, Call, Kind, names
 from localcloud.providers.values import Properties
 
-# Minutes; terraform-provider-aws (main of late 2025), internal/service/rds/instance.go.
+# Minutes.
 _CREATE, _UPDATE, _DELETE = 40, 80, 60
 
 _PASSING = (

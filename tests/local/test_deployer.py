@@ -22,8 +22,8 @@ from tests.local.stack import REGION, Checkout, changes, checked_out, world
 STARTED_S = 60
 
 # Listed, and asked for by nothing here: by the official provider alone, for changes that the sample does not bring (of
-# tags, settings and versions), for rules, interfaces and instances, or by commands when they find something. Of these,
-# EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
+# tags, settings and versions), for rules, interfaces, instances and snapshots, or by commands when they find something.
+# Of these, EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
     "ec2": (
@@ -57,6 +57,10 @@ UNJUDGED = {
         "UpdateKeyDescription"
     ),
     "logs": "DeleteRetentionPolicy TagResource UntagResource",
+    "rds": (
+        "AddTagsToResource CreateDBSnapshot ModifyDBSubnetGroup RebootDBInstance RemoveTagsFromResource "
+        "ResetDBParameterGroup RestoreDBInstanceFromDBSnapshot"
+    ),
     "route53": "GetChange",
     "s3": (
         "DeleteObject DeleteObjectVersion GetAccelerateConfiguration GetReplicationConfiguration ListTagsForResource "
@@ -105,6 +109,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             {
                 "clusterAdministratorPrincipals": principals,
                 "files": "efs",
+                "database": "rds",
                 "sagemaker": True,
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
@@ -117,6 +122,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         checkout.configure(
             {
                 "nodesDesired": 6,
+                "databaseBackupDays": 9,
                 "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}],
                 "addressCidrs": ["203.0.113.0/24", "198.51.100.0/24"],
             }

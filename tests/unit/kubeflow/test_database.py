@@ -26,7 +26,9 @@ def concerned(release: str, at: Path) -> Path:
         pytest.fail(f"{path} is not there")
     at.mkdir()
     parts = path.read_text(encoding="utf-8").split("\n---\n")
-    chosen = [one for one in parts if "  namespace: kubeflow" in one.splitlines() and any(word in one for word in NAMING)]
+    chosen = [
+        one for one in parts if "  namespace: kubeflow" in one.splitlines() and any(word in one for word in NAMING)
+    ]
     (at / "all.yaml").write_text("\n---\n".join(chosen), encoding="utf-8")
     (at / "kustomization.yaml").write_text("resources: [all.yaml]\n", encoding="utf-8")
     return at

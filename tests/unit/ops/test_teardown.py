@@ -319,6 +319,34 @@ def test_a_log_group_that_eks_made_again_is_deleted_again() -> None:
         assert [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]] == ["/team/own"]
 
 
+@pytest.mark.parametrize(("skipped", "left"), [(True, ["dev-own", "theirs-last-1"]), (False, None)])
+def test_snapshots_that_earlier_destroys_kept_go_with_a_database_that_leaves_none(
+    monkeypatch: pytest.MonkeyPatch, skipped: bool, left: list[str] | None
+) -> None:
+    monkeypatch.setattr(teardown, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
+    urn = "urn:pulumi:dev::kubeflow::kubeflow:infra:Database$aws:rds/instance:Instance::x"
+    held = {"type": "aws:rds/instance:Instance", "urn": urn, "inputs": {"skipFinalSnapshot": skipped}}
+    tags = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
+    ours = "kubeflow-dev-database"
+    with mock_aws():
+        rds = boto3.client("rds", region_name="us-west-2")
+        for name in (ours, "theirs"):
+            rds.create_db_instance(
+                DBInstanceIdentifier=name,
+                DBInstanceClass="db.t4g.medium",
+                Engine="mysql",
+                AllocatedStorage=20,
+                MasterUsername="a",
+                MasterUserPassword="b" * 16,
+            )
+        for name, of in ((f"{ours}-last-1", ours), ("dev-own", ours), ("theirs-last-1", "theirs")):
+            rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=of, Tags=tags)
+        said = teardown.snapshots_too(lambda service: rds, "dev", [held])
+        names = sorted(one["DBSnapshotIdentifier"] for one in rds.describe_db_snapshots()["DBSnapshots"])
+    assert names == (left or sorted([f"{ours}-last-1", "dev-own", "theirs-last-1"]))
+    assert len(said) == (1 if skipped else 0)
+
+
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings that the command reads."""
