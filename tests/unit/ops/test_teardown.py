@@ -342,7 +342,9 @@ def test_snapshots_that_earlier_destroys_kept_go_with_a_database_that_leaves_non
         for name, of in ((f"{ours}-last-1", ours), ("dev-own", ours), ("theirs-last-1", "theirs")):
             rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=of, Tags=tags)
         said = teardown.snapshots_too(lambda service: rds, "dev", [held])
-        names = sorted(one["DBSnapshotIdentifier"] for one in rds.describe_db_snapshots()["DBSnapshots"])
+        names = sorted(
+            one["DBSnapshotIdentifier"] for one in rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+        )
     assert names == (left or sorted([f"{ours}-last-1", "dev-own", "theirs-last-1"]))
     assert len(said) == (1 if skipped else 0)
 
