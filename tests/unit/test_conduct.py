@@ -65,7 +65,7 @@ class Cloud:
     def rds(self, action: str, **parameters: str) -> str:
         body = urlencode({"Action": action, "DBInstanceIdentifier": "db", **parameters}).encode()
         _, _, answer = waited(self.handlers["rds"]("POST", "/", {}, body, {}))
-        return answer.decode()
+        return str(answer.decode())
 
     def ec2(self, action: str, **parameters: str) -> str:
         """The first id in the answer, or the code of the refusal."""

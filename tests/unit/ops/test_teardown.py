@@ -326,7 +326,7 @@ def test_snapshots_that_earlier_destroys_kept_go_with_a_database_that_leaves_non
     monkeypatch.setattr(teardown, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
     urn = "urn:pulumi:dev::kubeflow::kubeflow:infra:Database$aws:rds/instance:Instance::x"
     held = {"type": "aws:rds/instance:Instance", "urn": urn, "inputs": {"skipFinalSnapshot": skipped}}
-    tags = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
+    tags: Any = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
     ours = "kubeflow-dev-database"
     with mock_aws():
         rds = boto3.client("rds", region_name="us-west-2")
