@@ -45,15 +45,15 @@ up: $(VENV)/.installed
 adopt: $(VENV)/.installed
 	@$(RUN) adopt --stack="$$STACK" --yes="$$YES" --format="$$FORMAT"
 
-## make upgrade   TO=26.03 [STACK=local] [YES=1] [LOSE=…] [KEEP=…] [BACKUP=yes|objects|no] [REHEARSE=no]   a newer release
+## make upgrade   TO=26.03 [STACK=local] [YES=1] [LOSE=…] [KEEP=…] [BACKUP=yes|objects|no] [REHEARSE=yes]  a newer release
 upgrade: $(VENV)/.installed
 	@$(RUN) upgrade --to="$$TO" --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --keep="$$KEEP" \
-		--backup="$${BACKUP:-yes}" --rehearse="$${REHEARSE:-yes}"
+		--backup="$${BACKUP:-yes}" --rehearse="$${REHEARSE:-no}"
 
-## make rollback  [STACK=local] [YES=1] [LOSE=…] [KEEP=…] [BACKUP=yes|objects|no] [REHEARSE=no]   the release before
+## make rollback  [STACK=local] [YES=1] [LOSE=…] [KEEP=…] [BACKUP=yes|objects|no] [REHEARSE=yes]  the release before
 rollback: $(VENV)/.installed
 	@$(RUN) rollback --stack="$$STACK" --pods="$$PODS" --yes="$$YES" --lose="$$LOSE" --keep="$$KEEP" \
-		--backup="$${BACKUP:-yes}" --rehearse="$${REHEARSE:-yes}"
+		--backup="$${BACKUP:-yes}" --rehearse="$${REHEARSE:-no}"
 
 ## make preview   [STACK=local] [FORMAT=text|markdown|json]   show what `up` would change
 preview: $(VENV)/.installed

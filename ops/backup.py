@@ -181,7 +181,8 @@ def save(
 def listed(found: Inventory, definitions: Sequence[Manifest], secrets: Sequence[Manifest]) -> Manifest:
     """One list: definitions before their objects, and Profiles, which make namespaces, before what is in these."""
     objects = sorted(found.objects, key=lambda one: one["kind"] != "Profile")
-    return {"apiVersion": "v1", "kind": "List", "items": [bare(one) for one in (*definitions, *objects, *secrets)]}
+    custom = [bare(one, "the stack" if place_of(one) in found.ours else "") for one in objects]
+    return {"apiVersion": "v1", "kind": "List", "items": [*map(bare, definitions), *custom, *map(bare, secrets)]}
 
 
 def newest(store: Store, begin: str) -> Inventory | None:

@@ -149,6 +149,8 @@ def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> di
     _told(session)
     with watch.watched():
         outputs = run.up(session)
+    # The cluster serves other kinds now.
+    session.clients.clear()
     _released(session, found)
     _handed_on(session)
     return outputs

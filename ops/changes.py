@@ -24,6 +24,7 @@ CRD = "apiextensions.k8s.io/CustomResourceDefinition"
 NAMESPACE = "core/Namespace"
 
 DATA = {
+    "aws:cognito/userPool:UserPool": "the people in it, with their passwords",
     "aws:ebs/volume:Volume": "the volume's content",
     "aws:ecr/repository:Repository": "the images in it",
     "aws:efs/fileSystem:FileSystem": "the files in it",

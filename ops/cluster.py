@@ -61,7 +61,9 @@ class ClusterApi:
         if resource is None:
             return []
         chosen = f"metadata.name={name}" if name else None
-        items: list[Manifest] = self._ask(resource.get, field_selector=chosen).to_dict()["items"]
+        # A kind whose definition has gone since this asked what is served is not found.
+        answer = self._ask(resource.get, field_selector=chosen)
+        items: list[Manifest] = [] if answer is None else answer.to_dict()["items"]
         # A list's items carry neither.
         return [{**item, "apiVersion": api_version, "kind": kind} for item in items]
 

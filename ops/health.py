@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ops.existing import Place
-from ops.inventory import Inventory
+from ops.inventory import Inventory, place_of
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
@@ -70,8 +70,11 @@ def examine(
     """
     workloads = [(kind, one) for version, kind in _WORKLOADS for one in api.list(version, kind)]
     own = [(kind, one) for kind, one in workloads if _place("apps", kind, one) in ours]
-    missing = before.places - after.places
-    went = {one for one in missing if (one.group, one.kind) not in after.kinds}
+    served = {(version.rpartition("/")[0], kind): version for version, kind in api.kinds().values()}
+    # A definition that was kept has left the state, with people's objects in the cluster.
+    kept = [(served[one], one[1]) for one in before.kinds - after.kinds if one in served]
+    missing = before.places - after.places - {place_of(one) for at in kept for one in api.list(*at)}
+    went = {one for one in missing if (one.group, one.kind) not in served}
     asked, configured, silent = webhooks(api)
     wrong = [
         *(f"{kind} {_title(one)} is not available" for kind, one in own if not available(kind, one)),

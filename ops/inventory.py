@@ -50,8 +50,8 @@ class Inventory:
 
     @property
     def places(self) -> frozenset[Place]:
-        """Where the objects are, without those that a controller makes for another, and ends when it likes."""
-        return frozenset(place_of(one) for one in self.objects if not _owners(one))
+        """Where people's objects are, without those that a controller makes for another, and ends when it likes."""
+        return frozenset(place_of(one) for one in self.people if not _owners(one))
 
     @property
     def going(self) -> frozenset[Place]:
@@ -91,10 +91,10 @@ def secrets(found: Inventory, state: Iterable[Mapping[str, Any]], api: Api) -> l
     ]
 
 
-def bare(manifest: Manifest) -> Manifest:
-    """An object without what only its server knows, so that it can be made again."""
+def bare(manifest: Manifest, owner: str = "") -> Manifest:
+    """An object without what only its server knows, so that it can be made again; it says whose it is, if anybody's."""
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in _SERVERS}
-    if owners := _owners(manifest):
+    if owners := owner or _owners(manifest):
         metadata["annotations"] = {**(metadata.get("annotations") or {}), OWNED: owners}
     return {**manifest, "metadata": metadata}
 

@@ -18,6 +18,22 @@ _NAMED = 5
 
 # What the cluster itself puts into every namespace, or keeps there for a while: nothing that people made.
 _PASSING = frozenset({"Endpoints", "EndpointSlice", "Event", "Lease", "PodMetrics"})
+
+_SESSIONS = frozenset(
+    ("dex.coreos.com", kind)
+    for kind in (
+        "AuthCode",
+        "AuthRequest",
+        "DeviceRequest",
+        "DeviceToken",
+        "OfflineSessions",
+        "RefreshToken",
+        "SigningKey",
+    )
+)
+"""What Dex keeps of sign-ins (dexidp/dex, storage/kubernetes/types.go): whoever it was signs in again. Its passwords,
+clients and connectors are people's."""
+
 _MADE_EVERYWHERE = frozenset(
     {
         ("ConfigMap", "istio-ca-root-cert"),
@@ -110,16 +126,17 @@ def _objects(step: Step, api: Api, known: Collection[Place]) -> Counter[tuple[st
     group, kind = str(spec.get("group") or ""), str((spec.get("names") or {}).get("kind") or "")
     for version in spec.get("versions") or ():
         if live := api.metadata(f"{group}/{version['name']}", kind):
-            return Counter((kind, place.namespace) for place in _places(group, kind, live) if place not in known)
+            made = () if (group, kind) in _SESSIONS else _places(group, kind, live)
+            return Counter((kind, place.namespace) for place in made if place not in known)
     return Counter()
 
 
 def _content(namespace: str, api: Api, known: Collection[Place]) -> Counter[tuple[str, str]]:
     found: Counter[tuple[str, str]] = Counter()
     for api_version, kind in api.namespaced_kinds():
-        if kind not in _PASSING:
+        group = api_version.rpartition("/")[0]
+        if kind not in _PASSING and (group, kind) not in _SESSIONS:
             live = [one for one in api.metadata(api_version, kind, namespace) if not _owned(one["metadata"])]
-            group = api_version.rpartition("/")[0]
             found.update(
                 (kind, namespace)
                 for place in _places(group, kind, live)

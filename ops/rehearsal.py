@@ -12,18 +12,20 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from ops import health, run
+from ops import health, losing, run
 from ops.bring_up import bring_up
 from ops.cluster import ClusterApi
+from ops.existing import objects
 from ops.inventory import Inventory, bare, look, place_of
+from ops.preview import Preview
 from ops.project import LOCAL_STACK, PROJECT_ROOT
 from ops.reaching import reached
 from ordering.errors import UserError
@@ -33,7 +35,6 @@ LONGEST_S = 3600
 """Seconds after which a rehearsal hangs."""
 SETTLE_S = 60.0
 """Seconds for Profiles' namespaces, and for webhooks that refuse until their caches are filled."""
-_NAMED = 3
 
 TAKEN = (
     "kubeflowComponents",
@@ -130,14 +131,27 @@ def _told(value: Any, names: Renamed) -> Any:
     return names.text(value) if isinstance(value, str) else value
 
 
-def rehearse(
-    old: str, new: str, config: Mapping[str, Any], objects: Sequence[Manifest], say: Callable[[str], None]
-) -> Rehearsed:
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What a rehearsal plays: two releases, a stack's settings, and what is in its cluster.
+
+    `claims` are the namespaces and names of the volumes that are there, `keep` the names of losses that are to stay.
+    """
+
+    old: str
+    new: str
+    config: Mapping[str, Any]
+    objects: Sequence[Manifest]
+    claims: Sequence[Sequence[str]]
+    keep: Sequence[str]
+
+
+def rehearse(part: Part, say: Callable[[str], None]) -> Rehearsed:
     """Plays the way from one release to another on a laptop of its own, which is gone afterwards.
 
     UserError where it could not be played.
     """
-    given = json.dumps({"old": old, "new": new, "config": dict(config), "objects": objects})
+    given = json.dumps(asdict(part))
     with tempfile.TemporaryDirectory(prefix="kf-rehearsal-") as folder:
         # The plane listens by files whose paths may have a hundred characters.
         env = {**os.environ, "KUBEFLOW_LOCAL_ROOT": folder}
@@ -159,12 +173,13 @@ def rehearse(
                 [sys.executable, "-m", "ops", "down"], cwd=PROJECT_ROOT, env=env, capture_output=True, check=False
             )
     if done.returncode:
-        raise UserError(_unplayed(told[-600:] or f"it ended with {done.returncode}"))
+        raise UserError(_unplayed(told.rpartition("\n")[2] or f"it ended with {done.returncode}"))
     return Rehearsed(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def _unplayed(why: str) -> str:
-    return f"The rehearsal on this machine failed: {why} Nothing was changed; REHEARSE=no goes on without one."
+    told = why.rstrip(".")
+    return f"The rehearsal on this machine failed: {told}. Nothing was changed; REHEARSE=no goes on without one."
 
 
 @contextmanager
@@ -174,25 +189,33 @@ def _saying(say: Callable[[str], None], file: Path) -> Iterator[Any]:
         yield said
 
 
-def play(given: Mapping[str, Any], console: Console) -> Rehearsed:
+def play(part: Part, console: Console) -> Rehearsed:
     """Brings up the old release, the objects, and the new release; says what became of them."""
-    with _session(given, given["old"], console) as session:
-        _up(session)
-        with reached(session) as api:
-            assert api is not None
-            made, unmade = _make(given["objects"], api)
-            before = look(session.resources, api)
-    with _session(given, given["new"], console) as session:
-        _up(session)
+    with _session(part, part.old, console) as session:
+        bring_up(session, show=lambda _: None, agree=lambda _: None)
+        with _there(session) as (state, api):
+            made, unmade = _make(part.objects, api)
+            forget(state, part.claims, api)
+            before = look(state, api)
+    with _session(part, part.new, console) as session:
+        accepted = Accepted(frozenset(part.keep))
+        bring_up(
+            session,
+            show=accepted.answer,
+            agree=lambda _: None,
+            lose=accepted.lose,
+            keep=accepted.keep,
+            look_first=True,
+        )
         asked = session.ground.asked()
-        assert asked is not None
-        with reached(session) as api:
-            assert api is not None
-            there = api
-            state = (session.stack.export_stack().deployment or {}).get("resources") or []
-            found = health.wait(
-                lambda: health.examine(there, look(state, there).ours, before, look(state, there), ()), 60.0
-            )
+        assert asked is not None, "the local stack has a log of requests"
+        with _there(session) as (state, api):
+
+            def examined() -> health.Health:
+                after = look(state, api)
+                return health.examine(api, after.ours, before, after, ())
+
+            found = health.wait(examined, SETTLE_S)
     return Rehearsed(
         made=made,
         unmade=unmade,
@@ -203,24 +226,54 @@ def play(given: Mapping[str, Any], console: Console) -> Rehearsed:
     )
 
 
-def _session(given: Mapping[str, Any], release: str, console: Console) -> Any:
-    changes = {**given["config"], "kubeflowRelease": release}
+@dataclass
+class Accepted:
+    """What a run would lose: as in the real one it stays where `wanted` names it, and all else may go.
+
+    The lists are filled by what the preview shows, since a laptop holds other data than the stack.
+    """
+
+    wanted: frozenset[str]
+    lose: list[str] = field(default_factory=list)
+    keep: list[str] = field(default_factory=list)
+
+    def answer(self, planned: Preview) -> None:
+        """Sorts the losses of a preview."""
+        for one in losing.lost(planned.changes):
+            (self.keep if one.name in self.wanted else self.lose).append(one.name)
+
+
+def _session(part: Part, release: str, console: Console) -> AbstractContextManager[run.Session]:
+    changes = {**part.config, "kubeflowRelease": release}
     return run.session(LOCAL_STACK, console=console, pods="instant", missing="make", changes=changes)
 
 
-def _up(session: run.Session) -> None:
-    bring_up(session, show=lambda _: None, agree=lambda _: None)
-    session.resources = (session.stack.export_stack().deployment or {}).get("resources") or ()
+@contextmanager
+def _there(session: run.Session) -> Iterator[tuple[Sequence[Mapping[str, Any]], ClusterApi]]:
+    """The state as it is now, and the cluster."""
+    with reached(session) as api:
+        assert api is not None, "the local stack has a cluster"
+        yield (session.stack.export_stack().deployment or {}).get("resources") or (), api
 
 
-def _make(objects: Sequence[Manifest], api: ClusterApi) -> tuple[int, list[str]]:
+def forget(state: Sequence[Mapping[str, Any]], claims: Iterable[Sequence[str]], api: ClusterApi) -> None:
+    """Deletes the release's claims that the live cluster has not: somebody has saved and deleted what is in them."""
+    known = {tuple(one) for one in claims}
+    for at, sent in objects(state):
+        if at.kind == "PersistentVolumeClaim" and (at.namespace, at.name) not in known:
+            api.delete(sent)
+            # Pods may use it, and hold it.
+            api.drop_finalizers(sent)
+
+
+def _make(people: Sequence[Manifest], api: ClusterApi) -> tuple[int, list[str]]:
     """Makes objects; returns how many there are, and why others could not be made."""
-    namespaces = {one["metadata"]["namespace"] for one in objects if one["metadata"].get("namespace")}
-    made = {one["metadata"]["name"] for one in objects if one["kind"] == "Profile"}
+    namespaces = {one["metadata"]["namespace"] for one in people if one["metadata"].get("namespace")}
+    made = {one["metadata"]["name"] for one in people if one["kind"] == "Profile"}
     for name in sorted(namespaces - made - {one["metadata"]["name"] for one in api.metadata("v1", "Namespace")}):
         api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     unmade: dict[str, str] = {}
-    left = list(objects)
+    left = list(people)
     end = time.monotonic() + SETTLE_S
     while left and time.monotonic() < end:
         refused = []
@@ -237,12 +290,12 @@ def _make(objects: Sequence[Manifest], api: ClusterApi) -> tuple[int, list[str]]
         if len(refused) == len(left):
             time.sleep(2)
         left = refused
-    return len(objects) - len(left), [unmade[title(one)] for one in left]
+    return len(people) - len(left), [unmade[title(one)] for one in left]
 
 
 if __name__ == "__main__":
     try:
-        result = play(json.load(sys.stdin), Console(stderr=True))
+        result = play(Part(**json.load(sys.stdin)), Console(stderr=True))
     except UserError as error:
         sys.exit(str(error))
     json.dump(asdict(result), sys.stdout)

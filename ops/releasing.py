@@ -155,11 +155,19 @@ def _prepared(
                     "BACKUP=objects goes on without databases."
                 )
     if not wishes.rehearse:
-        return " ".join([*told, "Nothing was rehearsed (REHEARSE=no)."])
+        return " ".join([*told, "Nothing was rehearsed (REHEARSE=yes does)."])
     with session.timed("rehearse"):
         own = frozenset(at.namespace for at, _ in objects(session.resources)) | {"default"}
-        config = _taken(stack)
-        played = rehearsal.rehearse(way.old, way.new, config, rehearsal.disguised(found, own), session.say)
+        metadata = [one["metadata"] for one in api.metadata("v1", "PersistentVolumeClaim")]
+        part = rehearsal.Part(
+            old=way.old,
+            new=way.new,
+            config=_taken(stack),
+            objects=rehearsal.disguised(found, own),
+            claims=[(one["namespace"], one["name"]) for one in metadata],
+            keep=list(wishes.keep),
+        )
+        played = rehearsal.rehearse(part, session.say)
     session.say(str(played))
     if played.faults:
         more = f" and {len(played.faults) - _NAMED} more" if len(played.faults) > _NAMED else ""

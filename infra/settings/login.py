@@ -145,9 +145,11 @@ def _check_oidc(raw: RawSettings, given: dict[str, str], asked: _Asked) -> None:
     elif not _NAME.fullmatch(given["loginClientId"]):
         raw.problem("loginClientId", f"{given['loginClientId']!r} is not a client's id; remove the space in it.")
     if not given[secret]:
-        if raw.sound(secret):
+        if raw.sound(secret) and asked.emulated:
+            raw.problem(secret, f"is not set; write the client's secret into Pulumi.{asked.stack}.yaml.")
+        elif raw.sound(secret):
             raw.problem(secret, f"is not set; run {command(asked.stack, secret)} with the client's secret.")
-    else:
+    elif not asked.emulated:
         check_encrypted(raw, asked.project, asked.stack, secret, asked.secret_keys)
 
 

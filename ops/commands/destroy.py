@@ -33,6 +33,8 @@ def confirm(stack: str, *, yes: bool) -> None:
         storage = "The bucket and the repository stay in AWS."
         if managed:
             storage += " So does a last snapshot of the managed database."
+    if teardown.configured(stack, "login") == "cognito":
+        storage += " The user pool goes with the people in it."
     ask.for_name(
         stack,
         notice=f"This takes down all of {stack}: {cluster}, and the volumes and databases in it. {storage}",

@@ -35,9 +35,9 @@ def wishes_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--rehearse",
             type=click.Choice(["yes", "no"]),
-            default="yes",
+            default="no",
             show_default=True,
-            help="Whether to play it on this machine first.",
+            help="Whether to play it on this machine first, which needs an idle one.",
         ),
     )
     for option in reversed(options):

@@ -103,6 +103,12 @@ def test_a_client_s_secret_in_plain_text_is_refused_and_not_repeated() -> None:
     )
 
 
+def test_a_laptop_whose_passphrase_is_public_takes_a_secret_as_it_takes_a_password() -> None:
+    assert read(secrets=(), emulated=True, **OIDC).login.client_secret.reveal() == "a secret of theirs"
+    with pytest.raises(SettingsError, match=r"write the client's secret into Pulumi\.local\.yaml"):
+        read("local", emulated=True, **{**OIDC, "loginClientSecret": ""})
+
+
 def test_a_stack_s_name_may_stand_in_the_way_of_a_user_pool_s_address() -> None:
     with pytest.raises(SettingsError, match="takes no 'aws' in its address"):
         read("laws", **COGNITO)

@@ -48,14 +48,14 @@ READY: dict[str, Any] = {"conditions": [{"type": "Available", "status": "True"}]
 
 
 class Live:
-    def __init__(self, *objects: Manifest, answer: str = "") -> None:
-        self.objects, self.answer = objects, answer
+    def __init__(self, *objects: Manifest, answer: str = "", served: bool = True) -> None:
+        self.objects, self.answer, self.served = objects, answer, served
 
     def list(self, api_version: str, kind: str) -> list[Manifest]:
         return [one for one in self.objects if (one["apiVersion"], one["kind"]) == (api_version, kind)]
 
     def kinds(self) -> Mapping[tuple[str, str], tuple[str, str]]:
-        return {("kubeflow.org", "notebooks"): ("kubeflow.org/v1", "Notebook")}
+        return {("kubeflow.org", "notebooks"): ("kubeflow.org/v1", "Notebook")} if self.served else {}
 
     def judged(self, manifest: Manifest) -> None:
         if self.answer:
@@ -108,9 +108,20 @@ def test_a_webhook_that_refuses_an_old_object_has_answered() -> None:
 
 
 def test_what_went_with_its_definition_was_accepted_before() -> None:
-    found = look(Live(), [notebook("n")], [], frozenset())
+    found = look(Live(served=False), [notebook("n")], [], frozenset())
     assert found.wrong == ()
     assert "1 went with their definitions, as accepted" in str(found)
+
+
+def test_what_was_kept_with_its_definition_is_there_though_the_state_has_let_it_go() -> None:
+    found = look(Live(notebook("n")), [notebook("n")], [], frozenset())
+    assert (found.wrong, found.went, found.objects) == ((), (), 1)
+
+
+def test_what_the_new_release_has_no_more_of_its_own_is_not_missed() -> None:
+    ours = Place("kubeflow.org", "Notebook", "team", "n")
+    before = Inventory(objects=[notebook("n")], kinds=KINDS, ours=frozenset({ours}))
+    assert examine(Live(), OURS, before, Inventory(objects=[], kinds=KINDS), []).wrong == ()
 
 
 def test_an_operation_that_nobody_knows_the_end_of() -> None:

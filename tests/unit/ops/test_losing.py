@@ -70,6 +70,18 @@ def test_a_namespace_loses_what_is_in_it_but_for_what_makes_itself() -> None:
     assert look([NAMESPACE], owned) == {NAMESPACE.urn: {}}, "it goes with what it belongs to, which is counted"
 
 
+def test_sign_ins_of_dex_are_nothing_that_anybody_misses_but_its_passwords_are() -> None:
+    class Dex(Live):
+        def namespaced_kinds(self) -> list[tuple[str, str]]:
+            return [("dex.coreos.com/v1", kind) for kind in ("AuthCode", "SigningKey", "Password")]
+
+    auth = step("kubernetes:core/v1:Namespace", "auth")
+    code = {"group": "dex.coreos.com", "names": {"kind": "AuthCode"}, "versions": [{"name": "v1"}]}
+    codes = step(DEFINITION.type, "authcodes.dex.coreos.com", spec=code)
+    live = Dex("AuthCode/auth/x", "SigningKey/auth/keys", "Password/auth/ada")
+    assert look([auth, codes], live) == {auth.urn: {("Password", "auth"): 1}, codes.urn: {}}
+
+
 def test_what_stays_is_not_looked_at() -> None:
     kept = Step(urn=NAMESPACE.urn, type=NAMESPACE.type, change="delete", retained=True)
     assert look([kept, step(NAMESPACE.type, "b", "update")], Live("ConfigMap/b/notes")) == {}

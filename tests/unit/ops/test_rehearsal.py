@@ -1,10 +1,18 @@
 """What a rehearsal plays with: the live objects under other names, and nothing else of people's."""
 
-from typing import Any
+import subprocess
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
+
+from ops.changes import classify
 from ops.existing import Place
 from ops.inventory import Inventory
-from ops.rehearsal import Rehearsed, disguised
+from ops.rehearsal import Accepted, Part, Rehearsed, disguised, forget, rehearse
+from ops.steps import Step
+from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 
 
 def made(kind: str, name: str, namespace: str = "", **content: Any) -> dict[str, Any]:
@@ -44,3 +52,44 @@ def test_what_a_rehearsal_tells() -> None:
         "Rehearsed with 4 objects on this machine: 9 requests, 1 refused; gone with their definitions: 2 PyTorchJob."
     )
     assert found.faults == ["patch x: 409", "Notebook a/b is gone"]
+
+
+def claim(name: str) -> Manifest:
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name, "namespace": "kubeflow"}}
+
+
+def test_what_a_laptop_would_lose_goes_but_for_what_is_to_stay() -> None:
+    type_ = "kubernetes:core/v1:PersistentVolumeClaim"
+    names = ("kubeflow/kept", "kubeflow/other")
+    steps = [Step(urn=name, type=type_, change="delete", old=claim(name.partition("/")[2])) for name in names]
+    accepted = Accepted(frozenset({"PersistentVolumeClaim/kubeflow/kept", "PersistentVolumeClaim/kubeflow/absent"}))
+    accepted.answer(cast("Any", SimpleNamespace(changes=classify(steps, {}))))
+    assert accepted.keep == ["PersistentVolumeClaim/kubeflow/kept"]
+    assert accepted.lose == ["PersistentVolumeClaim/kubeflow/other"]
+
+
+def test_a_claim_that_somebody_has_deleted_is_not_there_in_a_rehearsal_either() -> None:
+    did: list[str] = []
+    api = SimpleNamespace(
+        delete=lambda one: did.append(f"delete {one['metadata']['name']}"),
+        drop_finalizers=lambda one: did.append(f"free {one['metadata']['name']}"),
+    )
+    state = [
+        {"type": "kubernetes:core/v1:PersistentVolumeClaim", "inputs": claim("mysql")},
+        {"type": "kubernetes:core/v1:PersistentVolumeClaim", "inputs": claim("files")},
+    ]
+    forget(state, [["kubeflow", "files"]], cast("Any", api))
+    assert did == ["delete mysql", "free mysql"]
+
+
+def test_a_rehearsal_that_fails_says_why_in_its_last_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def played(command: list[str], **given: Any) -> Any:
+        if "ops.rehearsal" in command:
+            given["stderr"].write("etcd: started\nkubeflow: 3 of 613\nThere is no room\n")
+            given["stderr"].flush()
+        return SimpleNamespace(returncode=1, stdout="")
+
+    monkeypatch.setattr(subprocess, "run", played)
+    part = Part(old="1", new="2", config={}, objects=[], claims=[], keep=[])
+    with pytest.raises(UserError, match=r"on this machine failed: There is no room\. Nothing was changed"):
+        rehearse(part, lambda _: None)

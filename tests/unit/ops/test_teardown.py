@@ -393,6 +393,13 @@ def test_the_question_says_what_goes(settings: dict[str, str], mode: str, goes: 
     assert done.stdout == ""
 
 
+def test_the_question_names_a_user_pool_and_no_other_login(settings: dict[str, str]) -> None:
+    assert "user pool" not in CliRunner().invoke(destroy.command, ["--stack", "prod"]).stderr
+    settings["kubeflow:login"] = "cognito"
+    done = CliRunner().invoke(destroy.command, ["--stack", "prod"])
+    assert "The user pool goes with the people in it." in done.stderr
+
+
 def test_the_right_answer_a_yes_and_the_local_stack_go_on() -> None:
     destroy.confirm("local", yes=False)
     destroy.confirm("prod", yes=True)

@@ -87,6 +87,7 @@ def brought(
     agree: Callable[[Preview], None] = lambda _: None,
     refusal: UserError | None = None,
     live_version: str = "",
+    clients: dict[Any, Any] | None = None,
 ) -> Brought:
     graph = build([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}])
     program = SimpleNamespace(
@@ -104,6 +105,7 @@ def brought(
         program=cast("Any", program),
         tracker=Tracker(console=Console(quiet=True)),
         ground=Ground(),
+        clients={} if clients is None else clients,
     )
     return bring_up(session, show=lambda _: engine.did.append("shown"), agree=agree)
 
@@ -136,6 +138,12 @@ def test_a_cluster_that_does_not_answer_may_be_let_in_by_this_very_run(monkeypat
     monkeypatch.setattr("ops.drift.look", silent)
     brought(engine)
     assert engine.did == ["looked", "previewed", "shown", "updated"]
+
+
+def test_a_cluster_is_asked_again_what_it_serves_once_definitions_may_have_gone() -> None:
+    clients = {"cluster": "knows what was served before"}
+    brought(Engine([event("create", BUCKET, "artifacts", **tagged())]), clients=clients)
+    assert not clients
 
 
 def test_what_nobody_agrees_to_is_not_made() -> None:
