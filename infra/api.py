@@ -1,4 +1,4 @@
-"""The Kubernetes client of a kubeconfig."""
+"""The Kubernetes client of a kubeconfig, and what it reads at a path."""
 
 import tempfile
 import urllib.parse
@@ -20,6 +20,18 @@ def client_of(kubeconfig: str, context: str | None = None) -> Any:
     )
     chosen.proxy = _proxy_of(content, context) or _proxy_to(str(chosen.host))
     return client.ApiClient(configuration=chosen)
+
+
+def read(api: Any, path: str, timeout_s: float) -> bytes:
+    """What a cluster answers at a path, through an `ApiClient`.
+
+    Raises `kubernetes.client.ApiException` for a status that is an error, urllib3's `HTTPError` where nobody answers.
+    """
+    answer, *_ = api.call_api(
+        path, "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=timeout_s
+    )
+    content: bytes = answer.data
+    return content
 
 
 def _proxy_of(content: Any, context: str | None) -> str | None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from infra.api import client_of
+from infra.api import client_of, read
 from ordering.errors import UserError
 
 _TIMEOUT_SECONDS = 5
@@ -68,21 +68,14 @@ def of_cluster(kubeconfig: str, context: str | None) -> ClusterIssuer:
 
     try:
         api = client_of(kubeconfig, context)
-        url = str(json.loads(_raw(api, _DOCUMENT))["issuer"])
-        return ClusterIssuer(url=url, keys=_raw(api, "/openid/v1/jwks"))
+        url = str(json.loads(read(api, _DOCUMENT, _TIMEOUT_SECONDS))["issuer"])
+        return ClusterIssuer(url=url, keys=read(api, "/openid/v1/jwks", _TIMEOUT_SECONDS).decode())
     except (config.ConfigException, client.ApiException, HTTPError, OSError, ValueError, KeyError, TypeError) as error:
         reason = str(getattr(error, "reason", "") or error).strip().partition("\n")[0]
         raise UserError(
             f"loginTokens is true, and the cluster does not say who issues its tokens ({reason}); use a kubeconfig "
             "that may read its OpenID configuration, or set loginTokens to false."
         ) from None
-
-
-def _raw(api: Any, path: str) -> str:
-    answer = api.call_api(
-        path, "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=_TIMEOUT_SECONDS
-    )
-    return str(answer[0].data.decode())
 
 
 def _document(url: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import json
 from functools import cache
 from typing import Any
 
-from infra.api import client_of
+from infra.api import client_of, read
 from ordering.check import Absent, Has
 
 _TIMEOUT_S = 5
@@ -36,10 +36,7 @@ def present(kubeconfig: str, context: str | None) -> Has:
         from urllib3.exceptions import HTTPError
 
         try:
-            told, *_ = client().call_api(
-                path, "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=_TIMEOUT_S
-            )
-            found: dict[str, Any] = json.loads(told.data)
+            found: dict[str, Any] = json.loads(read(client(), path, _TIMEOUT_S))
         except kubernetes.ApiException as error:
             return {} if error.status == _NOT_FOUND else None
         except (config.ConfigException, HTTPError, OSError, ValueError):

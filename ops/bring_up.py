@@ -103,13 +103,8 @@ def bring_up(
     _keep(session, kept, [one for one in planned.changes if one.keeps_pods])
     _prepared(session, session.program.graph)
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
-
-    def before(graph: Graph) -> Earlier:
-        left = earlier.prepared(session, graph)
-        dropping.clear(session, graph, watch, kept={one.step.urn for one in kept})
-        return left
-
-    session.program.before = before
+    gone = {one.step.urn for one in kept}
+    session.program.before = lambda graph: _made_room(session, graph, watch, gone)
     outputs = _ended(session, watch, planned.existing)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
 
@@ -130,9 +125,7 @@ def _at_once(session: Session, watch: Registered, *, adopt: bool) -> Brought | N
         _settled(session, found, adopt=adopt)
         _passable(session, graph)
         _prepared(session, graph)
-        left = earlier.prepared(session, graph)
-        dropping.clear(session, graph, watch)
-        return left
+        return _made_room(session, graph, watch)
 
     session.program.before = before
     try:
@@ -142,6 +135,13 @@ def _at_once(session: Session, watch: Registered, *, adopt: bool) -> Brought | N
             return None
         raise
     return Brought(outputs=outputs, preview=None, violations=recorder.violations())
+
+
+def _made_room(session: Session, graph: Graph, watch: Registered, kept: Collection[str] = ()) -> Earlier:
+    """Takes away what would hold the run up, but what is `kept`, by URN; returns what an earlier run has sent."""
+    left = earlier.prepared(session, graph)
+    dropping.clear(session, graph, watch, kept)
+    return left
 
 
 def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> dict[str, automation.OutputValue]:

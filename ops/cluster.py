@@ -154,6 +154,34 @@ class ClusterApi:
 
     def execute(self, pod: Manifest, container: str, script: str, given: str) -> str:
         """Run a shell's script in a pod's container, with a line on its standard input; returns all that it prints."""
+        with self._shell(pod, container, script, stdin=True) as channel:
+            channel.write_stdin(f"{given}\n")
+            channel.run_forever(timeout=_TIMEOUT_S)
+            return str(channel.read_all())
+
+    def output(self, pod: Manifest, container: str, script: str) -> Iterator[str]:
+        """What a shell's script in a pod's container prints, piece by piece; UserError where it fails.
+
+        However long it takes, as long as it prints something every few minutes.
+        """
+        said = ""
+        with self._shell(pod, container, script, stdin=False) as channel:
+            while channel.is_open():
+                channel.update(timeout=_SILENT_S)
+                said += channel.read_stderr() if channel.peek_stderr() else ""
+                if channel.peek_stdout():
+                    yield channel.read_stdout()
+            failed = channel.returncode
+        if failed:
+            raise UserError(f"It ended with {failed}: {' '.join(said.split())[-300:] or 'it says nothing'}")
+
+    def scale_down(self, manifest: Manifest) -> None:
+        """Let a workload have no pods."""
+        self.patch(manifest, {"spec": {"replicas": 0}})
+
+    @contextmanager
+    def _shell(self, pod: Manifest, container: str, script: str, *, stdin: bool) -> Iterator[Any]:
+        """The streams of a shell's script in a pod's container; UserError for what the cluster refuses."""
         # The stream changes its client for as long as it is opened, so it gets one of its own.
         core = client.CoreV1Api(client.ApiClient(self._client.client.configuration))
         about = pod["metadata"]
@@ -164,53 +192,16 @@ class ClusterApi:
                 about["namespace"],
                 container=container,
                 command=["sh", "-c", script],
-                stdin=True,
+                stdin=stdin,
                 stdout=True,
                 stderr=True,
                 tty=False,
                 _preload_content=False,
             )
             with closing(channel):
-                channel.write_stdin(f"{given}\n")
-                channel.run_forever(timeout=_TIMEOUT_S)
-                return str(channel.read_all())
+                yield channel
         except client.ApiException as error:
             raise UserError(f"The cluster refuses: {error.reason}") from None
-
-    def output(self, pod: Manifest, container: str, script: str) -> Iterator[str]:
-        """What a shell's script in a pod's container prints, piece by piece; UserError where it fails.
-
-        However long it takes, as long as it prints something every few minutes.
-        """
-        core = client.CoreV1Api(client.ApiClient(self._client.client.configuration))
-        about, said = pod["metadata"], ""
-        try:
-            channel = stream.stream(
-                core.connect_get_namespaced_pod_exec,
-                about["name"],
-                about["namespace"],
-                container=container,
-                command=["sh", "-c", script],
-                stdout=True,
-                stderr=True,
-                tty=False,
-                _preload_content=False,
-            )
-            with closing(channel):
-                while channel.is_open():
-                    channel.update(timeout=_SILENT_S)
-                    said += channel.read_stderr() if channel.peek_stderr() else ""
-                    if channel.peek_stdout():
-                        yield channel.read_stdout()
-                failed = channel.returncode
-        except client.ApiException as error:
-            raise UserError(f"The cluster refuses: {error.reason}") from None
-        if failed:
-            raise UserError(f"It ended with {failed}: {' '.join(said.split())[-300:] or 'it says nothing'}")
-
-    def scale_down(self, manifest: Manifest) -> None:
-        """Let a workload have no pods."""
-        self.patch(manifest, {"spec": {"replicas": 0}})
 
     def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> None:
         metadata = manifest["metadata"]

@@ -8,14 +8,14 @@ from typing import Any, Protocol
 from ops.existing import Place
 from ops.inventory import Inventory, place_of
 from ordering.errors import UserError
-from ordering.manifests.objects import Manifest
+from ordering.manifests.objects import Manifest, title
 
 PATIENCE_S = 300.0
 """Seconds for pods that a controller starts by itself, and for what is being deleted."""
 POLL_S = 2.0
 _NAMED = 5
 
-_WORKLOADS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"))
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 _WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 _ADMISSION = "admissionregistration.k8s.io/v1"
 
@@ -68,8 +68,7 @@ def examine(
     `ours` are the objects of the stack, `before` and `after` the custom objects as they were and are, `pending` the
     operations that the state does not know the end of.
     """
-    workloads = [(kind, one) for version, kind in _WORKLOADS for one in api.list(version, kind)]
-    own = [(kind, one) for kind, one in workloads if _place("apps", kind, one) in ours]
+    own = [one for kind in _WORKLOADS for one in api.list("apps/v1", kind) if place_of(one) in ours]
     served = {(version.rpartition("/")[0], kind): version for version, kind in api.kinds().values()}
     # A definition that was kept has left the state, with people's objects in the cluster.
     kept = [(served[one], one[1]) for one in before.kinds - after.kinds if one in served]
@@ -77,7 +76,7 @@ def examine(
     went = {one for one in missing if (one.group, one.kind) not in served}
     asked, configured, silent = webhooks(api)
     wrong = [
-        *(f"{kind} {_title(one)} is not available" for kind, one in own if not available(kind, one)),
+        *(f"{title(one)} is not available" for one in own if not available(one)),
         *_told("is gone", sorted(missing - went)),
         *_told("is still being deleted", sorted(after.going)),
         *silent,
@@ -103,9 +102,9 @@ def refuse(found: Health, stack: str) -> None:
         )
 
 
-def available(kind: str, workload: Manifest) -> bool:
+def available(workload: Manifest) -> bool:
     """Whether a workload has the pods that it wants, in its newest form."""
-    status, spec = workload.get("status") or {}, workload["spec"]
+    kind, status, spec = workload["kind"], workload.get("status") or {}, workload["spec"]
     if status.get("observedGeneration", 0) < workload["metadata"].get("generation", 0):
         return False
     if kind == "Deployment":
@@ -162,11 +161,3 @@ def _selects(hook: Mapping[str, Any]) -> bool:
 
 def _told(what: str, places: Iterable[Place]) -> list[str]:
     return [f"{one.kind} {'/'.join(part for part in (one.namespace, one.name) if part)} {what}" for one in places]
-
-
-def _title(manifest: Manifest) -> str:
-    return f"{manifest['metadata']['namespace']}/{manifest['metadata']['name']}"
-
-
-def _place(group: str, kind: str, manifest: Manifest) -> Place:
-    return Place(group, kind, manifest["metadata"].get("namespace") or "", manifest["metadata"]["name"])

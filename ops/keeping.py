@@ -37,19 +37,19 @@ class Api(Protocol):
 
 
 def chosen(losses: Sequence[Change], names: Collection[str]) -> list[Change]:
-    """The losses that are to be kept, by name; UserError for a name that is none, or that is made again."""
-    by_name = {one.name: one for one in losses}
-    for name in names:
-        one = by_name.get(name)
-        if one is None:
-            known = f"what would be lost is {', '.join(sorted(by_name))}" if by_name else "nothing would be lost"
-            raise UserError(f"KEEP names {name!r}, which this would not lose: {known}. Nothing was changed.")
+    """The losses that are to be kept, by name; UserError for one that is made again.
+
+    A name that is no loss is no fault: after a run that was cut short the same command names what is kept already, and
+    a loss that nobody names right is refused (`losing.refuse`).
+    """
+    kept = [one for one in losses if one.name in names]
+    for one in kept:
         if one.step.change != "delete":
             raise UserError(
-                f"KEEP names {name!r}, which is made again under its name ({one.why}), so the old one cannot stay. "
+                f"KEEP names {one.name!r}, which is made again under its name ({one.why}), so the old one cannot stay. "
                 "Nothing was changed; save its data, and accept the loss with LOSE."
             )
-    return [by_name[name] for name in names]
+    return kept
 
 
 def note(stack: automation.Stack, *, kept: Sequence[Change], pods: Sequence[Change]) -> None:

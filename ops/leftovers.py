@@ -357,9 +357,12 @@ def _unlink(client: Client, groups: Sequence[str]) -> None:
 
 def _delete_interface(client: Client, id_: str, end: float) -> None:
     """Delete an interface once nothing has it: after its load balancer it comes free, or goes, by itself."""
-    ec2 = client("ec2")
+    ec2, only = client("ec2"), [{"Name": "network-interface-id", "Values": [id_]}]
     while time.monotonic() < end:
-        if ec2.describe_network_interfaces(NetworkInterfaceIds=[id_])["NetworkInterfaces"][0]["Status"] == "available":
+        found = ec2.describe_network_interfaces(Filters=only)["NetworkInterfaces"]
+        if not found:
+            return
+        if found[0]["Status"] == "available":
             break
         time.sleep(_POLL_S)
     ec2.delete_network_interface(NetworkInterfaceId=id_)

@@ -87,14 +87,19 @@ def lost(changes: Iterable[Change]) -> list[Change]:
 
 
 def refuse(found: Sequence[Change], accepted: Collection[str]) -> None:
-    """UserError unless each loss is accepted by its name, or where a name is accepted that loses nothing."""
+    """UserError unless each loss is accepted by its name.
+
+    A name more is no fault: the same command, after a run that was cut short, names what is lost already.
+    """
     names = {loss.name for loss in found}
-    if unknown := sorted(set(accepted) - names):
-        known = f"what would be lost is {', '.join(sorted(names))}" if names else "nothing would be lost"
-        raise UserError(f"LOSE names {unknown[0]!r}, which this would not lose: {known}. Nothing was changed.")
     left = [loss for loss in found if loss.name not in accepted]
     if not left:
         return
+    if unknown := sorted(set(accepted) - names):
+        known = ", ".join(sorted(names))
+        raise UserError(
+            f"LOSE names {unknown[0]!r}, which this would not lose: what would be lost is {known}. Nothing was changed."
+        )
     more = f" and {len(left) - _NAMED} more" if len(left) > _NAMED else ""
     raise UserError(
         f"This would lose for good {', '.join(map(str, left[:_NAMED]))}{more}. Nothing was changed; "

@@ -148,12 +148,12 @@ def _prepared(
             )
         session.say(str(saved))
         if saved.undumped and wishes.backup == "yes":
-            told.append(f"The backup lacks {'; '.join(saved.undumped)}.")
+            lacks = f"The backup lacks {'; '.join(saved.undumped)}"
             if wishes.yes and not is_local(stack):
                 raise UserError(
-                    f"The backup lacks {'; '.join(saved.undumped)}, and nobody was asked; nothing was changed. "
-                    "BACKUP=objects goes on without databases."
+                    f"{lacks}, and nobody was asked; nothing was changed. BACKUP=objects goes on without databases."
                 )
+            told.append(f"{lacks}.")
     if not wishes.rehearse:
         return " ".join([*told, "Nothing was rehearsed (REHEARSE=yes does)."])
     with session.timed("rehearse"):

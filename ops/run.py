@@ -153,7 +153,7 @@ def session(
         os.environ.update(env)
         kept_here = left_behind(folder, own_state=chosen.folder is not None)
         with selected(
-            name, program=program, chosen=chosen, env=env | kept_here, missing=missing, changes=changes or {}
+            name, program=program, chosen=chosen, env=env | kept_here, missing=missing, changes=changes
         ) as stack:
             tracker.left_out = ground.left_out
             seconds = {"start what it runs on": time.monotonic() - begun}

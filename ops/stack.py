@@ -26,8 +26,6 @@ from ordering.errors import UserError
 Missing = Literal["refuse", "make", "play"]
 """What becomes of a stack that its backend does not have: it is refused, made there, or played on an empty state."""
 
-_AS_SET: Mapping[str, Any] = {}
-
 _FALL_BACK = {"PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
 
 
@@ -110,7 +108,7 @@ def selected(
     chosen: Backend,
     env: Mapping[str, str],
     missing: Missing = "refuse",
-    changes: Mapping[str, Any] = _AS_SET,
+    changes: Mapping[str, Any] | None = None,
 ) -> Iterator[automation.Stack]:
     """The stack of the chosen backend, ready to run the program in this environment, for the length of the block.
 
@@ -173,7 +171,7 @@ def _workspace(
     program: Program,
     chosen: Backend,
     env: Mapping[str, str],
-    changes: Mapping[str, Any] = _AS_SET,
+    changes: Mapping[str, Any] | None = None,
 ) -> Iterator[Workspace]:
     """The workspace, with copies of the project's file and the stack's settings for as long as the block lasts."""
     settings = stack_file(stack)

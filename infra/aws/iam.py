@@ -130,7 +130,7 @@ def bucket_policy(bucket_arn: str, prefixes: Sequence[str]) -> Document:
     if "" not in prefixes:
         # A request that names no prefix, such as HeadBucket, has no such key, and then not even `*` fits.
         listing["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
-    backups: Document = {"Effect": "Deny", "Action": actions, "Resource": f"{bucket_arn}/{BACKUPS}*"}
+    backups: Document = {"Effect": "Deny", "Action": ["s3:*"], "Resource": f"{bucket_arn}/{BACKUPS}*"}
     return document(
         {"Effect": "Allow", "Action": ["s3:GetBucketLocation"], "Resource": bucket_arn},
         listing,

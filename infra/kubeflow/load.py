@@ -104,9 +104,8 @@ def load(
     rendered = render(source.path, components=[root / component for component in components], allow=allow)
     objects, left_out = slim(rendered), list[Manifest]()
     if parts or existing:
-        own = [one for one in objects if OF_STACK in (one["metadata"].get("labels") or {})]
-        selection = choose(build([one for one in objects if one not in own], overrides=edges), parts, existing)
-        objects, left_out = [*selection.objects, *own], selection.existing
+        selection = choose(build([one for one in objects if not _of_stack(one)], overrides=edges), parts, existing)
+        objects, left_out = [*selection.objects, *filter(_of_stack, objects)], selection.existing
     objects = with_open_paths(change(objects))
     if kubernetes_version is not None:
         check_served(objects, kubernetes_version)
@@ -120,3 +119,7 @@ def load(
         existing=left_out,
         findings=[*findings, *from_a_cluster(rendered, left_out=True)],
     )
+
+
+def _of_stack(manifest: Manifest) -> bool:
+    return OF_STACK in (manifest["metadata"].get("labels") or {})

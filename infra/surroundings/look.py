@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from infra.api import client_of
+from infra.api import client_of, read
 from ordering.manifests.objects import Manifest
 
 _TIMEOUT_SECONDS = 10
@@ -73,10 +73,7 @@ def _list(api: Any, path: str, key: str = "items") -> list[Manifest] | None:
     from urllib3.exceptions import HTTPError
 
     try:
-        answer, _, _ = api.call_api(
-            path, "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=_TIMEOUT_SECONDS
-        )
-        items: list[Manifest] = json.loads(answer.data)[key]
+        items: list[Manifest] = json.loads(read(api, path, _TIMEOUT_SECONDS))[key]
         return items
     except client.ApiException as error:
         # A kind that is not served has no objects.

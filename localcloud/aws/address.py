@@ -239,6 +239,12 @@ def _read_attachment(call: Call) -> Properties | None:
     return {"autoscalingGroupName": group, "lbTargetGroupArn": target}
 
 
+def _detach(call: Call) -> None:
+    # A group that is gone has none, and Auto Scaling would call it an invalid parameter, not one that was not found.
+    if _read_attachment(call) is not None:
+        _autoscaling(call).detach_load_balancer_target_groups(**_pair(call))
+
+
 KINDS = [
     Kind(
         token="aws:lb/loadBalancer:LoadBalancer",
@@ -277,7 +283,7 @@ KINDS = [
         token="aws:autoscaling/attachment:Attachment",
         create=_attach,
         read=_read_attachment,
-        delete=lambda call: _autoscaling(call).detach_load_balancer_target_groups(**_pair(call)),
+        delete=_detach,
         replaces=names("autoscalingGroupName lbTargetGroupArn elb"),
     ),
 ]

@@ -17,7 +17,7 @@ import yaml
 from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
 from tests.local.cluster import until
-from tests.local.stack import SAMPLE, Checkout, changes, unavailable, world
+from tests.local.stack import CLAIMS, SAMPLE, Checkout, changes, unavailable, world
 from tests.local.test_interrupted import left_running, not_in_state
 
 Operation = Literal["up", "upgrade", "destroy"]
@@ -126,10 +126,12 @@ def killed(
     checkout: Checkout, manifests: Path, operation: Operation, victim: str, moment_s: float, empty: set[str]
 ) -> Outcome:
     """Runs an operation, kills a victim that long after its first step, and repeats the operation once."""
-    command = "destroy" if operation == "destroy" else "up"
+    # The upgrade replaces the claims.
+    lost = [f"--lose={CLAIMS}"] if operation == "upgrade" else []
+    command = ["destroy"] if operation == "destroy" else ["up", *lost]
     acting = Checkout(checkout.root, SAMPLE if operation == "up" else manifests)
     journal = acting.state_file.with_suffix(".journal")
-    run = acting.start(command)
+    run = acting.start(*command)
     until(lambda: run.poll() is not None or _begun(journal), "the first operation begins", 300)
     time.sleep(moment_s)
     kill(checkout, run, victim)
@@ -139,14 +141,14 @@ def killed(
     until(lambda: not left_running(checkout), "what the run had started ends", 120)
     wrong = ["a traceback"] if "Traceback" in err else []
     since = time.monotonic()
-    repeat = acting.ops(command)
+    repeat = acting.ops(*command)
     repeat_s = time.monotonic() - since
     if repeat.returncode:
         wrong.append(f"the repeat says {repeat.stderr.strip()[-300:]}")
         # What follows is about other kills.
-        acting.ops(command)
+        acting.ops(*command)
     else:
-        wrong += _wrong(acting, command, empty)
+        wrong += _wrong(acting, operation, empty)
     return Outcome(
         operation=operation,
         victim=victim,
@@ -159,9 +161,9 @@ def killed(
     )
 
 
-def _wrong(checkout: Checkout, command: str, empty: set[str]) -> list[str]:
+def _wrong(checkout: Checkout, operation: Operation, empty: set[str]) -> list[str]:
     """What is there twice, missing or left."""
-    if command == "destroy":
+    if operation == "destroy":
         left = world(checkout) ^ empty
         found = [f"left: {', '.join(sorted(left)[:5])}"] if left else []
         return (

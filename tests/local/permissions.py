@@ -21,7 +21,11 @@ OTHERS = (
     "private/team-2/",
     "shared-2/",
     "v2/",
+    "backups-2/",
 )
+BACKUPS = "backups/"
+"""Which nobody reads who can read everything else."""
+
 DIGEST = f"sha256:{'0' * 64}"
 
 
@@ -55,7 +59,7 @@ def _questions(environment: Mapping[str, str], places: Places) -> Iterator[tuple
     s3, ecr = aws_client("s3", environment), aws_client("ecr", environment)
     for label, bucket in (("", places.bucket), ("other bucket: ", places.other_bucket)):
         here = {"Bucket": bucket}
-        for prefix in (*OWN, *OTHERS) if not label else OWN[-1:]:
+        for prefix in (*OWN, *OTHERS, BACKUPS) if not label else OWN[-1:]:
             there, new = {**here, "Key": f"{prefix}there"}, {**here, "Key": f"{prefix}new"}
             yield f"{label}list {prefix}", partial(s3.list_objects_v2, **here, Prefix=prefix)
             yield f"{label}versions {prefix}", partial(s3.list_object_versions, **here, Prefix=prefix)

@@ -25,6 +25,9 @@ from tests.local.cluster import Cluster, Manifest
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"
 REGION = "us-west-2"
 
+CLAIMS = "PersistentVolumeClaim/kubeflow/mysql-pv-claim,PersistentVolumeClaim/sample-apps/archive"
+"""The sample's claims, as `--lose` takes them."""
+
 # What the control plane makes of its own, or keeps for an hour.
 _FLEETING = frozenset({"events", "leases", "events.events.k8s.io", "leases.coordination.k8s.io"})
 GOING = frozenset({"deleting", "deleted"})

@@ -18,6 +18,8 @@ from tests.unit.test_aws_standin_protocol import Engine, served, urn
 POLICY_ARN = "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"
 ACCESS = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 # As the provider numbers them.
+ACM = f"arn:aws:acm:{REGION}:123456789012"
+ELB = f"arn:aws:elasticloadbalancing:{REGION}:123456789012"
 IDS = {
     "aws:ec2/vpc:Vpc": "vpc-0123456789abcdef0",
     "aws:ec2/subnet:Subnet": "subnet-0123456789abcdef0",
@@ -43,6 +45,13 @@ IDS = {
     "aws:cloudwatch/logGroup:LogGroup": "/aws/eks/k/cluster",
     "aws:efs/fileSystem:FileSystem": "fs-0123456789abcdef0",
     "aws:efs/mountTarget:MountTarget": "fsmt-0123456789abcdef0",
+    "aws:acm/certificate:Certificate": f"{ACM}:certificate/12345678-1234-1234-1234-123456789012",
+    "aws:acm/certificateValidation:CertificateValidation": "2026-11-27 04:00:00 +0000 UTC",
+    "aws:autoscaling/attachment:Attachment": "eks-base-0123456789",
+    "aws:lb/loadBalancer:LoadBalancer": f"{ELB}:loadbalancer/app/team/0123456789abcdef",
+    "aws:lb/targetGroup:TargetGroup": f"{ELB}:targetgroup/team/0123456789abcdef",
+    "aws:lb/listener:Listener": f"{ELB}:listener/app/team/0123456789abcdef/0123456789abcdef",
+    "aws:route53/record:Record": "Z0123456789ABCDEFGHIJ_kubeflow.example.com_A",
     "aws:eks/cluster:Cluster": "k",
     "aws:eks/nodeGroup:NodeGroup": "k:k-1",
     "aws:eks/addon:Addon": "k:coredns",

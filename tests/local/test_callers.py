@@ -240,7 +240,7 @@ def upgraded_by_eks(world: World, creator: Person, monkeypatch: pytest.MonkeyPat
     with pytest.raises(UserError, match=r"runs Kubernetes 1\.35, and clusterVersion is 1\.34"):
         creator.preview()
     world.configure(clusterVersion="1.35")
-    monkeypatch.setattr("ops.bring_up.stack_settings", lambda _: SimpleNamespace(settings=settings(NAME)))
+    monkeypatch.setattr("ops.bring_up.stack_settings", lambda *_: SimpleNamespace(settings=settings(NAME)))
     monkeypatch.setattr("ops.cost.claimed_gib", lambda _: 0)
     with creator.at_work() as session:
         brought = bring_up(session, show=lambda _: None, agree=lambda _: None)

@@ -26,6 +26,15 @@ STARTED_S = 60
 # Of these, EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
+    # An emulated stack has no user pool.
+    "cognito-idp": (
+        "AdminAddUserToGroup AdminCreateUser AdminDeleteUser AdminGetUser AdminListGroupsForUser "
+        "AdminRemoveUserFromGroup AdminUpdateUserAttributes CreateGroup CreateUserPool CreateUserPoolClient "
+        "CreateUserPoolDomain DeleteGroup DeleteUserPool DeleteUserPoolClient DeleteUserPoolDomain DescribeUserPool "
+        "DescribeUserPoolClient DescribeUserPoolDomain GetGroup GetUserPoolMfaConfig ListTagsForResource "
+        "ListUserPools SetUserPoolMfaConfig TagResource UntagResource UpdateGroup UpdateUserPool UpdateUserPoolClient "
+        "UpdateUserPoolDomain"
+    ),
     "ec2": (
         "CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
         "DeleteTags DeleteVolume DisassociateAddress "

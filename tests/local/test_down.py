@@ -51,7 +51,7 @@ def test_two_runs_at_once_start_one_of_each_and_both_keep_it(checkout: Checkout)
     assert refused.stderr.startswith("error: A run is at work on the local stack, and nothing was stopped")
     ends = [(run.communicate(timeout=300)[1], run.returncode) for run in (first, second)]
     # Which of them is first, and whether the other comes before that is through, is open.
-    assert 0 in [code for _, code in ends]
+    assert 0 in [code for _, code in ends], ends
     assert all(code == 0 or "error: Another run holds stack 'local'" in err for err, code in ends), ends
     nothing_is_left(checkout)
 

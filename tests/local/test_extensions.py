@@ -9,6 +9,7 @@ import pytest
 from tests.local.stack import Checkout, changes, checked_out, cloud
 
 EXAMPLE = Path("examples", "tag_and_bucket.py")
+DATASETS = "Bucket/kubeflow-local-datasets"
 TAG = {"Key": "cost-center", "Value": "ml-research"}
 
 
@@ -86,6 +87,9 @@ def test_without_the_file_its_tag_and_its_bucket_go_and_all_else_stays(checkout:
     (checkout.root / "extensions.py").unlink()
     roles = len(tags_of_roles(checkout))
     expected = {"update": roles, "delete": 2}
-    assert {what: count for what, count in changes(checkout.must("up")).items() if what != "unchanged"} == expected
+    refused_at = checkout.ops("up")
+    assert f"This would lose for good {DATASETS} (the objects in it)" in refused_at.stderr
+    done = changes(checkout.must("up", f"--lose={DATASETS}"))
+    assert {what: count for what, count in done.items() if what != "unchanged"} == expected
     assert not [name for name, tags in tags_of_roles(checkout).items() if TAG in tags]
     assert len([one for one in cloud(checkout) if one.startswith("bucket ")]) == 1

@@ -13,7 +13,7 @@ import pytest
 from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
 from tests.local.cluster import until
-from tests.local.stack import SAMPLE, Checkout, changes, checked_out, unavailable, world
+from tests.local.stack import CLAIMS, SAMPLE, Checkout, changes, checked_out, unavailable, world
 from tests.local.test_interrupted import left_running, not_in_state
 
 NOTICED_S = 30.0
@@ -69,7 +69,7 @@ def test_a_claim_is_replaced_while_pods_use_it(checkout: Checkout, empty: set[st
     claims = (manifests / "storage.yaml").read_text()
     (manifests / "storage.yaml").write_text(claims.replace("ReadWriteOnce", "ReadWriteMany"))
     since = time.monotonic()
-    output = Checkout(checkout.root, manifests).must("up")
+    output = Checkout(checkout.root, manifests).must("up", f"--lose={CLAIMS}")
     assert time.monotonic() - since < QUICK_S
     assert "deleting pod kubeflow/mysql-" in output
     after = checkout.cluster().at("pvc", "mysql-pv-claim", "-n", "kubeflow")

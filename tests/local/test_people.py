@@ -165,17 +165,23 @@ def peopled(checkout: Checkout) -> Cluster:
     return cluster
 
 
+RUNS = f"CustomResourceDefinition/runs.{GROUP}"
+
+
 def test_an_up_without_the_operator_takes_away_what_it_registered_and_what_it_must_finish(
     checkout: Checkout, peopled: Cluster, tmp_path: Path
 ) -> None:
     peopled.apply(late_webhook())
     late = "ValidatingWebhookConfiguration late, made at run time: Service operators/operator behind it goes"
     without = Checkout(checkout.root, written(tmp_path / "without", []))
+    refused = without.ops("up")
+    assert refused.returncode == 1, refused.stdout
+    assert f"This would lose for good {RUNS} (3 Runs: 1 in operators, 2 in team)" in refused.stderr
     assert f"Deleted with what this deletes: {late}." in without.must("preview")
     running = Operator(peopled)
     running.start()
     try:
-        output = without.must("up")
+        output = without.must("up", f"--lose={RUNS}")
     finally:
         running.over.set()
         running.join()

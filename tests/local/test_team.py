@@ -179,7 +179,8 @@ def test_a_destroy_drains_the_cluster_first_and_what_is_left_in_aws_is_found_and
     assert volume in listed
     assert "planted" in listed
     assert "17.22" in listed, "16.42 + 0.80 USD a month"
-    assert "deleted 2 of 2" in person.does("leftovers", "--delete", "--yes")
+    # The third is the load balancer's interface, which goes after it.
+    assert "deleted 3 of 3" in person.does("leftovers", "--delete", "--yes")
     assert "local: nothing is left in us-west-2." in person.does("leftovers")
     assert elb.describe_load_balancers()["LoadBalancers"] == []
 

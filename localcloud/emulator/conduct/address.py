@@ -10,22 +10,14 @@ import json
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import parse_qs
 
 from ministack.services import acm, alb, autoscaling, ec2, eks, route53, s3
 
 from localcloud.emulator.conduct import interfaces, phases
+from localcloud.emulator.conduct.forms import Parameters, Refusal, parameters
 from localcloud.emulator.conduct.phases import Answer, Handler, Phases, Scope, here
 
-Parameters = Mapping[str, Any]
-Refusal = tuple[str, str]
-"""A code and a message."""
-
 LOG_DELIVERY = "logdelivery.elasticloadbalancing.amazonaws.com"
-
-
-def _form(body: bytes, query: Mapping[str, Any]) -> Parameters:
-    return {**query, **parse_qs(body.decode("utf-8", "replace"))}
 
 
 # -- load balancers ------------------------------------------------------------------------------------------------
@@ -41,7 +33,7 @@ class Balancers:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Answer:
         self._phases.settle()
-        wanted = _form(body, query)
+        wanted = parameters(body, query)
         action = alb._p(wanted, "Action")
         judge = _REFUSALS.get(action)
         if refused := judge(wanted) if judge else None:
@@ -79,7 +71,9 @@ def _create_balancer(wanted: Parameters) -> Refusal | None:
     unknown = [one for one in subnets if one not in ec2._subnets]
     if unknown:
         return "SubnetNotFound", f"The subnet ID '{unknown[0]}' does not exist"
-    if len({ec2._subnets[one]["AvailabilityZone"] for one in subnets}) < 2:
+    # A network load balancer does with one (ELB API reference, CreateLoadBalancer, "Subnets").
+    balances = alb._p(wanted, "Type") or "application"
+    if balances == "application" and len({ec2._subnets[one]["AvailabilityZone"] for one in subnets}) < 2:
         return "ValidationError", "At least two subnets in two different Availability Zones must be specified"
     groups = [one for one in alb._parse_member_list(wanted, "SecurityGroups") if one not in ec2._security_groups]
     if groups:
@@ -229,7 +223,7 @@ class NodeGroups:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Answer:
         self._phases.settle()
-        wanted = _form(body, query)
+        wanted = parameters(body, query)
         action = alb._p(wanted, "Action")
         asked = alb._parse_member_list(wanted, "AutoScalingGroupNames")
         if action == "DescribeAutoScalingGroups" and (mine := [one for one in asked if one in _groups()]):

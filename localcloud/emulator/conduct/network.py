@@ -7,16 +7,12 @@ people quote them in terraform-provider-aws and cloud-nuke issues.
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network
 from typing import Any
-from urllib.parse import parse_qs
 
 from ministack.services import ec2
 
 from localcloud.emulator.conduct import interfaces, phases
+from localcloud.emulator.conduct.forms import Parameters, Refusal, parameters
 from localcloud.emulator.conduct.phases import Answer, Handler, Phases
-
-Parameters = Mapping[str, Any]
-Refusal = tuple[str, str]
-"""A code and a message."""
 
 
 class Network:
@@ -31,7 +27,7 @@ class Network:
         self._phases.settle()
         # The default VPC is made at the first request, and a judge must see it.
         ec2._ensure_defaults_initialized()
-        wanted: Parameters = {**query, **parse_qs(body.decode("utf-8", "replace"))}
+        wanted = parameters(body, query)
         action = ec2._p(wanted, "Action")
         judge = _REFUSALS.get(action)
         if refused := _missing(action, wanted) or (judge(wanted) if judge else None):

@@ -117,9 +117,14 @@ func (s *Store) Create(stack Stack, state *apitype.DeploymentV3) error {
 	return s.write(stack, apitype.TypedDeployment{Version: apitype.DeploymentSchemaVersionCurrent, Deployment: state})
 }
 
-// Delete forgets a stack.
+// Delete forgets a stack. ErrBusy if it is being updated: of two first runs, the one that made the stack may be the one
+// that is refused, and it takes away what nothing came of.
 func (s *Store) Delete(stack Stack) error {
-	return errors.Join(remove(s.journal(stack)), remove(s.backup(stack)), remove(s.checkpoint(stack)))
+	lock, err := claim(s.beside(stack, ".lock"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(remove(s.journal(stack)), remove(s.backup(stack)), remove(s.checkpoint(stack)), lock.Close())
 }
 
 // Find says whether a stack is here: ErrNoStack if not, a Damage if there was one.

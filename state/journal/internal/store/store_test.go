@@ -253,6 +253,20 @@ func TestOneUpdateAtATime(t *testing.T) {
 	}
 }
 
+func TestAStackThatIsUpdatedIsNotDeleted(t *testing.T) {
+	store := fresh(t)
+	update := begun(t, store)
+	if err := store.Delete(stack); !errors.Is(err, ErrBusy) {
+		t.Errorf("it was deleted: %v", err)
+	}
+	if err := update.Complete(); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Delete(stack); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheCheckpointIsThatOfTheFileBackend(t *testing.T) {
 	store := fresh(t)
 	content, err := os.ReadFile(filepath.Join(store.root, ".pulumi", "stacks", "kubeflow", "local.json"))
