@@ -74,6 +74,7 @@ def read(root: Path) -> Inputs:
         living = standing.look(stack, caller)
         has = unknown if living else nothing
         preflight.check_address(stack)
+        preflight.check_database(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)

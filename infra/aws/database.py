@@ -13,6 +13,7 @@ from infra.settings import DatabaseSettings
 PORT = 3306
 ENGINE, FAMILY, VERSION = "mysql", "mysql8.4", "8.4"
 ADMINISTRATOR = "kubeflow"
+STORAGE = "gp3"
 GROWS = 5
 """How many times its first storage it may grow to."""
 
@@ -82,7 +83,7 @@ class Database(pulumi.ComponentResource):
             instance_class=wanted.instance_class,
             allocated_storage=wanted.storage_gib,
             max_allocated_storage=wanted.storage_gib * GROWS,
-            storage_type="gp3",
+            storage_type=STORAGE,
             storage_encrypted=True,
             username=ADMINISTRATOR,
             password=args.password,

@@ -1,5 +1,6 @@
 """A user with the generated policy alone brings a stack up, previews and destroys it, and needs what it lists."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from localcloud import emulator
 from localcloud.plane.layout import Layout
 from ops.project import PROJECT_ROOT
 from tests.local import gateway
-from tests.local.stack import REGION, Checkout, changes, checked_out, world
+from tests.local.stack import REGION, SAMPLE, Checkout, changes, checked_out, world
 
 STARTED_S = 60
 
@@ -67,8 +68,8 @@ UNJUDGED = {
     ),
     "logs": "DeleteRetentionPolicy TagResource UntagResource",
     "rds": (
-        "AddTagsToResource CreateDBSnapshot ModifyDBSubnetGroup RebootDBInstance RemoveTagsFromResource "
-        "ResetDBParameterGroup RestoreDBInstanceFromDBSnapshot"
+        "AddTagsToResource CreateDBSnapshot DeleteDBSnapshot ModifyDBSubnetGroup RebootDBInstance "
+        "RemoveTagsFromResource ResetDBParameterGroup RestoreDBInstanceFromDBSnapshot"
     ),
     "route53": "GetChange",
     "s3": (
@@ -78,7 +79,12 @@ UNJUDGED = {
     "servicequotas": "GetServiceQuota ListAWSDefaultServiceQuotas",
 }
 
-
+PIPELINES = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: pipeline-install-config, namespace: kubeflow}
+data: {dbHost: mysql, dbPort: "3306", mysqlHost: mysql}
+"""
 GPU: dict[str, Any] = {
     "name": "gpu",
     "instanceTypes": ["g5.xlarge"],
@@ -105,7 +111,7 @@ class Deployed:
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("deployer")
-    with checked_out(folder) as checkout:
+    with checked_out(folder, with_pipelines(folder / "manifests")) as checkout:
         log = folder / "judged.log"
         judging(checkout.root, log)
         before = world(checkout)
@@ -155,6 +161,15 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             changed=changed,
             pools=pools,
         )
+
+
+def with_pipelines(folder: Path) -> Path:
+    """The sample, and the settings of Pipelines that name a managed database."""
+    shutil.copytree(SAMPLE, folder)
+    (folder / "pipelines.yaml").write_text(PIPELINES)
+    with (folder / "kustomization.yaml").open("a") as kustomization:
+        kustomization.write("- pipelines.yaml\n")
+    return folder
 
 
 def judging(root: Path, log: Path) -> None:

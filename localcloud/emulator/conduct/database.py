@@ -7,7 +7,9 @@ deletes at once.
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
+from ministack.core.responses import get_region
 from ministack.services import rds
 
 from localcloud.emulator.conduct import interfaces, phases
@@ -15,6 +17,9 @@ from localcloud.emulator.conduct.phases import Answer, Handler, Phases
 
 _MADE = frozenset({"CreateDBInstance", "RestoreDBInstanceFromDBSnapshot"})
 _BUSY = "InvalidDBInstanceState"
+
+# MiniStack has neither MySQL 8.4 nor a class of Graviton; which of them a region offers is not emulated.
+_OFFERED = "8.4.6"
 
 
 class Database:
@@ -28,6 +33,8 @@ class Database:
     ) -> Answer:
         self._phases.settle()
         form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
+        if form.get("Action") == "DescribeOrderableDBInstanceOptions":
+            return _orderable(form)
         action, name = form.get("Action", ""), form.get("DBInstanceIdentifier", "")
         living = rds._instances.get(name)
         if action in ("ModifyDBInstance", "DeleteDBInstance") and living and self._phases.status(name):
@@ -85,6 +92,23 @@ class Database:
         answer = rds._single_instance_response("DeleteDBInstanceResponse", "DeleteDBInstanceResult", living)
         self._phases.begin(name, "deleting", phases.DATABASE_END, gone)
         return answer  # type: ignore[no-any-return]
+
+
+def _orderable(form: Mapping[str, str]) -> Answer:
+    """Whatever class is asked about, in three zones."""
+    zones = "".join(f"<AvailabilityZone><Name>{get_region()}{letter}</Name></AvailabilityZone>" for letter in "abc")
+    told = (
+        f"<Engine>{escape(form.get('Engine', ''))}</Engine><EngineVersion>{_OFFERED}</EngineVersion>"
+        f"<DBInstanceClass>{escape(form.get('DBInstanceClass', ''))}</DBInstanceClass>"
+        f"<AvailabilityZones>{zones}</AvailabilityZones><StorageType>gp3</StorageType>"
+        "<SupportsStorageEncryption>true</SupportsStorageEncryption><MultiAZCapable>true</MultiAZCapable>"
+    )
+    answer = (
+        "<OrderableDBInstanceOptions><OrderableDBInstanceOption>"
+        f"{told}</OrderableDBInstanceOption></OrderableDBInstanceOptions>"
+    )
+    name = "DescribeOrderableDBInstanceOptions"
+    return rds._xml(200, f"{name}Response", f"<{name}Result>{answer}</{name}Result>")  # type: ignore[no-any-return]
 
 
 def _restored(made: dict[str, Any], form: Mapping[str, str]) -> None:

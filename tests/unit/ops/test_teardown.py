@@ -403,3 +403,25 @@ def test_the_question_names_a_user_pool_and_no_other_login(settings: dict[str, s
 def test_the_right_answer_a_yes_and_the_local_stack_go_on() -> None:
     destroy.confirm("local", yes=False)
     destroy.confirm("prod", yes=True)
+
+
+@pytest.mark.parametrize(
+    ("on_destroy", "told"),
+    [
+        ("keep", "So does a last snapshot of the managed database."),
+        ("empty", "The managed database goes with every snapshot that an earlier destroy kept."),
+    ],
+)
+def test_the_question_says_what_becomes_of_a_managed_database(
+    monkeypatch: pytest.MonkeyPatch, on_destroy: str, told: str
+) -> None:
+    given = {"clusterMode": "create", "database": "rds", "storageOnDestroy": on_destroy, "login": "release"}
+    monkeypatch.setattr(teardown, "configured", lambda stack, key: given.get(key, ""))
+    asked: list[str] = []
+    monkeypatch.setattr("ops.ask.for_name", lambda *said, **named: asked.extend(map(str, (*said, *named.values()))))
+    destroy.confirm("prod", yes=False)
+    assert told in " ".join(asked)
+    given["database"] = "release"
+    asked.clear()
+    destroy.confirm("prod", yes=False)
+    assert "database" not in " ".join(asked)
