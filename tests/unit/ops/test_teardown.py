@@ -424,4 +424,4 @@ def test_the_question_says_what_becomes_of_a_managed_database(
     given["database"] = "release"
     asked.clear()
     destroy.confirm("prod", yes=False)
-    assert "database" not in " ".join(asked)
+    assert "managed database" not in " ".join(asked)
