@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from infra.aws.address import Address
 from infra.aws.cluster import Cluster, ClusterAccess
+from infra.aws.database import Database
 from infra.aws.files import Files
 from infra.aws.identity import Identity
 from infra.aws.network import Network
@@ -24,6 +25,7 @@ class Components:
     access: ClusterAccess
     files: Files | None
     address: Address | None
+    database: Database | None
     registry: Registry | None
     storage: Storage | None
     identity: Identity | None

@@ -13,6 +13,7 @@ from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
 from infra.kubeflow import address, autoscaler, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
+from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
 from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.login import COMPONENT as LOGIN_COMPONENT
 from infra.kubeflow.login import need_gateway
@@ -73,6 +74,7 @@ def read(root: Path) -> Inputs:
         living = standing.look(stack, caller)
         has = unknown if living else nothing
         preflight.check_address(stack)
+        preflight.check_database(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -143,6 +145,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         (TOKENS_COMPONENT, stack.login.tokens),
         (address.COMPONENT, stack.address is not None),
         (autoscaler.COMPONENT, autoscaler.is_wanted(stack)),
+        (DATABASE_COMPONENT, stack.database is not None),
     )
     own = [component for component, is_wanted in wanted if is_wanted]
     return load(

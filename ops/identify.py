@@ -36,6 +36,9 @@ _FROM_INPUTS = {
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "{role}/{policyArn}",
     "aws:kms/alias:Alias": "{name}",
     "aws:route53/record:Record": "{zoneId}_{name}_{type}",
+    "aws:rds/instance:Instance": "{identifier}",
+    "aws:rds/parameterGroup:ParameterGroup": "{name}",
+    "aws:rds/subnetGroup:SubnetGroup": "{name}",
     "aws:s3/bucket:Bucket": "{bucket}",
 }
 

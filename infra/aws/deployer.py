@@ -109,6 +109,14 @@ TYPES = {
         "AddTags RemoveTags"
     ),
     "aws:route53/record:Record": "route53: ChangeResourceRecordSets",
+    "aws:rds/instance:Instance": (
+        "rds: CreateDBInstance ModifyDBInstance RebootDBInstance DeleteDBInstance CreateDBSnapshot DeleteDBSnapshot "
+        "RestoreDBInstanceFromDBSnapshot AddTagsToResource RemoveTagsFromResource"
+    ),
+    "aws:rds/parameterGroup:ParameterGroup": (
+        "rds: CreateDBParameterGroup ModifyDBParameterGroup ResetDBParameterGroup DeleteDBParameterGroup"
+    ),
+    "aws:rds/subnetGroup:SubnetGroup": "rds: CreateDBSubnetGroup ModifyDBSubnetGroup DeleteDBSubnetGroup",
     "aws:s3/bucket:Bucket": (
         "s3: CreateBucket DeleteBucket PutBucketTagging DeleteObject DeleteObjectVersion TagResource UntagResource"
     ),
@@ -125,7 +133,7 @@ TYPES = {
 }
 
 # What a setting brings that is off by default. IAM bounds each managed policy, so what these take is one of its own.
-_OPTIONAL = ("aws:acm/", "aws:autoscaling/", "aws:cognito/", "aws:efs/", "aws:lb/", "aws:route53/")
+_OPTIONAL = ("aws:acm/", "aws:autoscaling/", "aws:cognito/", "aws:efs/", "aws:lb/", "aws:rds/", "aws:route53/")
 CORE = tuple(one for one in TYPES if not one.startswith(_OPTIONAL))
 
 # No object and no secret is read by these.
@@ -148,6 +156,7 @@ _READS = {
     "kms": "DescribeKey GetKeyPolicy GetKeyRotationStatus ListAliases ListKeys ListResourceTags",
     "logs": "DescribeLogGroups ListTagsForResource",
     "route53": "GetChange GetHostedZone ListResourceRecordSets",
+    "rds": "Describe* ListTagsForResource",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
         "GetReplicationConfiguration ListAllMyBuckets ListBucket ListBucketVersions ListTagsForResource"
@@ -190,6 +199,7 @@ _LINKED = (
     "autoscaling.amazonaws.com",
     "elasticloadbalancing.amazonaws.com",
     "elasticfilesystem.amazonaws.com",
+    "rds.amazonaws.com",
     "spot.amazonaws.com",
 )
 

@@ -12,6 +12,8 @@ from infra.settings import limits
 from infra.settings.access import public_cidrs, read_access
 from infra.settings.address import read_address
 from infra.settings.cloud import refuse_aws
+from infra.settings.database import read_database
+from infra.settings.files import read_files
 from infra.settings.login import has_gateway, read_login
 from infra.settings.model import (
     ClusterSettings,
@@ -95,7 +97,8 @@ def load(
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
-        files=_files(raw, cluster),
+        files=read_files(raw, cluster),
+        database=read_database(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
@@ -197,13 +200,6 @@ def _cluster(
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
     )
-
-
-def _files(raw: RawSettings, cluster: ClusterSettings) -> Literal["none", "efs"]:
-    files = cast("Literal['none', 'efs']", raw.text("files", ("none", "efs")))
-    if files == "efs" and cluster.mode == "existing":
-        raw.problem("files", "'efs' needs the VPC of a cluster to create; set it to none, or clusterMode to create.")
-    return files
 
 
 def _check_stack_name(raw: RawSettings, project: str, stack: str) -> None:

@@ -157,6 +157,23 @@ GOOD: dict[str, dict[str, Any]] = {
         "subnetId": "subnet-12345678",
         "securityGroups": ["sg-12345678"],
     },
+    "aws:rds/instance:Instance": {
+        "identifier": "k-database",
+        "engine": "mysql",
+        "engineVersion": "8.4",
+        "instanceClass": "db.t4g.medium",
+        "allocatedStorage": 20,
+        "storageEncrypted": True,
+        "username": "kubeflow",
+        "password": "a" * 32,
+        "tags": {"team": "a"},
+    },
+    "aws:rds/subnetGroup:SubnetGroup": {"name": "k-database", "subnetIds": ["subnet-1", "subnet-2"]},
+    "aws:rds/parameterGroup:ParameterGroup": {
+        "name": "k-database",
+        "family": "mysql8.4",
+        "parameters": [{"name": "require_secure_transport", "value": "1"}],
+    },
     "aws:eks/cluster:Cluster": {
         "name": "k",
         "roleArn": ROLE_ARN,
