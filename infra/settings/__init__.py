@@ -20,6 +20,7 @@ from infra.settings.model import (
     StorageSettings,
     Taint,
 )
+from infra.settings.notebooks import NotebookSettings
 from infra.settings.raw import SettingsError
 from infra.settings.stack import read
 
@@ -34,6 +35,7 @@ __all__ = [
     "LoginSettings",
     "NetworkSettings",
     "NodeSettings",
+    "NotebookSettings",
     "PipelinesSettings",
     "Pool",
     "RegistrySettings",

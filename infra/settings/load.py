@@ -25,6 +25,7 @@ from infra.settings.model import (
 )
 from infra.settings.network import read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
+from infra.settings.notebooks import read_notebooks
 from infra.settings.raw import RawSettings
 from infra.settings.sagemaker import read_sagemaker
 from infra.settings.secret import check_encrypted
@@ -99,6 +100,7 @@ def load(
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
+        notebooks=read_notebooks(raw),
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         login=login,
         dashboard=dashboard,

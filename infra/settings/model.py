@@ -8,6 +8,7 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.notebooks import NotebookSettings
 
 
 @dataclass(frozen=True, repr=False)
@@ -223,6 +224,7 @@ class Settings:
     address: AddressSettings | None
     sagemaker: bool
     kubeflow: KubeflowSettings
+    notebooks: NotebookSettings
     pipelines: PipelinesSettings
     login: LoginSettings
     dashboard: DashboardSettings
