@@ -6,6 +6,7 @@ from infra.aws.address import Address
 from infra.aws.cluster import Cluster, ClusterAccess
 from infra.aws.files import Files
 from infra.aws.identity import Identity
+from infra.aws.monitoring import Monitoring
 from infra.aws.network import Network
 from infra.aws.registry import Registry
 from infra.aws.sagemaker import SageMaker
@@ -24,6 +25,7 @@ class Components:
     access: ClusterAccess
     files: Files | None
     address: Address | None
+    monitoring: Monitoring | None
     registry: Registry | None
     storage: Storage | None
     identity: Identity | None

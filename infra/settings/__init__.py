@@ -20,6 +20,7 @@ from infra.settings.model import (
     StorageSettings,
     Taint,
 )
+from infra.settings.monitoring import MonitoringSettings
 from infra.settings.notebooks import NotebookSettings
 from infra.settings.raw import SettingsError
 from infra.settings.stack import read
@@ -33,6 +34,7 @@ __all__ = [
     "Edge",
     "KubeflowSettings",
     "LoginSettings",
+    "MonitoringSettings",
     "NetworkSettings",
     "NodeSettings",
     "NotebookSettings",

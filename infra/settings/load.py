@@ -23,6 +23,7 @@ from infra.settings.model import (
     Settings,
     StorageSettings,
 )
+from infra.settings.monitoring import read_monitoring
 from infra.settings.network import read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
 from infra.settings.notebooks import read_notebooks
@@ -98,6 +99,7 @@ def load(
         ),
         files=_files(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
+        monitoring=read_monitoring(raw, creates=cluster.mode == "create"),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
         notebooks=read_notebooks(raw),

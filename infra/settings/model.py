@@ -8,6 +8,7 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.monitoring import MonitoringSettings
 from infra.settings.notebooks import NotebookSettings
 
 
@@ -222,6 +223,7 @@ class Settings:
     storage: StorageSettings
     files: Literal["none", "efs"]
     address: AddressSettings | None
+    monitoring: MonitoringSettings
     sagemaker: bool
     kubeflow: KubeflowSettings
     notebooks: NotebookSettings

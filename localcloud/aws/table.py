@@ -11,6 +11,7 @@ from localcloud.aws import (
     eks_parts,
     files,
     iam,
+    monitoring,
     network,
     routes,
     security,
@@ -38,7 +39,20 @@ def _with_region(read: Callable[[Call], Properties | None]) -> Callable[[Call], 
     return with_region
 
 
-_modules = (network, routes, security, template, eks, eks_parts, services, storage, files, address, certificates)
+_modules = (
+    network,
+    routes,
+    security,
+    template,
+    eks,
+    eks_parts,
+    services,
+    storage,
+    files,
+    address,
+    certificates,
+    monitoring,
+)
 KINDS: dict[str, Kind] = {
     **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},
     **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL)},

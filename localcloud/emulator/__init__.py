@@ -37,8 +37,10 @@ SERVICES = (
     "iam",
     "kms",
     "logs",
+    "monitoring",
     "route53",
     "s3",
+    "sns",
     "sts",
     "tagging",
 )

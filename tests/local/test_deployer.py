@@ -26,6 +26,7 @@ STARTED_S = 60
 # EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
+    "cloudwatch": "TagResource UntagResource",
     # An emulated stack has no user pool.
     "cognito-idp": (
         "AdminAddUserToGroup AdminCreateUser AdminDeleteUser AdminGetUser AdminListGroupsForUser "
@@ -72,6 +73,7 @@ UNJUDGED = {
         "TagResource UntagResource"
     ),
     "servicequotas": "GetServiceQuota ListAWSDefaultServiceQuotas",
+    "sns": "SetSubscriptionAttributes SetTopicAttributes TagResource UntagResource",
 }
 
 
@@ -115,6 +117,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "clusterAdministratorPrincipals": principals,
                 "files": "efs",
                 "sagemaker": True,
+                "monitoring": "cloudwatch",
+                "monitoringEmail": "platform@example.com",
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
                 "nodesAutoscaling": "cluster-autoscaler",
