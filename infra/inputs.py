@@ -10,7 +10,7 @@ from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
-from infra.kubeflow import address, autoscaler, pools, profiles
+from infra.kubeflow import address, autoscaler, culling, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
@@ -145,6 +145,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         (TOKENS_COMPONENT, stack.login.tokens),
         (address.COMPONENT, stack.address is not None),
         (autoscaler.COMPONENT, autoscaler.is_wanted(stack)),
+        (culling.COMPONENT, culling.is_wanted(stack)),
         (DATABASE_COMPONENT, stack.database is not None),
     )
     own = [component for component, is_wanted in wanted if is_wanted]
@@ -167,6 +168,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
 def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
     """The release's objects as the stack's options want them."""
     objects = pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
+    objects = culling.use_culling(objects, stack.notebooks)
     for setting, is_set in (("login", stack.login.kind != "release"), ("loginTokens", stack.login.tokens)):
         if is_set:
             need_gateway(objects, setting)

@@ -16,6 +16,7 @@ from infra.aws.database import Database, DatabaseArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
+from infra.aws.monitoring import Monitoring, MonitoringArgs
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.sagemaker import SageMaker, SageMakerArgs
@@ -212,6 +213,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         ),
     )
     address = _address(stack, network, cluster, own.storage) if own and network and cluster else None
+    seen = _monitoring(given, cluster, address) if cluster and stack.monitoring.kind == "cloudwatch" else None
     given.extensions.add(
         stack,
         Components(
@@ -221,6 +223,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             files=files,
             address=address,
             database=database,
+            monitoring=seen,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
@@ -327,6 +330,25 @@ def _address(stack: Settings, network: Network, cluster: Cluster, storage: Stora
             port=PORT,
             health_port=HEALTH_PORT,
             health_path=HEALTH_PATH,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _monitoring(given: Inputs, cluster: Cluster, address: Address | None) -> Monitoring:
+    stack = given.settings
+    assert given.caller, "a cluster of the stack's own is in an account"
+    return Monitoring(
+        stack.name,
+        MonitoringArgs(
+            cluster=cluster,
+            cluster_name=stack.cluster.name,
+            region=stack.region,
+            account=given.caller.account,
+            build=versions.KUBERNETES[stack.cluster.version].addons.cloudwatch,
+            retention_days=stack.cluster.log_retention_days,
+            email=stack.monitoring.email,
+            certificate_arn=address.certificate_arn if address else None,
             tags=stack.resource_tags,
         ),
     )

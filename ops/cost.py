@@ -13,6 +13,7 @@ from infra.kubeflow.release import resolve
 from infra.present import unknown
 from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
+from ops.costs import monitoring
 from ops.database_price import database_price
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
@@ -100,6 +101,8 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_line("files", f"{FILES_GB} GB in EFS (assumed)", FILES_GB * prices.EFS_GB_MONTH))
     if settings.login.kind == "cognito":
         lines.append(_users(PEOPLE))
+    if settings.monitoring.kind == "cloudwatch":
+        lines.append(_line("monitoring", monitoring.what(settings), monitoring.amount(settings)))
     if settings.address is not None:
         lines.append(_address(settings, settings.address))
     if settings.database:

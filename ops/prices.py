@@ -34,6 +34,9 @@ S3_GB_MONTH = Decimal("0.023")
 ECR_GB_MONTH = Decimal("0.10")
 LOGS_GB = Decimal("0.50")
 KEY_MONTH = Decimal(1)
+# Container Insights with enhanced observability charges by measured value (CloudWatch's price list).
+OBSERVATIONS_MILLION = Decimal("0.21")
+ALARM_MONTH = Decimal("0.10")
 
 # A family's price of one vCPU for an hour: within these families a size costs what its vCPUs do.
 _VCPU_HOUR = {

@@ -21,6 +21,8 @@ from infra.settings.model import (
     StorageSettings,
     Taint,
 )
+from infra.settings.monitoring import MonitoringSettings
+from infra.settings.notebooks import NotebookSettings
 from infra.settings.raw import SettingsError
 from infra.settings.stack import read
 
@@ -34,8 +36,10 @@ __all__ = [
     "Edge",
     "KubeflowSettings",
     "LoginSettings",
+    "MonitoringSettings",
     "NetworkSettings",
     "NodeSettings",
+    "NotebookSettings",
     "PipelinesSettings",
     "Pool",
     "RegistrySettings",

@@ -25,8 +25,10 @@ from infra.settings.model import (
     Settings,
     StorageSettings,
 )
+from infra.settings.monitoring import read_monitoring
 from infra.settings.network import read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
+from infra.settings.notebooks import read_notebooks
 from infra.settings.raw import RawSettings
 from infra.settings.sagemaker import read_sagemaker
 from infra.settings.secret import check_encrypted
@@ -100,8 +102,10 @@ def load(
         files=read_files(raw, cluster),
         database=read_database(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
+        monitoring=read_monitoring(raw, creates=cluster.mode == "create"),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
+        notebooks=read_notebooks(raw),
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         login=login,
         dashboard=dashboard,

@@ -8,6 +8,8 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.monitoring import MonitoringSettings
+from infra.settings.notebooks import NotebookSettings
 
 
 @dataclass(frozen=True, repr=False)
@@ -232,9 +234,11 @@ class Settings:
     storage: StorageSettings
     files: Literal["none", "efs"]
     address: AddressSettings | None
+    monitoring: MonitoringSettings
     sagemaker: bool
     database: DatabaseSettings | None
     kubeflow: KubeflowSettings
+    notebooks: NotebookSettings
     pipelines: PipelinesSettings
     login: LoginSettings
     dashboard: DashboardSettings

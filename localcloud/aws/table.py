@@ -12,6 +12,7 @@ from localcloud.aws import (
     eks_parts,
     files,
     iam,
+    monitoring,
     network,
     routes,
     security,
@@ -52,6 +53,7 @@ _modules = (
     address,
     certificates,
     database,
+    monitoring,
 )
 KINDS: dict[str, Kind] = {
     **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},

@@ -27,6 +27,7 @@ STARTED_S = 60
 # Of these, EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
+    "cloudwatch": "TagResource UntagResource",
     # An emulated stack has no user pool.
     "cognito-idp": (
         "AdminAddUserToGroup AdminCreateUser AdminDeleteUser AdminGetUser AdminListGroupsForUser "
@@ -77,6 +78,7 @@ UNJUDGED = {
         "TagResource UntagResource"
     ),
     "servicequotas": "GetServiceQuota ListAWSDefaultServiceQuotas",
+    "sns": "SetSubscriptionAttributes SetTopicAttributes TagResource UntagResource",
 }
 
 PIPELINES = """
@@ -126,6 +128,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "files": "efs",
                 "database": "rds",
                 "sagemaker": True,
+                "monitoring": "cloudwatch",
+                "monitoringEmail": "platform@example.com",
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
                 "nodesAutoscaling": "cluster-autoscaler",

@@ -40,7 +40,10 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
     assert first & second == set()
     assert set(deployer.actions(deployer.TYPES)) <= first | second
     assert {action.split(":")[0] for action in second} <= {"acm", "autoscaling", "ec2", "elasticfilesystem", "rds"} | {
+        "cloudwatch",
         "cognito-idp",
+        "logs",
+        "sns",
         "elasticloadbalancing",
         "route53",
     }
