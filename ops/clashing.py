@@ -4,7 +4,8 @@ Of the stack's own objects the engine makes new ones (`infra.kubeflow.immutable`
 earlier life of the stack, or made by the cluster itself.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from ops.existing import Place, held, place
 from ops.reaching import reached
 from ops.run import Session
 from ordering.errors import UserError
-from ordering.graph import Graph, Node
+from ordering.graph import Graph, Node, ObjectId
 from ordering.manifests.objects import Manifest
 
 _NAMED = 10
@@ -62,12 +63,22 @@ def others(graph: Graph, known: Collection[Place]) -> list[Node]:
 
 
 def look(nodes: Iterable[Node], api: Api, own: Callable[[Manifest], bool] = lambda _: False) -> list[Clashing]:
-    """What clashes of these that are in the cluster, in their order; `own` says of which to take no notice.
+    """What clashes of these that are in the cluster, kind by kind; `own` says of which to take no notice.
 
     Objects that the cluster makes by itself count in any case: they are patched, and never made again.
     """
-    wanted = {node.id: node for node in nodes}
-    found = []
+    kinds: dict[str, dict[ObjectId, Node]] = {}
+    for node in nodes:
+        kinds.setdefault(kind_of(node.manifest), {})[node.id] = node
+    found: list[Clashing] = []
+    for wanted in kinds.values():
+        with suppress(UserError):  # what whoever asks may not read, such as a viewer Secrets, is not judged
+            found += _of_kind(wanted, api, own)
+    return found
+
+
+def _of_kind(wanted: Mapping[ObjectId, Node], api: Api, own: Callable[[Manifest], bool]) -> list[Clashing]:
+    found: list[Clashing] = []
     for one in existing.look(wanted, api):
         node, id_ = wanted[one.id], one.id
         live = None if one.going else api.get(id_.api_version, id_.kind, id_.namespace or "default", id_.name)

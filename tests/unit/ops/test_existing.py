@@ -175,3 +175,15 @@ def test_clashes_are_refused_all_at_once() -> None:
     with pytest.raises(UserError, match=r"nothing was changed:\n  value of PriorityClass p0,") as refused:
         clashing.refuse(found)
     assert "… and 2 more" in str(refused.value)
+
+
+def test_what_whoever_asks_may_not_read_is_not_judged() -> None:
+    class Shut(Live):
+        def metadata(self, api_version: str, kind: str) -> list[Manifest]:
+            if kind == "ConfigMap":
+                raise UserError("The cluster refuses: Forbidden")
+            return super().metadata(api_version, kind)
+
+    nodes = clashing.others(build([config("a"), priority("p", 1)]), ())
+    (told,) = clashing.look(nodes, Shut(priority("p", 2)))
+    assert told.clash.object == "PriorityClass p"
