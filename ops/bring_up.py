@@ -28,6 +28,7 @@ from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.migrations import table
 from ops.migrations.between import Between
+from ops.outdated import Outdated
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
@@ -148,8 +149,12 @@ def _made_room(session: Session, graph: Graph, watch: Registered, kept: Collecti
 def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> dict[str, automation.OutputValue]:
     """Runs the engine, with what goes right before it and what comes after; returns the stack's outputs."""
     _told(session)
+    outdated = Outdated()
+    session.listeners.append(outdated)
     with watch.watched():
         outputs = run.up(session)
+    if outdated.urns:
+        run.refresh(session, outdated.urns)
     # The cluster serves other kinds now.
     session.clients.clear()
     _released(session, found)

@@ -21,6 +21,7 @@ class Again:
     def __init__(self, graph: Graph, earlier: Earlier, filled: Mapping[ObjectId, Manifest]) -> None:
         self._filled = filled
         self._sent, self._migrating = earlier.sent, earlier.migrating
+        self._unanswered = _unanswered(graph, earlier)
         self._definitions: dict[tuple[str, str], ObjectId] = {}
         for node in graph.nodes:
             if (node.id.group, node.id.kind) == CRD and self._changes(node):
@@ -29,7 +30,12 @@ class Again:
 
     def unjudged(self, node: Node) -> bool:
         """Whether the API server would refuse a dry run of it, though not the run."""
-        return self.with_definition(node) is not None or node.id in self._migrating or self._changes(node)
+        return (
+            self.with_definition(node) is not None
+            or node.id in self._migrating
+            or node.id in self._unanswered
+            or self._changes(node)
+        )
 
     def with_definition(self, node: Node) -> ObjectId | None:
         """The definition that is made again, if any, for an object of its kind: it goes with that."""
@@ -58,3 +64,19 @@ def _settled(after: Any, before: Any) -> Any:
         held = before if isinstance(before, list) else []
         return [_settled(value, held[at] if at < len(held) else None) for at, value in enumerate(after)]
     return after
+
+
+def _unanswered(graph: Graph, earlier: Earlier) -> frozenset[ObjectId]:
+    """What goes through a webhook whose configuration an earlier run has sent, and not yet all that answers it.
+
+    A backend that fills its own configuration comes after it, and a run may be killed in between.
+    """
+    if not earlier.sent:
+        return frozenset()
+    gates = {node.id for node in graph.nodes if node.gate in earlier.sent}
+    lacking = {one.source for one in graph.edges if one.source in gates and _is_unsent(graph.node(one.target), earlier)}
+    return frozenset(one.source for one in graph.edges if one.target in lacking)
+
+
+def _is_unsent(node: Node, earlier: Earlier) -> bool:
+    return whole(node) and node.id not in earlier.sent
