@@ -2,7 +2,8 @@
 
 What controllers start later is named in ConfigMaps, arguments, environment variables and custom resources. There an
 image is the value of a field whose name ends in `image`, or a text that looks like one; a text that is YAML or JSON is
-read as such. Istio's injector puts its image together from a hub, a name and a tag.
+read as such. Istio's injector puts its image together from a hub, a name and a tag. What `_example` of a ConfigMap says
+is for people to read (knative.dev/pkg, configmap/parse.go), and pulled by nobody.
 """
 
 import json
@@ -20,6 +21,21 @@ _REFERENCE = re.compile(
     r"(?<![\w./:@-])((?:[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64}))(?![\w/:@])"
 )
+# Where releases keep their images: a text that begins with one of these is an image's name, with a tag or without.
+_REGISTRIES = [
+    "docker.io",
+    "gcr.io",
+    "ghcr.io",
+    "mcr.microsoft.com",
+    "nvcr.io",
+    "public.ecr.aws",
+    "quay.io",
+    "registry.k8s.io",
+]
+_HOSTS = "|".join(map(re.escape, _REGISTRIES))
+_HOSTED = re.compile(rf"(?<![\w./:@-])((?:{_HOSTS})(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+)(?![\w/:@]|[.-]\w)")
+# In a text that is a template of YAML, and so no YAML yet.
+_LINE = re.compile(r"^\s*(?:- )?image:\s*[\"']?([a-z0-9][\w.:/@-]*)[\"']?\s*$", re.ASCII | re.MULTILINE)
 _NAMED = re.compile(r"[a-z0-9][\w.:/@-]*", re.ASCII)
 _DEEPEST = 4
 """Texts within texts that are read: a ConfigMap's YAML may hold a template's."""
@@ -67,9 +83,14 @@ def _walk(value: Any, field: str, depth: int = 0) -> Iterator[tuple[str, str]]:
             yield value["value"], f"{field}.value"
         for key, one in value.items():
             inner = f"{field}.{key}" if field else str(key)
-            if str(key).lower().endswith("image") and _is_name(one):
+            if key == "_example":
+                continue
+            if depth and isinstance(key, str):
+                # A program's text may be YAML by chance, and its first line a key.
+                yield from _in_text(key, field, _DEEPEST)
+            if _is_image(key, one):
                 yield one, inner
-            else:
+            elif key != "hub":  # which is the beginning of several
                 yield from _walk(one, inner, depth)
     elif isinstance(value, list):
         for index, one in enumerate(value):
@@ -84,9 +105,14 @@ def _in_text(text: str, field: str, depth: int) -> Iterator[tuple[str, str]]:
         if isinstance(inner, (dict, list)):
             yield from _walk(inner, field, depth + 1)
             return
+        for match in _LINE.finditer(text):
+            if _is_name(match[1]):
+                yield match[1], field
     for match in _REFERENCE.finditer(text):
         if _is_reference(match[1]):
             yield match[1], field
+    for match in _HOSTED.finditer(text):
+        yield match[1], field
 
 
 def _parsed(text: str) -> Any:
@@ -123,3 +149,7 @@ def _variable(value: Mapping[str, Any]) -> bool:
 def _is_name(value: Any) -> bool:
     """Whether a text may be an image's name, with or without a tag."""
     return isinstance(value, str) and _NAMED.fullmatch(value) is not None and (":" in value or "/" in value)
+
+
+def _is_image(key: Any, value: Any) -> bool:
+    return str(key).lower().endswith("image") and _is_name(value)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.doctor.release import check_clashes
 from ordering.graph import build
 from tests.local.cluster import Cluster, Manifest, crd, deployment, namespace
 from tests.local.stack import Checkout, changes, checked_out, cloud, objects
@@ -26,6 +27,12 @@ ACCOUNT: Manifest = {
     "kind": "ServiceAccount",
     "metadata": {"name": "default", "namespace": SPACE, "labels": {"ours": "1"}},
     "imagePullSecrets": [{"name": "pull"}],
+}
+PRIORITY: Manifest = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "system-node-critical"},
+    "value": 7,
 }
 PULL: Manifest = {
     "apiVersion": "v1",
@@ -87,17 +94,38 @@ def test_what_is_there_is_named_with_whose_it_is_and_nothing_is_touched(checkout
     assert "settings (kubectl-client-side-apply)" in checkout.must("preview", "--format=markdown")
 
 
-def test_what_the_server_would_refuse_is_told_before_anything_is_taken_over(checkout: Checkout) -> None:
+def test_what_nobody_can_change_is_named_with_both_values_before_anything_is_touched(checkout: Checkout) -> None:
     cluster = checkout.cluster()
     cluster.delete("deployment", "web", "-n", SPACE)
     other = deployment(SPACE, "web")
     for labels in (other["spec"]["selector"]["matchLabels"], other["spec"]["template"]["metadata"]["labels"]):
         labels["app"] = "other"
     client_side(cluster, other)
-    done = checkout.ops("adopt")
-    assert done.returncode == 1, done.stdout
-    assert f"Deployment {SPACE}/web: The cluster refuses: " in done.stderr
-    assert "immutable" in done.stderr
+    assert checkout.manifests is not None
+    every = checkout.manifests / "all.yaml"
+    kept = every.read_text()
+    every.write_text(f"{kept}---\n{yaml.safe_dump(PRIORITY)}")
+    before = cloud(checkout)
+    for command in ("preview", "up", "adopt"):
+        done = checkout.ops(command)
+        assert done.returncode == 1, done.stdout
+        assert "Traceback" not in done.stderr
+        assert (
+            f"spec.selector of Deployment {SPACE}/web, which never changes, is "
+            '{"matchLabels": {"app": "other"}} in the cluster and {"matchLabels": {"app": "web"}} in the manifests; '
+            "delete that object, leave it out"
+        ) in done.stderr, done.stderr
+        assert (
+            "value of PriorityClass system-node-critical, which never changes, is 2000001000 in the cluster and 7 in "
+            "the manifests; every cluster makes that object: leave it out"
+        ) in done.stderr, done.stderr
+    assert cloud(checkout) == before
+    found = list(check_clashes(cluster.plane.kubeconfig.read_text(), None, build([namespace(SPACE), WEB, PRIORITY])))
+    assert [(one.state, one.found.partition(",")[0]) for one in found] == [
+        ("broken", "value of PriorityClass system-node-critical"),
+        ("broken", f"spec.selector of Deployment {SPACE}/web"),
+    ]
+    every.write_text(kept)
     assert in_space(cluster, "configmap", "settings")["data"]["a"] == "theirs"
     cluster.delete("deployment", "web", "-n", SPACE)
     live = deployment(SPACE, "web")

@@ -38,6 +38,8 @@ LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 REPOSITORY, EXPIRY = "aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 KEY, ALIAS, LOGS = "aws:kms/key:Key", "aws:kms/alias:Alias", "aws:cloudwatch/logGroup:LogGroup"
 FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarget"
+DATABASE, DATABASE_SUBNETS = "aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup"
+DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 BALANCER, LISTENER = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"
 TARGETS, ATTACHMENT = "aws:lb/targetGroup:TargetGroup", "aws:autoscaling/attachment:Attachment"
 CERTIFICATE, RECORD = "aws:acm/certificate:Certificate", "aws:route53/record:Record"
@@ -238,6 +240,9 @@ BAD: list[tuple[str, str, Any]] = [
     (RECORD, "zoneId", "example.com"),
     (RECORD, "ttl", -1),
     (RECORD, "records", None),
+    (DATABASE, "tags.aws:team", "a"),
+    (DATABASE_SUBNETS, "tags.aws:team", "a"),
+    (DATABASE_PARAMETERS, "tags.aws:team", "a"),
     (ADDON, "addonVersion", "latest"),
     (ADDON, "configurationValues", "replicas: 2"),
     (ADDON, "resolveConflictsOnCreate", "PRESERVE"),
