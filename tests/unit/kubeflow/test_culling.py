@@ -114,21 +114,27 @@ def test_limits_that_say_nothing_are_refused(changes: dict[str, Any], words: str
 
 
 @pytest.mark.parametrize(
-    ("given", "stopped"),
+    ("about", "stopped"),
     [
-        (notebook("a", gpus=1, idle=31), True),
-        (notebook("a", gpus=1, idle=29), False),
-        (notebook("a", gpus=0, idle=500), False),
+        ({"gpus": 1, "idle": 31}, True),
+        ({"gpus": 1, "idle": 29}, False),
+        ({"gpus": 0, "idle": 500}, False),
         # The controller has not asked for a while, so nobody knows.
-        (notebook("a", gpus=1, idle=31, checked=11), False),
-        (notebook("a", gpus=1, idle=31, notes={"kubeflow-resource-stopped": "2026-11-01T00:00:00Z"}), False),
-        (notebook("a", gpus=1, idle=31, notes={"notebooks.kubeflow.org/server-type": "group-one"}), False),
-        ({**notebook("a", gpus=1, idle=31), "metadata": {"name": "a", "namespace": "b"}}, False),
+        ({"gpus": 1, "idle": 31, "checked": 11}, False),
+        ({"gpus": 1, "idle": 31, "notes": {"kubeflow-resource-stopped": "2026-11-01T00:00:00Z"}}, False),
+        ({"gpus": 1, "idle": 31, "notes": {"notebooks.kubeflow.org/server-type": "group-one"}}, False),
     ],
 )
-def test_who_is_stopped(given: Manifest, stopped: bool) -> None:
-    found = list(program_of_culling().idle([given], datetime.now(UTC), timedelta(minutes=30)))
-    assert bool(found) is stopped
+def test_who_is_stopped(about: dict[str, Any], stopped: bool) -> None:
+    assert bool(stopped_of(notebook("a", **about))) is stopped
+
+
+def test_who_was_never_looked_at_is_not_stopped() -> None:
+    assert not stopped_of({**notebook("a", gpus=1, idle=31), "metadata": {"name": "a", "namespace": "b"}})
+
+
+def stopped_of(given: Manifest) -> list[Manifest]:
+    return list(program_of_culling().idle([given], datetime.now(UTC), timedelta(minutes=30)))
 
 
 def test_what_is_saved_is_what_a_node_would_have_run() -> None:
