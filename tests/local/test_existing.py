@@ -1,6 +1,7 @@
 """What is in a cluster before the stack: refused by name, taken over when asked, patched where it is the cluster's."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 
 from ops.doctor.release import check_clashes
 from ordering.graph import build
-from tests.local.cluster import Cluster, Manifest, crd, deployment, namespace
+from tests.local.cluster import Cluster, Manifest, config_map, crd, deployment, namespace
 from tests.local.stack import Checkout, changes, checked_out, cloud, objects
 
 SPACE = "apps"
@@ -42,6 +43,32 @@ PULL: Manifest = {
 }
 
 
+# A chart as charts are: what comes before and after it, a test, and what cleans up.
+HOOKS = {
+    "check": "post-install,post-upgrade",
+    "clean": "pre-delete",
+    "migrate": "pre-install,pre-upgrade",
+    "test": "test",
+}
+# Kustomize asks helm for its version, then for the chart (api 0.21.1, builtins/HelmChartInflationGenerator.go).
+HELM = """#!/bin/sh
+case "$1" in
+  version) echo v3.18.6 ;;
+  template) cat "$3"/templates/*.yaml ;;
+esac
+"""
+
+
+def hook(name: str, moments: str) -> Manifest:
+    pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "none"}]}}
+    annotations = {"helm.sh/hook": moments, "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded"}
+    metadata = {"name": name, "namespace": SPACE, "labels": OF_CHART, "annotations": annotations}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": pod}}
+
+
+OF_CHART = {"app.kubernetes.io/instance": "mini"}
+
+
 def theirs(manifest: Manifest, **spec: Any) -> Manifest:
     """An object as somebody else wrote it."""
     return {**manifest, **spec}
@@ -49,9 +76,30 @@ def theirs(manifest: Manifest, **spec: Any) -> Manifest:
 
 def written(folder: Path, *manifests: Manifest) -> Path:
     folder.mkdir(exist_ok=True)
-    (folder / "kustomization.yaml").write_text("resources: [all.yaml]\n")
+    content = {
+        "resources": ["all.yaml", "../beside.yaml"],
+        "helmGlobals": {"chartHome": "charts"},
+        "helmCharts": [{"name": "mini", "releaseName": "mini"}],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
     (folder / "all.yaml").write_text(yaml.safe_dump_all(manifests))
+    (folder.parent / "beside.yaml").write_text(yaml.safe_dump(config_map(SPACE, "beside", a="1")))
+    chart = folder / "charts" / "mini"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: mini\nversion: 1.0.0\n")
+    (chart / "values.yaml").write_text("{}\n")
+    rendered = [*(hook(*one) for one in HOOKS.items()), deployment(SPACE, "charted", labels=OF_CHART)]
+    (chart / "templates" / "all.yaml").write_text(yaml.safe_dump_all(rendered, explicit_start=True))
     return folder
+
+
+def with_helm(folder: Path) -> dict[str, str]:
+    """An environment with a helm that prints a chart's templates as they are."""
+    folder.mkdir()
+    helm = folder / "helm"
+    helm.write_text(HELM)
+    helm.chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +108,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     root = tmp_path_factory.mktemp("existing")
     platform = written(root / "platform", namespace(SPACE), DEFINITION, CONFIG, WEB, ACCOUNT, PULL)
     with checked_out(root, platform) as made:
+        made.environment.update(with_helm(root / "bin"))
+        made.configure({"kubeflowBuild": ["helm", "any-file"]})
         cluster = made.cluster()
         client_side(cluster, namespace(SPACE), theirs(CONFIG, data={"a": "theirs", "b": "theirs"}))
         container = {"name": "main", "image": "none", "env": [{"name": "THEIRS", "value": "1"}]}
@@ -148,6 +198,19 @@ def test_taken_over_it_is_as_the_stack_says_and_no_object_was_made_again(checkou
     assert "env" not in container, "what only kubectl had set goes"
     assert set(changes(checkout.must("preview"))) == {"unchanged"}
     assert set(changes(checkout.must("up"))) == {"unchanged"}
+
+
+def test_a_chart_comes_with_its_hooks_in_their_order_and_without_those_of_other_moments(checkout: Checkout) -> None:
+    cluster = checkout.cluster()
+    times = {name: cluster.get("job", name, "-n", SPACE) for name in HOOKS}
+    assert {name for name, one in times.items() if one is None} == {"clean", "test"}
+    migrated, checked = (in_space(cluster, "job", name) for name in ("migrate", "check"))
+    charted = in_space(cluster, "deployment", "charted")["metadata"]["creationTimestamp"]
+    assert migrated["status"]["completionTime"] <= charted <= checked["metadata"]["creationTimestamp"]
+    assert in_space(cluster, "configmap", "beside")["data"] == {"a": "1"}
+    said = checkout.must("plan", str(checkout.manifests), "--allow=helm", "--allow=any-file")
+    assert "apps/clean is a Helm hook (pre-delete) and is not sent: it cleans up when all is taken away" in said
+    assert "apps/test is a Helm hook (test) and is not sent" in said
 
 
 def test_what_every_cluster_has_is_changed_and_stays(checkout: Checkout) -> None:
