@@ -71,6 +71,8 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Each("ttl", between(0, 2**31 - 1)),
         Only(("aliases", "records"), needed=True),
     ),
+    # Without one AWS's provider makes up a name; this one makes up none, and says so before a create.
+    "aws:rds/instance:Instance": (Only(("identifier",), needed=True),),
     "aws:sns/topic:Topic": (Each("name", matching(r"[0-9A-Za-z_-]{1,256}(\.fifo)?", "a topic's name")),),
     "aws:sns/topicSubscription:TopicSubscription": (
         Each("topic", arn),

@@ -253,6 +253,7 @@ BAD: list[tuple[str, str, Any]] = [
     (TOPIC, "name", "k.alarms"),
     (SUBSCRIPTION, "topic", "k-alarms"),
     (SUBSCRIPTION, "protocol", "mail"),
+    (DATABASE, "identifier", None),
     (DATABASE, "tags.aws:team", "a"),
     (DATABASE_SUBNETS, "tags.aws:team", "a"),
     (DATABASE_PARAMETERS, "tags.aws:team", "a"),
