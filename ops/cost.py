@@ -14,7 +14,7 @@ from infra.present import unknown
 from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
 from ops.costs import monitoring
-from ops.database_price import database_price
+from ops.costs.database import database_price
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
 from ordering.errors import UserError

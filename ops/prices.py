@@ -27,7 +27,7 @@ BALANCER_UNIT_HOUR = Decimal("0.008")
 COGNITO_FREE_USERS = 10_000
 COGNITO_USER_MONTH = Decimal("0.015")
 EFS_GB_MONTH = Decimal("0.30")
-# Of RDS; these two were not read off the list (ops/database_price.py).
+# Of RDS; these two were not read off the list (ops/costs/database.py).
 DATABASE_GIB_MONTH = Decimal("0.115")
 DATABASE_BACKUP_GIB_MONTH = Decimal("0.095")
 S3_GB_MONTH = Decimal("0.023")

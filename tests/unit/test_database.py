@@ -4,7 +4,7 @@ import pytest
 
 from infra.aws.database import Database, DatabaseArgs
 from infra.settings import SettingsError
-from ops.database_price import database_price
+from ops.costs.database import database_price
 from tests.unit.mocks import Recording, record
 from tests.unit.settings_source import settings
 

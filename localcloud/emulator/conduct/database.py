@@ -33,9 +33,9 @@ class Database:
     ) -> Answer:
         self._phases.settle()
         form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
-        if form.get("Action") == "DescribeOrderableDBInstanceOptions":
-            return _orderable(form)
         action, name = form.get("Action", ""), form.get("DBInstanceIdentifier", "")
+        if action == "DescribeOrderableDBInstanceOptions":
+            return _orderable(form)
         living = rds._instances.get(name)
         if action in ("ModifyDBInstance", "DeleteDBInstance") and living and self._phases.status(name):
             told = f"Instance {name} is not in available state."

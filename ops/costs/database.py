@@ -30,7 +30,7 @@ def database_price(database: DatabaseSettings) -> tuple[str, Decimal]:
     if hour is None:
         raise UserError(
             f"The price table has no price for {database.instance_class}; choose one of "
-            f"{', '.join(_HOUR)}, or add the class to ops/database_price.py."
+            f"{', '.join(_HOUR)}, or add the class to ops/costs/database.py."
         )
     copies = 2 if database.multi_az else 1
     standby = " with a standby" if database.multi_az else ""
