@@ -5,7 +5,7 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -24,10 +24,25 @@ LEFT_S = 180.0
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """Whom to kill (a victim of `tests.local.killing`), and how many seconds after the command was typed."""
+    """Whom to kill (a victim of `tests.local.killing`), and when: so many seconds after the command was typed, and
+    once the engine has begun so many steps since."""
 
     victim: str
-    after_s: float
+    after_s: float = 0.0
+    steps: int = 0
+
+    def due(self, checkout: Checkout) -> Callable[[], bool]:
+        """Whether it is time, of a command that was typed right now."""
+        typed, left = time.monotonic(), _begun(checkout)
+
+        def due() -> bool:
+            nonlocal left
+            # The journal of a run that was killed is there until this one has settled it.
+            begun = _begun(checkout)
+            left = left if begun >= left else 0
+            return time.monotonic() >= typed + self.after_s and begun - left >= self.steps
+
+        return due
 
 
 def peopled(checkout: Checkout, release: str) -> list[Manifest]:
@@ -56,6 +71,14 @@ def kills(seed: int, times: int, longest_s: float) -> list[Kill]:
     """Kills at moments of up to so many seconds, the same at each call."""
     drawn = random.Random(seed)
     return [Kill(victim=drawn.choice(VICTIMS), after_s=round(drawn.uniform(1.0, longest_s), 1)) for _ in range(times)]
+
+
+def _begun(checkout: Checkout) -> int:
+    """Steps that the journal of a run says have begun."""
+    try:
+        return checkout.state_file.with_suffix(".journal").read_bytes().count(b'"operation":')
+    except FileNotFoundError:
+        return 0
 
 
 @dataclass
@@ -117,8 +140,8 @@ def ended(checkout: Checkout, arguments: Sequence[str], wanted: Sequence[Kill]) 
         run = checkout.start(*arguments)
         heard = Heard(run)
         if one is not None:
-            end = time.monotonic() + one.after_s
-            while run.poll() is None and time.monotonic() < end:
+            due = one.due(checkout)
+            while run.poll() is None and not due():
                 time.sleep(0.1)
         if killed := one is not None and run.poll() is None:
             kill(checkout, run, one.victim)
