@@ -145,7 +145,7 @@ def _prepared(
                 run_pods=not is_local(stack),
             )
         session.say(str(saved))
-        undumped = [*saved.undumped, *_managed(session)]
+        undumped = [*saved.undumped, *managed(session)]
         if undumped and wishes.backup == "yes":
             lacks = f"The backup lacks {'; '.join(undumped)}"
             if wishes.yes and not is_local(stack):
@@ -177,7 +177,7 @@ def _prepared(
     return " ".join(told)
 
 
-def _managed(session: Session) -> list[str]:
+def managed(session: Session) -> list[str]:
     """Says where a managed database is kept; returns it where RDS does not keep it either."""
     assert session.program.given is not None, "the program has run in the preview"
     database = session.program.given.settings.database
