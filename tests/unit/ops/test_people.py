@@ -154,6 +154,18 @@ def test_whoever_waits_on_waits_until_the_end_of_patience() -> None:
         cleared(live, "wait", patience=0.05)
 
 
+def test_asking_many_to_go_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of requests, each judged by webhooks, can take longer than a log may be silent."""
+    monkeypatch.setattr("tools.progress._STILL", 0.0)
+    live = Live()
+    for number in range(3):
+        live.put("Experiment", f"e{number}")
+    _, told, _ = cleared(live)
+    assert told[:3] == [
+        f"waiting since 0 s until what people made is asked to go: {count} objects so far" for count in (1, 2, 3)
+    ]
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["Experiment", "Trial", "Profile"]), st.booleans(), st.integers(-3, 9))),
