@@ -13,7 +13,7 @@ from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
 from infra.settings import Pool, Settings
 from infra.settings.groups import BASE, POOL_LABEL, POOL_TAG
-from ops import clashing, dropping, earlier, live, losing, policies, renewal, run
+from ops import clashing, dropping, earlier, live, losing, onward, policies, renewal, run
 from ops.changes import Change, Live, classify
 from ops.cluster import RefusedError
 from ops.comment import CostLine
@@ -80,6 +80,7 @@ def look(session: Session, settings: Settings) -> Preview:
     stored: list[Migration] = []
 
     def before(graph: Graph) -> Earlier:
+        onward.check(session)
         try:
             clashing.check(session, graph)
             left = earlier.look(session, graph)
