@@ -97,7 +97,7 @@ def bring_up(
     show(planned)
     policies.refuse(planned.violations)
     if planned.unseen:
-        raise UserError(planned.unseen)
+        raise UserError(" ".join(planned.unseen))
     _settled(session, planned.existing, adopt=adopt)
     losses = losing.lost(planned.changes)
     kept = keeping.chosen(losses, keep)

@@ -1,6 +1,6 @@
 """What all exports share: files of objects with annotations, written so that any reader takes the same values."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,15 @@ def is_claim(id_: ObjectId) -> bool:
     return (id_.group, id_.kind) == ("", "PersistentVolumeClaim")
 
 
+def first_users(graph: Graph, steps: Mapping[ObjectId, int]) -> dict[ObjectId, ObjectId | None]:
+    """For each claim, which of those that mount it is in the earliest step; None for a claim that nothing mounts."""
+    users = {node.id: set(needs(graph, node)) for node in objects(graph)}
+    return {
+        claim: min((user for user in users if claim in users[user]), key=steps.__getitem__, default=None)
+        for claim in filter(is_claim, users)
+    }
+
+
 def shared_notes(graph: Graph, *, conditions: bool = False) -> list[str]:
     """What no target here expresses. `conditions`: it waits for conditions of custom resources."""
     notes = []
@@ -106,6 +115,11 @@ def shared_notes(graph: Graph, *, conditions: bool = False) -> list[str]:
     return notes
 
 
+def titles(ids: Sequence[ObjectId]) -> str:
+    """The first three by name, and how many more there are."""
+    shown = ", ".join(id_.title for id_ in ids[:3])
+    return shown if len(ids) <= 3 else f"{shown} and {len(ids) - 3} more"
+
+
 def _named(nodes: list[Node]) -> str:
-    shown = ", ".join(node.id.title for node in nodes[:3])
-    return shown if len(nodes) <= 3 else f"{shown} and {len(nodes) - 3} more"
+    return titles([node.id for node in nodes])

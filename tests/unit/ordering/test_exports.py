@@ -143,6 +143,36 @@ def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
     assert waves["PersistentVolumeClaim"] == waves["Deployment"]
 
 
+def applied(text: str) -> list[set[str]]:
+    """The sets in which cli-utils applies a file: what names nothing that is left (pkg/object/graph, Sort)."""
+    found = {f"{entry['kind']}/{entry['metadata']['name']}": annotations(entry) for entry in read(text)}
+    left = {
+        title: {"/".join(name.split("/")[-2:]) for name in notes.get("config.kubernetes.io/depends-on", "").split(",")}
+        for title, notes in found.items()
+    }
+    sets = []
+    while left:
+        sets.append({title for title, named in left.items() if not named & set(left)})
+        assert sets[-1], "a circle"
+        left = {title: named for title, named in left.items() if title not in sets[-1]}
+    return sets
+
+
+SETTINGS = {"name": "s", "configMap": {"name": "free"}}
+
+
+def test_a_claim_is_applied_with_the_first_that_mounts_it_and_a_spare_one_last() -> None:
+    """cli-utils waits for all of a set before the next: a claim in an early one would wait for a pod of a later."""
+    claims = [manifest("v1", "PersistentVolumeClaim", name, "a", spec={}) for name in ("data", "spare")]
+    mount = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    used = [workload(name, "a", volumes=[*mount, SETTINGS]) for name in ("db", "copy")]
+    (text,) = TARGETS["depends-on"](build([*PLATFORM, *claims, *used])).files.values()
+    sets = applied(text)
+    assert [set_ for set_ in sets if {"PersistentVolumeClaim/data", "Deployment/db"} <= set_]
+    assert sets[-1] == {"PersistentVolumeClaim/spare"}
+    assert "PersistentVolumeClaim a/spare" in " ".join(TARGETS["depends-on"](build([*PLATFORM, *claims, *used])).notes)
+
+
 def test_a_claim_that_nobody_mounts_holds_up_no_wave() -> None:
     claim = manifest("v1", "PersistentVolumeClaim", "spare", "a", spec={"accessModes": ["ReadWriteOnce"]})
     (text,) = TARGETS["argocd"](build([*PLATFORM, claim])).files.values()
