@@ -17,6 +17,7 @@ from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
 from kubernetes.dynamic.resource import ResourceList  # type: ignore[import-untyped]
 from kubernetes.stream import ws_client  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
+from websocket import WebSocketException
 
 from infra.api import client_of
 from ordering.errors import UserError
@@ -183,7 +184,10 @@ class ClusterApi:
                     heard = time.monotonic()
                 elif time.monotonic() - heard > _SILENT_S:
                     raise UserError(f"It has said nothing for {_SILENT_S} s.")
-            failed = channel.returncode
+            try:
+                failed = channel.returncode
+            except (KeyError, TypeError):
+                raise UserError("The connection to it ended before it did.") from None
         if failed:
             told = " ".join(said.decode(errors="replace").split())[-300:]
             raise UserError(f"It ended with {failed}: {told or 'it says nothing'}")
@@ -224,6 +228,8 @@ class ClusterApi:
                 yield channel
         except client.ApiException as error:
             raise UserError(f"The cluster refuses: {error.reason}") from None
+        except WebSocketException as error:
+            raise UserError(f"The connection to it broke off ({error})") from None
 
     def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> None:
         metadata = manifest["metadata"]

@@ -17,7 +17,7 @@ from ordering.manifests.objects import Manifest
 API_VERSION, KIND, CLASS = "snapshot.storage.k8s.io/v1", "VolumeSnapshot", "VolumeSnapshotClass"
 DEFAULT = "snapshot.storage.kubernetes.io/is-default-class"
 OF = "kubeflow-on-pulumi/backup-of"
-"""The label that says which backup a snapshot belongs to."""
+"""The annotation that says which backup a snapshot belongs to."""
 
 TAKEN_S = 120.0
 """Seconds in which the storage takes a snapshot."""
@@ -70,7 +70,7 @@ def take(state: Iterable[Mapping[str, Any]], api: Api, backup: str) -> Snapshots
         if driver not in classes:
             untaken[title] = f"the cluster has no {CLASS} for {driver or 'volumes that no driver made'}"
             continue
-        about = {"namespace": namespace, "name": f"{at.name}-{suffix}", "labels": {OF: backup}}
+        about = {"namespace": namespace, "name": f"{at.name}-{suffix}", "annotations": {OF: backup}}
         spec = {"volumeSnapshotClassName": classes[driver], "source": {"persistentVolumeClaimName": at.name}}
         asked[title] = {"apiVersion": API_VERSION, "kind": KIND, "metadata": about, "spec": spec}
         try:

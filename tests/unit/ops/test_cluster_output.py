@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from kubernetes import client  # type: ignore[import-untyped]
 from kubernetes.stream import ws_client  # type: ignore[import-untyped]
-from websocket import ABNF
+from websocket import ABNF, WebSocketConnectionClosedException
 
 from ops import cluster
 from ops.cluster import ClusterApi
@@ -16,6 +16,7 @@ from ordering.manifests.objects import Manifest
 
 POD: Manifest = {"metadata": {"name": "mysql-0", "namespace": "kubeflow"}}
 OUT, ERROR, STATUS = b"\1", b"\2", b"\3"
+BROKEN = b""
 ENDED = STATUS + b'{"status": "Success"}'
 
 
@@ -31,6 +32,8 @@ class Socket:
     def recv_data_frame(self, _: bool) -> tuple[int, SimpleNamespace]:
         if self._frames:
             frame = self._frames.pop(0)
+            if frame == BROKEN:
+                raise WebSocketConnectionClosedException("socket is already closed.")
             if not self._frames and self._silent:
                 os.read(self.sock, 1)
             return ABNF.OPCODE_BINARY, SimpleNamespace(data=frame)
@@ -68,3 +71,11 @@ def test_one_that_says_nothing_any_more_is_not_waited_for(monkeypatch: pytest.Mo
     assert next(pieces) == b"some"
     with pytest.raises(UserError, match="It has said nothing for"):
         list(pieces)
+
+
+@pytest.mark.parametrize(("frames", "told"), [([], "ended before it did"), ([BROKEN], "broke off [(]socket is")])
+def test_a_connection_that_ends_first_is_no_dump(
+    monkeypatch: pytest.MonkeyPatch, frames: list[bytes], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        list(output(monkeypatch, Socket([OUT + b"some", *frames])))

@@ -65,7 +65,7 @@ def test_a_bound_claim_of_the_stack_gets_one_by_the_class_of_its_driver() -> Non
     assert dict(found.taken) == {"kubeflow/data": "data-20261127t021500z"}
     (made_,) = cluster.made
     assert made_["spec"] == {"volumeSnapshotClassName": "b", "source": {"persistentVolumeClaimName": "data"}}
-    assert made_["metadata"]["labels"][snapshots.OF] == "dev_1.10.2_to_26.03_20261127T021500Z"
+    assert made_["metadata"]["annotations"][snapshots.OF] == "dev_1.10.2_to_26.03_20261127T021500Z"
     assert str(found) == " Snapshots of volumes: data-20261127t021500z."
 
 
