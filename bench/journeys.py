@@ -5,7 +5,7 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -25,10 +25,25 @@ LEFT_S = 180.0
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """Whom to kill (a victim of `tests.local.killing`), and how many seconds after the command was typed."""
+    """Whom to kill (a victim of `tests.local.killing`), and when: so many seconds after the command was typed, and
+    once the engine has begun so many steps since."""
 
     victim: str
-    after_s: float
+    after_s: float = 0.0
+    steps: int = 0
+
+    def due(self, checkout: Checkout) -> Callable[[], bool]:
+        """Whether it is time, of a command that was typed right now."""
+        typed, left = time.monotonic(), _begun(checkout)
+
+        def due() -> bool:
+            nonlocal left
+            # The journal of a run that was killed is there until this one has settled it.
+            begun = _begun(checkout)
+            left = left if begun >= left else 0
+            return time.monotonic() >= typed + self.after_s and begun - left >= self.steps
+
+        return due
 
 
 def peopled(checkout: Checkout, release: str) -> list[Manifest]:
@@ -64,6 +79,14 @@ class Quiet(NamedTuple):
 
     seconds: float
     after: str
+
+
+def _begun(checkout: Checkout) -> int:
+    """Steps that the journal of a run says have begun."""
+    try:
+        return checkout.state_file.with_suffix(".journal").read_bytes().count(b'"operation":')
+    except FileNotFoundError:
+        return 0
 
 
 @dataclass
@@ -126,8 +149,8 @@ def ended(checkout: Checkout, arguments: Sequence[str], wanted: Sequence[Kill]) 
         run = checkout.start(*arguments)
         heard = Heard(run)
         if one is not None:
-            end = time.monotonic() + one.after_s
-            while run.poll() is None and time.monotonic() < end:
+            due = one.due(checkout)
+            while run.poll() is None and not due():
                 time.sleep(0.1)
         if killed := one is not None and run.poll() is None:
             kill(checkout, run, one.victim)

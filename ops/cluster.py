@@ -27,8 +27,12 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _NUMBERS = count()
 
 
+class RefusedError(UserError):
+    """The cluster answers, and does not do what it was asked: its caller may not, or the request is wrong."""
+
+
 class ClusterApi:
-    """Objects of any kind as plain manifests. What the server refuses raises UserError."""
+    """Objects of any kind as plain manifests. What the server refuses raises RefusedError."""
 
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
@@ -224,7 +228,7 @@ class ClusterApi:
         except exceptions.NotFoundError:
             return None
         except exceptions.DynamicApiError as error:
-            raise UserError(f"The cluster refuses: {error.summary()}") from None
+            raise RefusedError(f"The cluster refuses: {error.summary()}") from None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ordering.errors import UserError
 from ordering.graph import Graph
 from tests.local.cluster import Cluster, config_map, deployment, namespace
 from tests.local.kubernetes_stack import Engine, Manifest, changes, platform, program
+from tests.unit.inputs import inputs
 
 PLACE = "changes"
 POD: Manifest = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "none"}]}}
@@ -468,12 +470,19 @@ def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: C
     assert stack.next(*stack.manifests) == []
 
     # What plain `pulumi up` does: the engine reads the state for the program.
-    def plainly(*manifests: Manifest) -> None:
-        declare = platform(*manifests, before=lambda graph: plain.earlier(graph, plain.state()))
-        stack.stack.workspace.program = program(declare, stack.kubeconfig)
+    def plainly(*manifests: Manifest, release: str = "26.03") -> None:
+        given = inputs(kubeflowRelease=release)
+        source = replace(given.release.source, origin="git")
+
+        def before(graph: Graph) -> Earlier:
+            return plain.before(replace(given, release=replace(given.release, source=source, graph=graph)))
+
+        stack.stack.workspace.program = program(platform(*manifests, before=before), stack.kubeconfig)
         assert changes(stack.stack.preview()) == {}
 
     plainly(*stack.manifests)
+    with pytest.raises(automation.CommandError, match=r"dev has 26[.]03, and kubeflowRelease is 1[.]10[.]2, which is"):
+        plainly(*stack.manifests, release="1.10.2")
     with pytest.raises(automation.CommandError, match="This would delete Namespace new-place, which may hold data"):
         plainly(*release("7h2k9mtf4c", "third-place"))
     stack.stack.destroy()

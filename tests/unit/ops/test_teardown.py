@@ -151,7 +151,12 @@ def test_so_is_one_that_takes_long_to_read_once_the_engine_holds_the_stack(
     """A killed destroy's second run was silent for 28 s there; a drain tells of itself."""
     monkeypatch.setattr(waiting, "INTERVAL_S", 0.02)
     read = teardown.check_state
-    monkeypatch.setattr(teardown, "check_state", lambda *given: (time.sleep(0.1), read(*given)))
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.1)
+        return read(*given)
+
+    monkeypatch.setattr(teardown, "check_state", slow)
     log = io.StringIO()
     take_down(Engine(state(protected=False)), log=log)
     lines = log.getvalue().splitlines()
