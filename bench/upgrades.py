@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -24,7 +24,7 @@ import click
 from bench.journeys import VICTIMS, Kill, ended, peopled
 from bench.people import Manifest
 from bench.tables import replaced
-from ops.cluster import Access, connected
+from ops.cluster import Access, answering, api_of, connected
 from ops.project import PROJECT_ROOT
 from ordering.errors import UserError
 from tests.local.cluster import Cluster, until
@@ -90,12 +90,11 @@ def polled(cluster: Cluster) -> Iterator[list[bool]]:
     ended = threading.Event()
 
     def poll() -> None:
-        with connected(Access(cluster.plane.kubeconfig.read_text(), None)) as api:
-            while not ended.wait(POLL_S):
-                try:
-                    seen.append(api.get(*GATEWAY) is not None)
-                except (OSError, UserError):
-                    continue
+        api = None
+        while not ended.wait(POLL_S):
+            with suppress(OSError, UserError), answering():
+                api = api or api_of(Access(cluster.plane.kubeconfig.read_text(), None))
+                seen.append(api.get(*GATEWAY) is not None)
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()

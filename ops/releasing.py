@@ -137,16 +137,17 @@ def _prepared(
             saved = backup.save(
                 store,
                 backup.title(stack, way.old, way.new, datetime.now(UTC)),
+                session.resources,
                 found,
-                [one for at, one in objects(session.resources) if at.kind == "CustomResourceDefinition"],
                 inventory.secrets(found, session.resources, api),
                 api,
                 databases=wishes.backup == "yes",
                 run_pods=not is_local(stack),
             )
         session.say(str(saved))
-        if saved.undumped and wishes.backup == "yes":
-            lacks = f"The backup lacks {'; '.join(saved.undumped)}"
+        undumped = [*saved.undumped, *managed(session)]
+        if undumped and wishes.backup == "yes":
+            lacks = f"The backup lacks {'; '.join(undumped)}"
             if wishes.yes and not is_local(stack):
                 raise UserError(
                     f"{lacks}, and nobody was asked; nothing was changed. BACKUP=objects goes on without databases."
@@ -174,6 +175,19 @@ def _prepared(
             "REHEARSE=no goes on all the same."
         )
     return " ".join(told)
+
+
+def managed(session: Session) -> list[str]:
+    """Says where a managed database is kept; returns it where RDS does not keep it either."""
+    assert session.program.given is not None, "the program has run in the preview"
+    database = session.program.given.settings.database
+    if database is None:
+        return []
+    if database.backup_days:
+        days = f"{database.backup_days} day{'' if database.backup_days == 1 else 's'}"
+        session.say(f"The managed database is not in it: RDS keeps it as of any second of the last {days}.")
+        return []
+    return ["the managed database, of which RDS keeps no backups (databaseBackupDays is 0)"]
 
 
 def _taken(stack: str) -> dict[str, Any]:

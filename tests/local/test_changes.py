@@ -430,6 +430,20 @@ def test_what_is_stored_in_a_version_that_goes_is_rewritten_first(
     stack.stack.destroy()
 
 
+def test_an_object_whose_definition_somebody_deleted_comes_again_and_goes(cluster: Cluster, make: Make) -> None:
+    thing = {"apiVersion": "gone.test/v1", "kind": "Lost", "metadata": {"name": "a", "namespace": "default"}}
+    kind = definition(kind="Lost", group="gone.test")
+    stack = make("gone", kind, thing)
+    for _ in range(2):
+        cluster.delete("crd", kind["metadata"]["name"])
+        stack.stack.refresh()
+        assert stack.next(kind, thing) != []
+        assert stack.up()[0] == {"create": 2}
+        assert cluster.get("things.gone.test", "a") is not None
+    cluster.delete("crd", kind["metadata"]["name"])
+    stack.stack.destroy()
+
+
 def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: Cluster, make: Make) -> None:
     def release(suffix: str, place: str) -> list[Manifest]:
         settings = {"name": "settings", "configMap": {"name": f"settings-{suffix}"}}
