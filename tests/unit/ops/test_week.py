@@ -83,7 +83,8 @@ def test_a_week_of_nodes_that_never_go_costs_what_the_bill_says() -> None:
     assert base.usage.hours == 5 * 168
     assert base.usage.monthly == pytest.approx(lines["nodes"].on_demand + lines["node disks"].on_demand)
     assert base.savings_plan == pytest.approx(lines["nodes"].savings_plan + lines["node disks"].on_demand)
-    assert (base.usage.night_hours, base.usage.weekend_hours) == (5 * 5 * 12, 5 * 48)
+    assert base.usage.night_hours == 5 * 5 * 12
+    assert base.usage.weekend_hours == 5 * 48
 
 
 def test_teams_pay_for_all_nodes_together() -> None:
@@ -96,7 +97,8 @@ def test_teams_pay_for_all_nodes_together() -> None:
 def test_a_notebook_that_nobody_stops_keeps_its_node_until_it_is_culled() -> None:
     mine = notebook(shape=shape(gpus=1), left=True, days=(0, 1))
     always = pool(run(stack(GPU), mine), "gpu")
-    assert (always.floor, always.usage.hours) == (1, 168)
+    assert always.floor == 1
+    assert always.usage.hours == 168
     culled = pool(run(stack(GPU, notebooksIdleMinutes=120, notebooksGpuIdleMinutes=30), mine), "gpu")
     assert culled.usage.hours * 60 == pytest.approx(2 * (8 * 60 + 30 + 10))
 
@@ -154,11 +156,9 @@ def test_a_cluster_of_somebody_else_has_no_pools_to_play_on() -> None:
 
 def group(**changes: Any) -> NodeGroup:
     room = Room(4000, 16 * GI, 0, 10, 5)
-    sizes = {"zones": ("a",), "min": 0, "desired": 0, "max": 3}
-    return NodeGroup(
-        **{"name": "g", "pool": "g", "arch": "amd64", "taints": frozenset(), "room": room, "free": room}
-        | {"capacity": room, **sizes, **changes}
-    )
+    offered: dict[str, Any] = {"arch": "amd64", "room": room, "free": room, "capacity": room, "taints": frozenset()}
+    sizes: dict[str, Any] = {"zones": ("a",), "min": 0, "desired": 0, "max": 3}
+    return NodeGroup(**{"name": "g", "pool": "g", **offered, **sizes, **changes})
 
 
 def pods(number: int, **changes: Any) -> list[Work]:
