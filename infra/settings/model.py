@@ -103,7 +103,7 @@ class Taint:
 class Pool:
     """Nodes beside the base group, with instance types of one architecture; the disk in GiB.
 
-    With a `min` of 0 each zone has a group of its own, which may grow to `max`.
+    With a `min` of less than its zones, and than its `max`, each zone has a group of its own, which may grow to `max`.
     """
 
     name: str
