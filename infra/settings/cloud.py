@@ -39,6 +39,7 @@ OF_AWS = (
     "databaseMultiAz",
     "databaseBackupDays",
     "databaseSnapshot",
+    "backupDays",
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

@@ -103,7 +103,7 @@ class Taint:
 class Pool:
     """Nodes beside the base group, with instance types of one architecture; the disk in GiB.
 
-    With a `min` of 0 each zone has a group of its own, which may grow to `max`.
+    With a `min` of less than its zones, and than its `max`, each zone has a group of its own, which may grow to `max`.
     """
 
     name: str
@@ -216,7 +216,8 @@ class Settings:
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
-    `sagemaker` says that steps may start jobs there. Without a `database` the release brings its own.
+    `sagemaker` says that steps may start jobs there. Without a `database` the release brings its own. `backup_days` is
+    how long a daily backup of volumes, files and database is kept, 0 for none.
     """
 
     project: str
@@ -237,6 +238,7 @@ class Settings:
     monitoring: MonitoringSettings
     sagemaker: bool
     database: DatabaseSettings | None
+    backup_days: int
     kubeflow: KubeflowSettings
     notebooks: NotebookSettings
     pipelines: PipelinesSettings

@@ -1,13 +1,14 @@
 """What all exports share: files of objects with annotations, written so that any reader takes the same values."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ordering.graph import Graph, Node, ObjectId
+from ordering.graph.index import Platform
 from ordering.manifests.objects import Manifest
 from ordering.manifests.scalars import plain
 
@@ -59,8 +60,20 @@ def annotated(node: Node, annotations: Mapping[str, str]) -> Manifest:
 
 
 def objects(graph: Graph) -> list[Node]:
-    """The nodes that are objects, in an order in which they may be sent."""
-    return [node for node in graph.nodes if node.gate is None]
+    """The nodes that are objects, in an order in which they may be sent.
+
+    Kustomize gives a namespace to kinds of the cluster that it does not know; cli-utils 0.37 refuses those.
+    """
+    nodes = [node for node in graph.nodes if node.gate is None]
+    platform = Platform(node.manifest for node in nodes)
+    return [node if platform.namespace(node.id) else _of_the_cluster(node) for node in nodes]
+
+
+def _of_the_cluster(node: Node) -> Node:
+    if "namespace" not in node.manifest["metadata"]:
+        return node
+    metadata = {key: value for key, value in node.manifest["metadata"].items() if key != "namespace"}
+    return replace(node, manifest={**node.manifest, "metadata": metadata})
 
 
 def needs(graph: Graph, node: Node) -> list[ObjectId]:

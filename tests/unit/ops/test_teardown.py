@@ -445,3 +445,26 @@ def test_the_question_says_what_becomes_of_a_managed_database(
     asked.clear()
     destroy.confirm("prod", yes=False)
     assert "managed database" not in " ".join(asked)
+
+
+@pytest.mark.parametrize(
+    ("on_destroy", "told"), [("keep", "The backups stay until each is old."), ("empty", "So do all backups.")]
+)
+def test_the_question_says_what_becomes_of_backups(monkeypatch: pytest.MonkeyPatch, on_destroy: str, told: str) -> None:
+    given = {"clusterMode": "create", "backupDays": "7", "storageOnDestroy": on_destroy, "login": "release"}
+    monkeypatch.setattr(teardown, "configured", lambda stack, key: given.get(key, ""))
+    asked: list[str] = []
+    monkeypatch.setattr("ops.ask.for_name", lambda *said, **named: asked.extend(map(str, (*said, *named.values()))))
+    destroy.confirm("prod", yes=False)
+    assert told in " ".join(asked)
+    given["backupDays"] = "0"
+    asked.clear()
+    destroy.confirm("prod", yes=False)
+    assert "backups" not in " ".join(asked)
+
+
+def test_a_vault_that_would_go_against_the_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teardown, "read_config", lambda stack: ({"kubeflow:storageOnDestroy": "keep"}, frozenset()))
+    urn = "urn:pulumi:prod::kubeflow::kubeflow:infra:Backup$aws:backup/vault:Vault::v"
+    with pytest.raises(UserError, match="kubeflow-prod-backups would be deleted with all that is in it"):
+        teardown.check_kept("prod", [{"type": "aws:backup/vault:Vault", "id": "kubeflow-prod-backups", "urn": urn}])

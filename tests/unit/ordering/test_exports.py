@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from bench.synthetic import (
     cert_manager,
@@ -130,6 +131,22 @@ def test_a_chart_has_hooks_for_what_needs_something_ready(graph: Graph) -> None:
     assert '{{ "{{" }} not helm' in files["templates/hooks.yaml"]
     assert "kind: Deployment" in files["templates/release.yaml"]
     assert "Deployment" not in files["templates/hooks.yaml"]
+
+
+@pytest.mark.parametrize("name", [*TARGETS])
+def test_an_object_of_the_cluster_is_sent_without_the_namespace_that_kustomize_gave_it(name: str) -> None:
+    """cli-utils 0.37 refuses it, and a health check would look for it there."""
+    place = {"name": "one", "namespace": "a"}
+    issuer_ = manifest("cert-manager.io/v1", "ClusterIssuer", "one", spec={"selfSigned": {}}) | {"metadata": place}
+    asks = certificate("served", "a", "one")
+    asks["spec"]["issuerRef"]["kind"] = "ClusterIssuer"
+    own = definition("cert-manager.io", "ClusterIssuer", scope="Cluster")
+    files = TARGETS[name](build([*cert_manager(), own, namespace("a"), issuer_, asks])).files
+    written = [one for text in files.values() for one in yaml.safe_load_all(text) if one]
+    sent = [one for one in written if one.get("kind") == "ClusterIssuer"]
+    assert [one["metadata"].get("namespace") for one in sent] == [None]
+    checks = [check for one in written for check in one.get("spec", {}).get("healthChecks", ())]
+    assert [check.get("namespace") for check in checks if check["kind"] == "ClusterIssuer"] == [None] * bool(checks)
 
 
 def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
