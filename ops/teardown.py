@@ -264,12 +264,18 @@ def drain_cluster(
     if access is None:
         return
     ours, whole = going(state), configured(stack, "clusterMode") == "create"
+    waits = session.tracker.waits
+    waits.before = "what people made, and what holds something in AWS, is looked for"
+
+    def told(line: str) -> None:
+        waits.before = ""  # a drain tells of itself, once it has begun to
+        say(line)
+
     try:
         with session.timed("drain"), connected(access) as api:
-            session.tracker.waits.before = ""  # a drain tells of itself
-            people.clear(api, state, people.Waiting(report=say, stuck=stuck))
-            drain(api, scope_of(state, whole=whole), report=say)
-            lift(api, ours.objects, say)
+            people.clear(api, state, people.Waiting(report=told, stuck=stuck))
+            drain(api, scope_of(state, whole=whole), report=told)
+            lift(api, ours.objects, told)
             registered.begin(api, ours, lambda: connected(access), whole=whole)
     except OSError as error:
         raise UserError(

@@ -22,7 +22,7 @@ from infra import preflight
 from infra.aws import standing
 from infra.aws.standing import Living
 from infra.preflight import Caller
-from ops import forgetting, run, teardown, waiting
+from ops import forgetting, people, run, teardown, waiting
 from ops.commands import destroy
 from ops.drain import drain
 from ops.progress import Tracker
@@ -148,20 +148,23 @@ def test_a_state_that_takes_long_to_read_is_said(cluster: Played, monkeypatch: p
 def test_so_is_one_that_takes_long_to_read_once_the_engine_holds_the_stack(
     cluster: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A killed destroy's second run was silent for 28 s there; a drain tells of itself."""
+    """A killed destroy's second run was silent for 28 s there; a drain tells of itself once it has begun to."""
     monkeypatch.setattr(waiting, "INTERVAL_S", 0.02)
-    read = teardown.check_state
 
-    def slow(*given: Any) -> Any:
-        time.sleep(0.1)
-        return read(*given)
+    def slow(known: Callable[..., Any]) -> Callable[..., Any]:
+        def after(*given: Any) -> Any:
+            time.sleep(0.1)
+            return known(*given)
 
-    monkeypatch.setattr(teardown, "check_state", slow)
+        return after
+
+    monkeypatch.setattr(teardown, "check_state", slow(teardown.check_state))
+    monkeypatch.setattr(people, "clear", slow(people.clear))
     log = io.StringIO()
     take_down(Engine(state(protected=False)), log=log)
     lines = log.getvalue().splitlines()
-    told = [index for index, line in enumerate(lines) if line.endswith("whether anything of it is protected")]
-    assert told
+    told = [index for index, line in enumerate(lines) if line.endswith(("is protected", "is looked for"))]
+    assert len({lines[index].partition(": ")[2] for index in told}) == 2
     assert told[-1] < next(index for index, line in enumerate(lines) if "has deleted" in line or "drained" in line)
 
 
