@@ -24,7 +24,10 @@ _GB = 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One recovery point: its ARN, which says which, of what it is, and for a volume whose claim's (NAMESPACE/NAME)."""
+    """One recovery point: of which kind and of what it is (`source`, an ARN), and for a volume whose claim's.
+
+    The claim is NAMESPACE/NAME, empty where the tags name none.
+    """
 
     arn: str
     vault: str
@@ -33,6 +36,12 @@ class Point:
     claim: str
     made: datetime
     gb: float
+
+    @property
+    def id(self) -> str:
+        """By what a person names it: the last part of its ARN, `snap-1`, `awsbackup:job-1` or a UUID."""
+        resource = self.arn.split(":", 5)[5]
+        return resource.partition("/")[2] or resource.partition(":")[2]
 
     @property
     def what(self) -> str:
