@@ -146,16 +146,16 @@ def total(lines: Iterable[Line]) -> Line:
 
 def smaller(settings: Settings) -> str:
     """Which smaller nodes would do, where the stack's are far larger than its release needs; empty where not."""
-    return proposal(_requested(settings), settings.nodes) if settings.cluster.mode == "create" else ""
+    return proposal(requested(settings), settings.nodes) if settings.cluster.mode == "create" else ""
 
 
 def claimed_gib(settings: Settings) -> int:
     """What the claims of the stack's release add up to, in GiB; UserError when its manifests are not available."""
-    return _requested(settings).storage // GI
+    return requested(settings).storage // GI
 
 
-def _requested(settings: Settings) -> Requirements:
-    """Of its parts, where it has but some."""
+def requested(settings: Settings) -> Requirements:
+    """What a stack's release asks of nodes, or its parts where it has but some; UserError without its manifests."""
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
     kubeflow = settings.kubeflow
     if kubeflow.parts or kubeflow.existing:

@@ -266,6 +266,7 @@ def drain_cluster(
     ours, whole = going(state), configured(stack, "clusterMode") == "create"
     try:
         with session.timed("drain"), connected(access) as api:
+            session.tracker.waits.before = ""  # a drain tells of itself
             people.clear(api, state, people.Waiting(report=say, stuck=stuck))
             drain(api, scope_of(state, whole=whole), report=say)
             lift(api, ours.objects, say)

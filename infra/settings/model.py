@@ -103,7 +103,7 @@ class Taint:
 class Pool:
     """Nodes beside the base group, with instance types of one architecture; the disk in GiB.
 
-    With a `min` of 0 each zone has a group of its own, which may grow to `max`.
+    With a `min` of less than its zones, and than its `max`, each zone has a group of its own, which may grow to `max`.
     """
 
     name: str
@@ -158,7 +158,7 @@ class KubeflowSettings:
     `build` is what kustomize may do on top. `parts` are what is wanted of it, all for none; `existing` are parts that
     the cluster has.
     `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
-    `release_before` is what an upgrade has come from, None for nothing to go back to.
+    `release_before` is what an upgrade has come from, or a rollback that has not ended; None for nothing to go back to.
     """
 
     release: str

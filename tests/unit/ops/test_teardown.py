@@ -145,6 +145,26 @@ def test_a_state_that_takes_long_to_read_is_said(cluster: Played, monkeypatch: p
     assert "waiting since 0 s: what the state says, and whether the cluster answers" in log.getvalue()
 
 
+def test_so_is_one_that_takes_long_to_read_once_the_engine_holds_the_stack(
+    cluster: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed destroy's second run was silent for 28 s there; a drain tells of itself."""
+    monkeypatch.setattr(waiting, "INTERVAL_S", 0.02)
+    read = teardown.check_state
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.1)
+        return read(*given)
+
+    monkeypatch.setattr(teardown, "check_state", slow)
+    log = io.StringIO()
+    take_down(Engine(state(protected=False)), log=log)
+    lines = log.getvalue().splitlines()
+    told = [index for index, line in enumerate(lines) if line.endswith("whether anything of it is protected")]
+    assert told
+    assert told[-1] < next(index for index, line in enumerate(lines) if "has deleted" in line or "drained" in line)
+
+
 def untouched(cluster: Played) -> bool:
     return not cluster.deleted and not cluster.scaled and len(cluster.objects) == 6
 
