@@ -72,7 +72,10 @@ def bring_back(client: Client, settings: Settings, point: Point, role: str) -> N
     metadata = {"availabilityZone": zone, "volumeType": "gp3", "encrypted": "true"}
     volume = restoring.restore(client, point, role=role, metadata=metadata).rpartition("/")[2]
     click.echo(f"The volume is back as {volume} in {zone}; apply the manifest for a claim of it.", err=True)
-    click.echo(yaml.safe_dump_all(restoring.claim(point, volume, zone), sort_keys=False), nl=False)
+    click.echo(
+        yaml.safe_dump_all(restoring.claim(point, volume, zone, restoring.size_of(client, volume)), sort_keys=False),
+        nl=False,
+    )
 
 
 def role_of(stack: str, state: Iterable[Mapping[str, Any]]) -> str:
