@@ -342,13 +342,17 @@ def test_a_log_group_that_eks_made_again_is_deleted_again() -> None:
         assert [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]] == ["/team/own"]
 
 
+def _last(skipped: bool) -> dict[str, Any]:
+    return {"skipFinalSnapshot": skipped, **({} if skipped else {"finalSnapshotIdentifier": "last-2"})}
+
+
 @pytest.mark.parametrize(("skipped", "left"), [(True, ["dev-own", "theirs-last-1"]), (False, None)])
 def test_snapshots_that_earlier_destroys_kept_go_with_a_database_that_leaves_none(
     monkeypatch: pytest.MonkeyPatch, skipped: bool, left: list[str] | None
 ) -> None:
     monkeypatch.setattr(teardown, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
     urn = "urn:pulumi:dev::kubeflow::kubeflow:infra:Database$aws:rds/instance:Instance::x"
-    held = {"type": "aws:rds/instance:Instance", "urn": urn, "inputs": {"skipFinalSnapshot": skipped}}
+    held = {"type": "aws:rds/instance:Instance", "urn": urn, "inputs": _last(skipped)}
     tags: Any = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
     ours = "kubeflow-dev-database"
     with mock_aws():
