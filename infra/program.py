@@ -11,6 +11,7 @@ import pulumi
 from infra import inputs, versions
 from infra.aws.address import LOGS, Address, AddressArgs
 from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
+from infra.aws.budget import Budget, BudgetArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.database import Database, DatabaseArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
@@ -299,6 +300,8 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
             tags=tags,
         ),
     )
+    if stack.budget:
+        Budget(stack.name, BudgetArgs(budget=stack.budget, stack=stack.stack, tags=tags))
     sagemaker = None
     if stack.sagemaker:
         sagemaker = SageMaker(

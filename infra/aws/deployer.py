@@ -22,6 +22,7 @@ TYPES = {
     "aws:autoscaling/attachment:Attachment": (
         "autoscaling: AttachLoadBalancerTargetGroups DetachLoadBalancerTargetGroups"
     ),
+    "aws:budgets/budget:Budget": "budgets: ModifyBudget TagResource UntagResource",
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
     ),
@@ -140,6 +141,7 @@ TYPES = {
 _OPTIONAL = (
     "aws:acm/",
     "aws:autoscaling/",
+    "aws:budgets/",
     "aws:cloudwatch/logMetricFilter:",
     "aws:cloudwatch/metricAlarm:",
     "aws:cognito/",
@@ -155,6 +157,7 @@ CORE = tuple(one for one in TYPES if not one.startswith(_OPTIONAL))
 _READS = {
     "acm": "DescribeCertificate ListCertificates ListTagsForCertificate",
     "autoscaling": "DescribeAutoScalingGroups",
+    "budgets": "ListTagsForResource ViewBudget",
     "cloudwatch": "DescribeAlarms ListTagsForResource",
     "cognito-idp": (
         "AdminGetUser AdminListGroupsForUser DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup "
@@ -182,6 +185,7 @@ _READS = {
 
 # What the commands ask and delete beside the engine: doctor, cost and leftovers.
 _ASKED = (
+    "ce: ListCostAllocationTags",
     "servicequotas: GetServiceQuota ListAWSDefaultServiceQuotas",
     "sts: GetCallerIdentity",
 )

@@ -8,6 +8,7 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.budget import BudgetSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.notebooks import NotebookSettings
 
@@ -217,6 +218,7 @@ class Settings:
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
     `sagemaker` says that steps may start jobs there. Without a `database` the release brings its own.
+    `budget` is what it may cost before somebody gets a mail.
     """
 
     project: str
@@ -235,6 +237,7 @@ class Settings:
     files: Literal["none", "efs"]
     address: AddressSettings | None
     monitoring: MonitoringSettings
+    budget: BudgetSettings | None
     sagemaker: bool
     database: DatabaseSettings | None
     kubeflow: KubeflowSettings

@@ -26,6 +26,10 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Each("lbTargetGroupArn", arn),
         Only(("elb", "lbTargetGroupArn"), needed=True),
     ),
+    "aws:budgets/budget:Budget": (
+        Each("name", both(length(1, 100), matching(r"[^:\\]+", "a budget's name"))),
+        Each("limitAmount", matching(r"[0-9]+(\.[0-9]+)?", "an amount")),
+    ),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": (
         Each("name", matching(r"[^:*]{1,512}", "a name without : and *")),
         Each("logGroupName", matching(r"[.\-_/#A-Za-z0-9]{1,512}", "a log group's name")),

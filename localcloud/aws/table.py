@@ -6,6 +6,7 @@ from itertools import chain
 
 from localcloud.aws import (
     address,
+    budget,
     certificates,
     database,
     eks,
@@ -57,5 +58,5 @@ _modules = (
 )
 KINDS: dict[str, Kind] = {
     **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},
-    **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL)},
+    **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL, *budget.GLOBAL)},
 }

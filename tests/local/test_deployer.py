@@ -27,6 +27,8 @@ STARTED_S = 60
 # Of these, EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
+    "budgets": "TagResource UntagResource",
+    "ce": "ListCostAllocationTags",
     "cloudwatch": "TagResource UntagResource",
     # An emulated stack has no user pool.
     "cognito-idp": (
@@ -94,7 +96,7 @@ GPU: dict[str, Any] = {
     "max": 2,
     "zones": ["us-west-2a", "us-west-2b"],
 }
-STEADY: dict[str, Any] = {"name": "steady", "instanceTypes": ["m6i.xlarge", "m5.xlarge"], "min": 1, "max": 4}
+STEADY: dict[str, Any] = {"name": "steady", "instanceTypes": ["m6i.xlarge", "m5.xlarge"], "min": 4, "max": 6}
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "sagemaker": True,
                 "monitoring": "cloudwatch",
                 "monitoringEmail": "platform@example.com",
+                "budgetMonthly": 900,
+                "budgetEmail": "platform@example.com",
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
                 "nodesAutoscaling": "cluster-autoscaler",
@@ -141,6 +145,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         checkout.configure(
             {
                 "nodesDesired": 6,
+                "budgetMonthly": 1200,
                 "databaseBackupDays": 9,
                 "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}],
                 "addressCidrs": ["203.0.113.0/24", "198.51.100.0/24"],

@@ -41,6 +41,7 @@ FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarge
 DATABASE, DATABASE_SUBNETS = "aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup"
 DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
+BUDGET = "aws:budgets/budget:Budget"
 TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
 BALANCER, LISTENER = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"
 TARGETS, ATTACHMENT = "aws:lb/targetGroup:TargetGroup", "aws:autoscaling/attachment:Attachment"
@@ -250,6 +251,11 @@ BAD: list[tuple[str, str, Any]] = [
     (ALARM, "alarmActions", ["k-alarms"]),
     (ALARM, "evaluationPeriods", 0),
     (ALARM, "tags.aws:team", "a"),
+    (BUDGET, "name", "k:monthly"),
+    (BUDGET, "limitAmount", "much"),
+    (BUDGET, "budgetType", "MONEY"),
+    (BUDGET, "notifications.0.notificationType", "NEVER"),
+    (BUDGET, "tags.aws:team", "a"),
     (TOPIC, "name", "k.alarms"),
     (SUBSCRIPTION, "topic", "k-alarms"),
     (SUBSCRIPTION, "protocol", "mail"),
