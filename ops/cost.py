@@ -13,7 +13,7 @@ from infra.kubeflow.release import resolve
 from infra.present import unknown
 from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
-from ops.costs import monitoring, pulumi_cloud
+from ops.costs import backup, monitoring, pulumi_cloud
 from ops.costs.database import database_price
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
@@ -116,6 +116,9 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_address(settings, settings.address))
     if settings.database:
         lines.append(_line("database", *database_price(settings.database)))
+    if settings.backup_days:
+        priced = backup.backup_price(settings, volumes_gib=volumes_gib, files_gb=FILES_GB)
+        lines.append(_line("backups", *priced))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)

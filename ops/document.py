@@ -196,6 +196,7 @@ def _preview(found: Preview) -> Document:
         "note": found.note,
         "existing": [{"id": str(one.id), "owner": one.owner, "beingDeleted": one.going} for one in found.existing],
         "notices": list(found.notices),
+        "unseen": list(found.unseen),
         "violations": _violations(found.violations),
     }
 

@@ -286,6 +286,24 @@ def _snapshots(client: Client, place: Place) -> Iterator[Leftover]:
         )
 
 
+def _backups(client: Client, place: Place) -> Iterator[Leftover]:
+    vault = kept.vault(client, place.owner.names)
+    if vault is None:
+        return
+    name = vault["BackupVaultName"]
+    points = list(
+        _all(client("backup"), "list_recovery_points_by_backup_vault", "RecoveryPoints", BackupVaultName=name)
+    )
+    stored = Decimal(sum(one.get("BackupSizeInBytes", 0) for one in points)) / 10**9
+    yield Leftover(
+        kind="backup vault",
+        id=name,
+        what=f"kept on purpose, {len(points)} recovery points of {stored:.1f} GB",
+        monthly=stored * prices.BACKUP_GB_MONTH,
+        kept=True,
+    )
+
+
 _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _load_balancers,
     _classic_load_balancers,
@@ -298,6 +316,7 @@ _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _repositories,
     _file_systems,
     _snapshots,
+    _backups,
 )
 
 

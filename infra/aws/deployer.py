@@ -22,6 +22,14 @@ TYPES = {
     "aws:autoscaling/attachment:Attachment": (
         "autoscaling: AttachLoadBalancerTargetGroups DetachLoadBalancerTargetGroups"
     ),
+    "aws:backup/plan:Plan": "backup: CreateBackupPlan UpdateBackupPlan DeleteBackupPlan TagResource UntagResource",
+    "aws:backup/selection:Selection": "backup: CreateBackupSelection DeleteBackupSelection",
+    # The key of AWS's own that encrypts a vault lets in whoever comes through AWS Backup.
+    "aws:backup/vault:Vault": (
+        # With `make restore`.
+        "backup: CreateBackupVault DeleteBackupVault DeleteRecoveryPoint StartRestoreJob TagResource UntagResource; "
+        "backup-storage: MountCapsule"
+    ),
     "aws:budgets/budget:Budget": "budgets: ModifyBudget TagResource UntagResource",
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
@@ -141,6 +149,7 @@ TYPES = {
 _OPTIONAL = (
     "aws:acm/",
     "aws:autoscaling/",
+    "aws:backup/",
     "aws:budgets/",
     "aws:cloudwatch/logMetricFilter:",
     "aws:cloudwatch/metricAlarm:",
@@ -157,6 +166,11 @@ CORE = tuple(one for one in TYPES if not one.startswith(_OPTIONAL))
 _READS = {
     "acm": "DescribeCertificate ListCertificates ListTagsForCertificate",
     "autoscaling": "DescribeAutoScalingGroups",
+    "backup": (
+        "DescribeBackupVault DescribeRecoveryPoint DescribeRestoreJob GetBackupPlan GetBackupSelection "
+        "GetRecoveryPointRestoreMetadata ListBackupPlans ListBackupSelections ListBackupVaults "
+        "ListRecoveryPointsByBackupVault ListTags"
+    ),
     "budgets": "ListTagsForResource ViewBudget",
     "cloudwatch": "DescribeAlarms ListTagsForResource",
     "cognito-idp": (
@@ -196,7 +210,7 @@ _COMMANDS = (
 )
 
 # Of these `leftovers` lists what is kept, whether or not the settings want it any more.
-_LISTED = {"elasticfilesystem"}
+_LISTED = {"backup", "elasticfilesystem"}
 
 # Public parameters of AWS's own, such as the image that it recommends for nodes; any other may be a secret.
 _PARAMETERS: Document = {
@@ -213,7 +227,7 @@ _BACKUPS: Document = {
 }
 
 # Roles are handed to these, which make a role of their own when they are first used in an account.
-_TAKERS = ("ec2.amazonaws.com", "eks.amazonaws.com")
+_TAKERS = ("backup.amazonaws.com", "ec2.amazonaws.com", "eks.amazonaws.com")
 _LINKED = (
     "eks.amazonaws.com",
     "eks-nodegroup.amazonaws.com",
@@ -221,6 +235,7 @@ _LINKED = (
     "elasticloadbalancing.amazonaws.com",
     "elasticfilesystem.amazonaws.com",
     "rds.amazonaws.com",
+    "backup.amazonaws.com",
     "spot.amazonaws.com",
 )
 

@@ -40,6 +40,7 @@ OF_AWS = (
     "databaseMultiAz",
     "databaseBackupDays",
     "databaseSnapshot",
+    "backupDays",
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

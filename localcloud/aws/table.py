@@ -6,6 +6,7 @@ from itertools import chain
 
 from localcloud.aws import (
     address,
+    backup,
     budget,
     certificates,
     database,
@@ -54,6 +55,7 @@ _modules = (
     address,
     certificates,
     database,
+    backup,
     monitoring,
 )
 KINDS: dict[str, Kind] = {

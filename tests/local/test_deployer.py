@@ -27,6 +27,11 @@ STARTED_S = 60
 # Of these, EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
+    "backup": (
+        "DeleteRecoveryPoint DescribeRecoveryPoint DescribeRestoreJob GetRecoveryPointRestoreMetadata ListBackupPlans "
+        "ListBackupSelections StartRestoreJob TagResource UntagResource"
+    ),
+    "backup-storage": "MountCapsule",
     "budgets": "TagResource UntagResource",
     "ce": "ListCostAllocationTags",
     "cloudwatch": "TagResource UntagResource",
@@ -129,6 +134,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "clusterAdministratorPrincipals": principals,
                 "files": "efs",
                 "database": "rds",
+                "backupDays": 7,
                 "sagemaker": True,
                 "monitoring": "cloudwatch",
                 "monitoringEmail": "platform@example.com",
@@ -147,6 +153,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "nodesDesired": 6,
                 "budgetMonthly": 1200,
                 "databaseBackupDays": 9,
+                "backupDays": 8,
                 "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}],
                 "addressCidrs": ["203.0.113.0/24", "198.51.100.0/24"],
             }

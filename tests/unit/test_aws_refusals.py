@@ -41,6 +41,8 @@ FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarge
 DATABASE, DATABASE_SUBNETS = "aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup"
 DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
+VAULT, PLAN = "aws:backup/vault:Vault", "aws:backup/plan:Plan"
+SELECTION = "aws:backup/selection:Selection"
 BUDGET = "aws:budgets/budget:Budget"
 TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
 BALANCER, LISTENER = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"
@@ -251,6 +253,12 @@ BAD: list[tuple[str, str, Any]] = [
     (ALARM, "alarmActions", ["k-alarms"]),
     (ALARM, "evaluationPeriods", 0),
     (ALARM, "tags.aws:team", "a"),
+    (VAULT, "name", "x" * 51),
+    (VAULT, "kmsKeyArn", "alias/aws/backup"),
+    (PLAN, "name", "daily backups"),
+    (PLAN, "rules.0.lifecycle.deleteAfter", 0),
+    (PLAN, "rules.0.targetVaultName", "a b"),
+    (SELECTION, "iamRoleArn", "backup"),
     (BUDGET, "name", "k:monthly"),
     (BUDGET, "limitAmount", "much"),
     (BUDGET, "budgetType", "MONEY"),
