@@ -12,6 +12,7 @@ from infra import inputs, versions
 from infra.aws.address import LOGS, Address, AddressArgs
 from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
 from infra.aws.backup import Backup, BackupArgs
+from infra.aws.budget import Budget, BudgetArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.database import Database, DatabaseArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
@@ -302,6 +303,8 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
             tags=tags,
         ),
     )
+    if stack.budget:
+        Budget(stack.name, BudgetArgs(budget=stack.budget, stack=stack.stack, tags=tags))
     sagemaker = None
     if stack.sagemaker:
         sagemaker = SageMaker(

@@ -30,6 +30,7 @@ TYPES = {
         "backup: CreateBackupVault DeleteBackupVault DeleteRecoveryPoint StartRestoreJob TagResource UntagResource; "
         "backup-storage: MountCapsule"
     ),
+    "aws:budgets/budget:Budget": "budgets: ModifyBudget TagResource UntagResource",
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
     ),
@@ -149,6 +150,7 @@ _OPTIONAL = (
     "aws:acm/",
     "aws:autoscaling/",
     "aws:backup/",
+    "aws:budgets/",
     "aws:cloudwatch/logMetricFilter:",
     "aws:cloudwatch/metricAlarm:",
     "aws:cognito/",
@@ -169,6 +171,7 @@ _READS = {
         "GetRecoveryPointRestoreMetadata ListBackupPlans ListBackupSelections ListBackupVaults "
         "ListRecoveryPointsByBackupVault ListTags"
     ),
+    "budgets": "ListTagsForResource ViewBudget",
     "cloudwatch": "DescribeAlarms ListTagsForResource",
     "cognito-idp": (
         "AdminGetUser AdminListGroupsForUser DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup "
@@ -196,6 +199,7 @@ _READS = {
 
 # What the commands ask and delete beside the engine: doctor, cost and leftovers.
 _ASKED = (
+    "ce: ListCostAllocationTags",
     "servicequotas: GetServiceQuota ListAWSDefaultServiceQuotas",
     "sts: GetCallerIdentity",
 )

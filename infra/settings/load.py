@@ -12,6 +12,7 @@ from infra.settings import limits
 from infra.settings.access import public_cidrs, read_access
 from infra.settings.address import read_address
 from infra.settings.backup import read_backup_days
+from infra.settings.budget import read_budget
 from infra.settings.cloud import refuse_aws
 from infra.settings.database import read_database
 from infra.settings.files import read_files
@@ -105,6 +106,7 @@ def load(
         backup_days=read_backup_days(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
         monitoring=read_monitoring(raw, creates=cluster.mode == "create"),
+        budget=read_budget(raw),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
         notebooks=read_notebooks(raw),

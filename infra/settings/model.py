@@ -8,6 +8,7 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.budget import BudgetSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.notebooks import NotebookSettings
 
@@ -218,6 +219,7 @@ class Settings:
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
     `sagemaker` says that steps may start jobs there. Without a `database` the release brings its own. `backup_days` is
     how long a daily backup of volumes, files and database is kept, 0 for none.
+    `budget` is what it may cost before somebody gets a mail.
     """
 
     project: str
@@ -236,6 +238,7 @@ class Settings:
     files: Literal["none", "efs"]
     address: AddressSettings | None
     monitoring: MonitoringSettings
+    budget: BudgetSettings | None
     sagemaker: bool
     database: DatabaseSettings | None
     backup_days: int

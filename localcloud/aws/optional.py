@@ -30,6 +30,10 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "aws:backup/plan:Plan": (Each("name", _BACKUP), Each("rules.*.lifecycle.deleteAfter", between(1, 2**31))),
     "aws:backup/selection:Selection": (Each("iamRoleArn", arn),),
     "aws:backup/vault:Vault": (Each("name", both(length(2, 50), _BACKUP)), Each("kmsKeyArn", arn)),
+    "aws:budgets/budget:Budget": (
+        Each("name", both(length(1, 100), matching(r"[^:\\]+", "a budget's name"))),
+        Each("limitAmount", matching(r"[0-9]+(\.[0-9]+)?", "an amount")),
+    ),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": (
         Each("name", matching(r"[^:*]{1,512}", "a name without : and *")),
         Each("logGroupName", matching(r"[.\-_/#A-Za-z0-9]{1,512}", "a log group's name")),

@@ -7,6 +7,7 @@ from itertools import chain
 from localcloud.aws import (
     address,
     backup,
+    budget,
     certificates,
     database,
     eks,
@@ -59,5 +60,5 @@ _modules = (
 )
 KINDS: dict[str, Kind] = {
     **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},
-    **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL)},
+    **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL, *budget.GLOBAL)},
 }

@@ -48,6 +48,7 @@ IDS = {
     "aws:backup/selection:Selection": "12345678-1234-1234-1234-123456789013",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": "k-failed-runs",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "k-api",
+    "aws:budgets/budget:Budget": "123456789012:kubeflow-dev-monthly",
     "aws:sns/topic:Topic": f"arn:aws:sns:{REGION}:123456789012:k-alarms",
     "aws:sns/topicSubscription:TopicSubscription": f"arn:aws:sns:{REGION}:123456789012:k-alarms:1",
     "aws:rds/instance:Instance": "k-database",

@@ -189,6 +189,24 @@ GOOD: dict[str, dict[str, Any]] = {
         "pattern": "Failed",
         "metricTransformation": {"name": "FailedRuns", "namespace": "Kubeflow/k", "value": "1"},
     },
+    "aws:budgets/budget:Budget": {
+        "name": "kubeflow-dev-monthly",
+        "budgetType": "COST",
+        "timeUnit": "MONTHLY",
+        "limitAmount": "900",
+        "limitUnit": "USD",
+        "costFilters": [{"name": "TagKeyValue", "values": ["user:pulumi:stack$dev"]}],
+        "notifications": [
+            {
+                "comparisonOperator": "GREATER_THAN",
+                "notificationType": "ACTUAL",
+                "threshold": 80,
+                "thresholdType": "PERCENTAGE",
+                "subscriberEmailAddresses": ["platform@example.com"],
+            }
+        ],
+        "tags": {"team": "a"},
+    },
     "aws:sns/topic:Topic": {"name": "k-alarms", "tags": {"team": "a"}},
     "aws:sns/topicSubscription:TopicSubscription": {
         "topic": TOPIC_ARN,

@@ -43,6 +43,7 @@ DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
 VAULT, PLAN = "aws:backup/vault:Vault", "aws:backup/plan:Plan"
 SELECTION = "aws:backup/selection:Selection"
+BUDGET = "aws:budgets/budget:Budget"
 TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
 BALANCER, LISTENER = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"
 TARGETS, ATTACHMENT = "aws:lb/targetGroup:TargetGroup", "aws:autoscaling/attachment:Attachment"
@@ -258,6 +259,11 @@ BAD: list[tuple[str, str, Any]] = [
     (PLAN, "rules.0.lifecycle.deleteAfter", 0),
     (PLAN, "rules.0.targetVaultName", "a b"),
     (SELECTION, "iamRoleArn", "backup"),
+    (BUDGET, "name", "k:monthly"),
+    (BUDGET, "limitAmount", "much"),
+    (BUDGET, "budgetType", "MONEY"),
+    (BUDGET, "notifications.0.notificationType", "NEVER"),
+    (BUDGET, "tags.aws:team", "a"),
     (TOPIC, "name", "k.alarms"),
     (SUBSCRIPTION, "topic", "k-alarms"),
     (SUBSCRIPTION, "protocol", "mail"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from localcloud.emulator.conduct.address import Balancers, Certificates, NodeGroups
 from localcloud.emulator.conduct.backup import Backup
+from localcloud.emulator.conduct.budgets import use_permissions_of_aws
 from localcloud.emulator.conduct.database import Database
 from localcloud.emulator.conduct.eks import Eks
 from localcloud.emulator.conduct.files import Files
@@ -30,3 +31,4 @@ def install(application: Any, minute: float) -> None:
     handlers["elasticloadbalancing"] = Balancers(phases, handlers["elasticloadbalancing"])
     handlers["autoscaling"] = NodeGroups(phases, handlers["autoscaling"])
     handlers["acm"] = Certificates(phases, handlers["acm"])
+    use_permissions_of_aws()

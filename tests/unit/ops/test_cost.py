@@ -132,6 +132,21 @@ def test_what_costs_nothing_is_no_difference() -> None:
     assert cost.difference(settings(), settings(clusterLogRetentionDays=60)) == ()
 
 
+def test_state_in_pulumi_cloud_is_billed_by_resource(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "claimed_gib", lambda _: 0)
+    monkeypatch.setattr(cost, "_objects", lambda _: [{}] * 700)
+    monkeypatch.delenv("PULUMI_ACCESS_TOKEN", raising=False)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    assert "state" not in {line.name for line in cost.bill(settings()).lines}
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "https://api.pulumi.com")
+    [state] = [line for line in cost.bill(settings()).lines if line.name == "state"]
+    # 730 hours of 0.00025 for each.
+    assert (state.what, cost.money(state.on_demand)) == (
+        "about 800 resources in Pulumi Cloud, Team edition",
+        "146.00",
+    )
+
+
 @pytest.fixture
 def no_release(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(_: Any) -> int:
