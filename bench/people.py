@@ -7,13 +7,24 @@ Manifest = dict[str, Any]
 TEAMS = 10
 EACH = {
     "Notebook": 4,
-    "PyTorchJob": 3,
     "InferenceService": 3,
     "Experiment": 3,
     "Workflow": 3,
     "PersistentVolumeClaim": 3,
 }
-"""How many of a kind a team has, beside its Profile."""
+"""How many of a kind a team has, beside its Profile and three jobs that train."""
+
+TRAINING = {"1.10.2": "PyTorchJob", "26.03": "TrainJob"}
+"""What trains in a release."""
+
+FINALIZERS = {
+    "InferenceService": ("inferenceservice.finalizers", "kserve-controller-manager"),
+    "Experiment": ("update-prometheus-metrics", "katib-controller"),
+}
+"""What a kind's controller adds, and the Deployment in `kubeflow` that takes it off.
+
+KServe 0.15, pkg/controller/v1beta1/inferenceservice/controller.go; Katib 0.18, pkg/controller.v1beta1/experiment.
+"""
 
 IMAGE = "registry.example.com/team/train:1"
 
@@ -31,17 +42,21 @@ def teams() -> list[Manifest]:
     ]
 
 
-def work() -> list[Manifest]:
+def work(release: str) -> list[Manifest]:
     """What is in their namespaces."""
     return [
         {
             "apiVersion": _VERSIONS[kind],
             "kind": kind,
-            "metadata": {"name": f"{kind.lower()}-{number}", "namespace": f"team-{team}"},
+            "metadata": {
+                "name": f"{kind.lower()}-{number}",
+                "namespace": f"team-{team}",
+                "finalizers": [FINALIZERS[kind][0]] if kind in FINALIZERS else [],
+            },
             "spec": _spec(kind),
         }
         for team in range(TEAMS)
-        for kind, count in EACH.items()
+        for kind, count in (EACH | {TRAINING[release]: 3}).items()
         for number in range(count)
     ]
 
@@ -49,6 +64,7 @@ def work() -> list[Manifest]:
 _VERSIONS = {
     "Notebook": "kubeflow.org/v1",
     "PyTorchJob": "kubeflow.org/v1",
+    "TrainJob": "trainer.kubeflow.org/v1alpha1",
     "InferenceService": "serving.kserve.io/v1beta1",
     "Experiment": "kubeflow.org/v1beta1",
     "Workflow": "argoproj.io/v1alpha1",
@@ -64,6 +80,8 @@ def _spec(kind: str) -> Manifest:
         case "PyTorchJob":
             pods = {"spec": {"containers": [{"name": "pytorch", "image": IMAGE}]}}
             return {"pytorchReplicaSpecs": {"Master": {"replicas": 1, "restartPolicy": "Never", "template": pods}}}
+        case "TrainJob":
+            return {"runtimeRef": {"name": "torch-distributed"}, "trainer": {"image": IMAGE}}
         case "InferenceService":
             model = {"modelFormat": {"name": "sklearn"}, "storageUri": "s3://models/one"}
             return {"predictor": {"model": model}}

@@ -1,17 +1,16 @@
 """`python -m bench.upgrades`: upgrades from 1.10.2 to 26.03 and rollbacks with people's objects, also killed ones.
 
-Each way is kept in bench/results/upgrades.json when it is through. The table in docs/reliability.md is made of all that
+A journey goes there and back on a control plane of its own. Each way is kept in bench/results/upgrades.json when it is
+through; the next call goes on with the journeys that are not whole. The table in docs/upgrading.md is made of all that
 is kept.
 """
 
 import json
-import random
 import signal
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,7 +19,8 @@ from typing import Any
 
 import click
 
-from bench.people import Manifest, teams, work
+from bench.journeys import Kill, ended, kills, peopled
+from bench.people import Manifest
 from bench.tables import replaced
 from ops.cluster import Access, connected
 from ops.project import PROJECT_ROOT
@@ -29,19 +29,25 @@ from tests.local.cluster import Cluster, until
 from tests.local.stack import Checkout, changes, checked_out, now, unavailable
 
 KEPT = Path(__file__).parent / "results" / "upgrades.json"
-PAGE = PROJECT_ROOT / "docs" / "reliability.md"
+PAGE = PROJECT_ROOT / "docs" / "upgrading.md"
 SEED = 15
-KILLS = 5
-"""Kills of each way in the runs that have some."""
-LONGEST_S = 45.0
+KILLS = (0, 5)
+"""Kills of each way in a journey."""
+LONGEST_S = 90.0
 """Seconds after which a kill comes, at most."""
 OLD, NEW = "1.10.2", "26.03"
 
 GATEWAY = ("security.istio.io/v1", "AuthorizationPolicy", "istio-system", "cluster-local-gateway")
 POLL_S = 0.3
 
-KEEP_UP = "CustomResourceDefinition/pytorchjobs.kubeflow.org,PersistentVolumeClaim/kubeflow/minio-pvc"
-KEEP_BACK = "PersistentVolumeClaim/kubeflow/seaweedfs-pvc"
+WAYS = {
+    "upgrade": (
+        f"--to={NEW}",
+        "--keep=CustomResourceDefinition/pytorchjobs.kubeflow.org,PersistentVolumeClaim/kubeflow/minio-pvc",
+        "--yes",
+    ),
+    "rollback": ("--keep=PersistentVolumeClaim/kubeflow/seaweedfs-pvc", "--yes"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +55,7 @@ class Trip:
     """One way. `missing` counts polls that did not find the gateway's policy, `lost` people's objects that went."""
 
     command: str
+    wanted: int
     kills: int
     seconds: float
     objects: int
@@ -60,6 +67,11 @@ class Trip:
     unchanged: bool
     unavailable: int
     said: str
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing was lost, refused or missing, and the preview afterwards is empty."""
+        return self.unchanged and not (self.lost or self.refused or self.missing or self.unavailable)
 
 
 @contextmanager
@@ -85,28 +97,17 @@ def polled(cluster: Cluster) -> Iterator[list[bool]]:
         thread.join(timeout=60)
 
 
-def travel(checkout: Checkout, arguments: Sequence[str], people: Sequence[Manifest], kills: int, seed: int) -> Trip:
-    """Goes one way, killed so many times at seeded moments, until the command ends by itself."""
-    moments, begun, since = random.Random(seed), time.monotonic(), now()
-    done = 0
+def travel(checkout: Checkout, command: str, people: Sequence[Manifest], wanted: Sequence[Kill]) -> Trip:
+    """Goes one way, killed as wanted, until the command ends by itself."""
+    since = now()
     with polled(checkout.cluster()) as seen:
-        while done < kills:
-            run = checkout.start(*arguments)
-            end = time.monotonic() + moments.uniform(1.0, LONGEST_S)
-            while run.poll() is None and time.monotonic() < end:
-                time.sleep(0.2)
-            if run.poll() is not None:
-                break
-            run.kill()
-            run.communicate()
-            done += 1
-        said = checkout.must(*arguments)
-    seconds = time.monotonic() - begun
+        done = ended(checkout, (command, *WAYS[command]), wanted)
     asked = checkout.audit(since)
     return Trip(
-        command=arguments[0],
-        kills=done,
-        seconds=round(seconds, 1),
+        command=command,
+        wanted=len(wanted),
+        kills=done.kills,
+        seconds=done.seconds,
         objects=len(people),
         lost=len(missing(checkout.cluster(), people)),
         requests=asked.writes,
@@ -115,7 +116,7 @@ def travel(checkout: Checkout, arguments: Sequence[str], people: Sequence[Manife
         missing=seen.count(False),
         unchanged=changes(checkout.must("preview")).keys() == {"unchanged"},
         unavailable=len(unavailable(checkout.cluster())),
-        said="\n".join(line for line in said.splitlines() if line.startswith(("Saved", "Rehearsed", "local runs"))),
+        said="\n".join(line for line in done.said.splitlines() if line.startswith(("Saved", "local runs"))),
     )
 
 
@@ -131,27 +132,6 @@ def missing(cluster: Cluster, people: Sequence[Manifest]) -> list[str]:
     return ["/".join(one) for one in sorted(wanted - found)]
 
 
-def prepared(folder: Path, checkout: Checkout) -> list[Manifest]:
-    """Brings the old release up, and makes people's objects."""
-    shared = PROJECT_ROOT.parent / "shared"
-    if shared.is_dir():
-        (folder / "shared").symlink_to(shared.resolve())
-    checkout.configure({"kubeflowRelease": OLD})
-    checkout.must("up")
-    cluster = checkout.cluster()
-    cluster.apply(*teams())
-    names = {one["metadata"]["name"] for one in teams()}
-    until(
-        lambda: names <= {one["metadata"]["name"] for one in cluster.at("namespaces")["items"]},
-        "namespaces of teams",
-        120,
-    )
-    objects = {"apiVersion": "v1", "kind": "List", "items": work()}
-    done = cluster.run("create", "-f", "-", given=json.dumps(objects))
-    assert done.returncode == 0, done.stderr
-    return [*teams(), *work()]
-
-
 def forget_database(cluster: Cluster) -> None:
     """Deletes Pipelines' database, as somebody does who has dumped it: MySQL 8.0 cannot open what 8.4 has written."""
     cluster.delete("pvc", "-n", "kubeflow", "mysql-pv-claim", wait=False)
@@ -159,29 +139,32 @@ def forget_database(cluster: Cluster) -> None:
     until(lambda: cluster.get("pvc", "-n", "kubeflow", "mysql-pv-claim") is None, "the claim goes", 120)
 
 
-def run(kept: list[dict[str, Any]]) -> None:
-    """There and back without kills, and with them."""
-    with tempfile.TemporaryDirectory(prefix="up-") as name, checked_out(Path(name)) as made:
-        checkout = Checkout(made.root, None)
-        people = prepared(Path(name), checkout)
-        for kills in (0, KILLS):
-            rehearse = "--rehearse=no" if kills else "--rehearse=yes"
-            ways = (
-                ("upgrade", f"--to={NEW}", f"--keep={KEEP_UP}", "--yes", rehearse),
-                ("rollback", f"--keep={KEEP_BACK}", "--yes", rehearse),
-            )
-            for seed, arguments in enumerate(ways, SEED + kills):
-                if arguments[0] == "rollback":
-                    refused = checkout.ops(*arguments)
+def plan(kept: Iterable[Mapping[str, Any]]) -> list[int]:
+    """The journeys, by their kills, of which not both ways are right yet."""
+    right = {(one["wanted"], one["command"]) for one in kept if one["right"]}
+    return [number for number in KILLS if any((number, command) not in right for command in WAYS)]
+
+
+def run(kept: list[dict[str, Any]], journeys: int) -> None:
+    """So many of the journeys that are left."""
+    for number in plan(kept)[:journeys]:
+        kept[:] = [one for one in kept if one["wanted"] != number]
+        with tempfile.TemporaryDirectory(prefix="up-") as name, checked_out(Path(name)) as made:
+            checkout = Checkout(made.root, None)
+            people = peopled(checkout, OLD)
+            for seed, command in enumerate(WAYS, SEED + number):
+                if command == "rollback":
+                    refused = checkout.ops(command, *WAYS[command])
                     assert "cannot open it" in refused.stderr, refused.stderr
                     forget_database(checkout.cluster())
-                trip = travel(checkout, arguments, people, kills, seed)
-                kept.append({"at": datetime.now(UTC).isoformat(timespec="seconds"), **asdict(trip)})
+                trip = travel(checkout, command, people, kills(seed, number, LONGEST_S))
+                at = datetime.now(UTC).isoformat(timespec="seconds")
+                kept.append({"at": at, "right": trip.right, **asdict(trip)})
                 KEPT.write_text(json.dumps(kept, indent=1) + "\n")
                 click.echo(json.dumps(kept[-1]), err=True)
 
 
-def table(kept: Sequence[dict[str, Any]]) -> str:
+def table(kept: Sequence[Mapping[str, Any]]) -> str:
     """A row for each way."""
     lines = ["| way | kills | s | people's objects | lost | writes | refused | gateway polled | missing | then |"]
     lines.append("|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
@@ -193,14 +176,15 @@ def table(kept: Sequence[dict[str, Any]]) -> str:
 
 
 @click.command()
+@click.option("--journeys", type=int, default=len(KILLS), help="At most so many journeys there and back.")
 @click.option("--report", is_flag=True, help="Only write the page.")
-def main(report: bool) -> None:
+def main(journeys: int, report: bool) -> None:
     """Upgrade, roll back, kill, and write down what came of it."""
     # Control planes are ended on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     kept: list[dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.exists() else []
     if not report:
-        run(kept)
+        run(kept, journeys)
     PAGE.write_text(replaced(PAGE.read_text(), table(kept), "upgrades"))
 
 

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from infra.aws.address import Address
 from infra.aws.cluster import Cluster, ClusterAccess
+from infra.aws.database import Database
 from infra.aws.files import Files
 from infra.aws.identity import Identity
+from infra.aws.monitoring import Monitoring
 from infra.aws.network import Network
 from infra.aws.registry import Registry
 from infra.aws.sagemaker import SageMaker
@@ -24,6 +26,8 @@ class Components:
     access: ClusterAccess
     files: Files | None
     address: Address | None
+    database: Database | None
+    monitoring: Monitoring | None
     registry: Registry | None
     storage: Storage | None
     identity: Identity | None

@@ -10,9 +10,10 @@ from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
-from infra.kubeflow import address, autoscaler, pools, profiles
+from infra.kubeflow import address, autoscaler, culling, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
+from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
 from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.login import COMPONENT as LOGIN_COMPONENT
 from infra.kubeflow.login import need_gateway
@@ -73,6 +74,7 @@ def read(root: Path) -> Inputs:
         living = standing.look(stack, caller)
         has = unknown if living else nothing
         preflight.check_address(stack)
+        preflight.check_database(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -143,6 +145,8 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         (TOKENS_COMPONENT, stack.login.tokens),
         (address.COMPONENT, stack.address is not None),
         (autoscaler.COMPONENT, autoscaler.is_wanted(stack)),
+        (culling.COMPONENT, culling.is_wanted(stack)),
+        (DATABASE_COMPONENT, stack.database is not None),
     )
     own = [component for component, is_wanted in wanted if is_wanted]
     return load(
@@ -164,6 +168,7 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
 def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
     """The release's objects as the stack's options want them."""
     objects = pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
+    objects = culling.use_culling(objects, stack.notebooks)
     for setting, is_set in (("login", stack.login.kind != "release"), ("loginTokens", stack.login.tokens)):
         if is_set:
             need_gateway(objects, setting)

@@ -93,6 +93,14 @@ def check_address(settings: Settings) -> None:
         _asked(settings, lambda client: hosts.check(client, address, settings.name))
 
 
+def check_database(settings: Settings) -> None:
+    """UserError when RDS does not offer the stack's managed database, or AWS does not answer."""
+    if (database := settings.database) is not None:
+        from infra.aws import managed  # which imports the SDK
+
+        _asked(settings, lambda client: managed.check(client("rds"), database, settings.network.zones))
+
+
 def _asked(settings: Settings, ask: Callable[[Callable[[str], Any]], T]) -> T:
     """What AWS says; UserError when it does not."""
     import boto3

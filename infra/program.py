@@ -12,9 +12,11 @@ from infra import inputs, versions
 from infra.aws.address import LOGS, Address, AddressArgs
 from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
+from infra.aws.database import Database, DatabaseArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
+from infra.aws.monitoring import Monitoring, MonitoringArgs
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.sagemaker import SageMaker, SageMakerArgs
@@ -25,6 +27,7 @@ from infra.inputs import Inputs
 from infra.kubeflow import autoscaler
 from infra.kubeflow.address import CALLBACK, HEALTH_PATH, HEALTH_PORT, PORT, external_url
 from infra.kubeflow.dashboard import entry, service
+from infra.kubeflow.database import ManagedDatabase
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
@@ -109,7 +112,8 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     given.extensions.register()
 
     on_destroy, forced = stack.storage.on_destroy, stack.kubeflow.conflicts == "ours"
-    network = cluster = files = None
+    network = cluster = files = database = None
+    generated = GeneratedCredentials(stack.name, stack.dashboard, database=stack.database is not None)
     if stack.cluster.mode == "create":
         network = Network(
             stack.name,
@@ -154,6 +158,22 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
                     tags=tags,
                 ),
             )
+        if stack.database:
+            database = Database(
+                stack.name,
+                DatabaseArgs(
+                    database=stack.database,
+                    vpc_id=network.vpc_id,
+                    subnet_ids=network.private_subnet_ids,
+                    group_id=cluster.security_group_id,
+                    password=generated.database["database_password"],
+                    on_destroy=on_destroy,
+                    kept=given.kept.snapshot,
+                    last=given.kept.last_snapshot,
+                    protect=stack.protect,
+                    tags=tags,
+                ),
+            )
     else:
         access = existing_cluster(
             stack.name,
@@ -166,7 +186,6 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         )
 
     own = _own_account(given, given.caller.account, access, cluster) if given.caller else None
-    generated = GeneratedCredentials(stack.name, stack.dashboard)
     pool = _user_pool(stack, given.caller.account) if stack.login.kind == "cognito" and given.caller else None
     tokens = token_issuer(stack, given.tokens, access)
     roles = own.identity.runner_role_arns if own else {}
@@ -178,6 +197,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         generated.checksum,
         login=login_of(stack, given.issuer, pool),
         tokens=tokens,
+        database=_managed(database, generated) if database else None,
     )
     scaler = _autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
@@ -193,6 +213,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         ),
     )
     address = _address(stack, network, cluster, own.storage) if own and network and cluster else None
+    seen = _monitoring(given, cluster, address) if cluster and stack.monitoring.kind == "cloudwatch" else None
     given.extensions.add(
         stack,
         Components(
@@ -201,6 +222,8 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             access=access,
             files=files,
             address=address,
+            database=database,
+            monitoring=seen,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
@@ -312,6 +335,25 @@ def _address(stack: Settings, network: Network, cluster: Cluster, storage: Stora
     )
 
 
+def _monitoring(given: Inputs, cluster: Cluster, address: Address | None) -> Monitoring:
+    stack = given.settings
+    assert given.caller, "a cluster of the stack's own is in an account"
+    return Monitoring(
+        stack.name,
+        MonitoringArgs(
+            cluster=cluster,
+            cluster_name=stack.cluster.name,
+            region=stack.region,
+            account=given.caller.account,
+            build=versions.KUBERNETES[stack.cluster.version].addons.cloudwatch,
+            retention_days=stack.cluster.log_retention_days,
+            email=stack.monitoring.email,
+            certificate_arn=address.certificate_arn if address else None,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
 def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
     stack = given.settings
     assert given.caller, "a cluster of the stack's own is in an account"
@@ -327,6 +369,16 @@ def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
             service_account=autoscaler.ACCOUNT,
             tags=stack.resource_tags,
         ),
+    )
+
+
+def _managed(database: Database, generated: GeneratedCredentials) -> ManagedDatabase:
+    """The database as its users are told of it."""
+    return ManagedDatabase(
+        host=database.host,
+        admin_password=generated.database["database_password"],
+        cache_password=generated.database["cache_password"],
+        metadata_password=generated.database["metadata_password"],
     )
 
 

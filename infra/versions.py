@@ -26,6 +26,7 @@ class Addons:
     metrics_server: str
     snapshot_controller: str
     node_monitoring: str
+    cloudwatch: str
 
     @property
     def by_name(self) -> dict[str, str]:
@@ -42,6 +43,7 @@ ADDONS = {
     "metrics-server": "metrics_server",
     "snapshot-controller": "snapshot_controller",
     "eks-node-monitoring-agent": "node_monitoring",
+    "amazon-cloudwatch-observability": "cloudwatch",
 }
 """EKS's names of the add-ons, and the fields of `Addons`."""
 

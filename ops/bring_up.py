@@ -10,6 +10,7 @@ from pulumi import automation
 from infra.kubeflow.earlier import Earlier
 from ops import (
     adopting,
+    clashing,
     drift,
     dropping,
     earlier,
@@ -27,6 +28,7 @@ from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
 from ops.migrations import table
 from ops.migrations.between import Between
+from ops.outdated import Outdated
 from ops.preview import Preview
 from ops.progress import Tracker
 from ops.project import is_local
@@ -36,7 +38,7 @@ from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
 from ordering.errors import UserError
-from ordering.graph import Graph, ObjectId
+from ordering.graph import Graph
 from ordering.graph.controllers import PROFILES
 
 if TYPE_CHECKING:
@@ -121,7 +123,7 @@ def _at_once(session: Session, watch: Registered, *, adopt: bool) -> Brought | N
         if doubtful := losing.possible(session.resources, graph):
             raise UserError("data might be lost, so a preview comes first")
         refuse_absent(session)
-        found.extend(_looked(session, missing(graph, held(session.resources))))
+        found.extend(_looked(session, graph))
         _settled(session, found, adopt=adopt)
         _passable(session, graph)
         _prepared(session, graph)
@@ -147,8 +149,12 @@ def _made_room(session: Session, graph: Graph, watch: Registered, kept: Collecti
 def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> dict[str, automation.OutputValue]:
     """Runs the engine, with what goes right before it and what comes after; returns the stack's outputs."""
     _told(session)
+    outdated = Outdated()
+    session.listeners.append(outdated)
     with watch.watched():
         outputs = run.up(session)
+    if outdated.urns:
+        run.refresh(session, outdated.urns)
     # The cluster serves other kinds now.
     session.clients.clear()
     _released(session, found)
@@ -176,9 +182,11 @@ def _caught_up(session: Session) -> None:
         drift.take_up(session, replace(found, found=tuple(ours)))
 
 
-def _looked(session: Session, wanted: Sequence[ObjectId]) -> list[Existing]:
+def _looked(session: Session, graph: Graph) -> list[Existing]:
+    """What is there of what a run would make; UserError where it could not be as the graph has it."""
     try:
-        return existing(session, wanted)
+        clashing.check(session, graph)
+        return existing(session, missing(graph, held(session.resources)))
     except OSError as error:
         raise UserError(f"The cluster does not answer ({error}); nothing was changed.") from None
 

@@ -13,6 +13,8 @@ from infra.kubeflow.release import resolve
 from infra.present import unknown
 from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
+from ops.costs import monitoring
+from ops.costs.database import database_price
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
 from ordering.errors import UserError
@@ -99,8 +101,12 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_line("files", f"{FILES_GB} GB in EFS (assumed)", FILES_GB * prices.EFS_GB_MONTH))
     if settings.login.kind == "cognito":
         lines.append(_users(PEOPLE))
+    if settings.monitoring.kind == "cloudwatch":
+        lines.append(_line("monitoring", monitoring.what(settings), monitoring.amount(settings)))
     if settings.address is not None:
         lines.append(_address(settings, settings.address))
+    if settings.database:
+        lines.append(_line("database", *database_price(settings.database)))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)

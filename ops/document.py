@@ -14,6 +14,7 @@ from pulumi.automation import OutputValue
 from ops import changes, prices
 from ops.comment import CostLine
 from ops.cost import Bill, Change, Line, total
+from ops.costs.culling import Saving
 from ops.doctor.finding import Finding
 from ops.drift import Drift
 from ops.leftovers import Leftover
@@ -46,8 +47,15 @@ def doctor(stack: str, findings: Sequence[Finding]) -> Document:
     }
 
 
-def cost(stack: str, region: str, bill: Bill, changes: Mapping[str, str], differing: Sequence[Change]) -> Document:
-    """The bill; with `changes` of settings also the lines that they change."""
+def cost(
+    stack: str,
+    region: str,
+    bill: Bill,
+    changes: Mapping[str, str],
+    differing: Sequence[Change],
+    savings: Sequence[Saving] = (),
+) -> Document:
+    """The bill; with `changes` of settings also the lines that they change, and what is saved by stopping notebooks."""
     return {
         **_head("cost", stack),
         "region": region,
@@ -66,6 +74,15 @@ def cost(stack: str, region: str, bill: Bill, changes: Mapping[str, str], differ
             for one in differing
         ],
         "difference": _amount(sum((one.delta for one in differing), Decimal(0))),
+        "savings": [
+            {
+                "group": one.group,
+                "idleMinutes": one.minutes,
+                "hours": round(float(one.hours), 1),
+                "monthly": _amount(one.monthly),
+            }
+            for one in savings
+        ],
     }
 
 

@@ -21,7 +21,7 @@ Inputs = Mapping[str, Any]
 Finder = Callable[["Account", Inputs], str | None]
 
 # As pulumi-aws imports them. What is not here can be made again without harm: it belongs to a resource that is (a
-# bucket's settings, an attached policy) or has no life outside the state (a password).
+# bucket's settings) or has no life outside the state (a password).
 _FROM_INPUTS = {
     "aws:cloudwatch/logGroup:LogGroup": "{name}",
     "aws:ecr/repository:Repository": "{name}",
@@ -32,8 +32,13 @@ _FROM_INPUTS = {
     "aws:eks/nodeGroup:NodeGroup": "{clusterName}:{nodeGroupName}",
     "aws:iam/role:Role": "{name}",
     "aws:iam/rolePolicy:RolePolicy": "{role}:{name}",
+    # The provider reads it by role and policy, not by its id; a role that still has one cannot be deleted.
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "{role}/{policyArn}",
     "aws:kms/alias:Alias": "{name}",
     "aws:route53/record:Record": "{zoneId}_{name}_{type}",
+    "aws:rds/instance:Instance": "{identifier}",
+    "aws:rds/parameterGroup:ParameterGroup": "{name}",
+    "aws:rds/subnetGroup:SubnetGroup": "{name}",
     "aws:s3/bucket:Bucket": "{bucket}",
 }
 

@@ -274,6 +274,18 @@ def _file_systems(client: Client, place: Place) -> Iterator[Leftover]:
         )
 
 
+def _snapshots(client: Client, place: Place) -> Iterator[Leftover]:
+    for one in kept.snapshots(client, place.owner.names):
+        size = Decimal(one["AllocatedStorage"])
+        yield Leftover(
+            kind="database snapshot",
+            id=one["DBSnapshotIdentifier"],
+            what=f"kept on purpose, of a database of {size} GiB",
+            monthly=size * prices.DATABASE_BACKUP_GIB_MONTH,
+            kept=True,
+        )
+
+
 _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _load_balancers,
     _classic_load_balancers,
@@ -285,6 +297,7 @@ _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _buckets,
     _repositories,
     _file_systems,
+    _snapshots,
 )
 
 

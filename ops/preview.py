@@ -13,7 +13,7 @@ from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
 from infra.settings import Pool, Settings
 from infra.settings.groups import BASE, POOL_LABEL, POOL_TAG
-from ops import dropping, earlier, live, losing, policies, renewal, run
+from ops import clashing, dropping, earlier, live, losing, policies, renewal, run
 from ops.changes import Change, Live, classify
 from ops.comment import CostLine
 from ops.cost import bill, estimate
@@ -81,6 +81,7 @@ def look(session: Session, settings: Settings) -> Preview:
 
     def before(graph: Graph) -> Earlier:
         try:
+            clashing.check(session, graph)
             left = earlier.look(session, graph)
         except OSError:  # what it would have told is looked for once more below, which says so
             return Earlier(sent=earlier.sent(graph, session.resources))

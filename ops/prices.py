@@ -27,10 +27,16 @@ BALANCER_UNIT_HOUR = Decimal("0.008")
 COGNITO_FREE_USERS = 10_000
 COGNITO_USER_MONTH = Decimal("0.015")
 EFS_GB_MONTH = Decimal("0.30")
+# Of RDS; these two were not read off the list (ops/costs/database.py).
+DATABASE_GIB_MONTH = Decimal("0.115")
+DATABASE_BACKUP_GIB_MONTH = Decimal("0.095")
 S3_GB_MONTH = Decimal("0.023")
 ECR_GB_MONTH = Decimal("0.10")
 LOGS_GB = Decimal("0.50")
 KEY_MONTH = Decimal(1)
+# Container Insights with enhanced observability charges by measured value (CloudWatch's price list).
+OBSERVATIONS_MILLION = Decimal("0.21")
+ALARM_MONTH = Decimal("0.10")
 
 # A family's price of one vCPU for an hour: within these families a size costs what its vCPUs do.
 _VCPU_HOUR = {

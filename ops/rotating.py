@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from infra.kubeflow.credentials import GENERATED
+from infra.kubeflow.credentials import DATABASE_GENERATED, GENERATED
 from ops import run
 from ops.run import Session
 from ops.unanswered import open_secret
@@ -138,7 +138,8 @@ def _generated(state: Iterable[Resource]) -> dict[str, Resource]:
         urn = str(one.get("urn"))
         if one.get("type") == _RANDOM and _COMPONENT in urn:
             # One ends as another does: `mysql-password`, `katib-mysql-password`.
-            names = [spec.name for spec in GENERATED if urn.endswith(f"-{spec.name.replace('_', '-')}")]
+            known = (*GENERATED, *DATABASE_GENERATED)
+            names = [spec.name for spec in known if urn.endswith(f"-{spec.name.replace('_', '-')}")]
             if names:
                 found[max(names, key=len)] = one
     return found

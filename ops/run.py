@@ -307,7 +307,7 @@ def _region(run: Session) -> str:
 
 
 def _change(run: Session, call: Callable[[], Any]) -> Any:
-    """Runs an operation that changes things; what a provider died under is kept for the next run to look at."""
+    """Runs an operation that changes things; what got no answer is kept for the next run to look at."""
     try:
         return _engine(run, call)
     finally:
@@ -323,12 +323,12 @@ def _keep(run: Session, operations: Sequence[Operation]) -> str:
         names = ", ".join(str(one["resource"]["urn"]).rsplit("::", 1)[-1] for one in operations)
         reason = told(error) if isinstance(error, automation.CommandError) else str(error)
         return (
-            f"A provider's process ended while it worked on {names}, and the state could not be told ({reason}): "
+            f"What was asked about {names} was not answered, and the state could not be told ({reason}): "
             "look for these by hand before the next run."
         )
     return (
-        f"A provider's process ended before it answered ({len(operations)} of its operations are in doubt); "
-        "the same command looks at these first, and goes on from there."
+        f"{len(operations)} of what was asked got no answer, and may have been done; the same command looks at these "
+        "first, and goes on from there."
     )
 
 

@@ -1,6 +1,6 @@
 """A destroy: first the engine's lock, then a look at what is protected, then the drain, then the engine's deletes.
 
-And a last look at what AWS makes again after its deletion.
+And a last look at what AWS makes again after its deletion, and at what earlier lives of a database left.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ from pulumi import automation
 from rich.console import Console
 
 from infra import preflight
-from infra.aws import standing
+from infra.aws import kept, standing
 from infra.declared import full_key
 from infra.settings import SettingsError
 from ops import forgetting, people, run
@@ -29,8 +29,11 @@ from ordering.errors import UserError
 Resource = dict[str, Any]
 Client = Callable[[str], Any]
 
-_HOLDING = frozenset({"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository", "aws:efs/fileSystem:FileSystem"})
-_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$", "kubeflow:infra:Files$")
+_DATABASE = "aws:rds/instance:Instance"
+_HOLDING = frozenset(
+    {"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository", "aws:efs/fileSystem:FileSystem", _DATABASE}
+)
+_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$", "kubeflow:infra:Files$", "kubeflow:infra:Database$")
 """What `storageOnDestroy` is about: these types in these components."""
 
 _NAMED = 5
@@ -73,15 +76,22 @@ def check_kept(stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
     the settings said at the last `up`.
     """
     setting = configured(stack, "storageOnDestroy")
-    held = [one for one in state if one.get("type") in _HOLDING and any(part in str(one["urn"]) for part in _KEEPERS)]
-    retained = [str(one["id"]) for one in held if one.get("retainOnDelete")]
-    emptied = [str(one["id"]) for one in held if not one.get("retainOnDelete")]
+    held = [one for one in state if one.get("type") in _HOLDING and not _is_others(one)]
+    retained = [str(one["id"]) for one in held if _stays(one)]
+    emptied = [str(one["id"]) for one in held if not _stays(one)]
     if setting == "keep" and emptied:
         raise UserError(
             f"storageOnDestroy is keep, and was empty at the last `up`, so {', '.join(emptied)} would be deleted with "
             f"all that is in it: nothing was destroyed; run `make up STACK={stack}` first, or set it to empty again."
         )
     return retained if setting == "empty" else []
+
+
+def _stays(holding: Mapping[str, Any]) -> bool:
+    """Whether its content outlives it: a database goes, and leaves a snapshot."""
+    if holding["type"] == _DATABASE:
+        return not (holding.get("inputs") or {}).get("skipFinalSnapshot")
+    return bool(holding.get("retainOnDelete"))
 
 
 def check_access(stack: str, state: Iterable[Mapping[str, Any]]) -> None:
@@ -120,10 +130,10 @@ def destroy(
     def first() -> None:
         state.extend(_resources(session))
         check_state(session.stack.name, state)
-        if kept := check_kept(session.stack.name, state):
+        if staying := check_kept(session.stack.name, state):
             say(
-                f"{' and '.join(kept)} will be kept: storageOnDestroy was keep at the last `up`; to have them deleted, "
-                f"stop this, run `make up STACK={session.stack.name}`, and destroy then."
+                f"{' and '.join(staying)} will be kept: storageOnDestroy was keep at the last `up`; to have them "
+                f"deleted, stop this, run `make up STACK={session.stack.name}`, and destroy then."
             )
         check_access(session.stack.name, state)
         drain_cluster(session, say, state, stuck, registered)
@@ -140,7 +150,7 @@ def destroy(
     # In an empty state the engine would make the stack itself, only to run this.
     with registered.watched():
         run.destroy(session, first if resources else None)
-    for line in logs_again(client, state):
+    for line in (*logs_again(client, state), *snapshots_too(client, session.stack.name, state)):
         say(line)
     return state
 
@@ -199,6 +209,28 @@ def logs_again(client: Client, state: Iterable[Mapping[str, Any]]) -> list[str]:
             if "ResourceNotFoundException" not in str(error):
                 said.append(f"Whether EKS has made the log group {name} again is not known: {error}")
     return said
+
+
+def snapshots_too(client: Client, stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Deletes what earlier destroys kept of a database that left nothing itself, and says so."""
+    if all(one.get("type") != _DATABASE or _is_others(one) or _stays(one) for one in state):
+        return []
+    region, said = read_config(stack)[0]["aws:region"], []
+    try:
+        for one in kept.snapshots(
+            client, kept.Names(project=project_name(), stack=stack, region=region, repository=None)
+        ):
+            name = one["DBSnapshotIdentifier"]
+            client("rds").delete_db_snapshot(DBSnapshotIdentifier=name)
+            said.append(f"Deleted the database's snapshot {name}, which an earlier destroy had kept.")
+    except (ClientError, BotoCoreError) as error:
+        said.append(f"Snapshots of the database may be left ({error}); `make leftovers STACK={stack}` lists them.")
+    return said
+
+
+def _is_others(holding: Mapping[str, Any]) -> bool:
+    """Whether it is in none of the stack's own components, so that `storageOnDestroy` says nothing about it."""
+    return not any(part in str(holding["urn"]) for part in _KEEPERS)
 
 
 def _resources(session: Session) -> list[Resource]:

@@ -1,8 +1,9 @@
-"""What a provider was asked and never answered, because its process ended: killed, out of memory, a panic.
+"""What nobody answered: a provider's process ended (killed, out of memory, a panic), or its request to the cloud did.
 
 The engine takes such an operation for one that failed, and forgets it: a create may have made something of which the
-state then knows nothing. The engine's events tell of it, so it is put into the state as what an interrupted run had
-under way (`ops.interrupted`), and the next run looks at it.
+state then knows nothing. Ctrl-C is one way there: the provider breaks off what it has just sent. The engine's events
+tell of it, so it is put into the state as what an interrupted run had under way (`ops.interrupted`), and the next run
+looks at it.
 """
 
 import json
@@ -20,11 +21,24 @@ from ops.interrupted import Deployment, Identify, Resource, note
 Operation = dict[str, Any]
 """A pending operation, as the engine's state has it: `type` and `resource`."""
 
-# As grpc-go 1.83 ends the calls of a connection that breaks (internal/transport/http2_client.go). A provider that
-# could not be reached at all ("error while dialing") was not asked, and a refusal of its own is an answer.
-_BROKEN_OFF = re.compile(
-    r"error reading from server|transport is closing|keepalive ping failed|stream terminated by RST_STREAM"
-    r"|without sending trailers"
+_UNANSWERED = tuple(
+    re.compile(pattern)
+    for pattern in (
+        # As grpc-go 1.83 ends the calls of a connection that breaks (internal/transport/http2_client.go). A provider
+        # that could not be reached at all ("error while dialing") was not asked, and a refusal of its own is an answer.
+        r"error reading from server|transport is closing|keepalive ping failed|stream terminated by RST_STREAM"
+        r"|without sending trailers",
+        # The Kubernetes plugin 4.34 says so of a create that was sent and broke off before an answer, or before it
+        # could begin to wait (pkg/provider/provider.go, Create; client-go's shared_informer.go, AddEventHandler). What
+        # the API server says of a webhook that did not answer itself is an answer.
+        r"was not successfully created by the Kubernetes API server: "
+        r"(?:(?:Get|Post|Put|Patch) \"|context (?:canceled|deadline exceeded)|.* was not added to shared informer"
+        # The API server's own answer where etcd gave it none (etcd's api/v3rpc/rpctypes/error.go), or none in time.
+        r"|etcdserver: (?:request timed out|leader changed)|Timeout: request did not complete"
+        r"|the server was unable to return a response in the time allotted)",
+        # As aws-sdk-go-v2 and smithy-go end an operation without a response (transport/http/response_error.go).
+        r"StatusCode: 0, .*(?:canceled|request send failed|deserialization failed)",
+    )
 )
 
 _TYPES = {
@@ -44,7 +58,7 @@ SECRET = "4dabf18193072939515e22adb298388d"
 
 @dataclass
 class Unanswered:
-    """Takes the engine's events; `operations` are those that a provider died under."""
+    """Takes the engine's events; `operations` are those that got no answer."""
 
     operations: list[Operation] = field(default_factory=list)
     _broken_off: set[str] = field(default_factory=set)
@@ -52,7 +66,7 @@ class Unanswered:
     def __call__(self, event: EngineEvent) -> None:
         """One event of the engine: it tells why an operation failed before it tells that it did."""
         if (told := event.diagnostic_event) is not None and told.urn and told.severity == "error":
-            if _BROKEN_OFF.search(told.message):
+            if any(pattern.search(told.message) for pattern in _UNANSWERED):
                 self._broken_off.add(told.urn)
         elif (failed := event.res_op_failed_event) is not None and failed.metadata.urn in self._broken_off:
             self._note(failed.metadata)

@@ -49,21 +49,24 @@ def up(stand: Stand, to: str, known: Collection[str]) -> Way:
     """The way to a newer release; UserError where there is none."""
     if to not in known:
         raise UserError(f"TO is {to!r}, which is no release that this version knows: choose {', '.join(known)}.")
-    if stand.named == to:
+    if stand.named != to:
+        _at_rest(stand)
+    elif stand.before or stand.ran == to:
         old = stand.ran if stand.ran != to else stand.before or to
         return Way(old=old, new=to, before=stand.before or old, begun=True)
-    _at_rest(stand)
-    if (to in PIPELINES_ALONE) != (stand.named in PIPELINES_ALONE):
+    # Where somebody only wrote the release into the settings nothing has begun: nobody has looked, and nothing is kept.
+    old = stand.ran
+    if (to in PIPELINES_ALONE) != (old in PIPELINES_ALONE):
         raise UserError(
-            f"{stand.stack} has {stand.named}, and {to} is another product, no later release of it: make a stack of "
-            "its own for it."
+            f"{stand.stack} has {old}, and {to} is another product, no later release of it: make a stack of its own "
+            "for it."
         )
-    if _ordered(to) < _ordered(stand.named):
+    if _ordered(to) < _ordered(old):
         raise UserError(
-            f"{stand.stack} has {stand.named}, and {to} is older; `make rollback STACK={stand.stack}` goes back to the "
-            "release before."
+            f"{stand.stack} has {old}, and {to} is older; `make rollback STACK={stand.stack}` goes back to the release "
+            "before."
         )
-    return Way(old=stand.named, new=to, before=stand.named, begun=False)
+    return Way(old=old, new=to, before=old, begun=False)
 
 
 def back(stand: Stand) -> Way:

@@ -52,6 +52,7 @@ class Address(pulumi.ComponentResource):
     """The load balancer's: what a web ACL is associated with."""
     dns_name: pulumi.Output[str]
     """The load balancer's own name, which the host's record leads to."""
+    certificate_arn: pulumi.Input[str]
     records: list[pulumi.Output[str]]
     """The records that somebody has to make, in words; none where the stack makes them in its zone."""
 
@@ -61,7 +62,8 @@ class Address(pulumi.ComponentResource):
         self._child = pulumi.ResourceOptions(parent=self)
         self._tags = dict(args.tags)
         balancer = self._load_balancer(self._ways_in())
-        self._listeners(balancer, self._target_group(), self._certificate())
+        self.certificate_arn = self._certificate()
+        self._listeners(balancer, self._target_group(), self.certificate_arn)
         self.arn, self.dns_name = balancer.arn, balancer.dns_name
         self.records = self._records(balancer)
         self.register_outputs({"arn": self.arn, "dns_name": self.dns_name})

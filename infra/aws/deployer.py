@@ -25,6 +25,8 @@ TYPES = {
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
     ),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": "logs: PutMetricFilter DeleteMetricFilter",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": ("cloudwatch: PutMetricAlarm DeleteAlarms TagResource UntagResource"),
     "aws:cognito/user:User": "cognito-idp: AdminCreateUser AdminUpdateUserAttributes AdminDeleteUser",
     "aws:cognito/userGroup:UserGroup": "cognito-idp: CreateGroup UpdateGroup DeleteGroup",
     "aws:cognito/userInGroup:UserInGroup": "cognito-idp: AdminAddUserToGroup AdminRemoveUserFromGroup",
@@ -109,6 +111,14 @@ TYPES = {
         "AddTags RemoveTags"
     ),
     "aws:route53/record:Record": "route53: ChangeResourceRecordSets",
+    "aws:rds/instance:Instance": (
+        "rds: CreateDBInstance ModifyDBInstance RebootDBInstance DeleteDBInstance CreateDBSnapshot DeleteDBSnapshot "
+        "RestoreDBInstanceFromDBSnapshot AddTagsToResource RemoveTagsFromResource"
+    ),
+    "aws:rds/parameterGroup:ParameterGroup": (
+        "rds: CreateDBParameterGroup ModifyDBParameterGroup ResetDBParameterGroup DeleteDBParameterGroup"
+    ),
+    "aws:rds/subnetGroup:SubnetGroup": "rds: CreateDBSubnetGroup ModifyDBSubnetGroup DeleteDBSubnetGroup",
     "aws:s3/bucket:Bucket": (
         "s3: CreateBucket DeleteBucket PutBucketTagging DeleteObject DeleteObjectVersion TagResource UntagResource"
     ),
@@ -120,18 +130,32 @@ TYPES = {
         "s3: PutEncryptionConfiguration"
     ),
     "aws:s3/bucketVersioning:BucketVersioning": "s3: PutBucketVersioning",
+    "aws:sns/topic:Topic": "sns: CreateTopic SetTopicAttributes DeleteTopic TagResource UntagResource",
+    "aws:sns/topicSubscription:TopicSubscription": "sns: Subscribe SetSubscriptionAttributes Unsubscribe",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "ec2: AuthorizeSecurityGroupEgress",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "ec2: AuthorizeSecurityGroupIngress",
 }
 
 # What a setting brings that is off by default. IAM bounds each managed policy, so what these take is one of its own.
-_OPTIONAL = ("aws:acm/", "aws:autoscaling/", "aws:cognito/", "aws:efs/", "aws:lb/", "aws:route53/")
+_OPTIONAL = (
+    "aws:acm/",
+    "aws:autoscaling/",
+    "aws:cloudwatch/logMetricFilter:",
+    "aws:cloudwatch/metricAlarm:",
+    "aws:cognito/",
+    "aws:efs/",
+    "aws:lb/",
+    "aws:rds/",
+    "aws:route53/",
+    "aws:sns/",
+)
 CORE = tuple(one for one in TYPES if not one.startswith(_OPTIONAL))
 
 # No object and no secret is read by these.
 _READS = {
     "acm": "DescribeCertificate ListCertificates ListTagsForCertificate",
     "autoscaling": "DescribeAutoScalingGroups",
+    "cloudwatch": "DescribeAlarms ListTagsForResource",
     "cognito-idp": (
         "AdminGetUser AdminListGroupsForUser DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup "
         "GetUserPoolMfaConfig ListTagsForResource ListUserPools"
@@ -146,8 +170,10 @@ _READS = {
         "ListOpenIDConnectProviders ListRolePolicies ListRoleTags"
     ),
     "kms": "DescribeKey GetKeyPolicy GetKeyRotationStatus ListAliases ListKeys ListResourceTags",
-    "logs": "DescribeLogGroups ListTagsForResource",
+    "logs": "DescribeLogGroups DescribeMetricFilters ListTagsForResource",
     "route53": "GetChange GetHostedZone ListResourceRecordSets",
+    "rds": "Describe* ListTagsForResource",
+    "sns": "GetSubscriptionAttributes GetTopicAttributes ListTagsForResource",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
         "GetReplicationConfiguration ListAllMyBuckets ListBucket ListBucketVersions ListTagsForResource"
@@ -190,6 +216,7 @@ _LINKED = (
     "autoscaling.amazonaws.com",
     "elasticloadbalancing.amazonaws.com",
     "elasticfilesystem.amazonaws.com",
+    "rds.amazonaws.com",
     "spot.amazonaws.com",
 )
 

@@ -1,22 +1,28 @@
 """What an earlier life of a stack left in AWS: the next one takes it over, where it would else fail or make a second.
 
-A bucket, a repository and a file system are kept on purpose (`storageOnDestroy`). The log group of a cluster comes back
-by itself: for minutes after its deletion EKS writes what it still has, and makes the group again (terraform-aws-eks
-issues 920, 2763).
+A bucket, a repository, a file system and a database's last snapshot are kept on purpose (`storageOnDestroy`). The log
+group of a cluster comes back by itself: for minutes after its deletion EKS writes what it still has, and makes it
+again (terraform-aws-eks issues 920, 2763).
 
 The engine imports what has an id here and is not in the state, and brings it up to what the program says in the same
 run (3.259, pkg/resource/deploy/step_generator.go); for what is in the state the id changes nothing.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from infra.aws import iam
 from infra.settings import Settings
 from ordering.errors import UserError
 
+_LONGEST_DATABASE = 50
+"""Of the 63 characters that RDS takes, with room for what the name of a snapshot has behind."""
+
 _GOING = frozenset({"deleting", "deleted"})
+
+_Found = TypeVar("_Found")
 
 Client = Callable[[str], Any]
 """Makes the client of an AWS service, in the stack's region."""
@@ -53,12 +59,17 @@ def names(settings: Settings) -> Names:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """Names of what is there and is the stack's; `unknown` says what AWS refused to tell."""
+    """Names of what is there and is the stack's; `unknown` says what AWS refused to tell.
+
+    `last_snapshot` is the name that the next snapshot at the end of the stack's database gets.
+    """
 
     bucket: str | None = None
     repository: str | None = None
     log_group: str | None = None
     file_system: str | None = None
+    snapshot: str | None = None
+    last_snapshot: str = ""
     unknown: tuple[str, ...] = ()
 
 
@@ -77,6 +88,12 @@ def file_system_token(stack: str) -> str:
     return f"{stack}-files"
 
 
+def database_name(stack: str) -> str:
+    """By what RDS knows the database of a stack: letters, digits and single dashes (RDS, "CreateDBInstance")."""
+    plain = re.sub(r"[^a-z0-9]+", "-", f"{stack}-database".lower()).strip("-")
+    return iam.fitting(plain, _LONGEST_DATABASE)
+
+
 def log_group_name(cluster: str) -> str:
     """Where EKS writes the logs of a cluster's control plane; the name is EKS's own."""
     return f"/aws/eks/{cluster}/cluster"
@@ -93,7 +110,7 @@ def look(client: Client, settings: Settings) -> Kept:
 
     unknown: list[str] = []
 
-    def asked(what: str, find: Callable[[], str | None]) -> str | None:
+    def asked(what: str, find: Callable[[], _Found | None]) -> _Found | None:
         try:
             return find()
         except ClientError as error:
@@ -103,11 +120,14 @@ def look(client: Client, settings: Settings) -> Kept:
             unknown.append(f"{what} ({error.operation_name} is refused)")
             return None
 
+    made = asked("a snapshot", lambda: _snapshots(client, settings)) or []
     return Kept(
         bucket=asked("a bucket", lambda: _only(buckets(client, names(settings)))),
         repository=asked("a repository", lambda: _repository(client, names(settings))),
         log_group=asked("a log group", lambda: _log_group(client, settings)),
         file_system=asked("a file system", lambda: _file_system(client, settings)),
+        snapshot=made[-1] if made else None,
+        last_snapshot=_following(settings, made) if settings.database else "",
         unknown=tuple(unknown),
     )
 
@@ -166,6 +186,36 @@ def _file_system(client: Client, settings: Settings) -> str | None:
     if settings.files == "none":
         return None
     return _only([str(one["FileSystemId"]) for one in file_systems(client, names(settings))])
+
+
+def snapshots(client: Client, stack: Names) -> list[dict[str, Any]]:
+    """The last snapshots of the stack's databases, oldest first, as RDS describes them."""
+    found = (
+        client("rds")
+        .get_paginator("describe_db_snapshots")
+        .paginate(DBInstanceIdentifier=database_name(stack.prefix), SnapshotType="manual")
+    )
+    last = re.compile(re.escape(database_name(stack.prefix)) + r"-last-\d+")
+    own = [
+        one
+        for page in found
+        for one in page["DBSnapshots"]
+        if last.fullmatch(one["DBSnapshotIdentifier"]) and stack.own(_map(one.get("TagList", ())))
+    ]
+    return sorted(own, key=lambda one: _number(one["DBSnapshotIdentifier"]))
+
+
+def _snapshots(client: Client, settings: Settings) -> list[str]:
+    return [one["DBSnapshotIdentifier"] for one in snapshots(client, names(settings))] if settings.database else []
+
+
+def _following(settings: Settings, made: list[str]) -> str:
+    """Of two snapshots none may have the other's name, and a name that is chosen must stay until it is used."""
+    return f"{database_name(settings.name)}-last-{_number(made[-1]) + 1 if made else 1}"
+
+
+def _number(snapshot: str) -> int:
+    return int(snapshot.rpartition("-")[2])
 
 
 def _check_cluster(client: Client, settings: Settings) -> None:

@@ -43,6 +43,12 @@ GENERATED = (
     CredentialSpec("object_store_access_key", 20),
     CredentialSpec("object_store_secret_key", 40),
 )
+# Those of a managed database: its administrator's, and of the users that the release has no Secret for.
+DATABASE_GENERATED = (
+    CredentialSpec("database_password", 32),
+    CredentialSpec("cache_password", 32),
+    CredentialSpec("metadata_password", 32),
+)
 # What `password_hash` takes as its seed: kept like the others, so that the hash stays the same between runs.
 SALT_SEED = CredentialSpec("salt_seed", 32)
 

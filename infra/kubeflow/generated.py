@@ -5,7 +5,15 @@ from typing import Any
 import pulumi
 import pulumi_random as random
 
-from infra.kubeflow.credentials import GENERATED, SALT_SEED, Credentials, CredentialSpec, checksum, password_hash
+from infra.kubeflow.credentials import (
+    DATABASE_GENERATED,
+    GENERATED,
+    SALT_SEED,
+    Credentials,
+    CredentialSpec,
+    checksum,
+    password_hash,
+)
 from infra.settings import DashboardSettings
 
 
@@ -13,8 +21,12 @@ class GeneratedCredentials(pulumi.ComponentResource):
     """Random values made once and kept secret in the state, and the login made of them and of the person's password."""
 
     credentials: Credentials
+    database: dict[str, pulumi.Output[str]]
+    """The passwords that a managed database wants beside them, by name; none where there is none."""
 
-    def __init__(self, name: str, args: DashboardSettings, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, args: DashboardSettings, *, database: bool = False, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("kubeflow:infra:Credentials", name, None, opts)
         self._name = name
         self._seed = self._random(SALT_SEED)
@@ -24,6 +36,7 @@ class GeneratedCredentials(pulumi.ComponentResource):
             password_hash=hashed,
             **{spec.name: self._random(spec) for spec in GENERATED},
         )
+        self.database = {spec.name: self._random(spec) for spec in DATABASE_GENERATED if database}
         self.register_outputs({})
 
     def checksum(self, content: Any) -> pulumi.Output[str]:

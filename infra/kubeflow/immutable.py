@@ -2,7 +2,7 @@
 
 pulumi-kubernetes has a table of its own (provider/pkg/provider/diff.go of 4.32, `forceNew`). What that lacks is told to
 the engine with each object; docs/upgrading.md has all of it, each row with its source in Kubernetes 1.35, and
-tests/local/test_immutable.py holds each row against a real API server.
+tests/local/test_changes.py holds each row against a real API server.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,25 +38,25 @@ def _is_or_was_immutable(before: Manifest, after: Manifest) -> bool:
 
 
 def _smaller(before: Manifest, after: Manifest) -> bool:
-    old, new = (quantity(_at(one, "spec.resources.requests.storage") or 0) for one in (before, after))
+    old, new = (quantity(at(one, "spec.resources.requests.storage") or 0) for one in (before, after))
     return bool(new < old)
 
 
 def _both_balance(before: Manifest, after: Manifest) -> bool:
-    return all(_at(one, "spec.type") == "LoadBalancer" for one in (before, after))
+    return all(at(one, "spec.type") == "LoadBalancer" for one in (before, after))
 
 
 def _was_set(path: str) -> Judge:
-    return lambda before, _: _at(before, path) is not None
+    return lambda before, _: at(before, path) is not None
 
 
 def _not_indexed(_: Manifest, after: Manifest) -> bool:
-    return bool(_at(after, "spec.completionMode") != "Indexed")
+    return bool(at(after, "spec.completionMode") != "Indexed")
 
 
 def _headless(before: Manifest, after: Manifest) -> bool:
     """Whether one of both has no address of its own, or both name one."""
-    old, new = (_at(one, "spec.clusterIP") for one in (before, after))
+    old, new = (at(one, "spec.clusterIP") for one in (before, after))
     return "None" in (old, new) or bool(old and new)
 
 
@@ -157,11 +157,12 @@ def changed(before: Manifest, after: Manifest) -> list[str]:
 
 
 def _differs(field: Field, before: Manifest, after: Manifest) -> bool:
-    old, new = (_at(one, field.path, field.default) for one in (before, after))
+    old, new = (at(one, field.path, field.default) for one in (before, after))
     return old != new and (field.when is None or field.when(before, after))
 
 
-def _at(node: Any, path: str, default: Any = None) -> Any:
+def at(node: Any, path: str, default: Any = None) -> Any:
+    """What an object has at a path, or the default where it has nothing there."""
     for key in path.split("."):
         node = node.get(key) if isinstance(node, Mapping) else None
     return default if node in (None, [], {}) else node  # the server leaves out what is empty

@@ -91,7 +91,8 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
     constructor of our own would have the SDK record its 20 callers with each object, a quarter of the state.
     """
     component = Kubeflow(name, opts)
-    identities, again = Identities(args.graph, args.earlier.sent), Again(args.graph, args.earlier)
+    identities = Identities(args.graph, args.earlier.sent)
+    again = Again(args.graph, args.earlier, args.replacements)
     patience, fields_of_autoscalers = _patience(args.graph), scaled(args.graph)
     objects: dict[ObjectId, pulumi.Resource] = {}
     for node in by_urgency(args.graph):

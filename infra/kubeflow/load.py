@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from infra.kubeflow.credentials import Credentials, assert_none_left, replace
+from infra.kubeflow.database import ManagedDatabase, use_database
 from infra.kubeflow.login import Login, use_login
 from infra.kubeflow.parts import choose
 from infra.kubeflow.profiles import use_roles
@@ -49,6 +50,7 @@ class LoadedRelease:
         checksum: Callable[[Any], Any],
         login: Login | None = None,
         tokens: TokenIssuer | None = None,
+        database: ManagedDatabase | None = None,
     ) -> dict[ObjectId, Manifest]:
         """The objects with the well-known credentials replaced, and with artifacts in the store if there is one.
 
@@ -66,6 +68,8 @@ class LoadedRelease:
             objects = use_login(objects, login, join=pulumi.Output.format)
         if tokens is not None:
             objects = accept_tokens(objects, tokens)
+        if database is not None:
+            objects = use_database(objects, database, credentials, digest=checksum, join=pulumi.Output.format)
         return {id_of(manifest): manifest for manifest in with_checksums(objects, checksum)}
 
 

@@ -7,6 +7,7 @@ from infra.settings.model import (
     AccessSettings,
     ClusterSettings,
     DashboardSettings,
+    DatabaseSettings,
     Edge,
     KubeflowSettings,
     LoginSettings,
@@ -20,6 +21,8 @@ from infra.settings.model import (
     StorageSettings,
     Taint,
 )
+from infra.settings.monitoring import MonitoringSettings
+from infra.settings.notebooks import NotebookSettings
 from infra.settings.raw import SettingsError
 from infra.settings.stack import read
 
@@ -29,11 +32,14 @@ __all__ = [
     "AddressSettings",
     "ClusterSettings",
     "DashboardSettings",
+    "DatabaseSettings",
     "Edge",
     "KubeflowSettings",
     "LoginSettings",
+    "MonitoringSettings",
     "NetworkSettings",
     "NodeSettings",
+    "NotebookSettings",
     "PipelinesSettings",
     "Pool",
     "RegistrySettings",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from infra.settings import address
+from infra.settings import address, monitoring
 from infra.settings.raw import RawSettings
 
 OF_AWS = (
@@ -31,7 +31,14 @@ OF_AWS = (
     "nodePools",
     "files",
     *address.KEYS,
+    *monitoring.KEYS,
     "sagemaker",
+    "database",
+    "databaseInstanceClass",
+    "databaseStorageGiB",
+    "databaseMultiAz",
+    "databaseBackupDays",
+    "databaseSnapshot",
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

@@ -12,6 +12,8 @@ from infra.settings import limits
 from infra.settings.access import public_cidrs, read_access
 from infra.settings.address import read_address
 from infra.settings.cloud import refuse_aws
+from infra.settings.database import read_database
+from infra.settings.files import read_files
 from infra.settings.login import has_gateway, read_login
 from infra.settings.model import (
     ClusterSettings,
@@ -23,8 +25,10 @@ from infra.settings.model import (
     Settings,
     StorageSettings,
 )
+from infra.settings.monitoring import read_monitoring
 from infra.settings.network import read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
+from infra.settings.notebooks import read_notebooks
 from infra.settings.raw import RawSettings
 from infra.settings.sagemaker import read_sagemaker
 from infra.settings.secret import check_encrypted
@@ -95,10 +99,13 @@ def load(
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
         ),
-        files=_files(raw, cluster),
+        files=read_files(raw, cluster),
+        database=read_database(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
+        monitoring=read_monitoring(raw, creates=cluster.mode == "create"),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
+        notebooks=read_notebooks(raw),
         pipelines=PipelinesSettings(image=_matching(raw, "pipelinesImage", _IMAGE, "an image, as registry/name:tag")),
         login=login,
         dashboard=dashboard,
@@ -197,13 +204,6 @@ def _cluster(
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
     )
-
-
-def _files(raw: RawSettings, cluster: ClusterSettings) -> Literal["none", "efs"]:
-    files = cast("Literal['none', 'efs']", raw.text("files", ("none", "efs")))
-    if files == "efs" and cluster.mode == "existing":
-        raw.problem("files", "'efs' needs the VPC of a cluster to create; set it to none, or clusterMode to create.")
-    return files
 
 
 def _check_stack_name(raw: RawSettings, project: str, stack: str) -> None:

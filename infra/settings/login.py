@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from infra import versions
 from infra.settings.model import DashboardSettings, KubeflowSettings, LoginSettings, Secret
+from infra.settings.monitoring import EMAIL
 from infra.settings.raw import RawSettings
 from infra.settings.secret import check_encrypted, command
 
@@ -21,7 +22,6 @@ Kind = Literal["release", "oidc", "cognito"]
 
 COGNITO_GROUPS = "cognito:groups"
 
-_EMAIL = re.compile(r"[^@\s]+@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 # Istio takes brackets and dots for the way into a claim's own fields.
 _CLAIM = re.compile(r"[\w:/-]+", re.ASCII)
@@ -161,7 +161,7 @@ def _check_lists(raw: RawSettings, groups: tuple[str, ...], domains: tuple[str, 
         if not group.strip() or "*" in group or "," in group:
             raw.problem("loginGroups", f"{group!r} is not a group's name; write it whole, without * or a comma.")
     for user in users:
-        if not _EMAIL.fullmatch(user):
+        if not EMAIL.fullmatch(user):
             raw.problem("loginUsers", f"{user!r} is not an e-mail address; write one like ada@example.com.")
     for key, values in (("loginGroups", groups), ("loginDomains", domains), ("loginUsers", users)):
         for one in sorted({one for one in values if values.count(one) > 1}):
@@ -173,7 +173,7 @@ def _dashboard(raw: RawSettings, kubeflow: KubeflowSettings, login: LoginSetting
     if raw.sound("dashboardUser", "loginUserClaim"):
         if login.kind != "release":
             _check_owner(raw, user, login)
-        elif not _EMAIL.fullmatch(user):
+        elif not EMAIL.fullmatch(user):
             raw.problem("dashboardUser", f"{user!r} is not an e-mail address; write one like user@example.com.")
     password = raw.text("dashboardPassword")
     if raw.sound("dashboardPassword") and login.kind == "release":
@@ -194,7 +194,7 @@ def _check_owner(raw: RawSettings, user: str, login: LoginSettings) -> None:
             "dashboardUser",
             f"is {user}, whom {login.kind} does not know; write who owns the first profile, as loginUserClaim has it.",
         )
-    elif not (_EMAIL if mail else _NAME).fullmatch(user):
+    elif not (EMAIL if mail else _NAME).fullmatch(user):
         what = "an e-mail address" if mail else f"what a token's {login.user_claim} may be"
         raw.problem("dashboardUser", f"{user!r} is not {what}; write who owns the first profile.")
     elif login.domains and raw.sound("loginDomains") and user.rpartition("@")[2] not in login.domains:

@@ -8,6 +8,8 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.monitoring import MonitoringSettings
+from infra.settings.notebooks import NotebookSettings
 
 
 @dataclass(frozen=True, repr=False)
@@ -131,6 +133,17 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatabaseSettings:
+    """The managed database; `snapshot` is what it starts from, `backup_days` how long its own backups are kept."""
+
+    instance_class: str
+    storage_gib: int
+    multi_az: bool
+    backup_days: int
+    snapshot: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Edge:
     """A dependency that the manifests do not show: `source` needs `target` (apiVersion/kind/namespace/name)."""
 
@@ -203,7 +216,7 @@ class Settings:
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
-    `sagemaker` says that steps may start jobs there.
+    `sagemaker` says that steps may start jobs there. Without a `database` the release brings its own.
     """
 
     project: str
@@ -221,8 +234,11 @@ class Settings:
     storage: StorageSettings
     files: Literal["none", "efs"]
     address: AddressSettings | None
+    monitoring: MonitoringSettings
     sagemaker: bool
+    database: DatabaseSettings | None
     kubeflow: KubeflowSettings
+    notebooks: NotebookSettings
     pipelines: PipelinesSettings
     login: LoginSettings
     dashboard: DashboardSettings

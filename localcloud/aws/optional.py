@@ -14,6 +14,7 @@ _ELB_NAME = both(
 _HOST = matching(r"(\*\.)?([A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+\.?", "a host")
 _SUBNET = matching(r"subnet-[0-9a-zA-Z]+", "the id of a subnet")
 _GROUP = matching(r"sg-[0-9a-zA-Z]+", "the id of a security group")
+_PROTOCOLS = ("application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs")
 
 ROWS: dict[str, tuple[Row, ...]] = {
     "aws:acm/certificate:Certificate": (
@@ -24,6 +25,16 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "aws:autoscaling/attachment:Attachment": (
         Each("lbTargetGroupArn", arn),
         Only(("elb", "lbTargetGroupArn"), needed=True),
+    ),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": (
+        Each("name", matching(r"[^:*]{1,512}", "a name without : and *")),
+        Each("logGroupName", matching(r"[.\-_/#A-Za-z0-9]{1,512}", "a log group's name")),
+    ),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": (
+        Each("name", length(1, 255)),
+        Each("alarmActions.*", arn),
+        Each("okActions.*", arn),
+        Each("evaluationPeriods", between(1, 2**31)),
     ),
     "aws:efs/fileSystem:FileSystem": (
         Each("creationToken", length(1, 64)),
@@ -59,5 +70,12 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Each("zoneId", matching(r"(/hostedzone/)?Z[0-9A-Z]+", "the id of a zone")),
         Each("ttl", between(0, 2**31 - 1)),
         Only(("aliases", "records"), needed=True),
+    ),
+    # Without one AWS's provider makes up a name; this one makes up none, and says so before a create.
+    "aws:rds/instance:Instance": (Only(("identifier",), needed=True),),
+    "aws:sns/topic:Topic": (Each("name", matching(r"[0-9A-Za-z_-]{1,256}(\.fifo)?", "a topic's name")),),
+    "aws:sns/topicSubscription:TopicSubscription": (
+        Each("topic", arn),
+        Each("protocol", one_of(*_PROTOCOLS)),
     ),
 }

@@ -7,10 +7,12 @@ from itertools import chain
 from localcloud.aws import (
     address,
     certificates,
+    database,
     eks,
     eks_parts,
     files,
     iam,
+    monitoring,
     network,
     routes,
     security,
@@ -38,7 +40,21 @@ def _with_region(read: Callable[[Call], Properties | None]) -> Callable[[Call], 
     return with_region
 
 
-_modules = (network, routes, security, template, eks, eks_parts, services, storage, files, address, certificates)
+_modules = (
+    network,
+    routes,
+    security,
+    template,
+    eks,
+    eks_parts,
+    services,
+    storage,
+    files,
+    address,
+    certificates,
+    database,
+    monitoring,
+)
 KINDS: dict[str, Kind] = {
     **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},
     **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL)},

@@ -37,8 +37,11 @@ SERVICES = (
     "iam",
     "kms",
     "logs",
+    "monitoring",
+    "rds",
     "route53",
     "s3",
+    "sns",
     "sts",
     "tagging",
 )

@@ -11,6 +11,7 @@ from infra.settings import Settings
 from ops import console as terminal
 from ops import document, prices
 from ops.cost import Change, Line, bill, difference, money, smaller, total
+from ops.costs import culling
 from ops.options import format_option, stack_option
 from ops.project import is_local
 from ops.settings import stack_settings
@@ -29,7 +30,7 @@ def command(stack: str, changes: tuple[str, ...], form: str) -> None:
     found = bill(now)
     differing = difference(now, then, volumes_gib=found.volumes_gib)
     if form == "json":
-        click.echo(document.text(document.cost(stack, now.region, found, wanted, differing)))
+        click.echo(document.text(document.cost(stack, now.region, found, wanted, differing, culling.savings(then))))
         return
     console = terminal.console()
     if found.lines:
@@ -39,6 +40,8 @@ def command(stack: str, changes: tuple[str, ...], form: str) -> None:
     # What is priced without volumes has no manifests to look at.
     if found.volumes_gib and (size := smaller(now)):
         console.print(f"For this release {size}.", highlight=False)
+    for saving in culling.savings(then):
+        console.print(culling.sentence(saving), highlight=False)
     if wanted:
         print_difference(console, ", ".join(changes), differing)
 

@@ -20,14 +20,19 @@ def confirm(stack: str, *, yes: bool) -> None:
     if yes or is_local(stack):
         return
     cluster = "its cluster" if teardown.configured(stack, "clusterMode") == "create" else "its part of the cluster"
+    managed = teardown.configured(stack, "database") == "rds"
     if kind.is_kind(stack):
         cluster, storage = f"the kind cluster {kind.CLUSTER}", "All that is in it goes, whoever made it."
     elif teardown.configured(stack, "cloud") == "none":
         storage = "What else is in the cluster stays."
     elif teardown.configured(stack, "storageOnDestroy") == "empty":
         storage = "The bucket goes with all artifacts, the repository with all images."
+        if managed:
+            storage += " The managed database goes with every snapshot that an earlier destroy kept."
     else:
         storage = "The bucket and the repository stay in AWS."
+        if managed:
+            storage += " So does a last snapshot of the managed database."
     if teardown.configured(stack, "login") == "cognito":
         storage += " The user pool goes with the people in it."
     ask.for_name(

@@ -14,6 +14,7 @@ from infra.aws import cidr, instances, kept, offerings, standing
 from infra.settings import Settings
 from ops import peaks
 from ops.doctor.address import check_address
+from ops.doctor.database import check_database
 from ops.doctor.finding import Finding, attempt, broken, ok, refused, warning
 from ordering.errors import UserError
 
@@ -58,6 +59,7 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
     if of_a_cluster:
         findings += attempt("access", lambda: check_access(settings))
         findings += attempt("address", lambda: check_address(settings))
+        findings += attempt("database", lambda: check_database(settings))
     return findings + [
         finding for check, find in (*of_a_cluster, ("kept", check_kept)) for finding in _asked(check, find, settings)
     ]

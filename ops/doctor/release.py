@@ -12,12 +12,14 @@ from infra.kubeflow.credentials import Credentials, assert_none_left, find_known
 from infra.kubeflow.load import LoadedRelease
 from infra.present import present, unknown
 from infra.settings import Settings
+from infra.surroundings.others import by_pulumi
 from ops.doctor.finding import Finding, attempt, broken, ok, split, warning
 from ops.doctor.network import CHECK, check_network_policies, reached
 from ops.settings import SEALED
 from ops.sizes import proposal
 from ordering.check import Has, told
 from ordering.errors import UserError
+from ordering.graph import Graph
 from ordering.manifests.objects import Manifest
 
 
@@ -88,8 +90,25 @@ def check_surroundings(settings: Settings, loaded: LoadedRelease, root: Path) ->
         yield (
             broken(remark.check, told, advice) if remark.stops else warning(remark.check, told, advice or "look at it")
         )
+    yield from check_clashes(content, cluster.context, loaded.graph)
     if found.nodes and not any(remark.check == "room" for remark in remarks):
         yield ok("room", f"{requirements(loaded.objects).total} on {len(found.nodes)} nodes")
+
+
+def check_clashes(kubeconfig: str, context: str | None, graph: Graph) -> Iterator[Finding]:
+    """What of others' objects in a given cluster cannot become what the release says."""
+    # Half a second of imports, which a stack that makes its cluster does without.
+    from ops import clashing
+    from ops.cluster import Access, connected
+
+    try:
+        with connected(Access(kubeconfig=kubeconfig, context=context)) as api:
+            found = clashing.look(clashing.others(graph, ()), api, by_pulumi)
+    except OSError as error:
+        yield warning("objects", f"the cluster does not let them be read ({error})", "`make preview` looks again")
+        return
+    for one in found:
+        yield broken("objects", str(one.clash), one.advice)
 
 
 def check_room(needed: Requirements, settings: Settings) -> Iterator[Finding]:

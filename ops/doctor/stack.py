@@ -26,6 +26,7 @@ def check_stack(found: StackSettings, today: date) -> list[Finding]:
             *findings,
             check_endpoint(found),
             *check_scaling(settings),
+            *check_notebooks(settings),
         ]
     return [*attempt("cluster", lambda: check_existing(found)), *findings]
 
@@ -58,6 +59,17 @@ def check_scaling(settings: Settings) -> Iterator[Finding]:
             "nodes",
             f"the pools without nodes ({', '.join(empty)}) stay so, for nothing starts any",
             "set nodesAutoscaling to cluster-autoscaler, or give them what is desired",
+        )
+
+
+def check_notebooks(settings: Settings) -> Iterator[Finding]:
+    """Whether stopped notebooks save anything."""
+    notebooks = settings.notebooks
+    if (notebooks.idle_minutes or notebooks.gpu_idle_minutes) and settings.nodes.autoscaling == "none":
+        yield warning(
+            "notebooks",
+            "idle ones are stopped, and their nodes stay, for nothing takes any away",
+            "set nodesAutoscaling to cluster-autoscaler",
         )
 
 

@@ -214,6 +214,9 @@ def cloud(checkout: Checkout) -> set[str]:
         if record["Type"] not in ("NS", "SOA")
     ]
     listed["cluster"] = list(checkout.aws("eks").list_clusters()["clusters"])
+    monitoring, sns = checkout.aws("cloudwatch"), checkout.aws("sns")
+    listed["alarm"] = [one["AlarmName"] for one in monitoring.describe_alarms()["MetricAlarms"]]
+    listed["topic"] = [one["TopicArn"] for one in sns.list_topics()["Topics"]]
     listed["log group"] = [one["logGroupName"] for one in checkout.aws("logs").describe_log_groups()["logGroups"]]
     return {f"{kind} {one}" for kind, ones in listed.items() for one in ones}
 

@@ -157,8 +157,8 @@ def test_two_providers_of_one_program_keep_apart(cloud: Cloud) -> None:
     ("program", "words"),
     [
         (
-            lambda: aws.rds.Instance("db", instance_class="db.t3.micro"),
-            "does not know the type aws:rds/instance",
+            lambda: aws.rds.Cluster("db", engine="aurora-mysql"),
+            "does not know the type aws:rds/cluster",
         ),
         (
             lambda: aws.s3.BucketVersioning("v", bucket="b", versioning_configuration={"state": "Enabled"}),

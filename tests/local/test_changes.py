@@ -12,6 +12,7 @@ from pulumi.automation.events import EngineEvent
 from rich.console import Console
 
 from infra.kubeflow import immutable, plain
+from infra.kubeflow.clashes import clashes
 from infra.kubeflow.earlier import Earlier
 from ops import earlier, keeping, losing, storing
 from ops.changes import Change, classify
@@ -247,6 +248,14 @@ def judged(api: ClusterApi, manifest: Manifest) -> str:
     return ""
 
 
+def there(api: ClusterApi, manifest: Manifest) -> Manifest:
+    """An object as the API server has it."""
+    namespace, name = manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"]
+    found = api.get(manifest["apiVersion"], manifest["kind"], namespace, name)
+    assert found is not None
+    return found
+
+
 def test_every_field_of_the_table_is_refused_by_the_api_server_and_no_other(cluster: Cluster, api: ClusterApi) -> None:
     given = {json.dumps(old): old for old in [*(old for _, old, _ in CASES), *(old for old, _ in UPDATES)]}
     cluster.apply(namespace(PLACE), {"apiVersion": "v1", "kind": "List", "items": list(given.values())})
@@ -258,8 +267,12 @@ def test_every_field_of_the_table_is_refused_by_the_api_server_and_no_other(clus
     }
     for path, old, new in CASES:
         assert path in immutable.changed(old, new), (path, new)
+        live = there(api, old)
+        assert path in [one.path for one in clashes(live, new)], (path, new)
+        assert clashes(live, old) == [], "what the server fills in is no clash"
     for old, new in UPDATES:
         assert immutable.changed(old, new) == []
+        assert clashes(there(api, old), new) == []
         assert judged(api, deepcopy(new)) == "", new
 
 

@@ -1,5 +1,6 @@
 """A user with the generated policy alone brings a stack up, previews and destroys it, and needs what it lists."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -17,15 +18,16 @@ from localcloud import emulator
 from localcloud.plane.layout import Layout
 from ops.project import PROJECT_ROOT
 from tests.local import gateway
-from tests.local.stack import REGION, Checkout, changes, checked_out, world
+from tests.local.stack import REGION, SAMPLE, Checkout, changes, checked_out, world
 
 STARTED_S = 60
 
 # Listed, and asked for by nothing here: by the official provider alone, for changes that the sample does not bring (of
-# tags, settings and versions), for rules, interfaces and instances, or by commands when they find something. Of these,
-# EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
+# tags, settings and versions), for rules, interfaces, instances and snapshots, or by commands when they find something.
+# Of these, EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
+    "cloudwatch": "TagResource UntagResource",
     # An emulated stack has no user pool.
     "cognito-idp": (
         "AdminAddUserToGroup AdminCreateUser AdminDeleteUser AdminGetUser AdminListGroupsForUser "
@@ -66,15 +68,25 @@ UNJUDGED = {
         "UpdateKeyDescription"
     ),
     "logs": "DeleteRetentionPolicy TagResource UntagResource",
+    "rds": (
+        "AddTagsToResource CreateDBSnapshot DeleteDBSnapshot ModifyDBSubnetGroup RebootDBInstance "
+        "RemoveTagsFromResource ResetDBParameterGroup RestoreDBInstanceFromDBSnapshot"
+    ),
     "route53": "GetChange",
     "s3": (
         "DeleteObject DeleteObjectVersion GetAccelerateConfiguration GetReplicationConfiguration ListTagsForResource "
         "TagResource UntagResource"
     ),
     "servicequotas": "GetServiceQuota ListAWSDefaultServiceQuotas",
+    "sns": "SetSubscriptionAttributes SetTopicAttributes TagResource UntagResource",
 }
 
-
+PIPELINES = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: pipeline-install-config, namespace: kubeflow}
+data: {dbHost: mysql, dbPort: "3306", mysqlHost: mysql}
+"""
 GPU: dict[str, Any] = {
     "name": "gpu",
     "instanceTypes": ["g5.xlarge"],
@@ -101,7 +113,7 @@ class Deployed:
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("deployer")
-    with checked_out(folder) as checkout:
+    with checked_out(folder, with_pipelines(folder / "manifests")) as checkout:
         log = folder / "judged.log"
         judging(checkout.root, log)
         before = world(checkout)
@@ -114,7 +126,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             {
                 "clusterAdministratorPrincipals": principals,
                 "files": "efs",
+                "database": "rds",
                 "sagemaker": True,
+                "monitoring": "cloudwatch",
+                "monitoringEmail": "platform@example.com",
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
                 "nodesAutoscaling": "cluster-autoscaler",
@@ -126,6 +141,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         checkout.configure(
             {
                 "nodesDesired": 6,
+                "databaseBackupDays": 9,
                 "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}],
                 "addressCidrs": ["203.0.113.0/24", "198.51.100.0/24"],
             }
@@ -149,6 +165,15 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             changed=changed,
             pools=pools,
         )
+
+
+def with_pipelines(folder: Path) -> Path:
+    """The sample, and the settings of Pipelines that name a managed database."""
+    shutil.copytree(SAMPLE, folder)
+    (folder / "pipelines.yaml").write_text(PIPELINES)
+    with (folder / "kustomization.yaml").open("a") as kustomization:
+        kustomization.write("- pipelines.yaml\n")
+    return folder
 
 
 def judging(root: Path, log: Path) -> None:

@@ -1,6 +1,7 @@
 """What is in a cluster before the stack: refused by name, taken over when asked, patched where it is the cluster's."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.doctor.release import check_clashes
 from ordering.graph import build
-from tests.local.cluster import Cluster, Manifest, crd, deployment, namespace
+from tests.local.cluster import Cluster, Manifest, config_map, crd, deployment, namespace
 from tests.local.stack import Checkout, changes, checked_out, cloud, objects
 
 SPACE = "apps"
@@ -27,12 +29,44 @@ ACCOUNT: Manifest = {
     "metadata": {"name": "default", "namespace": SPACE, "labels": {"ours": "1"}},
     "imagePullSecrets": [{"name": "pull"}],
 }
+PRIORITY: Manifest = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "system-node-critical"},
+    "value": 7,
+}
 PULL: Manifest = {
     "apiVersion": "v1",
     "kind": "Secret",
     "metadata": {"name": "pull", "namespace": SPACE},
     "stringData": {"a": "b"},
 }
+
+
+# A chart as charts are: what comes before and after it, a test, and what cleans up.
+HOOKS = {
+    "check": "post-install,post-upgrade",
+    "clean": "pre-delete",
+    "migrate": "pre-install,pre-upgrade",
+    "test": "test",
+}
+# Kustomize asks helm for its version, then for the chart (api 0.21.1, builtins/HelmChartInflationGenerator.go).
+HELM = """#!/bin/sh
+case "$1" in
+  version) echo v3.18.6 ;;
+  template) cat "$3"/templates/*.yaml ;;
+esac
+"""
+
+
+def hook(name: str, moments: str) -> Manifest:
+    pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "none"}]}}
+    annotations = {"helm.sh/hook": moments, "helm.sh/hook-delete-policy": "before-hook-creation,hook-succeeded"}
+    metadata = {"name": name, "namespace": SPACE, "labels": OF_CHART, "annotations": annotations}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {"template": pod}}
+
+
+OF_CHART = {"app.kubernetes.io/instance": "mini"}
 
 
 def theirs(manifest: Manifest, **spec: Any) -> Manifest:
@@ -42,9 +76,30 @@ def theirs(manifest: Manifest, **spec: Any) -> Manifest:
 
 def written(folder: Path, *manifests: Manifest) -> Path:
     folder.mkdir(exist_ok=True)
-    (folder / "kustomization.yaml").write_text("resources: [all.yaml]\n")
+    content = {
+        "resources": ["all.yaml", "../beside.yaml"],
+        "helmGlobals": {"chartHome": "charts"},
+        "helmCharts": [{"name": "mini", "releaseName": "mini"}],
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
     (folder / "all.yaml").write_text(yaml.safe_dump_all(manifests))
+    (folder.parent / "beside.yaml").write_text(yaml.safe_dump(config_map(SPACE, "beside", a="1")))
+    chart = folder / "charts" / "mini"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: mini\nversion: 1.0.0\n")
+    (chart / "values.yaml").write_text("{}\n")
+    rendered = [*(hook(*one) for one in HOOKS.items()), deployment(SPACE, "charted", labels=OF_CHART)]
+    (chart / "templates" / "all.yaml").write_text(yaml.safe_dump_all(rendered, explicit_start=True))
     return folder
+
+
+def with_helm(folder: Path) -> dict[str, str]:
+    """An environment with a helm that prints a chart's templates as they are."""
+    folder.mkdir()
+    helm = folder / "helm"
+    helm.write_text(HELM)
+    helm.chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +108,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     root = tmp_path_factory.mktemp("existing")
     platform = written(root / "platform", namespace(SPACE), DEFINITION, CONFIG, WEB, ACCOUNT, PULL)
     with checked_out(root, platform) as made:
+        made.environment.update(with_helm(root / "bin"))
+        made.configure({"kubeflowBuild": ["helm", "any-file"]})
         cluster = made.cluster()
         client_side(cluster, namespace(SPACE), theirs(CONFIG, data={"a": "theirs", "b": "theirs"}))
         container = {"name": "main", "image": "none", "env": [{"name": "THEIRS", "value": "1"}]}
@@ -87,17 +144,38 @@ def test_what_is_there_is_named_with_whose_it_is_and_nothing_is_touched(checkout
     assert "settings (kubectl-client-side-apply)" in checkout.must("preview", "--format=markdown")
 
 
-def test_what_the_server_would_refuse_is_told_before_anything_is_taken_over(checkout: Checkout) -> None:
+def test_what_nobody_can_change_is_named_with_both_values_before_anything_is_touched(checkout: Checkout) -> None:
     cluster = checkout.cluster()
     cluster.delete("deployment", "web", "-n", SPACE)
     other = deployment(SPACE, "web")
     for labels in (other["spec"]["selector"]["matchLabels"], other["spec"]["template"]["metadata"]["labels"]):
         labels["app"] = "other"
     client_side(cluster, other)
-    done = checkout.ops("adopt")
-    assert done.returncode == 1, done.stdout
-    assert f"Deployment {SPACE}/web: The cluster refuses: " in done.stderr
-    assert "immutable" in done.stderr
+    assert checkout.manifests is not None
+    every = checkout.manifests / "all.yaml"
+    kept = every.read_text()
+    every.write_text(f"{kept}---\n{yaml.safe_dump(PRIORITY)}")
+    before = cloud(checkout)
+    for command in ("preview", "up", "adopt"):
+        done = checkout.ops(command)
+        assert done.returncode == 1, done.stdout
+        assert "Traceback" not in done.stderr
+        assert (
+            f"spec.selector of Deployment {SPACE}/web, which never changes, is "
+            '{"matchLabels": {"app": "other"}} in the cluster and {"matchLabels": {"app": "web"}} in the manifests; '
+            "delete that object, leave it out"
+        ) in done.stderr, done.stderr
+        assert (
+            "value of PriorityClass system-node-critical, which never changes, is 2000001000 in the cluster and 7 in "
+            "the manifests; every cluster makes that object: leave it out"
+        ) in done.stderr, done.stderr
+    assert cloud(checkout) == before
+    found = list(check_clashes(cluster.plane.kubeconfig.read_text(), None, build([namespace(SPACE), WEB, PRIORITY])))
+    assert [(one.state, one.found.partition(",")[0]) for one in found] == [
+        ("broken", "value of PriorityClass system-node-critical"),
+        ("broken", f"spec.selector of Deployment {SPACE}/web"),
+    ]
+    every.write_text(kept)
     assert in_space(cluster, "configmap", "settings")["data"]["a"] == "theirs"
     cluster.delete("deployment", "web", "-n", SPACE)
     live = deployment(SPACE, "web")
@@ -120,6 +198,19 @@ def test_taken_over_it_is_as_the_stack_says_and_no_object_was_made_again(checkou
     assert "env" not in container, "what only kubectl had set goes"
     assert set(changes(checkout.must("preview"))) == {"unchanged"}
     assert set(changes(checkout.must("up"))) == {"unchanged"}
+
+
+def test_a_chart_comes_with_its_hooks_in_their_order_and_without_those_of_other_moments(checkout: Checkout) -> None:
+    cluster = checkout.cluster()
+    times = {name: cluster.get("job", name, "-n", SPACE) for name in HOOKS}
+    assert {name for name, one in times.items() if one is None} == {"clean", "test"}
+    migrated, checked = (in_space(cluster, "job", name) for name in ("migrate", "check"))
+    charted = in_space(cluster, "deployment", "charted")["metadata"]["creationTimestamp"]
+    assert migrated["status"]["completionTime"] <= charted <= checked["metadata"]["creationTimestamp"]
+    assert in_space(cluster, "configmap", "beside")["data"] == {"a": "1"}
+    said = checkout.must("plan", str(checkout.manifests), "--allow=helm", "--allow=any-file")
+    assert "apps/clean is a Helm hook (pre-delete) and is not sent: it cleans up when all is taken away" in said
+    assert "apps/test is a Helm hook (test) and is not sent" in said
 
 
 def test_what_every_cluster_has_is_changed_and_stays(checkout: Checkout) -> None:

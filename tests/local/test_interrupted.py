@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +35,6 @@ VICTIMS: tuple[Victim, ...] = ("engine", "program", "kube-apiserver", "Ctrl-C")
 MADE_AGAIN = (
     "aws:s3/bucket",
     "aws:ecr/lifecyclePolicy",
-    "aws:iam/rolePolicyAttachment",
     "aws:ec2/defaultSecurityGroup",
 )
 
@@ -144,17 +143,25 @@ def not_in_state(checkout: Checkout, empty: set[str]) -> set[str]:
     return {one for one in made if one.rsplit(" ", 1)[1] not in ids}
 
 
-def forget_creates(checkout: Checkout) -> set[str]:
-    """Writes a state in which every create had its effect but nobody heard of it; returns the URNs."""
+def forget_creates(checkout: Checkout, kinds: str = "") -> set[str]:
+    """Writes a state in which every create had its effect but nobody heard of it; returns the URNs.
+
+    `kinds` is what the types begin with whose creates those are.
+    """
     state = json.loads(checkout.state_file.read_text())
     latest = state["checkpoint"]["latest"]
     of_the_state = ("pulumi:providers:", "random:")
-    forgotten = [one for one in latest["resources"] if one["custom"] and not one["type"].startswith(of_the_state)]
+    forgotten = [
+        one
+        for one in latest["resources"]
+        if one["custom"] and one["type"].startswith(kinds) and not one["type"].startswith(of_the_state)
+    ]
     urns = {one["urn"] for one in forgotten}
     for one in latest["resources"]:
         # In truth nothing is begun before what it depends on is known to be there, which the engine wants to see.
-        one.pop("dependencies", None)
-        one.pop("propertyDependencies", None)
+        one["dependencies"] = known(one.get("dependencies"), urns)
+        of_each = one.get("propertyDependencies") or {}
+        one["propertyDependencies"] = {key: known(needs, urns) for key, needs in of_each.items()}
     latest["resources"] = [one for one in latest["resources"] if one["urn"] not in urns]
     latest["pending_operations"] = [
         {"type": "creating", "resource": {key: value for key, value in one.items() if key not in ("id", "outputs")}}
@@ -162,6 +169,11 @@ def forget_creates(checkout: Checkout) -> set[str]:
     ]
     checkout.state_file.write_text(json.dumps(state))
     return urns
+
+
+def known(urns: Iterable[str] | None, forgotten: set[str]) -> list[str]:
+    """These resources without those that are forgotten."""
+    return [urn for urn in urns or () if urn not in forgotten]
 
 
 def test_a_cloud_that_throttles_and_webhooks_that_answer_late_do_no_harm(checkout: Checkout, empty: set[str]) -> None:
@@ -207,7 +219,8 @@ def test_what_was_made_by_a_run_that_was_killed_before_it_knew_is_taken_over(
     forgotten = forget_creates(checkout)
     output = checkout.must("up")
     assert f"looking at {len(forgotten)} things" in output
-    assert world(checkout) ^ there == set()
+    # The sample's autoscaler may make another pod meanwhile.
+    assert {one for one in world(checkout) ^ there if not one.startswith("v1/Pod/")} == set()
     after = checkout.resources()
     again = {before[urn]["type"] for urn in forgotten if after[urn].get("id") != before[urn]["id"]}
     assert {one for one in again if not one.startswith(MADE_AGAIN)} == set()
@@ -235,6 +248,8 @@ def test_a_state_that_is_lost_after_a_kill_is_refused_and_recovered(checkout: Ch
 
 def test_nothing_is_left_after_all_that(checkout: Checkout, empty: set[str]) -> None:
     standing(checkout)
+    # A destroy after a kill, without an `up` between: what a role still has attached would hold it.
+    assert forget_creates(checkout, "aws:iam/rolePolicyAttachment:")
     checkout.must("destroy")
     assert world(checkout) ^ empty == set()
     assert checkout.resources() == {}

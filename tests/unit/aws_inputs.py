@@ -33,6 +33,7 @@ IMAGES = {
     ]
 }
 
+TOPIC_ARN = f"arn:aws:sns:us-west-2:{ACCOUNT}:k-alarms"
 GROUP_ARN = f"arn:aws:elasticloadbalancing:us-west-2:{ACCOUNT}:targetgroup/k/0123456789abcdef"
 BALANCER_ARN = f"arn:aws:elasticloadbalancing:us-west-2:{ACCOUNT}:loadbalancer/app/k/0123456789abcdef"
 CERTIFICATE_ARN = f"arn:aws:acm:us-west-2:{ACCOUNT}:certificate/12345678-1234-1234-1234-123456789012"
@@ -144,6 +145,33 @@ GOOD: dict[str, dict[str, Any]] = {
     "aws:kms/key:Key": {"description": "Secrets", "deletionWindowInDays": 7},
     "aws:kms/alias:Alias": {"name": "alias/secrets", "targetKeyId": "12345678"},
     "aws:cloudwatch/logGroup:LogGroup": {"name": "/aws/eks/k/cluster", "retentionInDays": 30},
+    "aws:cloudwatch/metricAlarm:MetricAlarm": {
+        "name": "k-api-errors",
+        "alarmDescription": "Errors.",
+        "namespace": "AWS/EKS",
+        "metricName": "apiserver_request_total_5XX",
+        "dimensions": {"ClusterName": "k"},
+        "statistic": "Sum",
+        "comparisonOperator": "GreaterThanThreshold",
+        "threshold": 10,
+        "period": 300,
+        "evaluationPeriods": 3,
+        "treatMissingData": "notBreaching",
+        "alarmActions": [TOPIC_ARN],
+        "tags": {"team": "a"},
+    },
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": {
+        "name": "k-failed-runs",
+        "logGroupName": "/aws/containerinsights/k/application",
+        "pattern": "Failed",
+        "metricTransformation": {"name": "FailedRuns", "namespace": "Kubeflow/k", "value": "1"},
+    },
+    "aws:sns/topic:Topic": {"name": "k-alarms", "tags": {"team": "a"}},
+    "aws:sns/topicSubscription:TopicSubscription": {
+        "topic": TOPIC_ARN,
+        "protocol": "email",
+        "endpoint": "platform@example.com",
+    },
     "aws:efs/fileSystem:FileSystem": {
         "creationToken": "k-files",
         "encrypted": True,
@@ -156,6 +184,23 @@ GOOD: dict[str, dict[str, Any]] = {
         "fileSystemId": "fs-12345678",
         "subnetId": "subnet-12345678",
         "securityGroups": ["sg-12345678"],
+    },
+    "aws:rds/instance:Instance": {
+        "identifier": "k-database",
+        "engine": "mysql",
+        "engineVersion": "8.4",
+        "instanceClass": "db.t4g.medium",
+        "allocatedStorage": 20,
+        "storageEncrypted": True,
+        "username": "kubeflow",
+        "password": "a" * 32,
+        "tags": {"team": "a"},
+    },
+    "aws:rds/subnetGroup:SubnetGroup": {"name": "k-database", "subnetIds": ["subnet-1", "subnet-2"]},
+    "aws:rds/parameterGroup:ParameterGroup": {
+        "name": "k-database",
+        "family": "mysql8.4",
+        "parameters": [{"name": "require_secure_transport", "value": "1"}],
     },
     "aws:eks/cluster:Cluster": {
         "name": "k",

@@ -26,6 +26,8 @@ EDGES: dict[str, tuple[str, dict[str, Any]]] = {
             "files": "efs",
             "addressHost": f"{'h' * 52}.example.com",
             "addressZone": f"Z{'0' * 31}",
+            "monitoring": "cloudwatch",
+            "monitoringEmail": "platform@example.com",
             "addressCidrs": ["0.0.0.0/0"],
             "tags": FULL,
         },

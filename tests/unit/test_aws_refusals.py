@@ -38,6 +38,10 @@ LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 REPOSITORY, EXPIRY = "aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 KEY, ALIAS, LOGS = "aws:kms/key:Key", "aws:kms/alias:Alias", "aws:cloudwatch/logGroup:LogGroup"
 FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarget"
+DATABASE, DATABASE_SUBNETS = "aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup"
+DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
+TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
 BALANCER, LISTENER = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"
 TARGETS, ATTACHMENT = "aws:lb/targetGroup:TargetGroup", "aws:autoscaling/attachment:Attachment"
 CERTIFICATE, RECORD = "aws:acm/certificate:Certificate", "aws:route53/record:Record"
@@ -238,6 +242,21 @@ BAD: list[tuple[str, str, Any]] = [
     (RECORD, "zoneId", "example.com"),
     (RECORD, "ttl", -1),
     (RECORD, "records", None),
+    (FILTER, "name", "a:b"),
+    (FILTER, "logGroupName", "a group"),
+    (ALARM, "name", "x" * 256),
+    (ALARM, "comparisonOperator", "MoreThanThreshold"),
+    (ALARM, "statistic", "Median"),
+    (ALARM, "alarmActions", ["k-alarms"]),
+    (ALARM, "evaluationPeriods", 0),
+    (ALARM, "tags.aws:team", "a"),
+    (TOPIC, "name", "k.alarms"),
+    (SUBSCRIPTION, "topic", "k-alarms"),
+    (SUBSCRIPTION, "protocol", "mail"),
+    (DATABASE, "identifier", None),
+    (DATABASE, "tags.aws:team", "a"),
+    (DATABASE_SUBNETS, "tags.aws:team", "a"),
+    (DATABASE_PARAMETERS, "tags.aws:team", "a"),
     (ADDON, "addonVersion", "latest"),
     (ADDON, "configurationValues", "replicas: 2"),
     (ADDON, "resolveConflictsOnCreate", "PRESERVE"),

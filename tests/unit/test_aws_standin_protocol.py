@@ -172,8 +172,8 @@ def test_an_unknown_property_is_refused(aws: Engine) -> None:
 
 def test_an_unknown_type_is_refused(aws: Engine) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        aws.check("aws:rds/instance:Instance", {})
-    assert caught.value.details() == "the local stand-in for aws does not know the type aws:rds/instance:Instance"
+        aws.check("aws:rds/cluster:Cluster", {})
+    assert caught.value.details() == "the local stand-in for aws does not know the type aws:rds/cluster:Cluster"
 
 
 def test_an_unknown_function_or_argument_is_refused(aws: Engine) -> None:

@@ -43,6 +43,7 @@ OTHERS: dict[str, Any] = {
     "nodesDiskGiB": 50,
     "storageOnDestroy": "empty",
     "files": "efs",
+    "monitoring": "cloudwatch",
     "kubeflowArtifacts": "s3",
     "kubeflowProfileNamespaces": [],
 }

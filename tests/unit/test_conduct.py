@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from ministack.core.responses import request_scope
-from ministack.services import acm, alb, autoscaling, cloudwatch_logs, ec2, efs, eks, iam
+from ministack.services import acm, alb, autoscaling, cloudwatch_logs, ec2, efs, eks, iam, rds
 
 from localcloud.emulator import conduct
 from localcloud.emulator.conduct.phases import Phases
@@ -39,7 +39,7 @@ class Cloud:
         self.now = 0.0
         monkeypatch.setattr(conduct, "Phases", lambda minute: Phases(minute, now=lambda: self.now))
         services = {"eks": eks, "ec2": ec2, "logs": cloudwatch_logs, "elasticfilesystem": efs}
-        services |= {"elasticloadbalancing": alb, "autoscaling": autoscaling, "acm": acm}
+        services |= {"elasticloadbalancing": alb, "autoscaling": autoscaling, "acm": acm, "rds": rds}
         app = SimpleNamespace(SERVICE_HANDLERS={name: one.handle_request for name, one in services.items()})
         conduct.install(app, 60.0)
         self.handlers = app.SERVICE_HANDLERS
@@ -61,6 +61,11 @@ class Cloud:
         handler = self.handlers["elasticfilesystem"]
         status, _, answer = waited(handler(method, f"/2015-02-01{path}", {}, json.dumps(body).encode(), query or {}))
         return status, json.loads(answer or b"{}")
+
+    def rds(self, action: str, **parameters: str) -> str:
+        body = urlencode({"Action": action, "DBInstanceIdentifier": "db", **parameters}).encode()
+        _, _, answer = waited(self.handlers["rds"]("POST", "/", {}, body, {}))
+        return str(answer.decode())
 
     def ec2(self, action: str, **parameters: str) -> str:
         """The first id in the answer, or the code of the refusal."""
@@ -343,3 +348,21 @@ def test_a_token_names_one_file_system(cloud: Cloud) -> None:
     status, refused = cloud.efs("POST", "/file-systems", CreationToken="t")
     assert (status, refused["ErrorCode"]) == (409, "FileSystemAlreadyExists")
     assert cloud.efs("POST", "/file-systems", CreationToken="u")[0] == 201
+
+
+def test_a_database_takes_its_time_and_holds_its_subnets_until_its_last_snapshot(cloud: Cloud) -> None:
+    group = {f"SubnetIds.member.{number}": subnet for number, subnet in enumerate(cloud.subnets, 1)}
+    cloud.rds("CreateDBSubnetGroup", DBSubnetGroupName="k", DBSubnetGroupDescription="k", **group)
+    wanted = {"Engine": "mysql", "DBInstanceClass": "db.t4g.medium", "AllocatedStorage": "20", "DBSubnetGroupName": "k"}
+    cloud.rds("CreateDBInstance", **wanted, MasterUsername="a", MasterUserPassword="b" * 32)
+    assert "<DBInstanceStatus>creating<" in cloud.rds("DescribeDBInstances")
+    assert "InvalidDBInstanceState" in cloud.rds("ModifyDBInstance", BackupRetentionPeriod="9")
+    cloud.minutes(7)
+    assert "<DBInstanceStatus>available<" in cloud.rds("DescribeDBInstances")
+    assert cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0]) == "DependencyViolation"
+    assert "InvalidParameterCombination" in cloud.rds("DeleteDBInstance")
+    assert "<DBInstanceStatus>deleting<" in cloud.rds("DeleteDBInstance", FinalDBSnapshotIdentifier="last-1")
+    cloud.minutes(6)
+    assert "DBInstanceNotFound" in cloud.rds("DescribeDBInstances")
+    assert "<DBSnapshotIdentifier>last-1<" in cloud.rds("DescribeDBSnapshots")
+    assert "DependencyViolation" not in cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0])

@@ -39,8 +39,11 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
     )
     assert first & second == set()
     assert set(deployer.actions(deployer.TYPES)) <= first | second
-    assert {action.split(":")[0] for action in second} <= {"acm", "autoscaling", "ec2", "elasticfilesystem"} | {
+    assert {action.split(":")[0] for action in second} <= {"acm", "autoscaling", "ec2", "elasticfilesystem", "rds"} | {
+        "cloudwatch",
         "cognito-idp",
+        "logs",
+        "sns",
         "elasticloadbalancing",
         "route53",
     }
@@ -54,6 +57,7 @@ def test_only_reads_are_named_whole() -> None:
         "elasticloadbalancing:Describe*",
         "eks:Describe*",
         "eks:List*",
+        "rds:Describe*",
         "s3:GetBucket*",
     }
 
@@ -78,4 +82,4 @@ def test_fewer_types_need_fewer_actions() -> None:
     assert "s3:CreateBucket" in few
     assert not [action for action in few if action.startswith(("eks:", "iam:"))]
     with pytest.raises(KeyError):
-        deployer.actions(["aws:rds/instance:Instance"])
+        deployer.actions(["aws:rds/cluster:Cluster"])

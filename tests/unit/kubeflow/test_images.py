@@ -53,6 +53,10 @@ def test_a_container_s_image_is_told_from_one_that_is_started_later() -> None:
         ("run: |\n  spec:\n    image: registry.test:5000/x/y:1\n", "registry.test:5000/x/y:1"),
         ('{"global": {"hub": "h.io/istio", "tag": "1.2", "proxy": {"image": "proxyv2"}}}', "h.io/istio/proxyv2:1.2"),
         ('{"global": {"hub": "h.io/istio", "tag": "1.2", "proxy": {"image": "auto"}}}', "h.io/istio/proxyv2:1.2"),
+        ('def settings(image="ghcr.io/kubeflow/kfp-frontend"):\n    return image\n', "ghcr.io/kubeflow/kfp-frontend"),
+        ("# ghcr.io/org/server, with KFP_VERSION\nTAG = [\n", "ghcr.io/org/server"),
+        ("{{ if .Wanted }}\n  - name: a\n    image: busybox:1.28\n{{ end }}\n", "busybox:1.28"),
+        ("--image=ghcr.io/org/longer-name:v1", "ghcr.io/org/longer-name:v1"),
     ],
 )
 def test_an_image_in_a_text_is_found(text: str, image: str) -> None:
@@ -69,10 +73,16 @@ def test_an_image_in_a_text_is_found(text: str, image: str) -> None:
         "apps/v1",
         "a: b\nc: 10:20\n",
         "{not: [yaml",
+        "https://ghcr.io/org/page",
+        '{"hub": "gcr.io/istio-release"}',
     ],
 )
 def test_what_is_no_image_is_left_alone(text: str) -> None:
     assert images([config(a=text)]) == {}
+
+
+def test_an_example_is_for_people_to_read() -> None:
+    assert images([config(_example="image: quay.io/a/b:v1\n")]) == {}
 
 
 def test_a_variable_that_says_so_is_an_image_without_a_tag_too() -> None:
@@ -87,6 +97,7 @@ def test_what_26_03_starts_later_is_there(path: Path) -> None:
     for part in (
         *("kfp-driver", "kfp-launcher", "argoexec", "knative.dev/serving/cmd/queue", "acmesolver", "proxyv2"),
         *("katib/suggestion-hyperopt", "katib/file-metrics-collector", "notebook-servers/jupyter-scipy"),
+        *("busybox:1.28", "kubeflow/kfp-frontend"),
         *("kserve/storage-initializer", "kserve/sklearnserver", "trainer/torchtune-trainer", "tensorflow/tensorflow"),
     ):
         assert any(part in name for name in later), part

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from infra.kubeflow.install import resource_name, token
-from ops import adopting
+from ops import adopting, clashing
 from ops.existing import Existing, held, look, made_by, missing, refuse
 from ops.steps import Op, Step
 from ordering.errors import UserError
@@ -22,6 +22,10 @@ ACCOUNT: Manifest = {**config("default"), "kind": "ServiceAccount"}
 GRAPH = build([SPACE, config(), ACCOUNT])
 
 
+def _kind(manifest: Manifest) -> tuple[str, str]:
+    return manifest["apiVersion"], manifest["kind"]
+
+
 class Live:
     """A cluster of these objects, which counts what it is asked."""
 
@@ -32,6 +36,10 @@ class Live:
     def metadata(self, api_version: str, kind: str) -> list[Manifest]:
         self.asked.append(kind)
         return [one for one in self.objects if (one["apiVersion"], one["kind"]) == (api_version, kind)]
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
+        identity = (api_version, kind, name)
+        return next((one for one in self.objects if (*_kind(one), one["metadata"]["name"]) == identity), None)
 
     def dry_run(self, manifest: Manifest) -> None:
         if self.refuses:
@@ -120,3 +128,62 @@ def test_kubectl_is_released_from_all_that_was_taken_over() -> None:
     adopting.release(there(), GRAPH, live, told.append)
     assert {manager for _, manager in live.released} == set(adopting.KUBECTL)
     assert told == ["Took over 1 object that was there."]
+
+
+def priority(name: str, value: int) -> Manifest:
+    return {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": name},
+        "value": value,
+    }
+
+
+def clashing_in(*live: Manifest, known: list[Manifest] | None = None, own: str = "") -> list[str]:
+    wanted = build([priority("theirs", 1), priority("system-node-critical", 2), config()])
+    nodes = clashing.others(wanted, held(state(*known or (), kind="kubernetes:scheduling.k8s.io/v1:PriorityClass")))
+    return list(map(str, clashing.look(nodes, Live(*live), lambda one: one["metadata"]["name"] == own)))
+
+
+def test_what_nobody_can_change_is_told_of_what_the_stack_has_not_made() -> None:
+    theirs = priority("theirs", 9)
+    (told,) = clashing_in(theirs)
+    assert told == (
+        "value of PriorityClass theirs, which never changes, is 9 in the cluster and 1 in the manifests; delete that "
+        "object, leave it out of what you install, or give it the cluster's value"
+    )
+    assert clashing_in(priority("theirs", 1)) == clashing_in() == [], "as it is wanted, or not there"
+    assert clashing_in(theirs, known=[theirs]) == [], "the stack's own is made again"
+    assert clashing_in(theirs, own="theirs") == [], "so is what a run without the state takes for its own"
+    going = {**theirs, "metadata": {**theirs["metadata"], "deletionTimestamp": "now"}}
+    assert clashing_in(going) == [], "which is told as such"
+
+
+def test_what_a_cluster_makes_by_itself_clashes_for_ever() -> None:
+    critical = priority("system-node-critical", 3)
+    for known, own in (([], ""), ([critical], critical["metadata"]["name"])):
+        (told,) = clashing_in(critical, known=known, own=own)
+        assert told.endswith(
+            "; every cluster makes that object: leave it out of what you install, or give it the same value"
+        )
+
+
+def test_clashes_are_refused_all_at_once() -> None:
+    clashing.refuse([])
+    nodes = clashing.others(build([priority(f"p{number}", 1) for number in range(12)]), ())
+    found = clashing.look(nodes, Live(*(priority(f"p{number}", 2) for number in range(12))))
+    with pytest.raises(UserError, match=r"nothing was changed:\n  value of PriorityClass p0,") as refused:
+        clashing.refuse(found)
+    assert "… and 2 more" in str(refused.value)
+
+
+def test_what_whoever_asks_may_not_read_is_not_judged() -> None:
+    class Shut(Live):
+        def metadata(self, api_version: str, kind: str) -> list[Manifest]:
+            if kind == "ConfigMap":
+                raise UserError("The cluster refuses: Forbidden")
+            return super().metadata(api_version, kind)
+
+    nodes = clashing.others(build([config("a"), priority("p", 1)]), ())
+    (told,) = clashing.look(nodes, Shut(priority("p", 2)))
+    assert told.clash.object == "PriorityClass p"

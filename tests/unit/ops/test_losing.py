@@ -138,3 +138,30 @@ def test_a_run_without_a_preview_knows_by_state_and_graph_whether_it_needs_one(
     assert possible([*resources, OWN_BUCKET], build(after)) is expected
     teams = {**OWN_BUCKET, "urn": "u::team:extension:Data$aws:s3/bucket:Bucket::b"}
     assert possible([*resources, teams], build(after))
+
+
+def test_the_release_s_databases_are_named_when_a_managed_one_takes_their_place() -> None:
+    names = ("kubeflow/mysql-pv-claim", "kubeflow/katib-mysql")
+    sent = [
+        {
+            "type": "kubernetes:core/v1:PersistentVolumeClaim",
+            "urn": f"{URN}kubernetes:core/v1:PersistentVolumeClaim::{name}",
+            "custom": True,
+            "inputs": {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": dict(zip(("namespace", "name"), name.split("/"), strict=True)),
+            },
+        }
+        for name in names
+    ]
+    assert possible(sent, build([]))
+    found = lost(classify([step("kubernetes:core/v1:PersistentVolumeClaim", name) for name in names], {}))
+    with pytest.raises(UserError, match="LOSE=PersistentVolumeClaim/kubeflow/katib-mysql,"):
+        refuse(found, [])
+
+
+def test_a_managed_database_is_named_when_the_release_s_own_takes_its_place() -> None:
+    found = lost(classify([step("aws:rds/instance:Instance", "dev-database")], {}))
+    with pytest.raises(UserError, match=r"Instance/dev-database \(the databases in it\)"):
+        refuse(found, [])

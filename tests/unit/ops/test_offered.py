@@ -31,6 +31,7 @@ NEWER = {
     "metrics-server": "v0.9.0-eksbuild.1",
     "snapshot-controller": "v8.6.0-eksbuild.1",
     "eks-node-monitoring-agent": "v1.7.0-eksbuild.1",
+    "amazon-cloudwatch-observability": "v6.3.0-eksbuild.1",
 }
 
 

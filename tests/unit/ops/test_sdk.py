@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pulumi
@@ -64,11 +64,27 @@ class _Log(logging.Logger):
         self.lines.append((level, msg))
 
 
+# Read as the tests are collected: by the time they run, another test in this process may have run the program.
+AS_IT_COMES = [
+    (module, name, getattr(module, name))
+    for module, name in ((pulumi.log, "debug"), (resource, "_get_stack_trace"), (rpc, "serialize_property"))
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _as_it_comes() -> Iterator[None]:
+    """The SDK as it is installed, for what the whole module compares with."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name, original in AS_IT_COMES:
+            patch.setattr(module, name, original)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def _as_it_was(_as_it_comes: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Undoes after each test what the test replaces."""
-    for module, name in ((pulumi.log, "debug"), (resource, "_get_stack_trace"), (rpc, "serialize_property")):
-        monkeypatch.setattr(module, name, getattr(module, name))
+    for module, name, original in AS_IT_COMES:
+        monkeypatch.setattr(module, name, original)
 
 
 def registered(graph: Graph, log: logging.Logger | None = None) -> Requests:

@@ -319,6 +319,36 @@ def test_a_log_group_that_eks_made_again_is_deleted_again() -> None:
         assert [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]] == ["/team/own"]
 
 
+@pytest.mark.parametrize(("skipped", "left"), [(True, ["dev-own", "theirs-last-1"]), (False, None)])
+def test_snapshots_that_earlier_destroys_kept_go_with_a_database_that_leaves_none(
+    monkeypatch: pytest.MonkeyPatch, skipped: bool, left: list[str] | None
+) -> None:
+    monkeypatch.setattr(teardown, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
+    urn = "urn:pulumi:dev::kubeflow::kubeflow:infra:Database$aws:rds/instance:Instance::x"
+    held = {"type": "aws:rds/instance:Instance", "urn": urn, "inputs": {"skipFinalSnapshot": skipped}}
+    tags: Any = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
+    ours = "kubeflow-dev-database"
+    with mock_aws():
+        rds = boto3.client("rds", region_name="us-west-2")
+        for name in (ours, "theirs"):
+            rds.create_db_instance(
+                DBInstanceIdentifier=name,
+                DBInstanceClass="db.t4g.medium",
+                Engine="mysql",
+                AllocatedStorage=20,
+                MasterUsername="a",
+                MasterUserPassword="b" * 16,
+            )
+        for name, of in ((f"{ours}-last-1", ours), ("dev-own", ours), ("theirs-last-1", "theirs")):
+            rds.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=of, Tags=tags)
+        said = teardown.snapshots_too(lambda service: rds, "dev", [held])
+        names = sorted(
+            one["DBSnapshotIdentifier"] for one in rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+        )
+    assert names == (left or sorted([f"{ours}-last-1", "dev-own", "theirs-last-1"]))
+    assert len(said) == (1 if skipped else 0)
+
+
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The settings that the command reads."""
@@ -373,3 +403,25 @@ def test_the_question_names_a_user_pool_and_no_other_login(settings: dict[str, s
 def test_the_right_answer_a_yes_and_the_local_stack_go_on() -> None:
     destroy.confirm("local", yes=False)
     destroy.confirm("prod", yes=True)
+
+
+@pytest.mark.parametrize(
+    ("on_destroy", "told"),
+    [
+        ("keep", "So does a last snapshot of the managed database."),
+        ("empty", "The managed database goes with every snapshot that an earlier destroy kept."),
+    ],
+)
+def test_the_question_says_what_becomes_of_a_managed_database(
+    monkeypatch: pytest.MonkeyPatch, on_destroy: str, told: str
+) -> None:
+    given = {"clusterMode": "create", "database": "rds", "storageOnDestroy": on_destroy, "login": "release"}
+    monkeypatch.setattr(teardown, "configured", lambda stack, key: given.get(key, ""))
+    asked: list[str] = []
+    monkeypatch.setattr("ops.ask.for_name", lambda *said, **named: asked.extend(map(str, (*said, *named.values()))))
+    destroy.confirm("prod", yes=False)
+    assert told in " ".join(asked)
+    given["database"] = "release"
+    asked.clear()
+    destroy.confirm("prod", yes=False)
+    assert "managed database" not in " ".join(asked)

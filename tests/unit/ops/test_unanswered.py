@@ -1,4 +1,4 @@
-"""What a provider that died was asked, out of the engine's events."""
+"""What was asked and not answered, out of the engine's events."""
 
 from typing import Any
 
@@ -74,6 +74,25 @@ def test_an_operation_that_broke_off_is_kept_without_its_secrets(op: str, expect
         "stream terminated by RST_STREAM with error code: CANCEL",
         "keepalive ping failed to receive ACK within timeout",
         "server closed the stream without sending trailers",
+        *(
+            f'resource "{URN}" was not successfully created by the Kubernetes API server: {cause}'
+            for cause in (
+                'Patch "https://127.0.0.1:1/api/v1/namespaces/a/services/b?fieldManager=c": context canceled',
+                'Patch "https://127.0.0.1:1/api/v1/namespaces/a/services/b?fieldManager=c": unexpected EOF',
+                'Patch "https://127.0.0.1:1/api/v1/namespaces/a": dial tcp 127.0.0.1:1: connect: connection refused',
+                "context deadline exceeded",
+                "handler {0x1 0x2 0x3} was not added to shared informer because it has stopped already",
+                "etcdserver: request timed out",
+                "etcdserver: leader changed",
+                "Timeout: request did not complete within requested timeout - context deadline exceeded",
+                "the server was unable to return a response in the time allotted, but may still be processing the "
+                "request (patch services b)",
+            )
+        ),
+        "creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 0, RequestID: , canceled, "
+        "context canceled",
+        "creating EC2 VPC: operation error EC2: CreateVpc, https response error StatusCode: 0, RequestID: , request "
+        'send failed, Post "https://ec2.example/": EOF',
     ],
 )
 def test_every_end_of_a_connection_is_known(message: str) -> None:
@@ -86,6 +105,10 @@ def test_every_end_of_a_connection_is_known(message: str) -> None:
         # An answer: something of that name may be anybody's.
         "CreateBucket failed with BucketAlreadyExists: the bucket exists",
         'failed calling webhook "x": dial tcp 10.0.0.1:443: connect: connection refused',
+        f'resource "{URN}" was not successfully created by the Kubernetes API server: Internal error occurred: failed '
+        'calling webhook "x": failed to call webhook: Post "https://x.y.svc:443/z": context deadline exceeded',
+        f'resource "{URN}" was not successfully created by the Kubernetes API server: namespaces "a" not found',
+        "operation error EC2: CreateVpc, https response error StatusCode: 400, api error VpcLimitExceeded",
         # Nothing was asked.
         'connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"',
     ],

@@ -27,6 +27,13 @@ def test_a_killed_upgrade_goes_on_or_back() -> None:
     assert back(stand("26.03", "1.10.2", "1.10.2")).new == "1.10.2"
 
 
+def test_a_release_that_somebody_wrote_by_hand_is_no_upgrade_that_has_begun() -> None:
+    found = up(stand("26.03", "1.10.2"), "26.03", KNOWN)
+    assert found == Way(old="1.10.2", new="26.03", before="1.10.2", begun=False)
+    with pytest.raises(UserError, match=r"and 1[.]10[.]2 is older; `make rollback STACK=dev`"):
+        up(stand("1.10.2", "26.03"), "1.10.2", KNOWN)
+
+
 def test_a_killed_rollback_goes_on() -> None:
     assert back(stand("1.10.2", "26.03")) == Way(old="26.03", new="1.10.2", before="", begun=True)
 

@@ -1,0 +1,134 @@
+"""Commands on a stack in which people have something, killed at seeded moments and typed again until they end."""
+
+import json
+import random
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from bench.people import Manifest, teams, work
+from ops.project import PROJECT_ROOT
+from ordering.errors import UserError
+from tests.local.cluster import until
+from tests.local.killing import kill
+from tests.local.stack import Checkout
+from tests.local.test_interrupted import left_running
+
+VICTIMS = ("program", "terminal", "engine")
+LEFT_S = 180.0
+"""Seconds for what a killed command had started to end by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """Whom to kill (a victim of `tests.local.killing`), and how many seconds after the command was typed."""
+
+    victim: str
+    after_s: float
+
+
+def peopled(checkout: Checkout, release: str) -> list[Manifest]:
+    """Brings a release up, and makes people's objects; returns these."""
+    shared, beside = PROJECT_ROOT.parent / "shared", checkout.root.parent / "shared"
+    if shared.is_dir() and not beside.exists():
+        beside.symlink_to(shared.resolve())
+    checkout.configure({"kubeflowRelease": release})
+    checkout.must("up")
+    cluster = checkout.cluster()
+    profiles, objects = teams(), work(release)
+    cluster.apply(*profiles)
+    names = {one["metadata"]["name"] for one in profiles}
+    until(
+        lambda: names <= {one["metadata"]["name"] for one in cluster.at("namespaces")["items"]},
+        "namespaces of teams",
+        120,
+    )
+    listed = {"apiVersion": "v1", "kind": "List", "items": objects}
+    done = cluster.run("create", "-f", "-", given=json.dumps(listed))
+    assert done.returncode == 0, done.stderr
+    return [*profiles, *objects]
+
+
+def kills(seed: int, times: int, longest_s: float) -> list[Kill]:
+    """Kills at moments of up to so many seconds, the same at each call."""
+    drawn = random.Random(seed)
+    return [Kill(victim=drawn.choice(VICTIMS), after_s=round(drawn.uniform(1.0, longest_s), 1)) for _ in range(times)]
+
+
+@dataclass
+class Heard:
+    """What a running command says, as it says it."""
+
+    run: "subprocess.Popen[str]"
+    lines: list[tuple[float, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._begun = time.monotonic()
+        self._listeners = [
+            threading.Thread(target=self._listen, args=(stream,), daemon=True)
+            for stream in (self.run.stdout, self.run.stderr)
+            if stream is not None
+        ]
+        for one in self._listeners:
+            one.start()
+
+    def _listen(self, stream: Iterable[str]) -> None:
+        self.lines.extend((time.monotonic(), line) for line in stream)
+
+    def end(self) -> None:
+        """Waits until all has been said."""
+        self.run.wait()
+        for one in self._listeners:
+            one.join(timeout=LEFT_S)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(line for _, line in sorted(self.lines))
+
+    @property
+    def quiet_s(self) -> float:
+        """The longest time in which it said nothing."""
+        times = [self._begun, *sorted(at for at, _ in self.lines)]
+        return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a command ended that was killed `kills` times before. `quiet_s` is the longest time it said nothing."""
+
+    kills: int
+    seconds: float
+    quiet_s: float
+    said: str
+
+
+def ended(checkout: Checkout, arguments: Sequence[str], wanted: Sequence[Kill]) -> Ended:
+    """Types a command, kills it as wanted, and types it again, until it ends by itself.
+
+    UserError for one that fails by itself or leaves something running. Kills that it was too quick for are not done.
+    """
+    begun = time.monotonic()
+    done, quiet = 0, 0.0
+    for one in (*wanted, None):
+        run = checkout.start(*arguments)
+        heard = Heard(run)
+        if one is not None:
+            end = time.monotonic() + one.after_s
+            while run.poll() is None and time.monotonic() < end:
+                time.sleep(0.1)
+        if killed := one is not None and run.poll() is None:
+            kill(checkout, run, one.victim)
+        heard.end()
+        quiet = max(quiet, heard.quiet_s)
+        if "Traceback" in heard.text or (run.returncode and not killed):
+            raise UserError(f"`{' '.join(arguments)}` ended with {run.returncode}: {heard.text[-3000:]}")
+        if not killed or not run.returncode:
+            break
+        done += 1
+        until(lambda: not left_running(checkout), "what the command had started ends", LEFT_S)
+    seconds = time.monotonic() - begun
+    return Ended(kills=done, seconds=round(seconds, 1), quiet_s=round(quiet, 1), said=heard.text)

@@ -1,0 +1,1 @@
+"""What single options add to a bill, or take off it."""

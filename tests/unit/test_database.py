@@ -1,0 +1,101 @@
+from typing import Literal
+
+import pytest
+
+from infra.aws.database import Database, DatabaseArgs
+from infra.settings import SettingsError
+from ops.costs.database import database_price
+from tests.unit.mocks import Recording, record
+from tests.unit.settings_source import settings
+
+TAGS = {"team": "ml"}
+NAME = "kubeflow-dev"
+
+
+def database(
+    on_destroy: Literal["keep", "empty"] = "keep", *, protect: bool = False, kept: str | None = None, snapshot: str = ""
+) -> Recording:
+    given = settings(database="rds", databaseSnapshot=snapshot).database
+    assert given is not None
+
+    def program() -> dict[str, object]:
+        made = Database(
+            NAME,
+            DatabaseArgs(
+                database=given,
+                vpc_id="vpc-1",
+                subnet_ids=["subnet-1", "subnet-2"],
+                group_id="sg-cluster",
+                password="secret",
+                on_destroy=on_destroy,
+                kept=kept,
+                last="kubeflow-dev-database-last-1",
+                protect=protect,
+                tags=TAGS,
+            ),
+        )
+        return {"host": made.host}
+
+    return record(program)
+
+
+def test_the_database_is_encrypted_private_and_for_the_cluster_alone() -> None:
+    found = database()
+    instance = found.one("Instance").inputs
+    assert instance["storageEncrypted"] is True
+    assert instance["publiclyAccessible"] is False
+    assert (instance["engine"], instance["engineVersion"]) == ("mysql", "8.4")
+    assert found.one("SubnetGroup").inputs["subnetIds"] == ["subnet-1", "subnet-2"]
+    [rule] = found.one("SecurityGroup").inputs["ingress"]
+    assert rule == {"protocol": "tcp", "fromPort": 3306, "toPort": 3306, "securityGroups": ["sg-cluster"]}
+
+
+def test_the_server_refuses_what_is_not_encrypted() -> None:
+    [parameter] = database().one("ParameterGroup").inputs["parameters"]
+    assert (parameter["name"], parameter["value"]) == ("require_secure_transport", "1")
+
+
+def test_its_data_outlives_the_stack_only_where_that_is_wanted() -> None:
+    kept, emptied = database().one("Instance").inputs, database("empty").one("Instance").inputs
+    assert kept["finalSnapshotIdentifier"] == "kubeflow-dev-database-last-1"
+    assert kept["skipFinalSnapshot"] is False
+    assert emptied["skipFinalSnapshot"] is True
+    assert "finalSnapshotIdentifier" not in emptied
+
+
+def test_it_starts_from_what_an_earlier_life_kept_or_the_settings_name() -> None:
+    assert "snapshotIdentifier" not in database().one("Instance").inputs
+    assert database(kept="last-1").one("Instance").inputs["snapshotIdentifier"] == "last-1"
+    assert database(kept="last-1", snapshot="mine").one("Instance").inputs["snapshotIdentifier"] == "mine"
+
+
+def test_protection_holds_in_the_engine_and_in_aws() -> None:
+    instance = database(protect=True).one("Instance")
+    assert instance.protect
+    assert instance.inputs["deletionProtection"] is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"databaseInstanceClass": "m7g.large"}, "databaseInstanceClass 'm7g.large' is not a class of RDS"),
+        ({"databaseBackupDays": "36"}, "databaseBackupDays 36 is out of range"),
+        ({"databaseStorageGiB": "10"}, "databaseStorageGiB 10 is out of range"),
+        ({"databaseSnapshot": "a--b"}, "databaseSnapshot 'a--b' is not the name of a snapshot"),
+        ({"database": "release", "databaseSnapshot": "mine"}, "databaseSnapshot is for a managed database"),
+        (
+            {"clusterMode": "existing", "clusterContext": "here"},
+            "database 'rds' needs the VPC of a cluster to create",
+        ),
+    ],
+)
+def test_bad_settings_are_refused(changes: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError, match=told):
+        settings(**{"database": "rds", **changes})
+
+
+def test_a_standby_costs_as_much_again() -> None:
+    one, two = (settings(database="rds", databaseMultiAz=standby).database for standby in ("false", "true"))
+    assert one is not None
+    assert two is not None
+    assert database_price(two)[1] == 2 * database_price(one)[1]
