@@ -31,6 +31,8 @@ COMMANDS = (
     "leftovers",
     "plan",
     "images",
+    "images-lock",
+    "mirror",
     "recover",
     "versions",
     "upgrade-nodes",

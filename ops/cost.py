@@ -24,6 +24,7 @@ from ordering.manifests.render import render
 ARTIFACTS_GB = 100
 FILES_GB = 50
 IMAGES_GB = 10
+SEALED_GB = 100
 PEOPLE = 50
 NAT_TRAFFIC_GB = 100
 LOGS_GB = 10
@@ -107,6 +108,9 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_address(settings, settings.address))
     if settings.database:
         lines.append(_line("database", *database_price(settings.database)))
+    if settings.images.source == "ecr":
+        what = f"{SEALED_GB} GB of the release's images in ECR (assumed)"
+        lines.append(_line("images", what, SEALED_GB * prices.ECR_GB_MONTH))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)

@@ -24,7 +24,9 @@ Finder = Callable[["Account", Inputs], str | None]
 # bucket's settings) or has no life outside the state (a password).
 _FROM_INPUTS = {
     "aws:cloudwatch/logGroup:LogGroup": "{name}",
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": "{ecrRepositoryPrefix}",
     "aws:ecr/repository:Repository": "{name}",
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": "{prefix}",
     "aws:eks/accessEntry:AccessEntry": "{clusterName}:{principalArn}",
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "{clusterName}#{principalArn}#{policyArn}",
     "aws:eks/addon:Addon": "{clusterName}:{addonName}",

@@ -32,6 +32,8 @@ _TAGS_AT_ONCE = 20
 _PAGES = 20
 """Pages of 1,000 objects that are counted of a bucket."""
 
+_FETCHED = "repository of fetched images"
+
 _OF_THEIR_OWN = frozenset({"interface", "load_balancer", "network_load_balancer", "branch", "trunk"})
 """Types of interfaces that a cluster leaves; others are parts of something in the state."""
 
@@ -250,16 +252,19 @@ def _buckets(client: Client, place: Place) -> Iterator[Leftover]:
 
 
 def _repositories(client: Client, place: Place) -> Iterator[Leftover]:
-    for name in kept.repositories(client, place.owner.names):
-        images = list(_all(client("ecr"), "describe_images", "imageDetails", repositoryName=name))
-        stored = Decimal(sum(one.get("imageSizeInBytes", 0) for one in images)) / 10**9
-        yield Leftover(
-            kind="repository",
-            id=name,
-            what=f"kept on purpose, {len(images)} images of {stored:.1f} GB",
-            monthly=stored * prices.ECR_GB_MONTH,
-            kept=True,
-        )
+    names = place.owner.names
+    for name in (*kept.repositories(client, names), *kept.copied(client, names)[0]):
+        yield _images(client, "repository", name, "kept on purpose", on_purpose=True)
+    # No state knows these, and they hold nothing that is not elsewhere.
+    for name in kept.caches(client, names):
+        yield _images(client, _FETCHED, name, "made by ECR when it fetched", on_purpose=False)
+
+
+def _images(client: Client, kind: str, name: str, why: str, *, on_purpose: bool) -> Leftover:
+    images = list(_all(client("ecr"), "describe_images", "imageDetails", repositoryName=name))
+    stored = Decimal(sum(one.get("imageSizeInBytes", 0) for one in images)) / 10**9
+    what = f"{why}, {len(images)} images of {stored:.1f} GB"
+    return Leftover(kind=kind, id=name, what=what, monthly=stored * prices.ECR_GB_MONTH, kept=on_purpose)
 
 
 def _file_systems(client: Client, place: Place) -> Iterator[Leftover]:
@@ -375,6 +380,7 @@ _DELETE: dict[str, Callable[[Client, str, float], object]] = {
     "elastic IP": lambda client, id_, _: client("ec2").release_address(AllocationId=id_),
     "volume": lambda client, id_, _: client("ec2").delete_volume(VolumeId=id_),
     "log group": lambda client, id_, _: client("logs").delete_log_group(logGroupName=id_),
+    _FETCHED: lambda client, id_, _: client("ecr").delete_repository(repositoryName=id_, force=True),
 }
 
 

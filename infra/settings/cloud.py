@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from infra.settings import address, monitoring
+from infra.settings import address, images, monitoring
 from infra.settings.raw import RawSettings
 
 OF_AWS = (
@@ -39,6 +39,7 @@ OF_AWS = (
     "databaseMultiAz",
     "databaseBackupDays",
     "databaseSnapshot",
+    *images.KEYS,
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

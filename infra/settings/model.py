@@ -8,6 +8,7 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.images import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.notebooks import NotebookSettings
 
@@ -230,6 +231,7 @@ class Settings:
     cluster: ClusterSettings
     nodes: NodeSettings
     pools: tuple[Pool, ...]
+    images: ImageSettings
     registry: RegistrySettings
     storage: StorageSettings
     files: Literal["none", "efs"]

@@ -42,10 +42,12 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
     assert {action.split(":")[0] for action in second} <= {"acm", "autoscaling", "ec2", "elasticfilesystem", "rds"} | {
         "cloudwatch",
         "cognito-idp",
+        "ecr",
         "logs",
         "sns",
         "elasticloadbalancing",
         "route53",
+        "secretsmanager",
     }
 
 

@@ -13,6 +13,7 @@ from localcloud.emulator.conduct.files import Files
 from localcloud.emulator.conduct.logs import Logs
 from localcloud.emulator.conduct.network import Network
 from localcloud.emulator.conduct.phases import Phases
+from localcloud.emulator.conduct.registry import Registry
 
 
 def install(application: Any, minute: float) -> None:
@@ -23,6 +24,7 @@ def install(application: Any, minute: float) -> None:
     handlers["logs"] = logs
     handlers["ec2"] = Network(phases, handlers["ec2"])
     handlers["eks"] = Eks(phases, handlers["eks"], logs)
+    handlers["ecr"] = Registry(handlers["ecr"])
     handlers["rds"] = Database(phases, handlers["rds"])
     handlers["elasticfilesystem"] = Files(phases, handlers["elasticfilesystem"])
     handlers["elasticloadbalancing"] = Balancers(phases, handlers["elasticloadbalancing"])

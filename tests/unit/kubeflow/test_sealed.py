@@ -165,7 +165,7 @@ def test_what_ecr_does_not_fetch_is_copied_each_once() -> None:
         (f"gcr.io/x/queue@{DIGEST}", "kubeflow-dev/gcr.io/x/queue", DIGEST.replace(":", "-")),
         ("gcr.io/x/y:v1", "kubeflow-dev/gcr.io/x/y", "v1"),
         ("nvcr.io/n/t:1", "kubeflow-dev/nvcr.io/n/t", "1"),
-        ("registry.test/alone", "kubeflow-dev/registry.test/alone", "latest"),
+        ("registry.test/alone:latest", "kubeflow-dev/registry.test/alone", "latest"),
         ("registry.test/tagged:2", "kubeflow-dev/registry.test/tagged", "2"),
     ]
 
