@@ -7,7 +7,7 @@ PYTHON ?= python3
 # What a person may give, on the command line or in the environment. A recipe reads it as a shell's variable: its text
 # becomes no part of a script, and make expands no `$` in it.
 GIVEN := STACK PODS FORMAT PYTHON YES NAME SIZE OWNER CIDR AGAIN SET DELETE FORGET FORCE_FINALIZERS RELEASE QUICK LOSE
-GIVEN += KEEP PARTS TO BACKUP REHEARSE
+GIVEN += KEEP PARTS POINT TO BACKUP REHEARSE TRACE
 $(foreach name,$(GIVEN),$(eval override $(name) := $$(value $(name))))
 export $(GIVEN)
 
@@ -21,7 +21,7 @@ override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
 .PHONY: help up adopt upgrade rollback preview drift destroy down demo image stack password rotate doctor cost leftovers plan
-.PHONY: images images-lock mirror recover versions upgrade-nodes tools test test-unit lint audit bench
+.PHONY: images images-lock mirror restore recover versions upgrade-nodes tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -97,13 +97,17 @@ rotate: $(VENV)/.installed
 doctor: $(VENV)/.installed
 	@$(RUN) doctor --stack="$$STACK" --format="$$FORMAT"
 
-## make cost      [STACK=local] [SET=nodesDesired=6] [FORMAT=text|json]   what the stack costs a month
+## make cost      [STACK=local] [SET=nodesDesired=6] [TRACE=FILE] [FORMAT=text|json]   what the stack costs a month
 cost: $(VENV)/.installed
-	@$(RUN) cost --stack="$$STACK" $${SET:+--set="$$SET"} --format="$$FORMAT"
+	@$(RUN) cost --stack="$$STACK" $${SET:+--set="$$SET"} $${TRACE:+--trace="$$TRACE"} --format="$$FORMAT"
 
 ## make leftovers STACK=dev [DELETE=1] [YES=1] [FORMAT=text|json]   what a destroyed stack left in AWS
 leftovers: $(VENV)/.installed
 	@$(RUN) leftovers --stack="$$STACK" --delete="$$DELETE" --yes="$$YES" --format="$$FORMAT"
+
+## make restore   STACK=dev [POINT=…]                      list its daily backups, and bring one back beside what is there
+restore: $(VENV)/.installed
+	@$(RUN) restore --stack="$$STACK" --point="$$POINT"
 
 ## make recover   [STACK=local]                            bring back state whose files are damaged, and keep those aside
 recover: $(VENV)/.installed

@@ -42,7 +42,7 @@ POLL_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One destroy. `quiet_s` is the longest time in which it said nothing; `wrong` what was left, or not told."""
+    """One destroy. `quiet_s` is its longest silence, which came after the line `quiet_after`; `wrong` what was left."""
 
     number: int
     victim: str
@@ -51,6 +51,7 @@ class Round:
     objects: int
     seconds: float
     quiet_s: float
+    quiet_after: str
     wrong: str
 
 
@@ -106,7 +107,8 @@ def destroyed(checkout: Checkout, number: int, kill: Kill, empty: set[str]) -> R
         kills=done.kills,
         objects=len(people),
         seconds=done.seconds,
-        quiet_s=done.quiet_s,
+        quiet_s=round(done.quiet.seconds, 1),
+        quiet_after=done.quiet.after,
         wrong="; ".join(wrong),
     )
 

@@ -5,9 +5,10 @@ import random
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from bench.people import Manifest, teams, work
 from ops.project import PROJECT_ROOT
@@ -24,10 +25,25 @@ LEFT_S = 180.0
 
 @dataclass(frozen=True, kw_only=True)
 class Kill:
-    """Whom to kill (a victim of `tests.local.killing`), and how many seconds after the command was typed."""
+    """Whom to kill (a victim of `tests.local.killing`), and when: so many seconds after the command was typed, and
+    once the engine has begun so many steps since."""
 
     victim: str
-    after_s: float
+    after_s: float = 0.0
+    steps: int = 0
+
+    def due(self, checkout: Checkout) -> Callable[[], bool]:
+        """Whether it is time, of a command that was typed right now."""
+        typed, left = time.monotonic(), _begun(checkout)
+
+        def due() -> bool:
+            nonlocal left
+            # The journal of a run that was killed is there until this one has settled it.
+            begun = _begun(checkout)
+            left = left if begun >= left else 0
+            return time.monotonic() >= typed + self.after_s and begun - left >= self.steps
+
+        return due
 
 
 def peopled(checkout: Checkout, release: str) -> list[Manifest]:
@@ -56,6 +72,21 @@ def kills(seed: int, times: int, longest_s: float) -> list[Kill]:
     """Kills at moments of up to so many seconds, the same at each call."""
     drawn = random.Random(seed)
     return [Kill(victim=drawn.choice(VICTIMS), after_s=round(drawn.uniform(1.0, longest_s), 1)) for _ in range(times)]
+
+
+class Quiet(NamedTuple):
+    """A silence, and the line before it; empty for what has said nothing yet."""
+
+    seconds: float
+    after: str
+
+
+def _begun(checkout: Checkout) -> int:
+    """Steps that the journal of a run says have begun."""
+    try:
+        return checkout.state_file.with_suffix(".journal").read_bytes().count(b'"operation":')
+    except FileNotFoundError:
+        return 0
 
 
 @dataclass
@@ -90,19 +121,20 @@ class Heard:
         return "".join(line for _, line in sorted(self.lines))
 
     @property
-    def quiet_s(self) -> float:
-        """The longest time in which it said nothing."""
-        times = [self._begun, *sorted(at for at, _ in self.lines)]
-        return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+    def quiet(self) -> Quiet:
+        """Its longest silence."""
+        told = [(self._begun, ""), *sorted(self.lines)]
+        gaps = [Quiet(later - earlier, line.strip()) for (earlier, line), (later, _) in pairwise(told)]
+        return max(gaps, default=Quiet(0.0, ""))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a command ended that was killed `kills` times before. `quiet_s` is the longest time it said nothing."""
+    """How a command ended that was killed `kills` times before. `quiet` is the longest silence of its runs."""
 
     kills: int
     seconds: float
-    quiet_s: float
+    quiet: Quiet
     said: str
 
 
@@ -112,18 +144,18 @@ def ended(checkout: Checkout, arguments: Sequence[str], wanted: Sequence[Kill]) 
     UserError for one that fails by itself or leaves something running. Kills that it was too quick for are not done.
     """
     begun = time.monotonic()
-    done, quiet = 0, 0.0
+    done, quiet = 0, Quiet(0.0, "")
     for one in (*wanted, None):
         run = checkout.start(*arguments)
         heard = Heard(run)
         if one is not None:
-            end = time.monotonic() + one.after_s
-            while run.poll() is None and time.monotonic() < end:
+            due = one.due(checkout)
+            while run.poll() is None and not due():
                 time.sleep(0.1)
         if killed := one is not None and run.poll() is None:
             kill(checkout, run, one.victim)
         heard.end()
-        quiet = max(quiet, heard.quiet_s)
+        quiet = max(quiet, heard.quiet)
         if "Traceback" in heard.text or (run.returncode and not killed):
             raise UserError(f"`{' '.join(arguments)}` ended with {run.returncode}: {heard.text[-3000:]}")
         if not killed or not run.returncode:
@@ -131,4 +163,4 @@ def ended(checkout: Checkout, arguments: Sequence[str], wanted: Sequence[Kill]) 
         done += 1
         until(lambda: not left_running(checkout), "what the command had started ends", LEFT_S)
     seconds = time.monotonic() - begun
-    return Ended(kills=done, seconds=round(seconds, 1), quiet_s=round(quiet, 1), said=heard.text)
+    return Ended(kills=done, seconds=round(seconds, 1), quiet=quiet, said=heard.text)

@@ -6,23 +6,25 @@ is kept.
 """
 
 import json
+import random
 import signal
 import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bench.journeys import Kill, ended, kills, peopled
+from bench.journeys import VICTIMS, Kill, ended, peopled
 from bench.people import Manifest
 from bench.tables import replaced
-from ops.cluster import Access, connected
+from ops.cluster import Access, answering, api_of, connected
 from ops.project import PROJECT_ROOT
 from ordering.errors import UserError
 from tests.local.cluster import Cluster, until
@@ -33,8 +35,10 @@ PAGE = PROJECT_ROOT / "docs" / "upgrading.md"
 SEED = 15
 KILLS = (0, 5)
 """Kills of each way in a journey."""
-LONGEST_S = 90.0
-"""Seconds after which a kill comes, at most."""
+LOOK_S = 20.0
+"""Seconds after which the first kill of a way comes, at most: it looks, and saves, for about as long."""
+SHARE = 0.9
+"""The share of the engine's steps in which the other kills come, each in a part of its own."""
 OLD, NEW = "1.10.2", "26.03"
 
 GATEWAY = ("security.istio.io/v1", "AuthorizationPolicy", "istio-system", "cluster-local-gateway")
@@ -52,11 +56,15 @@ WAYS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Trip:
-    """One way. `missing` counts polls that did not find the gateway's policy, `lost` people's objects that went."""
+    """One way. `missing` counts polls that did not find the gateway's policy, `lost` people's objects that went.
+
+    `steps` are those of the engine in the last run.
+    """
 
     command: str
     wanted: int
     kills: int
+    steps: int
     seconds: float
     objects: int
     lost: int
@@ -70,8 +78,9 @@ class Trip:
 
     @property
     def right(self) -> bool:
-        """Whether nothing was lost, refused or missing, and the preview afterwards is empty."""
-        return self.unchanged and not (self.lost or self.refused or self.missing or self.unavailable)
+        """Whether each kill came, nothing was lost, refused or missing, and the preview afterwards is empty."""
+        wrong = self.lost or self.refused or self.missing or self.unavailable
+        return self.kills == self.wanted and self.unchanged and not wrong
 
 
 @contextmanager
@@ -81,12 +90,11 @@ def polled(cluster: Cluster) -> Iterator[list[bool]]:
     ended = threading.Event()
 
     def poll() -> None:
-        with connected(Access(cluster.plane.kubeconfig.read_text(), None)) as api:
-            while not ended.wait(POLL_S):
-                try:
-                    seen.append(api.get(*GATEWAY) is not None)
-                except (OSError, UserError):
-                    continue
+        api = None
+        while not ended.wait(POLL_S):
+            with suppress(OSError, UserError), answering():
+                api = api or api_of(Access(cluster.plane.kubeconfig.read_text(), None))
+                seen.append(api.get(*GATEWAY) is not None)
 
     thread = threading.Thread(target=poll, daemon=True)
     thread.start()
@@ -107,6 +115,7 @@ def travel(checkout: Checkout, command: str, people: Sequence[Manifest], wanted:
         command=command,
         wanted=len(wanted),
         kills=done.kills,
+        steps=steps(done.said),
         seconds=done.seconds,
         objects=len(people),
         lost=len(missing(checkout.cluster(), people)),
@@ -118,6 +127,26 @@ def travel(checkout: Checkout, command: str, people: Sequence[Manifest], wanted:
         unavailable=len(unavailable(checkout.cluster())),
         said="\n".join(line for line in done.said.splitlines() if line.startswith(("Saved", "local runs"))),
     )
+
+
+def steps(said: str) -> int:
+    """How much an `up` changed, as it says at its end."""
+    line = next(line for line in reversed(said.splitlines()) if line.startswith("Changes: "))
+    return sum(count for what, count in changes(line).items() if what != "unchanged")
+
+
+def moments(seed: int, times: int, total: int) -> list[Kill]:
+    """Kills over a way of so many steps, the same at each call: one while it looks, the others one after another.
+
+    A run that was killed leaves the next as many steps less as it has begun, so that each finds what it is for.
+    """
+    drawn = random.Random(seed)
+    who = [drawn.choice(VICTIMS) for _ in range(times)]
+    first = [Kill(victim=one, after_s=round(drawn.uniform(1.0, LOOK_S), 1)) for one in who[:1]]
+    part = SHARE * total / max(times - 1, 1)
+    points = [0, *(int(drawn.uniform(number, number + 1) * part) for number in range(times - 1))]
+    gaps = [max(then - now, 1) for now, then in pairwise(points)]
+    return [*first, *(Kill(victim=one, steps=gap) for one, gap in zip(who[1:], gaps, strict=True))]
 
 
 def missing(cluster: Cluster, people: Sequence[Manifest]) -> list[str]:
@@ -145,6 +174,11 @@ def plan(kept: Iterable[Mapping[str, Any]]) -> list[int]:
     return [number for number in KILLS if any((number, command) not in right for command in WAYS)]
 
 
+def measured(kept: Iterable[Mapping[str, Any]], command: str) -> int:
+    """The steps of a way that nobody killed."""
+    return next((int(one["steps"]) for one in kept if one["command"] == command and not one["wanted"]), 0)
+
+
 def run(kept: list[dict[str, Any]], journeys: int) -> None:
     """So many of the journeys that are left."""
     for number in plan(kept)[:journeys]:
@@ -157,7 +191,7 @@ def run(kept: list[dict[str, Any]], journeys: int) -> None:
                     refused = checkout.ops(command, *WAYS[command])
                     assert "cannot open it" in refused.stderr, refused.stderr
                     forget_database(checkout.cluster())
-                trip = travel(checkout, command, people, kills(seed, number, LONGEST_S))
+                trip = travel(checkout, command, people, moments(seed, number, measured(kept, command)))
                 at = datetime.now(UTC).isoformat(timespec="seconds")
                 kept.append({"at": at, "right": trip.right, **asdict(trip)})
                 KEPT.write_text(json.dumps(kept, indent=1) + "\n")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from infra.aws.address import Address
+from infra.aws.backup import Backup
 from infra.aws.cluster import Cluster, ClusterAccess
 from infra.aws.database import Database
 from infra.aws.files import Files
@@ -29,6 +30,7 @@ class Components:
     images: Images | None
     address: Address | None
     database: Database | None
+    backup: Backup | None
     monitoring: Monitoring | None
     registry: Registry | None
     storage: Storage | None

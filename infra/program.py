@@ -11,6 +11,7 @@ import pulumi
 from infra import inputs, versions
 from infra.aws.address import LOGS, Address, AddressArgs
 from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
+from infra.aws.backup import Backup, BackupArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.database import Database, DatabaseArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
@@ -219,6 +220,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     )
     address = _address(stack, network, cluster, own.storage) if own and network and cluster else None
     seen = _monitoring(given, cluster, address) if cluster and stack.monitoring.kind == "cloudwatch" else None
+    backup = _backup(given) if stack.backup_days else None
     given.extensions.add(
         stack,
         Components(
@@ -229,6 +231,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             images=sealed,
             address=address,
             database=database,
+            backup=backup,
             monitoring=seen,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
@@ -379,6 +382,25 @@ def _monitoring(given: Inputs, cluster: Cluster, address: Address | None) -> Mon
             retention_days=stack.cluster.log_retention_days,
             email=stack.monitoring.email,
             certificate_arn=address.certificate_arn if address else None,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _backup(given: Inputs) -> Backup:
+    stack = given.settings
+    return Backup(
+        stack.name,
+        BackupArgs(
+            project=stack.project,
+            stack=stack.stack,
+            region=stack.region,
+            days=stack.backup_days,
+            files=stack.files == "efs",
+            database=stack.database is not None,
+            on_destroy=stack.storage.on_destroy,
+            kept=given.kept.vault,
+            protect=stack.protect,
             tags=stack.resource_tags,
         ),
     )

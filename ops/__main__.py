@@ -29,6 +29,7 @@ COMMANDS = (
     "doctor",
     "cost",
     "leftovers",
+    "restore",
     "plan",
     "images",
     "images-lock",

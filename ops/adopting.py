@@ -41,8 +41,8 @@ def check(found: Iterable[Existing], graph: Graph, api: Api) -> None:
         more = f"\n  … and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
         lines = "\n  ".join(refused[:_NAMED])
         raise UserError(
-            "Nothing was taken over, for some of it cannot be; delete these, or leave them out of what you install:"
-            f"\n  {lines}{more}"
+            "Nothing was taken over, for some of it cannot be; leave these out of what you install, or delete them, "
+            f"which takes the objects of a definition and what is in a namespace or a claim along:\n  {lines}{more}"
         )
 
 

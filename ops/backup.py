@@ -1,7 +1,7 @@
 """What is saved before a release changes: custom objects and Secrets as a list for `kubectl create -f`, and dumps.
 
 In the stack's bucket, or, where it has none, in a folder of this checkout. The list comes last: where it is, the backup
-is whole.
+is whole. Snapshots of volumes stay in the cluster, where it can take any.
 """
 
 import errno
@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,32 +21,41 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws.iam import BACKUPS
+from infra.kubeflow.oneway import STORES
+from ops import snapshots
+from ops.existing import objects
 from ops.inventory import Inventory, bare, place_of
 from ops.rotating import DATABASES, Database, pod_of
+from ops.snapshots import Snapshots
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
 Wanted = Literal["yes", "objects", "no"]
 """All, all but databases, or nothing."""
 
-# As in `ops.rotating`, the container knows its own password. What is written meanwhile does not stop it.
+# As in `ops.rotating`, the container knows its own password. What is written meanwhile does not stop it. Images of
+# MariaDB have the program under its own name alone, since 11.
 DUMP = (
-    "MYSQL_PWD=$MYSQL_ROOT_PASSWORD exec mysqldump --user=root --all-databases --single-transaction --routines --events"
+    'dump=$(command -v mysqldump || command -v mariadb-dump) && MYSQL_PWD=$MYSQL_ROOT_PASSWORD exec "$dump" '
+    "--user=root --all-databases --single-transaction --routines --events --hex-blob"
 )
-_WHOLE = "-- Dump completed"
+_WHOLE = b"-- Dump completed"
 """How mysqldump ends what it has written to its end."""
 
 _OBJECTS = ".objects.json.gz"
 
+_CLAIMS = {store.deployment: f"{store.namespace}/{store.claim}" for store in STORES}
+"""The claims that databases keep their data in."""
 
-class Api(Protocol):
+
+class NoRoomError(UserError):
+    """A place is full."""
+
+
+class Api(snapshots.Api, Protocol):
     """What this needs of a cluster. `output` yields what a shell's script in a container prints."""
 
-    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None: ...
-
-    def list(self, api_version: str, kind: str) -> list[Manifest]: ...
-
-    def output(self, pod: Manifest, container: str, script: str) -> Iterator[str]: ...
+    def output(self, pod: Manifest, container: str, script: str) -> Iterator[bytes]: ...
 
 
 class Store(Protocol):
@@ -122,7 +131,10 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Saved:
-    """What was saved where, under names that begin with `name`; `undumped` says why a database is not among it."""
+    """What was saved where, under names that begin with `name`.
+
+    `undumped` says why a database is not among it, neither as a dump nor in a snapshot of its volume.
+    """
 
     name: str
     where: str
@@ -130,11 +142,15 @@ class Saved:
     secrets: int
     dumps: tuple[str, ...]
     undumped: tuple[str, ...]
+    volumes: Snapshots
 
     def __str__(self) -> str:
         dumped = f", the databases {', '.join(self.dumps)}" if self.dumps else ""
         missing = f" Not in it: {'; '.join(self.undumped)}." if self.undumped else ""
-        return f"Saved {self.objects} custom objects and {self.secrets} Secrets{dumped} in {self.where}.{missing}"
+        return (
+            f"Saved {self.objects} custom objects and {self.secrets} Secrets{dumped} in {self.where}.{missing}"
+            f"{self.volumes}"
+        )
 
 
 def title(stack: str, old: str, new: str, at: datetime | None) -> str:
@@ -143,31 +159,42 @@ def title(stack: str, old: str, new: str, at: datetime | None) -> str:
 
 
 def save(
-    store: Store, name: str, found: Inventory, definitions: Sequence[Manifest], secrets: Sequence[Manifest], api: Api,
-    *, databases: bool, run_pods: bool,
-) -> Saved:  # fmt: skip
+    store: Store,
+    name: str,
+    state: Sequence[Mapping[str, Any]],
+    found: Inventory,
+    secrets: Sequence[Manifest],
+    api: Api,
+    *,
+    databases: bool,
+    run_pods: bool,
+) -> Saved:
     """Saves all; UserError where the place has no room, or does not take it.
 
     `run_pods` is false where pods run nothing.
     """
     dumps: list[str] = []
-    undumped: list[str] = []
+    why: dict[str, str] = {}
     for database in DATABASES if databases else ():
         deployment = api.get("apps/v1", "Deployment", database.namespace, database.name)
         if deployment is None:
             continue
-        if not run_pods:
-            undumped.append(f"the database {database.name}, since pods on this machine run nothing")
-            continue
         try:
-            _put(store, f"{name}.{database.name}.sql.gz", _whole(_dumped(database, deployment, api)))
+            if not run_pods:
+                raise UserError("pods on this machine run nothing")
+            _put(store, f"{name}.{database.name}.sql.gz", whole(_dumped(database, deployment, api)))
+        except NoRoomError:
+            raise
         except UserError as error:
-            undumped.append(f"the database {database.name} ({error})")
+            why[database.name] = str(error).rstrip(".")
         else:
             dumps.append(database.name)
+    volumes = snapshots.take(state, api, name) if databases else Snapshots()
+    undumped = [f"the database {one} ({why[one]})" for one in why if _CLAIMS.get(one) not in volumes.taken]
     if not databases:
         undumped.append("databases, as BACKUP=objects says")
-    _put(store, name + _OBJECTS, [json.dumps(listed(found, definitions, secrets))])
+    definitions = [one for at, one in objects(state) if at.kind == "CustomResourceDefinition"]
+    _put(store, name + _OBJECTS, [json.dumps(listed(found, definitions, secrets)).encode()])
     return Saved(
         name=name,
         where=store.title,
@@ -175,6 +202,7 @@ def save(
         secrets=len(secrets),
         dumps=tuple(dumps),
         undumped=tuple(undumped),
+        volumes=volumes,
     )
 
 
@@ -200,7 +228,7 @@ def newest(store: Store, begin: str) -> Inventory | None:
     return Inventory(objects=objects, kinds=kinds)
 
 
-def _dumped(database: Database, deployment: Manifest, api: Api) -> Iterator[str]:
+def _dumped(database: Database, deployment: Manifest, api: Api) -> Iterator[bytes]:
     container = str(deployment["spec"]["template"]["spec"]["containers"][0]["name"])
     pod = pod_of(database, api)
     if pod is None:
@@ -208,9 +236,9 @@ def _dumped(database: Database, deployment: Manifest, api: Api) -> Iterator[str]
     yield from api.output(pod, container, DUMP)
 
 
-def _whole(parts: Iterable[str]) -> Iterator[str]:
+def whole(parts: Iterable[bytes]) -> Iterator[bytes]:
     """The parts of a dump; UserError at their end where that is not the end of one."""
-    last = ""
+    last = b""
     for part in parts:
         last = (last + part)[-200:]
         yield part
@@ -218,12 +246,12 @@ def _whole(parts: Iterable[str]) -> Iterator[str]:
         raise UserError("the dump broke off")
 
 
-def _put(store: Store, name: str, parts: Iterable[str]) -> None:
+def _put(store: Store, name: str, parts: Iterable[bytes]) -> None:
     with tempfile.TemporaryDirectory(prefix="kubeflow-backup-") as folder:
         file = Path(folder) / name
-        with _room(folder), gzip.open(file, "wt", encoding="utf-8") as text:
+        with _room(folder), gzip.open(file, "wb") as packed:
             for part in parts:
-                text.write(part)
+                packed.write(part)
         store.put(name, file)
 
 
@@ -234,7 +262,7 @@ def _room(where: str) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise UserError(
+        raise NoRoomError(
             f"There is no room for the backup in {where}; nothing was changed: make room, or go on without one "
             "(BACKUP=no)."
         ) from None

@@ -14,9 +14,11 @@ from ops import (
     drift,
     dropping,
     earlier,
+    inventory,
     keeping,
     live,
     losing,
+    onward,
     owning,
     policies,
     preview,
@@ -68,8 +70,9 @@ def bring_up(
 
     The preview goes to `show`, and then to `agree`, which raises UserError unless somebody agrees to it; nothing is
     touched then, nor where a mandatory policy rule is broken or the cluster does not let the caller change it, which
-    are UserErrors, too. So are objects that are in the cluster already, unless they are to be adopted, and data that
-    would be lost, unless `lose` names it, or `keep`, which leaves it where it is.
+    are UserErrors, too. So are another product or an older release than the stack has, objects that are in the cluster
+    already, unless they are to be adopted, and data that would be lost, unless `lose` names it, or `keep`, which leaves
+    it where it is.
 
     Nobody has to agree to what becomes of the local stack. It goes ahead without a preview, which would add half as
     much time, unless it might lose data or `look_first` wants one, and the rules are applied to what it has made.
@@ -94,11 +97,14 @@ def bring_up(
     show(planned)
     policies.refuse(planned.violations)
     if planned.unseen:
-        raise UserError(planned.unseen)
+        raise UserError(" ".join(planned.unseen))
     _settled(session, planned.existing, adopt=adopt)
     losses = losing.lost(planned.changes)
     kept = keeping.chosen(losses, keep)
     losing.refuse([one for one in losses if one not in kept], lose)
+    if onward.changes(session):
+        with _answering(session) as api:
+            onward.unheld(inventory.look(session.resources, api), planned.changes)
     _passable(session, session.program.graph)
     if not local:
         agree(planned)
@@ -120,6 +126,7 @@ def _at_once(session: Session, watch: Registered, *, adopt: bool) -> Brought | N
 
     def before(graph: Graph) -> Earlier:
         nonlocal doubtful
+        onward.check(session)
         if doubtful := losing.possible(session.resources, graph):
             raise UserError("data might be lost, so a preview comes first")
         refuse_absent(session)

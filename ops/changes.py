@@ -24,6 +24,7 @@ CRD = "apiextensions.k8s.io/CustomResourceDefinition"
 NAMESPACE = "core/Namespace"
 
 DATA = {
+    "aws:backup/vault:Vault": "the backups in it",
     "aws:cognito/userPool:UserPool": "the people in it, with their passwords",
     "aws:ebs/volume:Volume": "the volume's content",
     "aws:ecr/repository:Repository": "the images in it",

@@ -14,6 +14,7 @@ from infra.kubeflow.again import whole
 from infra.kubeflow.clashes import Clash
 from infra.kubeflow.immutable import FIELDS, kind_of
 from ops import existing
+from ops.cluster import RefusedError
 from ops.existing import Place, held, place
 from ops.reaching import reached
 from ops.run import Session
@@ -72,7 +73,7 @@ def look(nodes: Iterable[Node], api: Api, own: Callable[[Manifest], bool] = lamb
         kinds.setdefault(kind_of(node.manifest), {})[node.id] = node
     found: list[Clashing] = []
     for wanted in kinds.values():
-        with suppress(UserError):  # what whoever asks may not read, such as a viewer Secrets, is not judged
+        with suppress(RefusedError):  # what whoever asks may not read, such as a viewer Secrets, is not judged
             found += _of_kind(wanted, api, own)
     return found
 

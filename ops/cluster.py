@@ -3,10 +3,11 @@
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 from kubernetes import client, config, dynamic, stream  # type: ignore[import-untyped]
 from kubernetes.dynamic import exceptions  # type: ignore[import-untyped]
 from kubernetes.dynamic.resource import ResourceList  # type: ignore[import-untyped]
+from kubernetes.stream import ws_client  # type: ignore[import-untyped]
 from urllib3.exceptions import HTTPError
+from websocket import WebSocketException
 
 from infra.api import client_of
 from ordering.errors import UserError
@@ -27,8 +30,12 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _NUMBERS = count()
 
 
+class RefusedError(UserError):
+    """The cluster answers, and does not do what it was asked: its caller may not, or the request is wrong."""
+
+
 class ClusterApi:
-    """Objects of any kind as plain manifests. What the server refuses raises UserError."""
+    """Objects of any kind as plain manifests. What the server refuses raises RefusedError."""
 
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
@@ -154,54 +161,75 @@ class ClusterApi:
 
     def execute(self, pod: Manifest, container: str, script: str, given: str) -> str:
         """Run a shell's script in a pod's container, with a line on its standard input; returns all that it prints."""
-        with self._shell(pod, container, script, stdin=True) as channel:
+        with self._shell(pod, container, script, piecewise=False) as channel:
             channel.write_stdin(f"{given}\n")
             channel.run_forever(timeout=_TIMEOUT_S)
             return str(channel.read_all())
 
-    def output(self, pod: Manifest, container: str, script: str) -> Iterator[str]:
+    def output(self, pod: Manifest, container: str, script: str) -> Iterator[bytes]:
         """What a shell's script in a pod's container prints, piece by piece; UserError where it fails.
 
         However long it takes, as long as it prints something every few minutes.
         """
-        said = ""
-        with self._shell(pod, container, script, stdin=False) as channel:
+        said = b""
+        with self._shell(pod, container, script, piecewise=True) as channel:
+            heard = time.monotonic()
             while channel.is_open():
                 channel.update(timeout=_SILENT_S)
-                said += channel.read_stderr() if channel.peek_stderr() else ""
-                if channel.peek_stdout():
-                    yield channel.read_stdout()
-            failed = channel.returncode
+                if error := channel.peek_stderr() and channel.read_stderr():
+                    said += error
+                if piece := channel.peek_stdout() and channel.read_stdout():
+                    yield piece
+                if error or piece:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > _SILENT_S:
+                    raise UserError(f"It has said nothing for {_SILENT_S} s.")
+            try:
+                failed = channel.returncode
+            except (KeyError, TypeError):
+                raise UserError("The connection to it ended before it did.") from None
         if failed:
-            raise UserError(f"It ended with {failed}: {' '.join(said.split())[-300:] or 'it says nothing'}")
+            told = " ".join(said.decode(errors="replace").split())[-300:]
+            raise UserError(f"It ended with {failed}: {told or 'it says nothing'}")
 
     def scale_down(self, manifest: Manifest) -> None:
         """Let a workload have no pods."""
         self.patch(manifest, {"spec": {"replicas": 0}})
 
     @contextmanager
-    def _shell(self, pod: Manifest, container: str, script: str, *, stdin: bool) -> Iterator[Any]:
-        """The streams of a shell's script in a pod's container; UserError for what the cluster refuses."""
+    def _shell(self, pod: Manifest, container: str, script: str, *, piecewise: bool) -> Iterator[Any]:
+        """The streams of a shell's script in a pod's container; UserError for what the cluster refuses.
+
+        It has an input, and all that it prints is kept as text. Or, piece by piece, it has none, and nothing is kept:
+        the client (kubernetes 30.1, stream/ws_client.py) would decode each frame by itself, wherever that cuts a
+        character.
+        """
         # The stream changes its client for as long as it is opened, so it gets one of its own.
         core = client.CoreV1Api(client.ApiClient(self._client.client.configuration))
         about = pod["metadata"]
         try:
-            channel = stream.stream(
+            # `stream.stream`, which knows of one of the two.
+            channel = stream.stream.func(
+                partial(ws_client.websocket_call, capture_all=not piecewise),
+                None,
                 core.connect_get_namespaced_pod_exec,
                 about["name"],
                 about["namespace"],
                 container=container,
                 command=["sh", "-c", script],
-                stdin=stdin,
+                stdin=not piecewise,
                 stdout=True,
                 stderr=True,
                 tty=False,
                 _preload_content=False,
+                binary=piecewise,
             )
             with closing(channel):
                 yield channel
         except client.ApiException as error:
             raise UserError(f"The cluster refuses: {error.reason}") from None
+        except WebSocketException as error:
+            raise UserError(f"The connection to it broke off ({error})") from None
 
     def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> None:
         metadata = manifest["metadata"]
@@ -224,7 +252,7 @@ class ClusterApi:
         except exceptions.NotFoundError:
             return None
         except exceptions.DynamicApiError as error:
-            raise UserError(f"The cluster refuses: {error.summary()}") from None
+            raise RefusedError(f"The cluster refuses: {error.summary()}") from None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from infra.kubeflow.release import resolve
 from infra.present import unknown
 from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
-from ops.costs import monitoring
+from ops.costs import backup, monitoring
 from ops.costs.database import database_price
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
@@ -111,6 +111,9 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
     if settings.images.source == "ecr":
         what = f"{SEALED_GB} GB of the release's images in ECR (assumed)"
         lines.append(_line("images", what, SEALED_GB * prices.ECR_GB_MONTH))
+    if settings.backup_days:
+        priced = backup.backup_price(settings, volumes_gib=volumes_gib, files_gb=FILES_GB)
+        lines.append(_line("backups", *priced))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
     return tuple(lines)
@@ -147,16 +150,16 @@ def total(lines: Iterable[Line]) -> Line:
 
 def smaller(settings: Settings) -> str:
     """Which smaller nodes would do, where the stack's are far larger than its release needs; empty where not."""
-    return proposal(_requested(settings), settings.nodes) if settings.cluster.mode == "create" else ""
+    return proposal(requested(settings), settings.nodes) if settings.cluster.mode == "create" else ""
 
 
 def claimed_gib(settings: Settings) -> int:
     """What the claims of the stack's release add up to, in GiB; UserError when its manifests are not available."""
-    return _requested(settings).storage // GI
+    return requested(settings).storage // GI
 
 
-def _requested(settings: Settings) -> Requirements:
-    """Of its parts, where it has but some."""
+def requested(settings: Settings) -> Requirements:
+    """What a stack's release asks of nodes, or its parts where it has but some; UserError without its manifests."""
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
     kubeflow = settings.kubeflow
     if kubeflow.parts or kubeflow.existing:

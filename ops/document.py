@@ -54,8 +54,12 @@ def cost(
     changes: Mapping[str, str],
     differing: Sequence[Change],
     savings: Sequence[Saving] = (),
+    week: Document | None = None,
 ) -> Document:
-    """The bill; with `changes` of settings also the lines that they change, and what is saved by stopping notebooks."""
+    """The bill; with `changes` of settings also the lines that they change, and what is saved by stopping notebooks.
+
+    `week` is a trace that was played.
+    """
     return {
         **_head("cost", stack),
         "region": region,
@@ -83,6 +87,7 @@ def cost(
             }
             for one in savings
         ],
+        "week": week,
     }
 
 
@@ -191,6 +196,7 @@ def _preview(found: Preview) -> Document:
         "note": found.note,
         "existing": [{"id": str(one.id), "owner": one.owner, "beingDeleted": one.going} for one in found.existing],
         "notices": list(found.notices),
+        "unseen": list(found.unseen),
         "violations": _violations(found.violations),
     }
 

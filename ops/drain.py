@@ -13,6 +13,7 @@ from ops.claims import claims_of
 from ops.people import counted, named
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
+from tools.progress import Reminder
 
 Report = Callable[[str], None]
 
@@ -78,6 +79,7 @@ def drain(
     deleted: dict[str, Manifest] = {}
     volumes: set[str] = set()
     begun = said = time.monotonic()
+    remind = Reminder(report)
     while True:
         left = holding(api, scope)
         for one in left:
@@ -85,6 +87,7 @@ def drain(
                 deleted[title(one)] = one
                 volumes |= {str(one["spec"]["volumeName"])} if _has_volume(one) else set()
                 api.delete(one)
+                remind(f"until what holds something in AWS is asked to go: {len(deleted)} objects so far")
         _release(api, [one for one in left if one["kind"] == "PersistentVolumeClaim"])
         left += [one for one in api.list("v1", "PersistentVolume") if _goes(one, volumes)]
         now = time.monotonic()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from infra.kubeflow.install import resource_name, token
+from ops.cluster import RefusedError
 from ops.steps import Step
 from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId
@@ -116,6 +117,21 @@ def look(wanted: Iterable[ObjectId], api: Api) -> list[Existing]:
                 going = "deletionTimestamp" in metadata
                 found.append(Existing(id=id_, owner=_owner(metadata), going=going, kept_by=kept_by))
     return found
+
+
+def seen(wanted: Iterable[ObjectId], api: Api) -> tuple[list[Existing], list[str]]:
+    """As `look`, kind by kind, and a sentence for each kind that whoever asks may not read, as a viewer Secrets."""
+    kinds: dict[str, list[ObjectId]] = {}
+    for id_ in wanted:
+        kinds.setdefault(id_.kind, []).append(id_)
+    found: list[Existing] = []
+    unread = []
+    for kind, ids in kinds.items():
+        try:
+            found += look(ids, api)
+        except RefusedError as error:
+            unread.append(f"{kind}: {error}")
+    return found, unread
 
 
 def refuse(found: Collection[Existing], stack: str) -> None:

@@ -23,6 +23,7 @@ Finder = Callable[["Account", Inputs], str | None]
 # As pulumi-aws imports them. What is not here can be made again without harm: it belongs to a resource that is (a
 # bucket's settings) or has no life outside the state (a password).
 _FROM_INPUTS = {
+    "aws:backup/vault:Vault": "{name}",
     "aws:cloudwatch/logGroup:LogGroup": "{name}",
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": "{ecrRepositoryPrefix}",
     "aws:ecr/repository:Repository": "{name}",
@@ -223,6 +224,23 @@ def _of_elb(account: Account, operation: str, key: str, **wanted: Any) -> list[d
     return found
 
 
+def _plan(account: Account, inputs: Inputs) -> str | None:
+    backup, found = account.client("backup"), set()
+    for page in backup.get_paginator("list_backup_plans").paginate():
+        for one in page["BackupPlansList"]:
+            tags = backup.list_tags(ResourceArn=one["BackupPlanArn"]).get("Tags") or {}
+            if one["BackupPlanName"] == inputs["name"] and tags == (inputs.get("tags") or {}):
+                found.add(str(one["BackupPlanId"]))
+    return account.only(found)
+
+
+def _selection(account: Account, inputs: Inputs) -> str | None:
+    asked = account.client("backup").get_paginator("list_backup_selections")
+    pages = asked.paginate(BackupPlanId=inputs["planId"])
+    found = [one for page in pages for one in page["BackupSelectionsList"]]
+    return account.only({str(one["SelectionId"]) for one in found if one["SelectionName"] == inputs["name"]})
+
+
 def _issuer(account: Account, inputs: Inputs) -> str | None:
     issuers = account.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     name = str(inputs["url"]).removeprefix("https://")
@@ -249,6 +267,8 @@ def _route(_: Account, inputs: Inputs) -> str | None:
 
 
 _FINDERS: dict[str, Finder] = {
+    "aws:backup/plan:Plan": _plan,
+    "aws:backup/selection:Selection": _selection,
     "aws:ec2/route:Route": _route,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _association,
     "aws:efs/fileSystem:FileSystem": _file_system,

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws import kept
-from ops import eks, prices
+from ops import eks, prices, security_groups
 from ordering.errors import UserError
 
 Client = Callable[[str], Any]
@@ -127,10 +127,10 @@ def delete(client: Client, left: Sequence[Leftover], *, patience: float = PATIEN
         except (ClientError, BotoCoreError) as error:
             if not _is_gone(error):
                 failed.append((one, str(error)))
-    used = _in_use(client, [one.id for one in groups], end)
+    used = security_groups.in_use(client, [one.id for one in groups], end)
     failed += [(one, f"{used[one.id]} uses it") for one in groups if one.id in used]
     free = [one for one in groups if one.id not in used]
-    _unlink(client, [one.id for one in free])
+    security_groups.unlink(client, [one.id for one in free])
     for one in free:
         try:
             client("ec2").delete_security_group(GroupId=one.id)
@@ -291,6 +291,24 @@ def _snapshots(client: Client, place: Place) -> Iterator[Leftover]:
         )
 
 
+def _backups(client: Client, place: Place) -> Iterator[Leftover]:
+    vault = kept.vault(client, place.owner.names)
+    if vault is None:
+        return
+    name = vault["BackupVaultName"]
+    points = list(
+        _all(client("backup"), "list_recovery_points_by_backup_vault", "RecoveryPoints", BackupVaultName=name)
+    )
+    stored = Decimal(sum(one.get("BackupSizeInBytes", 0) for one in points)) / 10**9
+    yield Leftover(
+        kind="backup vault",
+        id=name,
+        what=f"kept on purpose, {len(points)} recovery points of {stored:.1f} GB",
+        monthly=stored * prices.BACKUP_GB_MONTH,
+        kept=True,
+    )
+
+
 _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _load_balancers,
     _classic_load_balancers,
@@ -303,6 +321,7 @@ _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _repositories,
     _file_systems,
     _snapshots,
+    _backups,
 )
 
 
@@ -331,33 +350,6 @@ def _all(service: Any, method: str, key: str, **arguments: Any) -> Iterator[dict
 def _batches(items: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), _TAGS_AT_ONCE):
         yield items[start : start + _TAGS_AT_ONCE]
-
-
-def _in_use(client: Client, groups: Sequence[str], end: float) -> dict[str, str]:
-    """For each of these groups that is in use at the `end`, one interface; a load balancer's goes a while after it."""
-    while groups:
-        filters = [{"Name": "group-id", "Values": list(groups)}]
-        used = {
-            group["GroupId"]: str(one["NetworkInterfaceId"])
-            for one in _all(client("ec2"), "describe_network_interfaces", "NetworkInterfaces", Filters=filters)
-            for group in one["Groups"]
-        }
-        if not used or time.monotonic() > end:
-            return used
-        time.sleep(_POLL_S)
-    return {}
-
-
-def _unlink(client: Client, groups: Sequence[str]) -> None:
-    """Take the rules off security groups: two that name each other can be deleted in no order."""
-    if not groups:
-        return
-    ec2 = client("ec2")
-    for group in ec2.describe_security_groups(GroupIds=list(groups))["SecurityGroups"]:
-        if group["IpPermissions"]:
-            ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
-        if group["IpPermissionsEgress"]:
-            ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
 
 
 def _delete_interface(client: Client, id_: str, end: float) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from ops.existing import Place, held
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
+from tools.progress import Reminder
 
 Report = Callable[[str], None]
 Answer = Literal["wait", "force", "stop"]
@@ -113,9 +114,9 @@ def clear(api: Api, state: Sequence[Mapping[str, Any]], waiting: Waiting) -> int
     and waited for; what the platform made is left to the engine.
     """
     known, defined = held(state), kinds(state)
-    objects = _People(api, [kind for kind in defined if kind.kind != "Profile"], known)
+    objects = _People(api, [kind for kind in defined if kind.kind != "Profile"], known, waiting.report)
     waiting.until_gone(api, objects.look)
-    profiles = _People(api, [kind for kind in defined if kind.kind == "Profile"], known)
+    profiles = _People(api, [kind for kind in defined if kind.kind == "Profile"], known, waiting.report)
     waiting.until_gone(api, profiles.look)
     waiting.until_gone(api, lambda: _namespaces(api, profiles.names))
     if count := len(objects.names) + len(profiles.names):
@@ -127,8 +128,9 @@ def clear(api: Api, state: Sequence[Mapping[str, Any]], waiting: Waiting) -> int
 class _People:
     """The objects of some kinds that people made: each is asked to go when it is first seen."""
 
-    def __init__(self, api: Api, defined: Sequence[Kind], known: Collection[Place]) -> None:
+    def __init__(self, api: Api, defined: Sequence[Kind], known: Collection[Place], report: Report) -> None:
         self._api, self._kinds, self._known = api, defined, known
+        self._remind = Reminder(report)
         self._uids: set[str] = set()
         self._titles: set[str] = set()
         self.names: set[str] = set()
@@ -144,6 +146,8 @@ class _People:
                 self._titles.add(title(one))
                 self._uids.add(uid)
                 self._api.delete(one)
+                # Hundreds, each judged by webhooks, can take longer than a log may be silent.
+                self._remind(f"until what people made is asked to go: {len(self._titles)} objects so far")
             elif owners & self._uids:
                 self._uids.add(uid)
             if uid in self._uids:

@@ -13,12 +13,12 @@ from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
 from infra.settings import Pool, Settings
 from infra.settings.groups import BASE, POOL_LABEL, POOL_TAG
-from ops import clashing, dropping, earlier, live, losing, policies, renewal, run
+from ops import clashing, dropping, earlier, live, losing, onward, policies, renewal, run
 from ops.changes import Change, Live, classify
+from ops.cluster import RefusedError
 from ops.comment import CostLine
 from ops.cost import bill, estimate
-from ops.existing import Existing, made_by
-from ops.existing import look as there
+from ops.existing import Existing, made_by, seen
 from ops.migrations import table
 from ops.migrations.between import Between
 from ops.reaching import reached, refuse_absent
@@ -39,10 +39,10 @@ class Preview:
     """A preview of one stack, a step for each resource.
 
     `existing` are the objects that would be made and are in the cluster already, `live` what people have in it that
-    would go; `unseen` says why nobody could look. `costs` is None where no price is known; `note` says why, or what the
-    price leaves out. `parts` names the component of an object, by its type and name in the engine. `notices` say what
-    the preview leaves out, what it takes to renew nodes, which objects are rewritten first, what operators made at run
-    time that goes with what is deleted, and what else lies between two releases.
+    would go; `unseen` says what nobody could look at, and why. `costs` is None where no price is known; `note` says
+    why, or what the price leaves out. `parts` names the component of an object, by its type and name in the engine.
+    `notices` say what the preview leaves out, what it takes to renew nodes, which objects are rewritten first, what
+    operators made at run time that goes with what is deleted, and what else lies between two releases.
     """
 
     stack: str
@@ -54,7 +54,7 @@ class Preview:
     parts: Mapping[tuple[str, str], str]
     existing: tuple[Existing, ...] = ()
     live: Live = field(default_factory=dict)
-    unseen: str = ""
+    unseen: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Counter[Op]:
@@ -80,10 +80,11 @@ def look(session: Session, settings: Settings) -> Preview:
     stored: list[Migration] = []
 
     def before(graph: Graph) -> Earlier:
+        onward.check(session)
         try:
             clashing.check(session, graph)
             left = earlier.look(session, graph)
-        except OSError:  # what it would have told is looked for once more below, which says so
+        except (OSError, RefusedError):  # what it would have told is looked for once more below, which says so
             return Earlier(sent=earlier.sent(graph, session.resources))
         stored.extend(left.migrations)
         return left.earlier
@@ -102,7 +103,7 @@ def look(session: Session, settings: Settings) -> Preview:
     graph = session.program.graph
     found: list[Existing] = []
     going: Live = {}
-    unseen = ""
+    unseen: list[str] = []
     made = made_by(graph, steps)
     gone = dropping.dropped(session.resources, graph)
     between = Between(stack=session.stack.name, state=session.resources, graph=graph)
@@ -110,12 +111,16 @@ def look(session: Session, settings: Settings) -> Preview:
     try:
         with reached(session) if made or gone or losing.asks(steps) or table.chosen(between) else nullcontext() as api:
             if api is not None:
-                found, going = there(made, api), losing.look(steps, api)
+                found, unread = seen(made, api)
+                unseen += [f"Nobody looked for what is there already: {one}" for one in unread]
+                going = losing.look(steps, api)
                 said = table.look(between, api)
                 if gone:
                     said += dropping.sentences(api, dropping.going(session.resources, gone))
+    except RefusedError as error:
+        unseen.append(f"Nobody looked for what would go with what is deleted: {error}")
     except OSError as error:
-        unseen = f"The cluster does not answer ({error}), so nobody looked at what is there already."
+        unseen.append(f"The cluster does not answer ({error}), so nobody looked at what is there already.")
     return Preview(
         stack=session.stack.name,
         notices=(
@@ -132,7 +137,7 @@ def look(session: Session, settings: Settings) -> Preview:
         parts=parts(graph),
         existing=tuple(found),
         live=going,
-        unseen=unseen,
+        unseen=tuple(unseen),
     )
 
 

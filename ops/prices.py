@@ -30,6 +30,8 @@ EFS_GB_MONTH = Decimal("0.30")
 # Of RDS; these two were not read off the list (ops/costs/database.py).
 DATABASE_GIB_MONTH = Decimal("0.115")
 DATABASE_BACKUP_GIB_MONTH = Decimal("0.095")
+# Of AWS Backup, warm storage of EBS and of EFS alike (ops/costs/backup.py).
+BACKUP_GB_MONTH = Decimal("0.05")
 S3_GB_MONTH = Decimal("0.023")
 ECR_GB_MONTH = Decimal("0.10")
 LOGS_GB = Decimal("0.50")

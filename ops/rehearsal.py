@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ops import health, losing, run
+from ops import health, losing, run, upgrading
 from ops.bring_up import bring_up
 from ops.cluster import ClusterApi
 from ops.existing import objects
@@ -244,7 +244,7 @@ class Accepted:
 
 
 def _session(part: Part, release: str, console: Console) -> AbstractContextManager[run.Session]:
-    changes = {**part.config, "kubeflowRelease": release}
+    changes = {**part.config, upgrading.RELEASE: release, upgrading.BEFORE: part.old}
     return run.session(LOCAL_STACK, console=console, pods="instant", missing="make", changes=changes)
 
 

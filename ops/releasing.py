@@ -1,7 +1,7 @@
 """`make upgrade` and `make rollback`: what is asked before a release changes, the run, and what is asked afterwards."""
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,14 +13,12 @@ from infra.kubeflow.images import images
 from infra.kubeflow.release import RELEASES
 from ops import ask, backup, health, inventory, rehearsal, run, summary, upgrading
 from ops.bring_up import bring_up
-from ops.changes import CRD, Change, kind_of
 from ops.cluster import ClusterApi
 from ops.doctor.examine import examine
 from ops.doctor.finding import Finding
 from ops.existing import objects
 from ops.health import Health
-from ops.inventory import Inventory, place_of
-from ops.people import named
+from ops.inventory import Inventory
 from ops.preview import Preview
 from ops.project import is_local, local_dir, project_name, read_section, stack_file
 from ops.reaching import reached
@@ -77,8 +75,7 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
     else:
         say(f"{stack} goes from {way.old} to {way.new}.")
         _examined(stack, way, say)
-    changes = {upgrading.RELEASE: way.new}
-    with run.session(stack, console=console, pods=wishes.pods, missing="refuse", changes=changes) as session:
+    with run.session(stack, console=console, pods=wishes.pods, missing="refuse", changes=way.settings) as session:
         before: list[Inventory] = []
 
         def agree(planned: Preview) -> None:
@@ -87,13 +84,12 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
                 store = _store(session, stack)
                 earlier = backup.newest(store, backup.title(stack, way.old, way.new, None)) if way.begun else None
                 before.append(earlier or found)
-                unheld(found, planned.changes)
                 _images(session)
                 told = "" if way.begun else _prepared(session, way, wishes, found, store, api)
             if planned.changes and not wishes.yes:
                 _ask(stack, way, told)
             if not way.begun:
-                _write(stack, way)
+                _write(stack, way.settings)
 
         brought = bring_up(
             session,
@@ -107,6 +103,8 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
         with session.timed("look whether all works"):
             found = _checked(session, before[0])
     health.refuse(found, stack)
+    if way.at_its_end:
+        _write(stack, way.at_its_end)
     say(f"{stack} runs {way.new}: {found}.")
     return found
 
@@ -139,16 +137,17 @@ def _prepared(
             saved = backup.save(
                 store,
                 backup.title(stack, way.old, way.new, datetime.now(UTC)),
+                session.resources,
                 found,
-                [one for at, one in objects(session.resources) if at.kind == "CustomResourceDefinition"],
                 inventory.secrets(found, session.resources, api),
                 api,
                 databases=wishes.backup == "yes",
                 run_pods=not is_local(stack),
             )
         session.say(str(saved))
-        if saved.undumped and wishes.backup == "yes":
-            lacks = f"The backup lacks {'; '.join(saved.undumped)}"
+        undumped = [*saved.undumped, *managed(session)]
+        if undumped and wishes.backup == "yes":
+            lacks = f"The backup lacks {'; '.join(undumped)}"
             if wishes.yes and not is_local(stack):
                 raise UserError(
                     f"{lacks}, and nobody was asked; nothing was changed. BACKUP=objects goes on without databases."
@@ -178,6 +177,19 @@ def _prepared(
     return " ".join(told)
 
 
+def managed(session: Session) -> list[str]:
+    """Says where a managed database is kept; returns it where RDS does not keep it either."""
+    assert session.program.given is not None, "the program has run in the preview"
+    database = session.program.given.settings.database
+    if database is None:
+        return []
+    if database.backup_days:
+        days = f"{database.backup_days} day{'' if database.backup_days == 1 else 's'}"
+        session.say(f"The managed database is not in it: RDS keeps it as of any second of the last {days}.")
+        return []
+    return ["the managed database, of which RDS keeps no backups (databaseBackupDays is 0)"]
+
+
 def _taken(stack: str) -> dict[str, Any]:
     section = {key.rpartition(":")[2]: value for key, value in read_section(stack_file(stack)).items()}
     return {key: section[key] for key in rehearsal.TAKEN if key in section}
@@ -189,23 +201,6 @@ def _store(session: Session, stack: str) -> backup.Store:
     if name is None or not name.value:
         return backup.Folder(local_dir() / "backups")
     return backup.Bucket(str(name.value), read_config(stack)[0].get("aws:region", ""))
-
-
-def unheld(found: Inventory, changes: Sequence[Change]) -> None:
-    """UserError for objects that a controller has to let go of, if their definition goes or they are going already."""
-    gone = [one.step.old["spec"] for one in changes if kind_of(one.step.type) == CRD and one.step.change == "delete"]
-    kinds = {(spec["group"], spec["names"]["kind"]) for spec in gone}
-    held = [
-        one
-        for one in found.people
-        if one["metadata"].get("finalizers")
-        and (place_of(one) in found.going or (place_of(one).group, one["kind"]) in kinds)
-    ]
-    if held:
-        raise UserError(
-            f"{named(held)}: a controller has to let go of that, and may be gone itself then. Nothing was changed; "
-            "delete it, see that it is gone or take the finalizers off, and run the same command again."
-        )
 
 
 def _images(session: Session) -> None:
@@ -228,10 +223,10 @@ def _ask(stack: str, way: Way, told: str) -> None:
     )
 
 
-def _write(stack: str, way: Way) -> None:
+def _write(stack: str, settings: Mapping[str, str]) -> None:
     """Has the stack's settings name the new release, whatever becomes of the run: whoever runs it next goes on."""
     path = stack_file(stack)
-    text = upgrading.written(path.read_text(encoding="utf-8"), project_name(), way.settings)
+    text = upgrading.written(path.read_text(encoding="utf-8"), project_name(), settings)
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)

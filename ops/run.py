@@ -234,7 +234,7 @@ def destroy(run: Session, first: Callable[[], None] | None = None) -> dict[str, 
 
     def program() -> None:
         assert first is not None
-        run.tracker.waits.before = ""  # a drain tells of itself
+        run.tracker.waits.before = "what the state says, and whether anything of it is protected"
         try:
             first()
         except UserError as error:
@@ -288,7 +288,8 @@ def settle(run: Session, *, until_gone: bool) -> None:
             until_gone=until_gone,
         )
 
-    with run.timed("look at what was interrupted"):
+    waits = run.tracker.waits.first("what the last run left is looked at", run.say)
+    with run.timed("look at what was interrupted"), waits:
         try:
             _engine(run, look)
         except (BotoCoreError, ClientError) as error:

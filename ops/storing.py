@@ -5,11 +5,13 @@ in (apiextensions-apiserver 0.35, `ValidateCustomResourceDefinitionStoredVersion
 and the status pruned, as the storage version migrator does: an update without a change is stored in today's version.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId
 from ordering.graph.index import CRD
 from ordering.manifests.objects import Manifest
@@ -66,7 +68,10 @@ def dropping(graph: Graph, known: Mapping[ObjectId, Manifest]) -> list[Manifest]
 
 
 def stored(definitions: Sequence[Manifest], api: Api) -> list[Migration]:
-    """Those of the definitions that the API server would refuse, for objects are stored in what they drop."""
+    """Those of the definitions that the API server would refuse, for objects are stored in what they drop.
+
+    UserError where that is newer than what they would be rewritten as, and has fields which would go without a word.
+    """
     found = []
     for new in definitions:
         name = str(new["metadata"]["name"])
@@ -89,6 +94,8 @@ def stored(definitions: Sequence[Manifest], api: Api) -> list[Migration]:
                 count=len(api.metadata(f"{group}/{served}", kind)) if served else 0,
             )
         )
+    for one in found:
+        _refuse_older(one)
     return found
 
 
@@ -116,6 +123,46 @@ def migrate(migration: Migration, api: Api, report: Callable[[str], None]) -> No
     api.patch(definition, {"status": {"storedVersions": [migration.storage]}}, status=True)
     dropped = ", ".join(migration.dropped)
     report(f"rewrote {len(objects)} {migration.kind}s as {migration.storage}: none is stored as {dropped} any more")
+
+
+def _refuse_older(migration: Migration) -> None:
+    """UserError where objects are stored in a newer version than the new one, which lacks fields of it."""
+    schemas = {str(one["name"]): one["schema"]["openAPIV3Schema"] for one in migration.versions}
+    storage = migration.storage
+    newer = [
+        one
+        for one in migration.dropped
+        if _rank(one) > _rank(storage) and one in schemas and _prunes(schemas[storage], schemas[one])
+    ]
+    if migration.count and newer:
+        objects = f"{migration.count} object{'' if migration.count == 1 else 's'}"
+        raise UserError(
+            f"{migration.id.name} has {objects}, which may be stored as {newer[-1]}, and the release knows nothing "
+            f"newer than {storage}: they would lose the fields that only {newer[-1]} has. Nothing was changed; stay "
+            f"at a release with {newer[-1]}, or save these objects and delete them first."
+        )
+
+
+def _prunes(schema: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the API server would prune, by a schema, what another one has."""
+    if schema.get("x-kubernetes-preserve-unknown-fields"):
+        return False
+    has, rest = schema.get("properties") or {}, schema.get("additionalProperties")
+    for name, one in (other.get("properties") or {}).items():
+        mine = has.get(name, rest if isinstance(rest, Mapping) else None)
+        if (mine is None and not rest) or (mine is not None and _prunes(mine, one)):
+            return True
+    inner = ((schema.get(key), other.get(key)) for key in ("items", "additionalProperties"))
+    return any(isinstance(a, Mapping) and isinstance(b, Mapping) and _prunes(a, b) for a, b in inner)
+
+
+def _rank(version: str) -> tuple[int, ...]:
+    """What sorts versions by age as Kubernetes does: v1alpha2, v1beta1, v1, v2 (apimachinery, pkg/version)."""
+    found = re.fullmatch(r"v(\d+)(?:(alpha|beta)(\d+))?", version)
+    if found is None:
+        return (-1,)
+    stage = {"alpha": 0, "beta": 1, None: 2}[found[2]]
+    return stage, int(found[1]), int(found[3] or 0)
 
 
 def _names(definition: Manifest) -> list[str]:

@@ -94,8 +94,8 @@ def print_preview(console: Console, found: Preview) -> None:
     if found.existing:
         there = [(one.id.title, one.whose) for one in found.existing]
         _table(console, "In the cluster already", ("object", "whose"), there)
-    if found.unseen:
-        console.print(found.unseen, highlight=False, markup=False, soft_wrap=True)
+    for one in found.unseen:
+        console.print(one, highlight=False, markup=False, soft_wrap=True)
     policies.print_violations(console, found.violations)
 
 

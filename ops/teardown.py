@@ -31,9 +31,15 @@ Client = Callable[[str], Any]
 
 _DATABASE = "aws:rds/instance:Instance"
 _HOLDING = frozenset(
-    {"aws:s3/bucket:Bucket", "aws:ecr/repository:Repository", "aws:efs/fileSystem:FileSystem", _DATABASE}
+    {
+        "aws:backup/vault:Vault",
+        "aws:ecr/repository:Repository",
+        "aws:efs/fileSystem:FileSystem",
+        "aws:s3/bucket:Bucket",
+        _DATABASE,
+    }
 )
-_KEEPERS = ("kubeflow:infra:Storage$", "kubeflow:infra:Registry$", "kubeflow:infra:Files$", "kubeflow:infra:Database$")
+_KEEPERS = tuple(f"kubeflow:infra:{name}$" for name in ("Backup", "Database", "Files", "Registry", "Storage"))
 """What `storageOnDestroy` is about: these types in these components."""
 
 _NAMED = 5
@@ -260,6 +266,7 @@ def drain_cluster(
     ours, whole = going(state), configured(stack, "clusterMode") == "create"
     try:
         with session.timed("drain"), connected(access) as api:
+            session.tracker.waits.before = ""  # a drain tells of itself
             people.clear(api, state, people.Waiting(report=say, stuck=stuck))
             drain(api, scope_of(state, whole=whole), report=say)
             lift(api, ours.objects, say)

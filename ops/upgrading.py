@@ -1,19 +1,18 @@
 """Which way a stack goes from one release to another, and what its settings say then. Pure.
 
 What was done so far is told by what is there anyway: the settings say where a stack goes to, the outputs of the last
-run that ended where it was, and `kubeflowReleaseBefore` where it came from. So a command that was killed goes on.
+run that ended where it was, and `kubeflowReleaseBefore` where it came from; a newer one there is that of a rollback
+which has not ended. So a command that was killed goes on.
 """
 
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from infra.versions import PIPELINES_ALONE
+from infra.kubeflow.succession import check_product, older
 from ordering.errors import UserError
 
 RELEASE, BEFORE = "kubeflowRelease", "kubeflowReleaseBefore"
-
-_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +29,7 @@ class Stand:
 class Way:
     """A way from one release to another.
 
-    `begun` says that the settings name the new one already. `before` is what they then say that there was before, empty
-    after a rollback.
+    `begun` says that the settings name the new one already. `before` is what they say that there was before.
     """
 
     old: str
@@ -44,6 +42,11 @@ class Way:
         """What the stack's settings say once somebody has agreed."""
         return {RELEASE: self.new, BEFORE: self.before}
 
+    @property
+    def at_its_end(self) -> dict[str, str]:
+        """What they say otherwise once all works: there is nothing to go back to after a rollback."""
+        return {BEFORE: ""} if older(self.new, self.before) else {}
+
 
 def up(stand: Stand, to: str, known: Collection[str]) -> Way:
     """The way to a newer release; UserError where there is none."""
@@ -51,17 +54,13 @@ def up(stand: Stand, to: str, known: Collection[str]) -> Way:
         raise UserError(f"TO is {to!r}, which is no release that this version knows: choose {', '.join(known)}.")
     if stand.named != to:
         _at_rest(stand)
-    elif stand.before or stand.ran == to:
+    elif stand.ran == to or (stand.before and not older(to, stand.before)):
         old = stand.ran if stand.ran != to else stand.before or to
         return Way(old=old, new=to, before=stand.before or old, begun=True)
     # Where somebody only wrote the release into the settings nothing has begun: nobody has looked, and nothing is kept.
     old = stand.ran
-    if (to in PIPELINES_ALONE) != (old in PIPELINES_ALONE):
-        raise UserError(
-            f"{stand.stack} has {old}, and {to} is another product, no later release of it: make a stack of its own "
-            "for it."
-        )
-    if _ordered(to) < _ordered(old):
+    check_product(stand.stack, old, to)
+    if older(to, old):
         raise UserError(
             f"{stand.stack} has {old}, and {to} is older; `make rollback STACK={stand.stack}` goes back to the release "
             "before."
@@ -71,12 +70,17 @@ def up(stand: Stand, to: str, known: Collection[str]) -> Way:
 
 def back(stand: Stand) -> Way:
     """The way to the release before; UserError where nobody knows of one."""
-    if stand.before:
-        return Way(old=stand.named, new=stand.before, before="", begun=False)
-    if stand.ran != stand.named:
-        return Way(old=stand.ran, new=stand.named, before="", begun=True)
+    before = stand.before
+    if before and older(stand.named, before):
+        return Way(old=before, new=stand.named, before=before, begun=True)
+    check_product(stand.stack, stand.ran, stand.named)
+    if older(stand.named, stand.ran):
+        # Somebody only wrote it into the settings: nobody has looked, and nothing is kept.
+        return Way(old=stand.ran, new=stand.named, before=stand.ran, begun=False)
+    if before and older(before, stand.named):
+        return Way(old=stand.named, new=before, before=stand.named, begun=False)
     raise UserError(
-        f"{stand.stack} has {stand.named}, and nothing says what it had before: `make upgrade` notes that in "
+        f"{stand.stack} has {stand.ran}, and nothing says what it had before: `make upgrade` notes that in "
         f"{BEFORE}; set it by hand to go back."
     )
 
@@ -108,7 +112,3 @@ def _at_rest(stand: Stand) -> None:
             f"{stand.stack} is on its way from {stand.ran} to {stand.named}: end that first, with the command that "
             f"began it, or with `make up STACK={stand.stack}`."
         )
-
-
-def _ordered(release: str) -> tuple[int, ...]:
-    return tuple(map(int, _NUMBER.findall(release)))

@@ -20,6 +20,7 @@ WORLD = ("0.0.0.0/0", "::/0")
 # What takes tags and costs something or holds something.
 TAGGED = frozenset(
     (
+        "aws:backup/vault:Vault",
         "aws:acm/certificate:Certificate",
         "aws:cloudwatch/logGroup:LogGroup",
         "aws:cognito/userPool:UserPool",
@@ -229,7 +230,7 @@ def protected_data(resource: Resource) -> Iterator[str]:
     """In a stack that people rely on, what holds data is protected, and destroy does not empty it."""
     if not is_lasting(resource.stack):
         return
-    if resource.type in (*_BUCKETS, "aws:ecr/repository:Repository"):
+    if resource.type in (*_BUCKETS, "aws:backup/vault:Vault", "aws:ecr/repository:Repository"):
         if not resource.protect:
             yield "can be deleted by a destroy; set protect to true"
         if _says(resource.inputs.get("forceDestroy")) or _says(resource.inputs.get("forceDelete")):

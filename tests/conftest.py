@@ -27,6 +27,7 @@ LONGEST = (
     "test_deployer.py",
     "test_official_plugin.py",
     "test_plane.py",
+    "test_plane_starts.py",
     "test_bad_input.py",
     "test_extensions.py",
     "test_callers.py",

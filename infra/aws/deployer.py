@@ -22,6 +22,14 @@ TYPES = {
     "aws:autoscaling/attachment:Attachment": (
         "autoscaling: AttachLoadBalancerTargetGroups DetachLoadBalancerTargetGroups"
     ),
+    "aws:backup/plan:Plan": "backup: CreateBackupPlan UpdateBackupPlan DeleteBackupPlan TagResource UntagResource",
+    "aws:backup/selection:Selection": "backup: CreateBackupSelection DeleteBackupSelection",
+    # The key of AWS's own that encrypts a vault lets in whoever comes through AWS Backup.
+    "aws:backup/vault:Vault": (
+        # With `make restore`.
+        "backup: CreateBackupVault DeleteBackupVault DeleteRecoveryPoint StartRestoreJob TagResource UntagResource; "
+        "backup-storage: MountCapsule"
+    ),
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
     ),
@@ -147,6 +155,7 @@ TYPES = {
 _OPTIONAL = (
     "aws:acm/",
     "aws:autoscaling/",
+    "aws:backup/",
     "aws:cloudwatch/logMetricFilter:",
     "aws:cloudwatch/metricAlarm:",
     "aws:cognito/",
@@ -164,6 +173,11 @@ CORE = tuple(one for one in TYPES if not one.startswith(_OPTIONAL))
 _READS = {
     "acm": "DescribeCertificate ListCertificates ListTagsForCertificate",
     "autoscaling": "DescribeAutoScalingGroups",
+    "backup": (
+        "DescribeBackupVault DescribeRecoveryPoint DescribeRestoreJob GetBackupPlan GetBackupSelection "
+        "GetRecoveryPointRestoreMetadata ListBackupPlans ListBackupSelections ListBackupVaults "
+        "ListRecoveryPointsByBackupVault ListTags"
+    ),
     "cloudwatch": "DescribeAlarms ListTagsForResource",
     "cognito-idp": (
         "AdminGetUser AdminListGroupsForUser DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup "
@@ -212,7 +226,7 @@ _MIRROR = (
 )
 
 # Of these `leftovers` lists what is kept, whether or not the settings want it any more.
-_LISTED = {"elasticfilesystem"}
+_LISTED = {"backup", "elasticfilesystem"}
 
 # Public parameters of AWS's own, such as the image that it recommends for nodes; any other may be a secret.
 _PARAMETERS: Document = {
@@ -229,7 +243,7 @@ _BACKUPS: Document = {
 }
 
 # Roles are handed to these, which make a role of their own when they are first used in an account.
-_TAKERS = ("ec2.amazonaws.com", "eks.amazonaws.com")
+_TAKERS = ("backup.amazonaws.com", "ec2.amazonaws.com", "eks.amazonaws.com")
 _LINKED = (
     "eks.amazonaws.com",
     "eks-nodegroup.amazonaws.com",
@@ -238,6 +252,7 @@ _LINKED = (
     "elasticfilesystem.amazonaws.com",
     "pullthroughcache.ecr.amazonaws.com",
     "rds.amazonaws.com",
+    "backup.amazonaws.com",
     "spot.amazonaws.com",
 )
 

@@ -1,8 +1,8 @@
 """What an earlier life of a stack left in AWS: the next one takes it over, where it would else fail or make a second.
 
-A bucket, repositories, a file system and a database's last snapshot are kept on purpose (`storageOnDestroy`). The log
-group of a cluster comes back by itself: for minutes after its deletion EKS writes what it still has, and makes it
-again (terraform-aws-eks issues 920, 2763).
+A bucket, repositories, a file system, a vault of backups and a database's last snapshot are kept on purpose
+(`storageOnDestroy`). The log group of a cluster comes back by itself: for minutes after its deletion EKS writes what it
+still has, and makes it again (terraform-aws-eks issues 920, 2763).
 
 The engine imports what has an id here and is not in the state, and brings it up to what the program says in the same
 run (3.259, pkg/resource/deploy/step_generator.go); for what is in the state the id changes nothing.
@@ -23,6 +23,8 @@ _LONGEST_DATABASE = 50
 
 _AT_ONCE = 8
 """Repositories whose tags are asked for at the same time."""
+
+_LONGEST_VAULT = 50
 
 _GOING = frozenset({"deleting", "deleted"})
 
@@ -75,6 +77,7 @@ class Kept:
     images: tuple[str, ...] = ()
     file_system: str | None = None
     snapshot: str | None = None
+    vault: str | None = None
     last_snapshot: str = ""
     unknown: tuple[str, ...] = ()
 
@@ -98,6 +101,11 @@ def database_name(stack: str) -> str:
     """By what RDS knows the database of a stack: letters, digits and single dashes (RDS, "CreateDBInstance")."""
     plain = re.sub(r"[^a-z0-9]+", "-", f"{stack}-database".lower()).strip("-")
     return iam.fitting(plain, _LONGEST_DATABASE)
+
+
+def vault_name(stack: str) -> str:
+    """By what AWS Backup knows the vault of a stack: letters, digits, - and _ (its API, "CreateBackupVault")."""
+    return iam.fitting(re.sub(r"[^A-Za-z0-9_-]+", "-", f"{stack}-backups"), _LONGEST_VAULT)
 
 
 def log_group_name(cluster: str) -> str:
@@ -134,6 +142,7 @@ def look(client: Client, settings: Settings) -> Kept:
         log_group=asked("a log group", lambda: _log_group(client, settings)),
         file_system=asked("a file system", lambda: _file_system(client, settings)),
         snapshot=made[-1] if made else None,
+        vault=asked("a vault of backups", lambda: _vault(client, settings)),
         last_snapshot=_following(settings, made) if settings.database else "",
         unknown=tuple(unknown),
     )
@@ -256,6 +265,36 @@ def snapshots(client: Client, stack: Names) -> list[dict[str, Any]]:
 
 def _snapshots(client: Client, settings: Settings) -> list[str]:
     return [one["DBSnapshotIdentifier"] for one in snapshots(client, names(settings))] if settings.database else []
+
+
+def vault(client: Client, stack: Names) -> dict[str, Any] | None:
+    """The vault of the stack's name and tags, as AWS Backup lists it."""
+    backup = client("backup")
+    for one in _vaults(backup, stack):
+        if stack.own(backup.list_tags(ResourceArn=one["BackupVaultArn"]).get("Tags") or {}):
+            return one
+    return None
+
+
+def _vault(client: Client, settings: Settings) -> str | None:
+    if not settings.backup_days:
+        return None
+    stack = names(settings)
+    if found := vault(client, stack):
+        return str(found["BackupVaultName"])
+    if _vaults(client("backup"), stack):
+        raise UserError(
+            f"AWS Backup has a vault {vault_name(stack.prefix)} without this stack's tags; delete it, or give it the "
+            f"tags pulumi:project={stack.project} and pulumi:stack={stack.stack} to have it taken over."
+        )
+    return None
+
+
+def _vaults(backup: Any, stack: Names) -> list[dict[str, Any]]:
+    """The one of the name, if any. To describe one that is not there AWS refuses (terraform-provider-aws, vault.go)."""
+    pages = backup.get_paginator("list_backup_vaults").paginate()
+    name = vault_name(stack.prefix)
+    return [one for page in pages for one in page["BackupVaultList"] if one["BackupVaultName"] == name]
 
 
 def _following(settings: Settings, made: list[str]) -> str:

@@ -52,7 +52,8 @@ class Requirements:
 
     `total` is all pods that may run together, apart from those of DaemonSets, and with Istio's sidecars where its
     injector would add them; `per_node` is one pod of every DaemonSet; `largest_cpu` and `largest_memory` are those of
-    single pods, each of which must fit one node. `volumes` counts claims and `storage` is their bytes.
+    single pods, each of which must fit one node. `volumes` counts claims and `storage` is their bytes. `pods` are those
+    of the total, one by one.
     """
 
     total: Load
@@ -61,6 +62,7 @@ class Requirements:
     largest_memory: int
     volumes: int
     storage: int
+    pods: tuple[Load, ...] = ()
 
 
 # What EKS runs beside the platform, from the add-ons' own manifests: on every node aws-node (two containers of 25m),
@@ -82,6 +84,7 @@ def requirements(objects: Iterable[Manifest]) -> Requirements:
     least = minimums(given)
     sidecar = _sidecar(given)
     total, per_node = Load(), Load()
+    pods: list[Load] = []
     largest_cpu = largest_memory = volumes = storage = 0
     for manifest in given:
         kind, spec = manifest["kind"], manifest.get("spec")
@@ -102,9 +105,10 @@ def requirements(objects: Iterable[Manifest]) -> Requirements:
         for claim in spec.get("volumeClaimTemplates") or () if kind == "StatefulSet" else ():
             volumes, storage = volumes + count, storage + count * _storage(manifest, _mapping(claim.get("spec")))
         total = total + one.times(count)
+        pods += [one] * count
         if count:
             largest_cpu, largest_memory = max(largest_cpu, one.cpu), max(largest_memory, one.memory)
-    return Requirements(total, per_node, largest_cpu, largest_memory, volumes, storage)
+    return Requirements(total, per_node, largest_cpu, largest_memory, volumes, storage, tuple(pods))
 
 
 def check_capacity(needed: Requirements, *, instance_type: str, nodes: int, release: str = "this release") -> None:

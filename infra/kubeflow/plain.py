@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 
 from infra.inputs import Inputs
+from infra.kubeflow import succession
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.holding import HOLDING
 from infra.kubeflow.immutable import kind_of
@@ -25,8 +26,10 @@ _NAMED = 5
 def before(given: Inputs) -> Earlier:
     """What an earlier run of this stack has sent.
 
-    UserError where this one would delete what may hold data, or bring a database that cannot open what is there.
+    UserError where this one would bring another product or an older release than the stack has, delete what may hold
+    data, or bring a database that cannot open what is there.
     """
+    succession.check(given.settings, given.release.source, outputs().get(succession.OUTPUT))
     return earlier(given.release.graph, state())
 
 
@@ -48,13 +51,20 @@ def earlier(graph: Graph, resources: Mapping[str, Any]) -> Earlier:
     return Earlier(sent={places[at]: one for at, one in sent.items() if at in places})
 
 
+def outputs() -> Mapping[str, Any]:
+    """What the last update that came to its outputs has exported; nothing before the first.
+
+    This and the next are functions of the engine's own (pkg/resource/deploy/builtins.go at 3.259).
+    """
+    return _invoke("pulumi:pulumi:readStackOutputs", name=pulumi.get_stack())
+
+
 def state() -> Mapping[str, Any]:
     """The resources that the last update left; none before the first.
 
-    Two functions of the engine's own (pkg/resource/deploy/builtins.go at 3.259). The second reads a snapshot, which a
-    stack need not have that was never brought up.
+    It is read from a snapshot, which a stack need not have that was never brought up.
     """
-    if not _invoke("pulumi:pulumi:readStackOutputs", name=pulumi.get_stack()):
+    if not outputs():
         return {}
     return _invoke("pulumi:pulumi:readStackResourceOutputs", stackName=pulumi.get_stack())
 

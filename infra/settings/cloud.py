@@ -40,6 +40,7 @@ OF_AWS = (
     "databaseBackupDays",
     "databaseSnapshot",
     *images.KEYS,
+    "backupDays",
     "registryRepository",
     "storageOnDestroy",
     "kubeflowArtifacts",

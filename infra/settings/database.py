@@ -6,9 +6,10 @@ from infra.settings.model import ClusterSettings, DatabaseSettings
 from infra.settings.raw import RawSettings
 
 _CLASS = re.compile(r"db\.[a-z][a-z0-9]*\.[a-z0-9]+")
-# RDS API reference, "CreateDBSnapshot"; RDS names its automated ones with `rds:` in front, and a shared one is an ARN.
+# RDS API reference, "CreateDBSnapshot"; RDS and AWS Backup name theirs with `rds:` and `awsbackup:` in front, and a
+# shared one is an ARN.
 _SNAPSHOT = re.compile(
-    r"(rds:)?[A-Za-z]([A-Za-z0-9]|-(?!-)){0,253}(?<!-)|arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:\S+"
+    r"((rds|awsbackup):)?[A-Za-z]([A-Za-z0-9]|-(?!-)){0,253}(?<!-)|arn:aws[a-z-]*:rds:[a-z0-9-]+:\d{12}:snapshot:\S+"
 )
 
 SMALLEST_GIB, LARGEST_GIB = 20, 65536

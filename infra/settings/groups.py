@@ -38,19 +38,30 @@ class Group:
 
 
 def groups(pool: Pool) -> list[Group]:
-    """The node groups of a pool: one, or one a zone where it may be empty.
+    """The node groups of a pool: one, or one a zone where nodes come and go and some zone may have none.
 
-    An empty group of several zones starts its first node in any of them, and a pod whose volume is in another waits for
-    ever (Kubernetes autoscaler, "cluster autoscaler on AWS", "Common Notes and Gotchas"). The nodes that are wanted now
-    are dealt out to the zones in turn.
+    A group of several zones starts a node in any of them, and a pod whose volume is in another waits for ever
+    (Kubernetes autoscaler, "cluster autoscaler on AWS", "Common Notes and Gotchas"). The nodes that are wanted now, and
+    those that are kept, are dealt out to the zones in turn.
     """
-    if pool.min or len(pool.zones) == 1:
+    if len(pool.zones) == 1 or pool.min >= min(len(pool.zones), pool.max):
         return [Group(name=pool.name, pool=pool, zones=pool.zones, min=pool.min, desired=pool.desired, max=pool.max)]
-    each, more = divmod(pool.desired, len(pool.zones))
     return [
-        Group(name=f"{pool.name}-{zone}", pool=pool, zones=(zone,), min=0, desired=each + (index < more), max=pool.max)
+        Group(
+            name=f"{pool.name}-{zone}",
+            pool=pool,
+            zones=(zone,),
+            min=_dealt(pool.min, index, pool.zones),
+            desired=_dealt(pool.desired, index, pool.zones),
+            max=pool.max,
+        )
         for index, zone in enumerate(pool.zones)
     ]
+
+
+def _dealt(nodes: int, index: int, zones: Sequence[str]) -> int:
+    each, more = divmod(nodes, len(zones))
+    return each + (index < more)
 
 
 def has_gpus(pool: Pool) -> bool:

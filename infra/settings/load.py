@@ -11,6 +11,7 @@ from infra.aws import iam
 from infra.settings import limits
 from infra.settings.access import public_cidrs, read_access
 from infra.settings.address import read_address
+from infra.settings.backup import read_backup_days
 from infra.settings.cloud import refuse_aws
 from infra.settings.database import read_database
 from infra.settings.files import read_files
@@ -103,6 +104,7 @@ def load(
         ),
         files=read_files(raw, cluster),
         database=read_database(raw, cluster),
+        backup_days=read_backup_days(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
         monitoring=read_monitoring(raw, creates=cluster.mode == "create"),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),

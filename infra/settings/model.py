@@ -104,7 +104,7 @@ class Taint:
 class Pool:
     """Nodes beside the base group, with instance types of one architecture; the disk in GiB.
 
-    With a `min` of 0 each zone has a group of its own, which may grow to `max`.
+    With a `min` of less than its zones, and than its `max`, each zone has a group of its own, which may grow to `max`.
     """
 
     name: str
@@ -159,7 +159,7 @@ class KubeflowSettings:
     `build` is what kustomize may do on top. `parts` are what is wanted of it, all for none; `existing` are parts that
     the cluster has.
     `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
-    `release_before` is what an upgrade has come from, None for nothing to go back to.
+    `release_before` is what an upgrade has come from, or a rollback that has not ended; None for nothing to go back to.
     """
 
     release: str
@@ -217,7 +217,8 @@ class Settings:
 
     Without a cloud the cluster is an existing one, and what is AWS's alone (`region` among it) says nothing.
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
-    `sagemaker` says that steps may start jobs there. Without a `database` the release brings its own.
+    `sagemaker` says that steps may start jobs there. Without a `database` the release brings its own. `backup_days` is
+    how long a daily backup of volumes, files and database is kept, 0 for none.
     """
 
     project: str
@@ -239,6 +240,7 @@ class Settings:
     monitoring: MonitoringSettings
     sagemaker: bool
     database: DatabaseSettings | None
+    backup_days: int
     kubeflow: KubeflowSettings
     notebooks: NotebookSettings
     pipelines: PipelinesSettings

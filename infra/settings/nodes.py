@@ -88,8 +88,8 @@ def read_pools(
     if len(made) > _MOST - 1:
         raw.problem(
             _KEY,
-            f"makes {len(made)} node groups (one a zone where min is 0), and EKS takes {_MOST} with the base; name "
-            "fewer zones in some.",
+            f"makes {len(made)} node groups (one a zone where min is less than its zones), and EKS takes {_MOST} with "
+            "the base; name fewer zones in some.",
         )
     if found and raw.sound("networkCidr", "networkZones", "nodesMax"):
         most = nodes.max + sum(group.max for group in made)

@@ -17,7 +17,7 @@ def lower_parameters(inputs: Properties, names: str, **renamed: str) -> dict[str
     return {to: inputs[name] for name, to in given.items() if inputs.get(name) is not None}
 
 
-def upper(value: Any, **renamed: str) -> Any:
+def upper(value: Any, /, **renamed: str) -> Any:
     """A nested input with PascalCase names, list properties renamed as given."""
     if isinstance(value, dict):
         return {
@@ -28,7 +28,7 @@ def upper(value: Any, **renamed: str) -> Any:
     return [upper(item, **renamed) for item in value] if isinstance(value, list) else value
 
 
-def lower(value: Any, **renamed: str) -> Any:
+def lower(value: Any, /, **renamed: str) -> Any:
     """A nested answer of AWS's with camelCase names, list properties renamed as given."""
     if isinstance(value, dict):
         return {renamed.get(key, key[0].lower() + key[1:]): lower(item, **renamed) for key, item in value.items()}

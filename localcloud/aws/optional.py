@@ -1,6 +1,6 @@
 """Rules for types that a setting brings which is off by default, as `rules` has them for all others.
 
-Read in terraform-provider-aws (main of late 2025): internal/service/{acm,autoscaling,ecr,efs,elbv2,route53}.
+Read in terraform-provider-aws (main of late 2025): internal/service/{acm,autoscaling,backup,ecr,efs,elbv2,route53}.
 """
 
 from localcloud.aws.checks import Each, Only, Row, address, arn, between, both, json_object, length, matching, one_of
@@ -14,6 +14,7 @@ _ELB_NAME = both(
 _HOST = matching(r"(\*\.)?([A-Za-z0-9_-]+\.)+[A-Za-z0-9-]+\.?", "a host")
 _SUBNET = matching(r"subnet-[0-9a-zA-Z]+", "the id of a subnet")
 _GROUP = matching(r"sg-[0-9a-zA-Z]+", "the id of a security group")
+_BACKUP = matching(r"[0-9A-Za-z_.-]{1,50}", "a name of at most 50 letters, digits, dots, - and _")
 _PROTOCOLS = ("application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs")
 
 ROWS: dict[str, tuple[Row, ...]] = {
@@ -26,6 +27,9 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Each("lbTargetGroupArn", arn),
         Only(("elb", "lbTargetGroupArn"), needed=True),
     ),
+    "aws:backup/plan:Plan": (Each("name", _BACKUP), Each("rules.*.lifecycle.deleteAfter", between(1, 2**31))),
+    "aws:backup/selection:Selection": (Each("iamRoleArn", arn),),
+    "aws:backup/vault:Vault": (Each("name", both(length(2, 50), _BACKUP)), Each("kmsKeyArn", arn)),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": (
         Each("name", matching(r"[^:*]{1,512}", "a name without : and *")),
         Each("logGroupName", matching(r"[.\-_/#A-Za-z0-9]{1,512}", "a log group's name")),

@@ -6,6 +6,7 @@ from itertools import chain
 
 from localcloud.aws import (
     address,
+    backup,
     certificates,
     database,
     eks,
@@ -55,6 +56,7 @@ _modules = (
     address,
     certificates,
     database,
+    backup,
     monitoring,
 )
 KINDS: dict[str, Kind] = {

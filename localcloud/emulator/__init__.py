@@ -29,6 +29,7 @@ _PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SERVICES = (
     "acm",
     "autoscaling",
+    "backup",
     "ec2",
     "ecr",
     "eks",

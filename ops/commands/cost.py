@@ -1,7 +1,8 @@
-"""`make cost`: what a stack costs a month, and what a setting would change."""
+"""`make cost`: what a stack costs a month, what a setting would change, and what a week of work costs."""
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -12,6 +13,8 @@ from ops import console as terminal
 from ops import document, prices
 from ops.cost import Change, Line, bill, difference, money, smaller, total
 from ops.costs import culling
+from ops.costs.week import report, show
+from ops.costs.week.trace import read_file
 from ops.options import format_option, stack_option
 from ops.project import is_local
 from ops.settings import stack_settings
@@ -21,16 +24,20 @@ from ordering.errors import UserError
 @click.command("cost")
 @stack_option
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Show what this setting would change.")
+@click.option("--trace", type=Path, metavar="FILE", help="Play a week of notebooks and pipelines on the stack's pools.")
 @format_option("text", "json")
-def command(stack: str, changes: tuple[str, ...], form: str) -> None:
-    """Estimate what the stack costs a month, and the difference that a setting makes."""
+def command(stack: str, changes: tuple[str, ...], trace: Path | None, form: str) -> None:
+    """Estimate what the stack costs a month, the difference that a setting makes, and what a week's work costs."""
     wanted = dict(_pair(change) for change in changes)
     now = stack_settings(stack).settings
     then = stack_settings(stack, wanted).settings if wanted else now
     found = bill(now)
     differing = difference(now, then, volumes_gib=found.volumes_gib)
+    played = report.week(then, read_file(trace)) if trace else None
     if form == "json":
-        click.echo(document.text(document.cost(stack, now.region, found, wanted, differing, culling.savings(then))))
+        week = show.document(str(trace), played) if played else None
+        saved = culling.savings(then)
+        click.echo(document.text(document.cost(stack, now.region, found, wanted, differing, saved, week)))
         return
     console = terminal.console()
     if found.lines:
@@ -44,6 +51,9 @@ def command(stack: str, changes: tuple[str, ...], form: str) -> None:
         console.print(culling.sentence(saving), highlight=False)
     if wanted:
         print_difference(console, ", ".join(changes), differing)
+    if played:
+        console.print()
+        show.print_week(console, then, str(trace), played)
 
 
 def print_estimate(console: Console, settings: Settings, lines: Sequence[Line]) -> None:

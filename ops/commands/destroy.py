@@ -33,6 +33,9 @@ def confirm(stack: str, *, yes: bool) -> None:
         storage = "The bucket and the repository stay in AWS."
         if managed:
             storage += " So does a last snapshot of the managed database."
+    if teardown.configured(stack, "backupDays") not in ("", "0"):
+        stays = teardown.configured(stack, "storageOnDestroy") == "keep"
+        storage += " The backups stay until each is old." if stays else " So do all backups."
     if teardown.configured(stack, "login") == "cognito":
         storage += " The user pool goes with the people in it."
     ask.for_name(

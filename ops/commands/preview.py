@@ -37,7 +37,7 @@ def command(stack: str, pods: run.Pods, form: str) -> None:
                 violations=found.violations,
                 existing=[str(one) for one in found.existing],
                 live=found.live,
-                notices=found.notices,
+                notices=(*found.notices, *found.unseen),
             )
         )
     elif form == "json":

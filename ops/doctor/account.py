@@ -156,7 +156,8 @@ def check_kept(settings: Settings) -> Iterator[Finding]:
     except UserError as error:
         yield refused("names", error)
         return
-    there = [one for one in (found.bucket, found.repository, found.log_group, found.file_system) if one]
+    took = (found.bucket, found.repository, found.log_group, found.file_system, found.vault)
+    there = [one for one in took if one]
     if there:
         yield ok("kept", f"{', '.join(there)}: what of these is not in the state, the next `up` takes over")
     for what, listed in (("buckets", kept.buckets), ("repositories", kept.repositories)):

@@ -1,6 +1,6 @@
 """Argo CD: a sync wave for each object ("Sync Phases and Waves" of its documentation, v3)."""
 
-from ordering.exports.export import Export, annotated, dump, is_claim, objects, shared_notes
+from ordering.exports.export import Export, annotated, dump, first_users, objects, shared_notes
 from ordering.graph import Graph
 
 WAVE = "argocd.argoproj.io/sync-wave"
@@ -11,11 +11,9 @@ def export(graph: Graph) -> Export:
     """One file for an Application: waves are the graph's levels, and are undone in reverse."""
     waves = {node.id: node.level for node in objects(graph)}
     last = max(waves.values(), default=0)
-    for claim in filter(is_claim, waves):
-        # It is healthy when it is bound, which may take a pod (argo-cd 12840): it goes with the first that mounts it.
-        # One that nobody mounts goes with the last wave, which nothing waits for.
-        users = [node.level for node in objects(graph) if claim in node.needs]
-        waves[claim] = min(users, default=last)
+    # A claim is healthy when it is bound, which may take a pod (argo-cd 12840): it goes with the first that mounts it.
+    # One that nobody mounts goes with the last wave, which nothing waits for.
+    waves |= {claim: waves[user] if user else last for claim, user in first_users(graph, waves).items()}
     found = []
     for node in objects(graph):
         extra = {WAVE: str(waves[node.id])}

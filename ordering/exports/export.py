@@ -1,13 +1,14 @@
 """What all exports share: files of objects with annotations, written so that any reader takes the same values."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ordering.graph import Graph, Node, ObjectId
+from ordering.graph.index import Platform
 from ordering.manifests.objects import Manifest
 from ordering.manifests.scalars import plain
 
@@ -59,8 +60,20 @@ def annotated(node: Node, annotations: Mapping[str, str]) -> Manifest:
 
 
 def objects(graph: Graph) -> list[Node]:
-    """The nodes that are objects, in an order in which they may be sent."""
-    return [node for node in graph.nodes if node.gate is None]
+    """The nodes that are objects, in an order in which they may be sent.
+
+    Kustomize gives a namespace to kinds of the cluster that it does not know; cli-utils 0.37 refuses those.
+    """
+    nodes = [node for node in graph.nodes if node.gate is None]
+    platform = Platform(node.manifest for node in nodes)
+    return [node if platform.namespace(node.id) else _of_the_cluster(node) for node in nodes]
+
+
+def _of_the_cluster(node: Node) -> Node:
+    if "namespace" not in node.manifest["metadata"]:
+        return node
+    metadata = {key: value for key, value in node.manifest["metadata"].items() if key != "namespace"}
+    return replace(node, manifest={**node.manifest, "metadata": metadata})
 
 
 def needs(graph: Graph, node: Node) -> list[ObjectId]:
@@ -77,6 +90,15 @@ def needs(graph: Graph, node: Node) -> list[ObjectId]:
 def is_claim(id_: ObjectId) -> bool:
     """Whether it is a volume claim: one that binds with its first pod is never ready before that pod is there."""
     return (id_.group, id_.kind) == ("", "PersistentVolumeClaim")
+
+
+def first_users(graph: Graph, steps: Mapping[ObjectId, int]) -> dict[ObjectId, ObjectId | None]:
+    """For each claim, which of those that mount it is in the earliest step; None for a claim that nothing mounts."""
+    users = {node.id: set(needs(graph, node)) for node in objects(graph)}
+    return {
+        claim: min((user for user in users if claim in users[user]), key=steps.__getitem__, default=None)
+        for claim in filter(is_claim, users)
+    }
 
 
 def shared_notes(graph: Graph, *, conditions: bool = False) -> list[str]:
@@ -106,6 +128,11 @@ def shared_notes(graph: Graph, *, conditions: bool = False) -> list[str]:
     return notes
 
 
+def titles(ids: Sequence[ObjectId]) -> str:
+    """The first three by name, and how many more there are."""
+    shown = ", ".join(id_.title for id_ in ids[:3])
+    return shown if len(ids) <= 3 else f"{shown} and {len(ids) - 3} more"
+
+
 def _named(nodes: list[Node]) -> str:
-    shown = ", ".join(node.id.title for node in nodes[:3])
-    return shown if len(nodes) <= 3 else f"{shown} and {len(nodes) - 3} more"
+    return titles([node.id for node in nodes])

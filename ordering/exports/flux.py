@@ -33,7 +33,7 @@ def export(graph: Graph) -> Export:
                     "apiVersion": node.id.api_version,
                     "kind": node.id.kind,
                     "name": node.id.name,
-                    **({"namespace": node.id.namespace} if node.id.namespace else {}),
+                    **({"namespace": place} if (place := node.manifest["metadata"].get("namespace")) else {}),
                 }
                 for node in nodes
                 if takes_time(node)

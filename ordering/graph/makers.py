@@ -41,6 +41,14 @@ _INSTALLS: Mapping[Kind, tuple[str, ...]] = {
     # crossplane/crossplane, internal/controller/pkg/revision: packages of providers bring their own.
     ("pkg.crossplane.io", "Provider"): ("*.crossplane.io", "*.upbound.io"),
 }
+# Groups that only look like a part of those patterns: their definitions come with an operator of their own, or with
+# the very one that such an object is for (crossplane/crossplane, cluster/crds; tektoncd/operator; CDI's operator).
+_APART = frozenset(
+    {
+        *("apiextensions.crossplane.io", "ops.crossplane.io", "pkg.crossplane.io", "protection.crossplane.io"),
+        *("cdi.kubevirt.io", "operator.tekton.dev"),
+    }
+)
 # Objects that install what their source holds, which the manifests do not show.
 _DELIVERS = frozenset(
     {
@@ -95,7 +103,8 @@ class Makers:
         group = kind[0]
         named = [*self._templates.get(kind, ())]
         for installer, groups in _INSTALLS.items():
-            if installer != kind and any(fnmatchcase(group, pattern) for pattern in groups):
+            apart = group in _APART and group not in groups
+            if installer != kind and not apart and any(fnmatchcase(group, pattern) for pattern in groups):
                 named += self._platform.of_kind(*installer)
         named += [workload.id for workload in self._defining if self._powers.names_group(workload, group)]
         if named:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     with running_engine(tmp_path_factory.mktemp("engine")) as running:
         yield running
+
+
+@pytest.fixture
+def own_root(tmp_path: Path) -> Iterator[Path]:
+    """The root of a plane of this test's own."""
+    yield tmp_path
+    plane.stop(tmp_path, wipe=True)

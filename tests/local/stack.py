@@ -198,6 +198,9 @@ def cloud(checkout: Checkout) -> set[str]:
         for one in checkout.aws("efs").describe_file_systems()["FileSystems"]
         if one["LifeCycleState"] not in GOING
     ]
+    backup = checkout.aws("backup")
+    listed["vault"] = [one["BackupVaultName"] for one in backup.list_backup_vaults()["BackupVaultList"]]
+    listed["plan"] = [one["BackupPlanId"] for one in backup.list_backup_plans()["BackupPlansList"]]
     listed["repository"] = [
         one["repositoryName"] for one in checkout.aws("ecr").describe_repositories()["repositories"]
     ]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ordering.errors import UserError
 from ordering.graph import Graph
 from tests.local.cluster import Cluster, config_map, deployment, namespace
 from tests.local.kubernetes_stack import Engine, Manifest, changes, platform, program
+from tests.unit.inputs import inputs
 
 PLACE = "changes"
 POD: Manifest = {"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "a", "image": "none"}]}}
@@ -428,6 +430,20 @@ def test_what_is_stored_in_a_version_that_goes_is_rewritten_first(
     stack.stack.destroy()
 
 
+def test_an_object_whose_definition_somebody_deleted_comes_again_and_goes(cluster: Cluster, make: Make) -> None:
+    thing = {"apiVersion": "gone.test/v1", "kind": "Lost", "metadata": {"name": "a", "namespace": "default"}}
+    kind = definition(kind="Lost", group="gone.test")
+    stack = make("gone", kind, thing)
+    for _ in range(2):
+        cluster.delete("crd", kind["metadata"]["name"])
+        stack.stack.refresh()
+        assert stack.next(kind, thing) != []
+        assert stack.up()[0] == {"create": 2}
+        assert cluster.get("things.gone.test", "a") is not None
+    cluster.delete("crd", kind["metadata"]["name"])
+    stack.stack.destroy()
+
+
 def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: Cluster, make: Make) -> None:
     def release(suffix: str, place: str) -> list[Manifest]:
         settings = {"name": "settings", "configMap": {"name": f"settings-{suffix}"}}
@@ -468,12 +484,19 @@ def test_a_new_name_comes_before_its_users_and_the_old_one_goes_after(cluster: C
     assert stack.next(*stack.manifests) == []
 
     # What plain `pulumi up` does: the engine reads the state for the program.
-    def plainly(*manifests: Manifest) -> None:
-        declare = platform(*manifests, before=lambda graph: plain.earlier(graph, plain.state()))
-        stack.stack.workspace.program = program(declare, stack.kubeconfig)
+    def plainly(*manifests: Manifest, release: str = "26.03") -> None:
+        given = inputs(kubeflowRelease=release)
+        source = replace(given.release.source, origin="git")
+
+        def before(graph: Graph) -> Earlier:
+            return plain.before(replace(given, release=replace(given.release, source=source, graph=graph)))
+
+        stack.stack.workspace.program = program(platform(*manifests, before=before), stack.kubeconfig)
         assert changes(stack.stack.preview()) == {}
 
     plainly(*stack.manifests)
+    with pytest.raises(automation.CommandError, match=r"dev has 26[.]03, and kubeflowRelease is 1[.]10[.]2, which is"):
+        plainly(*stack.manifests, release="1.10.2")
     with pytest.raises(automation.CommandError, match="This would delete Namespace new-place, which may hold data"):
         plainly(*release("7h2k9mtf4c", "third-place"))
     stack.stack.destroy()

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.backup import DUMP, whole
+
 SCRIPT = Path(__file__).parents[2] / "manifests" / "rds" / "users.sh"
 STARTED_S = 30
 USERS = {"pipelines": "mlpipeline", "cache": "cachedb", "metadata": "metadb", "katib": "katib"}
@@ -176,3 +178,32 @@ def test_without_katib_it_has_no_user(server: Server) -> None:
     before = given["katib"]
     server.users({**passwords(), "katib": ""})
     assert server.ask("katib", before, "SELECT 1") == "1", "one that is there stays as it is"
+
+
+def test_a_dump_is_whole_and_brings_back_what_was_there(server: Server, tmp_path: Path) -> None:
+    """As a backup makes it: in the shell of the database's own container, whose client knows the socket."""
+    (tmp_path / ".my.cnf").write_text(f"[client]\nsocket={server.folder / 's'}\n")
+    password = passwords()["pipelines"]
+    env = {**os.environ, "HOME": str(tmp_path), "MYSQL_PWD": "", "MYSQL_ROOT_PASSWORD": password}
+
+    def ask(sql: bytes, password: str = password) -> str:
+        command = ["mariadb", "--user=root", "--batch", "--skip-column-names"]
+        done = subprocess.run(command, env={**env, "MYSQL_PWD": password}, input=sql, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    def dump(**given: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(["sh", "-c", DUMP], env={**env, **given}, capture_output=True, check=False)
+
+    ask(f"ALTER USER root@localhost IDENTIFIED BY '{password}'".encode(), password="")
+    try:
+        ask(b"CREATE DATABASE dumped; CREATE TABLE dumped.t (a TEXT, b BLOB) CHARACTER SET utf8mb4")
+        ask("SET NAMES utf8mb4; INSERT INTO dumped.t VALUES ('\u00e4\U0001f600\\n', X'00FF270A5C')".encode())
+        done = dump()
+        assert done.returncode == 0, done.stderr
+        saved = b"".join(whole([done.stdout]))
+        ask(b"DROP DATABASE dumped")
+        ask(saved)
+        assert ask(b"SELECT HEX(a), HEX(b) FROM dumped.t").split() == ["C3A4F09F98800A", "00FF270A5C"]
+        assert b"Access denied" in dump(MYSQL_ROOT_PASSWORD="another").stderr
+    finally:
+        ask(b"ALTER USER root@localhost IDENTIFIED BY ''")

@@ -27,6 +27,11 @@ STARTED_S = 60
 # Of these, EKS's updates and service quotas are not even served. MiniStack judges no iam:PassRole.
 UNJUDGED = {
     "acm": "AddTagsToCertificate ListCertificates RemoveTagsFromCertificate",
+    "backup": (
+        "DeleteRecoveryPoint DescribeRecoveryPoint DescribeRestoreJob GetRecoveryPointRestoreMetadata ListBackupPlans "
+        "ListBackupSelections StartRestoreJob TagResource UntagResource"
+    ),
+    "backup-storage": "MountCapsule",
     "cloudwatch": "TagResource UntagResource",
     # An emulated stack has no user pool.
     "cognito-idp": (
@@ -130,6 +135,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "files": "efs",
                 "imagesFrom": "ecr",
                 "database": "rds",
+                "backupDays": 7,
                 "sagemaker": True,
                 "monitoring": "cloudwatch",
                 "monitoringEmail": "platform@example.com",
@@ -145,6 +151,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             {
                 "nodesDesired": 6,
                 "databaseBackupDays": 9,
+                "backupDays": 8,
                 "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}],
                 "addressCidrs": ["203.0.113.0/24", "198.51.100.0/24"],
             }

@@ -3,12 +3,18 @@
 Nor is data lost that an `up` would delete: on the laptop, too, it stops until each thing is named.
 """
 
+import json
+import time
 from collections.abc import Iterator
 
 import pytest
+import yaml
+from botocore.exceptions import ClientError
 
-from tests.local.stack import Checkout, changes, checked_out, world
+from tests.local.stack import REGION, Checkout, changes, checked_out, world
 
+VAULT = "kubeflow-local-backups"
+CLAIMED = {"namespace": "kubeflow", "name": "models"}
 LOG_GROUP = "/aws/eks/kubeflow-local/cluster"
 MANIFEST = """
 apiVersion: v1
@@ -57,22 +63,97 @@ def snapshots(checkout: Checkout) -> list[str]:
     return [one["DBSnapshotIdentifier"] for one in checkout.aws("rds").describe_db_snapshots()["DBSnapshots"]]
 
 
-def test_what_was_kept_is_taken_over_by_the_next_up(checkout: Checkout) -> None:
-    checkout.configure({"storageOnDestroy": "keep", "database": "rds"})
+def points(checkout: Checkout) -> dict[str, str]:
+    """The recovery points in the stack's vault, by the kind of what they are of."""
+    found = checkout.aws("backup").list_recovery_points_by_backup_vault(BackupVaultName=VAULT)["RecoveryPoints"]
+    return {one["ResourceType"]: one["RecoveryPointArn"] for one in found}
+
+
+def back_up(checkout: Checkout, *sources: str) -> None:
+    """What the plan's jobs do on a day."""
+    backup, [role] = checkout.aws("backup"), backup_roles(checkout)
+    jobs = [
+        backup.start_backup_job(BackupVaultName=VAULT, ResourceArn=one, IamRoleArn=role)["BackupJobId"]
+        for one in sources
+    ]
+    deadline = time.monotonic() + 30
+    while {backup.describe_backup_job(BackupJobId=one)["State"] for one in jobs} != {"COMPLETED"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def backup_roles(checkout: Checkout) -> list[str]:
+    outputs = [one["outputs"] for urn, one in checkout.resources().items() if "infra:Backup$aws:iam/role:" in urn]
+    return [one["arn"] for one in outputs]
+
+
+def claimed_volume(checkout: Checkout) -> str:
+    """A volume as the driver makes it for the claim kubeflow/models, with the tags that the add-on is told."""
+    [addon] = [one for urn, one in checkout.resources().items() if urn.endswith("-aws-ebs-csi-driver")]
+    tags = json.loads(addon["inputs"]["configurationValues"])["controller"]["extraVolumeTags"]
+    tags |= {"ebs.csi.aws.com/cluster": "true"}
+    tags |= {f"kubernetes.io/created-for/pvc/{key}": value for key, value in CLAIMED.items()}
+    given = [{"Key": key, "Value": value} for key, value in tags.items()]
+    made = checkout.aws("ec2").create_volume(
+        AvailabilityZone=f"{REGION}b",
+        Size=2,
+        VolumeType="gp3",
+        TagSpecifications=[{"ResourceType": "volume", "Tags": given}],
+    )
+    return str(made["VolumeId"])
+
+
+def test_a_backup_is_brought_back_beside_what_is_there(checkout: Checkout) -> None:
+    checkout.configure({"storageOnDestroy": "keep", "database": "rds", "backupDays": 7})
     checkout.must("up")
+    ec2 = checkout.aws("ec2")
+    volume, here = claimed_volume(checkout), f"{REGION}:123456789012"
+    back_up(checkout, f"arn:aws:ec2:{here}:volume/{volume}", f"arn:aws:rds:{here}:db:kubeflow-local-database")
+    made = points(checkout)
+    listed = checkout.must("restore")
+    assert "volume of claim kubeflow/models" in listed
+    assert "database" in listed
+    assert changes(checkout.must("preview")).keys() == {"unchanged"}
+
+    brought = checkout.ops("restore", "--point", made["EBS"])
+    assert brought.returncode == 0, brought.stderr
+    volume_there, claim = yaml.safe_load_all(brought.stdout)
+    [restored] = ec2.describe_volumes(VolumeIds=[volume_there["spec"]["csi"]["volumeHandle"]])["Volumes"]
+    assert restored["VolumeId"] != volume
+    # Where its pod may be bound to, and as the driver's role wants it.
+    assert (restored["AvailabilityZone"], restored["Size"]) == (f"{REGION}b", 2)
+    assert {"Key": "ebs.csi.aws.com/cluster", "Value": "true"} in restored["Tags"]
+    cluster = checkout.cluster()
+    cluster.apply(volume_there, claim)
+    waited = cluster.run(
+        "wait", "--for=jsonpath={.status.phase}=Bound", "pvc/models-restored", "-n", "kubeflow", "--timeout=20s"
+    )
+    assert waited.returncode == 0, waited.stderr
+    cluster.delete("pvc", "models-restored", "-n", "kubeflow")
+    cluster.delete("pv", volume_there["metadata"]["name"])
+    for one in (volume, restored["VolumeId"]):
+        ec2.delete_volume(VolumeId=one)
+    assert "set `databaseSnapshot` to awsbackup:job-" in checkout.ops("restore", "--point", made["RDS"]).stderr
+
+    with pytest.raises(ClientError, match="cannot be deleted because it contains recovery points"):
+        checkout.aws("backup").delete_backup_vault(BackupVaultName=VAULT)
+
+
+def test_what_was_kept_is_taken_over_by_the_next_up(checkout: Checkout) -> None:
     [bucket], [repository] = ids(checkout, "aws:s3/bucket:Bucket"), ids(checkout, "aws:ecr/repository:Repository")
     checkout.aws("s3").put_object(Bucket=bucket, Key="model", Body=b"x")
     assert changes(checkout.must("preview")).keys() == {"unchanged"}
     checkout.must("destroy")
     assert kept(checkout) == {bucket, repository}
-    assert snapshots(checkout) == ["kubeflow-local-database-last-1"]
+    assert "kubeflow-local-database-last-1" in snapshots(checkout)
+    assert points(checkout).keys() == {"EBS", "RDS"}
     # For minutes after its end EKS writes what it still has.
     checkout.aws("logs").create_log_group(logGroupName=LOG_GROUP)
 
     planned = checkout.must("preview")
     said = checkout.must("up")
     for output in (planned, said):
-        for name in (bucket, repository, LOG_GROUP):
+        for name in (bucket, repository, LOG_GROUP, VAULT):
             assert f"is there already ({name}), and is taken over" in output
     assert kept(checkout) == {bucket, repository}
     assert checkout.aws("s3").get_object(Bucket=bucket, Key="model")["Body"].read() == b"x"
@@ -112,10 +193,14 @@ def test_a_claim_that_would_go_is_refused_on_the_laptop_too_unless_it_is_named(c
 
 
 def test_without_a_trace_where_the_settings_say_so(checkout: Checkout) -> None:
-    checkout.configure({"storageOnDestroy": "empty"})
+    checkout.configure({"backupDays": 0})
+    checkout.must("up")
+    assert points(checkout).keys() == {"EBS", "RDS"}, "they stay, as storageOnDestroy says"
+    checkout.configure({"storageOnDestroy": "empty", "backupDays": 7})
     checkout.must("up")
     assert "Deleted the database's snapshot kubeflow-local-database-last-1" in checkout.must("destroy")
     assert kept(checkout) == set()
     assert snapshots(checkout) == []
+    assert checkout.aws("backup").list_backup_vaults()["BackupVaultList"] == []
     assert checkout.resources() == {}
     assert not [one for one in world(checkout) if one.startswith(("log group", "cluster", "nat gateway"))]

@@ -145,6 +145,29 @@ GOOD: dict[str, dict[str, Any]] = {
     "aws:kms/key:Key": {"description": "Secrets", "deletionWindowInDays": 7},
     "aws:kms/alias:Alias": {"name": "alias/secrets", "targetKeyId": "12345678"},
     "aws:cloudwatch/logGroup:LogGroup": {"name": "/aws/eks/k/cluster", "retentionInDays": 30},
+    "aws:backup/vault:Vault": {"name": "k-backups", "tags": {"team": "a"}},
+    "aws:backup/plan:Plan": {
+        "name": "k-backups",
+        "rules": [
+            {
+                "ruleName": "daily",
+                "targetVaultName": "k-backups",
+                "schedule": "cron(0 5 ? * * *)",
+                "startWindow": 480,
+                "completionWindow": 10080,
+                "lifecycle": {"deleteAfter": 30},
+                "recoveryPointTags": {"team": "a"},
+            }
+        ],
+        "tags": {"team": "a"},
+    },
+    "aws:backup/selection:Selection": {
+        "name": "volumes",
+        "planId": "12345678-1234-1234-1234-123456789012",
+        "iamRoleArn": ROLE_ARN,
+        "resources": ["arn:aws:ec2:*:*:volume/*"],
+        "conditions": [{"stringEquals": [{"key": "aws:ResourceTag/team", "value": "a"}]}],
+    },
     "aws:cloudwatch/metricAlarm:MetricAlarm": {
         "name": "k-api-errors",
         "alarmDescription": "Errors.",

@@ -43,6 +43,8 @@ FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarge
 DATABASE, DATABASE_SUBNETS = "aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup"
 DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
+VAULT, PLAN = "aws:backup/vault:Vault", "aws:backup/plan:Plan"
+SELECTION = "aws:backup/selection:Selection"
 TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
 BALANCER, LISTENER = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"
 TARGETS, ATTACHMENT = "aws:lb/targetGroup:TargetGroup", "aws:autoscaling/attachment:Attachment"
@@ -258,6 +260,12 @@ BAD: list[tuple[str, str, Any]] = [
     (ALARM, "alarmActions", ["k-alarms"]),
     (ALARM, "evaluationPeriods", 0),
     (ALARM, "tags.aws:team", "a"),
+    (VAULT, "name", "x" * 51),
+    (VAULT, "kmsKeyArn", "alias/aws/backup"),
+    (PLAN, "name", "daily backups"),
+    (PLAN, "rules.0.lifecycle.deleteAfter", 0),
+    (PLAN, "rules.0.targetVaultName", "a b"),
+    (SELECTION, "iamRoleArn", "backup"),
     (TOPIC, "name", "k.alarms"),
     (SUBSCRIPTION, "topic", "k-alarms"),
     (SUBSCRIPTION, "protocol", "mail"),

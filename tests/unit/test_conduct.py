@@ -6,11 +6,11 @@ import threading
 from collections.abc import Coroutine, Iterator
 from types import SimpleNamespace
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from ministack.core.responses import request_scope
-from ministack.services import acm, alb, autoscaling, cloudwatch_logs, ec2, ecr, efs, eks, iam, rds
+from ministack.services import acm, alb, autoscaling, backup, cloudwatch_logs, ec2, ecr, efs, eks, iam, rds
 
 from localcloud.emulator import conduct
 from localcloud.emulator.conduct.phases import Phases
@@ -39,7 +39,8 @@ class Cloud:
         self.now = 0.0
         monkeypatch.setattr(conduct, "Phases", lambda minute: Phases(minute, now=lambda: self.now))
         services = {"eks": eks, "ec2": ec2, "logs": cloudwatch_logs, "elasticfilesystem": efs}
-        services |= {"elasticloadbalancing": alb, "autoscaling": autoscaling, "acm": acm, "rds": rds, "ecr": ecr}
+        services |= {"elasticloadbalancing": alb, "autoscaling": autoscaling, "acm": acm, "rds": rds, "backup": backup}
+        services |= {"ecr": ecr}
         app = SimpleNamespace(SERVICE_HANDLERS={name: one.handle_request for name, one in services.items()})
         conduct.install(app, 60.0)
         self.handlers = app.SERVICE_HANDLERS
@@ -66,6 +67,10 @@ class Cloud:
         headers = {"x-amz-target": f"AmazonEC2ContainerRegistry_V20150921.{action}"}
         status, _, answer = waited(self.handlers["ecr"]("POST", "/", headers, json.dumps(body).encode(), {}))
         return status, json.loads(answer)
+
+    def backup(self, method: str, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
+        status, _, answer = waited(self.handlers["backup"](method, path, {}, json.dumps(body).encode(), {}))
+        return status, json.loads(answer or b"{}")
 
     def rds(self, action: str, **parameters: str) -> str:
         body = urlencode({"Action": action, "DBInstanceIdentifier": "db", **parameters}).encode()
@@ -118,7 +123,7 @@ class Cloud:
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     with request_scope(ACCOUNT, "us-west-2"):
         yield Cloud(monkeypatch)
-        for service in (eks, ec2, efs, iam, cloudwatch_logs):
+        for service in (backup, eks, ec2, efs, iam, cloudwatch_logs, rds):
             service.reset()
 
 
@@ -390,3 +395,66 @@ def test_ecr_keeps_one_rule_and_one_template_of_a_prefix(cloud: Cloud) -> None:
     refused = cloud.ecr("DeleteRepositoryCreationTemplate", prefix="of-nobody")[1]
     assert refused["__type"] == "TemplateNotFoundException"
     assert cloud.ecr("CreateRepository", repositoryName="k/quay/a")[0] == 200
+
+
+def test_a_backup_takes_its_time_and_holds_its_vault(cloud: Cloud) -> None:
+    volume = cloud.ec2("CreateVolume", AvailabilityZone="us-west-2a", Size="3").split("<volumeId>")[1].split("<")[0]
+    source = f"arn:aws:ec2:us-west-2:{ACCOUNT}:volume/{volume}"
+    asked = {"BackupVaultName": "v", "ResourceArn": source, "IamRoleArn": ROLE}
+    assert cloud.backup("PUT", "/backup-vaults/v")[0] == 200
+    assert cloud.backup("PUT", "/backup-jobs", **{**asked, "ResourceArn": f"{source}0"})[0] == 400
+    assert cloud.backup("PUT", "/backup-jobs", **{**asked, "IamRoleArn": f"{ROLE}s"})[0] == 400
+    job = cloud.backup("PUT", "/backup-jobs", **asked)[1]["BackupJobId"]
+    assert cloud.backup("GET", f"/backup-jobs/{job}")[1]["State"] == "RUNNING"
+    assert cloud.backup("GET", "/backup-vaults/v/recovery-points")[1]["RecoveryPoints"] == []
+    cloud.minutes(3)
+    assert cloud.backup("GET", f"/backup-jobs/{job}")[1]["State"] == "COMPLETED"
+    [point] = cloud.backup("GET", "/backup-vaults/v/recovery-points")[1]["RecoveryPoints"]
+    assert (point["ResourceArn"], point["ResourceType"], point["Status"]) == (source, "EBS", "COMPLETED")
+
+    status, told = cloud.backup("DELETE", "/backup-vaults/v")
+    assert (status, told["__type"]) == (400, "InvalidRequestException")
+    assert "cannot be deleted because it contains recovery points" in told["Message"]
+
+    wanted = {"availabilityZone": "us-west-2b", "volumeType": "gp3"}
+    about = {"RecoveryPointArn": point["RecoveryPointArn"], "IamRoleArn": ROLE, "Metadata": wanted}
+    restoring = cloud.backup("PUT", "/restore-jobs", **about)[1]["RestoreJobId"]
+    assert cloud.backup("GET", f"/restore-jobs/{restoring}")[1]["Status"] == "RUNNING"
+    cloud.minutes(3)
+    made = cloud.backup("GET", f"/restore-jobs/{restoring}")[1]["CreatedResourceArn"].rpartition("/")[2]
+    assert made != volume
+    assert "<size>3</size>" in cloud.ec2("DescribeVolumes", **{"VolumeId.1": made})
+
+    path = f"/backup-vaults/v/recovery-points/{quote(point['RecoveryPointArn'], safe='')}"
+    assert cloud.backup("DELETE", path)[0] == 200
+    assert cloud.backup("GET", path)[1]["Status"] == "DELETING"
+    assert cloud.backup("DELETE", "/backup-vaults/v")[0] == 400
+    cloud.minutes(1)
+    assert cloud.backup("GET", path)[0] == 400
+    assert cloud.backup("DELETE", "/backup-vaults/v")[0] == 200
+
+
+def test_a_plan_stays_as_long_as_it_is_for_something(cloud: Cloud) -> None:
+    rule = {"RuleName": "daily", "TargetBackupVaultName": "v"}
+    plan = cloud.backup("PUT", "/backup/plans", BackupPlan={"BackupPlanName": "p", "Rules": [rule]})[1]["BackupPlanId"]
+    wanted = {"SelectionName": "volumes", "IamRoleArn": ROLE, "Resources": ["*"]}
+    selections = f"/backup/plans/{plan}/selections"
+    made = cloud.backup("PUT", selections, BackupSelection=wanted)[1]["SelectionId"]
+    assert "selections must be deleted prior" in cloud.backup("DELETE", f"/backup/plans/{plan}")[1]["Message"]
+    assert cloud.backup("DELETE", f"{selections}/{made}")[0] == 200
+    assert cloud.backup("DELETE", f"/backup/plans/{plan}")[0] == 200
+
+
+def test_a_database_starts_from_what_was_backed_up_of_another(cloud: Cloud) -> None:
+    wanted = {"Engine": "mysql", "DBInstanceClass": "db.t4g.medium", "AllocatedStorage": "20"}
+    cloud.rds("CreateDBInstance", **wanted, MasterUsername="a", MasterUserPassword="b" * 32)
+    cloud.minutes(7)
+    source = f"arn:aws:rds:us-west-2:{ACCOUNT}:db:db"
+    cloud.backup("PUT", "/backup-vaults/v")
+    cloud.backup("PUT", "/backup-jobs", BackupVaultName="v", ResourceArn=source, IamRoleArn=ROLE)
+    cloud.minutes(3)
+    [point] = cloud.backup("GET", "/backup-vaults/v/recovery-points")[1]["RecoveryPoints"]
+    assert "snapshot:awsbackup:job-" in point["RecoveryPointArn"]
+    asked = {"DBInstanceIdentifier": "again", "DBSnapshotIdentifier": point["RecoveryPointArn"].split(":", 6)[6]}
+    answer = cloud.rds("RestoreDBInstanceFromDBSnapshot", **asked)
+    assert "<DBInstanceIdentifier>again<" in answer, answer

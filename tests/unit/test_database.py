@@ -66,6 +66,7 @@ def test_its_data_outlives_the_stack_only_where_that_is_wanted() -> None:
 def test_it_starts_from_what_an_earlier_life_kept_or_the_settings_name() -> None:
     assert "snapshotIdentifier" not in database().one("Instance").inputs
     assert database(kept="last-1").one("Instance").inputs["snapshotIdentifier"] == "last-1"
+    assert database(snapshot="awsbackup:job-1").one("Instance").inputs["snapshotIdentifier"] == "awsbackup:job-1"
     assert database(kept="last-1", snapshot="mine").one("Instance").inputs["snapshotIdentifier"] == "mine"
 
 
@@ -81,6 +82,7 @@ def test_protection_holds_in_the_engine_and_in_aws() -> None:
         ({"databaseInstanceClass": "m7g.large"}, "databaseInstanceClass 'm7g.large' is not a class of RDS"),
         ({"databaseBackupDays": "36"}, "databaseBackupDays 36 is out of range"),
         ({"databaseStorageGiB": "10"}, "databaseStorageGiB 10 is out of range"),
+        ({"databaseSnapshot": "aws:job-1"}, "databaseSnapshot 'aws:job-1' is not the name of a snapshot"),
         ({"databaseSnapshot": "a--b"}, "databaseSnapshot 'a--b' is not the name of a snapshot"),
         ({"database": "release", "databaseSnapshot": "mine"}, "databaseSnapshot is for a managed database"),
         (

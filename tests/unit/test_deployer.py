@@ -40,6 +40,8 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
     assert first & second == set()
     assert set(deployer.actions(deployer.TYPES)) <= first | second
     assert {action.split(":")[0] for action in second} <= {"acm", "autoscaling", "ec2", "elasticfilesystem", "rds"} | {
+        "backup",
+        "backup-storage",
         "cloudwatch",
         "cognito-idp",
         "ecr",
@@ -76,7 +78,8 @@ def test_nothing_reads_what_a_stack_keeps_or_hands_out_what_it_has() -> None:
     ):
         assert action not in named
     passing = next(one for one in deployer.policy()["Statement"] if one["Action"] == ["iam:PassRole"])
-    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": ["ec2.amazonaws.com", "eks.amazonaws.com"]}}
+    takers = [f"{service}.amazonaws.com" for service in ("backup", "ec2", "eks")]
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": takers}}
 
 
 def test_fewer_types_need_fewer_actions() -> None:

@@ -149,3 +149,14 @@ def test_a_file_system_is_asked_for_and_taken_over_where_there_is_to_be_one() ->
     made = efs.create_file_system(CreationToken="kubeflow-dev-files", Tags=tags)["FileSystemId"]
     assert look(client, settings(files="efs")).file_system == made
     assert look(client, settings()).file_system is None
+
+
+def test_a_vault_of_backups_is_taken_over_and_one_of_somebody_elses_is_named() -> None:
+    backup = client("backup")
+    assert look(client, settings(backupDays="7")).vault is None
+    made = backup.create_backup_vault(BackupVaultName="kubeflow-dev-backups")["BackupVaultArn"]
+    with pytest.raises(UserError, match="AWS Backup has a vault kubeflow-dev-backups without this stack's tags"):
+        look(client, settings(backupDays="7"))
+    assert look(client, settings()).vault is None
+    backup.tag_resource(ResourceArn=made, Tags=OURS)
+    assert look(client, settings(backupDays="7")).vault == "kubeflow-dev-backups"

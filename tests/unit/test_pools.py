@@ -18,7 +18,7 @@ from tests.unit.settings_source import settings
 from tests.unit.test_cluster import cluster
 
 GPU: dict[str, Any] = {"name": "gpu", "instanceTypes": ["g5.xlarge"], "capacity": "spot", "max": 2}
-STEADY: dict[str, Any] = {"name": "steady", "instanceTypes": ["m6i.2xlarge", "m5.2xlarge"], "min": 1, "max": 4}
+STEADY: dict[str, Any] = {"name": "steady", "instanceTypes": ["m6i.2xlarge", "m5.2xlarge"], "min": 4, "max": 6}
 
 
 def problem(*pools: Any, **changes: Any) -> str:
@@ -72,7 +72,7 @@ def test_what_is_wrong_with_pools_together_is_one_sentence() -> None:
     twin = {**STEADY, "name": "gpu-us-west-2a"}
     assert "two node groups named 'gpu-us-west-2a'" in problem(GPU, twin)
     many = [{**GPU, "name": f"gpu-{number}"} for number in range(8)]
-    assert "makes 32 node groups (one a zone where min is 0), and EKS takes 30" in problem(*many)
+    assert "makes 32 node groups (one a zone where min is less than its zones), and EKS takes 30" in problem(*many)
     assert "allow 108 nodes, which take up to" in problem({**STEADY, "max": 100}, networkCidr="10.0.0.0/20")
     told = problem(GPU, clusterMode="existing", clusterContext="lab")
     assert told == "nodePools is only for a cluster to create; remove it, or set clusterMode to create."
@@ -86,7 +86,21 @@ def test_a_pool_that_may_be_empty_has_a_group_in_each_zone() -> None:
         ("gpu-us-west-2c", ("us-west-2c",), 0, 1, 4),
     ]
     [steady] = settings(nodePools=[STEADY]).pools
-    assert [(one.name, len(one.zones), one.desired) for one in groups(steady)] == [("steady", 4, 1)]
+    assert [(one.name, len(one.zones), one.desired) for one in groups(steady)] == [("steady", 4, 4)]
+
+
+def test_no_zone_of_a_pool_depends_on_another_for_its_first_node() -> None:
+    """With one group a node comes in any zone, and a pod whose volume is in another waits for ever."""
+    [pool] = settings(
+        nodePools=[{**STEADY, "min": 1, "desired": 4, "zones": ["us-west-2a", "us-west-2c", "us-west-2d"]}]
+    ).pools
+    assert [(one.zones, one.min, one.desired, one.max) for one in groups(pool)] == [
+        (("us-west-2a",), 1, 2, 6),
+        (("us-west-2c",), 0, 1, 6),
+        (("us-west-2d",), 0, 1, 6),
+    ]
+    [fixed] = settings(nodePools=[{**STEADY, "min": 1, "max": 1}]).pools
+    assert [one.name for one in groups(fixed)] == ["steady"], "whose nodes neither come nor go"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from infra.aws.deployer import TYPES
 from infra.program import program
+from ops.cost import estimate
 from ops.settings import SEALED, read_config, stack_settings
 from policy import RULES, Resource, check
 from tests.unit.inputs import inputs
@@ -21,12 +23,20 @@ def given() -> dict[str, Any]:
     return {key.partition(":")[2]: value for key, value in config.items() if DEFAULTS.get(key) != value}
 
 
-def test_all_that_it_lacks_is_its_password() -> None:
+def test_it_lacks_nothing_and_has_every_option_of_a_company() -> None:
     found = stack_settings(STACK, today=TODAY)
-    assert [one.split()[0] for one in found.refused] == ["dashboardPassword"]
-    assert found.settings.address is not None
-    assert (found.settings.files, found.settings.protect) == ("efs", True)
+    assert found.refused == ()
+    wanted = found.settings
+    assert wanted.address is not None
+    assert wanted.database is not None
+    assert (wanted.files, wanted.login.kind, wanted.login.tokens) == ("efs", "cognito", True)
+    assert (wanted.backup_days, wanted.sagemaker, wanted.protect) == (35, True, True)
     assert SEALED not in found.config.values()
+
+
+def test_the_bill_knows_every_option() -> None:
+    priced = {line.name for line in estimate(stack_settings(STACK, today=TODAY).settings, volumes_gib=100)}
+    assert {"files", "login", "address", "database", "backups", "volumes", "storage"} <= priced
 
 
 def test_it_breaks_no_rule_of_a_stack_that_people_rely_on() -> None:
@@ -41,5 +51,6 @@ def test_it_breaks_no_rule_of_a_stack_that_people_rely_on() -> None:
         for one in found.resources
         if one.type.startswith("aws:")
     ]
-    assert len(resources) > 60
+    assert len(resources) > 90
+    assert {one.type for one in resources} - TYPES.keys() == set(), "nobody may make these"
     assert check(resources, [one for one in RULES if one.level == "mandatory"]) == []

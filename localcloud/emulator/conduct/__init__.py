@@ -7,6 +7,7 @@ provider as well as what asks AWS directly. `docs/fidelity.md` lists it.
 from typing import Any
 
 from localcloud.emulator.conduct.address import Balancers, Certificates, NodeGroups
+from localcloud.emulator.conduct.backup import Backup
 from localcloud.emulator.conduct.database import Database
 from localcloud.emulator.conduct.eks import Eks
 from localcloud.emulator.conduct.files import Files
@@ -25,6 +26,7 @@ def install(application: Any, minute: float) -> None:
     handlers["ec2"] = Network(phases, handlers["ec2"])
     handlers["eks"] = Eks(phases, handlers["eks"], logs)
     handlers["ecr"] = Registry(handlers["ecr"])
+    handlers["backup"] = Backup(phases, handlers["backup"])
     handlers["rds"] = Database(phases, handlers["rds"])
     handlers["elasticfilesystem"] = Files(phases, handlers["elasticfilesystem"])
     handlers["elasticloadbalancing"] = Balancers(phases, handlers["elasticloadbalancing"])

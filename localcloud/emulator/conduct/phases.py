@@ -30,6 +30,8 @@ TARGET, TARGET_END, FILE_SYSTEM = 1.5, 0.5, 0.1
 BALANCER, BALANCER_END, ISSUE = 2.0, 0.5, 1.0
 # Guesses, measured nowhere: a small database with no standby, whose last snapshot is part of its end.
 DATABASE, DATABASE_CHANGE, DATABASE_END = 6.0, 2.0, 5.0
+# Guesses, too, of little data.
+BACKUP, BACKUP_END = 2.0, 0.5
 # For as long EKS goes on writing a cluster's logs after its end, and so long a log group takes to be there again.
 LAST_LOGS, LOG_GROUP = 3.0, 0.25
 

@@ -38,8 +38,15 @@ def made(kind: str, name: str, namespace: str = "", **metadata: Any) -> dict[str
 
 
 DEFINITIONS = [definition("Notebook"), definition("Profile"), definition("Run")]
+CLAIM = {
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": {"name": "mysql-pv-claim", "namespace": "kubeflow"},
+    "spec": {"volumeName": "v"},
+}
 SENT = [
     *DEFINITIONS,
+    CLAIM,
     made("Profile", "ours"),
     {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "kubeflow"}},
 ]
@@ -56,14 +63,18 @@ class Live:
         return [one for one in self.objects if (one["apiVersion"], one["kind"]) == (api_version, kind)]
 
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
-        if (kind, name) != ("Deployment", "mysql") or self.dump is None:
-            return None
-        return {"spec": {"template": {"spec": {"containers": [{"name": "mysql"}]}}}}
+        if (kind, name) != ("Deployment", "mysql"):
+            live = (one for one in self.list(api_version, kind) if one["metadata"]["name"] == name)
+            return next((one for one in live if one["metadata"].get("namespace", "") == namespace), None)
+        return None if self.dump is None else {"spec": {"template": {"spec": {"containers": [{"name": "mysql"}]}}}}
 
-    def output(self, pod: Manifest, container: str, script: str) -> Iterator[str]:
+    def create(self, manifest: Manifest) -> None:
+        self.objects = (*self.objects, {**manifest, "status": {"creationTime": "2026-01-01T00:00:00Z"}})
+
+    def output(self, pod: Manifest, container: str, script: str) -> Iterator[bytes]:
         assert (pod["metadata"]["name"], container) == ("mysql-0", "mysql")
         assert self.dump is not None
-        yield from self.dump.splitlines(keepends=True)
+        yield from self.dump.encode().splitlines(keepends=True)
 
 
 POD = {
@@ -92,9 +103,7 @@ OBJECTS = (
 def saved(folder: Path, live: Live, *, databases: bool = True, run_pods: bool = True) -> backup.Saved:
     found = inventory.look(STATE, live)
     secrets = inventory.secrets(found, STATE, live)
-    return save(
-        Folder(folder), "dev_a_to_b_1", found, DEFINITIONS, secrets, live, databases=databases, run_pods=run_pods
-    )
+    return save(Folder(folder), "dev_a_to_b_1", STATE, found, secrets, live, databases=databases, run_pods=run_pods)
 
 
 def test_a_list_that_can_be_made_again(tmp_path: Path) -> None:
@@ -133,6 +142,44 @@ def test_a_database_is_dumped_to_its_end_or_said_not_to_be(tmp_path: Path) -> No
     assert "no pod of it runs" in saved(tmp_path / "b", Live(dump=whole)).undumped[0]
     assert "pods on this machine run nothing" in str(saved(tmp_path / "c", Live(POD, dump=whole), run_pods=False))
     assert "BACKUP=objects" in str(saved(tmp_path / "d", Live(POD, dump=whole), databases=False))
+
+
+VOLUME = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"}, "spec": {"csi": {"driver": "d"}}}
+CLASS = {
+    "apiVersion": "snapshot.storage.k8s.io/v1",
+    "kind": "VolumeSnapshotClass",
+    "metadata": {"name": "c"},
+    "driver": "d",
+}
+
+
+def test_a_snapshot_stands_in_for_a_dump_and_is_taken_beside_one(tmp_path: Path) -> None:
+    broken = "CREATE TABLE a;\n"
+    told = saved(tmp_path, Live(POD, CLAIM, VOLUME, CLASS, dump=broken))
+    assert (told.dumps, told.undumped, dict(told.volumes.taken)) == (
+        (),
+        (),
+        {"kubeflow/mysql-pv-claim": "mysql-pv-claim-1"},
+    )
+    told = saved(tmp_path, Live(POD, CLAIM, VOLUME, CLASS, dump=f"{broken}-- Dump completed"))
+    assert str(told).endswith(f", the databases mysql in {tmp_path}. Snapshots of volumes: mysql-pv-claim-1.")
+    told = saved(tmp_path, Live(POD, CLAIM, VOLUME, dump=broken))
+    assert told.undumped == ("the database mysql (the dump broke off)",)
+    assert "No snapshot of kubeflow/mysql-pv-claim: the cluster has no VolumeSnapshotClass for d." in str(told)
+    assert not saved(tmp_path, Live(POD, CLAIM, VOLUME, CLASS, dump=broken), databases=False).volumes.taken
+
+
+def test_a_disk_that_is_full_by_a_dump_is_no_database_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    live = Live(POD, CLAIM, VOLUME, CLASS, dump="-- Dump completed")
+    with pytest.raises(UserError, match=r"There is no room for the backup in .*BACKUP=no"):
+        saved(tmp_path, live)
+    assert not live.list("snapshot.storage.k8s.io/v1", "VolumeSnapshot")
 
 
 def test_a_disk_without_room_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

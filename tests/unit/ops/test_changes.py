@@ -60,7 +60,13 @@ def test_pods_that_a_person_has_to_delete_do_not_restart() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        *("aws:s3/bucket:Bucket", "aws:rds/instance:Instance", "aws:efs/fileSystem:FileSystem", "aws:kms/key:Key"),
+        *(
+            "aws:backup/vault:Vault",
+            "aws:s3/bucket:Bucket",
+            "aws:rds/instance:Instance",
+            "aws:efs/fileSystem:FileSystem",
+            "aws:kms/key:Key",
+        ),
         "aws:cognito/userPool:UserPool",
         *("kubernetes:core/v1:PersistentVolumeClaim", "kubernetes:core/v1:Namespace", f"kubernetes:{CRD}"),
         *("kubernetes:kubeflow.org/v1:Profile", "kubernetes:kubeflow.org/v1beta1:Profile"),

@@ -256,7 +256,7 @@ def test_each_quota_that_counts_a_pool_is_asked_for_what_its_renewal_takes(monke
     spot = found["vCPUs (gpu-us-west-2a, gpu-us-west-2b)"]
     assert (spot.state, "0 for this stack, 8 while" in spot.found) == ("warning", True)
     # One of the larger type now.
-    on_demand = found["vCPUs (big)"]
+    on_demand = found["vCPUs (big-us-west-2a, big-us-west-2b)"]
     assert (on_demand.state, on_demand.found) == ("broken", "0 of 0 used by others, 8 for this stack")
 
 

@@ -125,6 +125,15 @@ def test_all_that_holds_something_in_aws_goes_and_the_rest_stays() -> None:
     assert lines[-1].startswith("drained 1 Ingress, 1 PersistentVolumeClaim, 1 Service in ")
 
 
+def test_asking_many_to_go_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.progress._STILL", 0.0)
+    _, lines = run(Played(*(made("Ingress", f"front-{number}") for number in range(2))))
+    assert lines[:2] == [
+        f"waiting since 0 s until what holds something in AWS is asked to go: {count} objects so far"
+        for count in (1, 2)
+    ]
+
+
 def test_a_workload_that_uses_a_claim_is_scaled_down_and_left_to_the_engine() -> None:
     deployment = made("Deployment", "mysql", spec={"replicas": 1})
     replicas = made("ReplicaSet", "mysql-1", owner=deployment, spec={"replicas": 1})

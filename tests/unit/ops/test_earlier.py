@@ -1,7 +1,9 @@
 """What an earlier run has left: versions that are still stored are rewritten before they go."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,8 +18,9 @@ from ordering.manifests.objects import Manifest
 NAME = "jobs.example.com"
 
 
-def versioned(*versions: str, storage: str) -> Manifest:
-    told = [{"name": one, "served": True, "storage": one == storage, "schema": {"is": one}} for one in versions]
+def versioned(*versions: str, storage: str, fields: Manifest | None = None) -> Manifest:
+    schema = {one: {"openAPIV3Schema": {"properties": (fields or {}).get(one, {})}} for one in versions}
+    told = [{"name": one, "served": True, "storage": one == storage, "schema": schema[one]} for one in versions]
     names = {"plural": "jobs", "kind": "Job"}
     spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": told}
     return {"apiVersion": storing.API_VERSION, "kind": storing.KIND, "metadata": {"name": NAME}, "spec": spec}
@@ -111,6 +114,27 @@ def test_an_object_that_cannot_be_stored_again_stops_it_with_all_versions_served
     api.refuses = ""
     see_to(before(build([new]), state(old), lambda: nullcontext(api)), api, lambda _: None)
     assert api.objects == {"x": "v1", "y": "v1"}, "the same command goes on"
+
+
+@pytest.mark.parametrize(
+    ("stored", "wanted"), [("v2", "v1"), ("v1", "v1beta1"), ("v1beta1", "v1alpha2"), ("v2beta1", "v2alpha1")]
+)
+def test_a_release_older_than_what_is_stored_is_refused_where_fields_would_go(stored: str, wanted: str) -> None:
+    """The API server would prune them without a word."""
+    deep: Manifest = {"spec": {"properties": {"items": {"items": {"properties": {"new": {"type": "string"}}}}}}}
+    shallow: Manifest = {"spec": {"properties": {"items": {"items": {"properties": {}}}}}}
+    new = versioned(wanted, storage=wanted, fields={wanted: shallow})
+    old = versioned(stored, wanted, storage=stored, fields={wanted: shallow, stored: deep})
+    told = (
+        f"jobs.example.com has 2 objects, which may be stored as {stored}, and the release knows nothing newer than "
+        f"{wanted}: they would lose the fields that only {stored} has. Nothing was changed"
+    )
+    with pytest.raises(UserError, match=re.escape(told)):
+        before(build([new]), state(old), lambda: nullcontext(Api(old, [stored], "x", "y")))
+    for objects, same in ((), old), (("x",), versioned(stored, wanted, storage=stored, fields={wanted: deep})):
+        api = Api(same, [stored], *objects)
+        see_to(before(build([new]), state(same), partial(nullcontext, api)), api, lambda _: None)
+        assert api.definition["status"] == {"storedVersions": [wanted]}
 
 
 def test_what_drops_no_version_asks_nobody() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from infra.kubeflow.install import resource_name, token
 from ops import adopting, clashing
-from ops.existing import Existing, held, look, made_by, missing, refuse
+from ops.cluster import RefusedError
+from ops.existing import Existing, held, look, made_by, missing, refuse, seen
 from ops.steps import Op, Step
 from ordering.errors import UserError
 from ordering.graph import Graph, build, id_of
@@ -181,9 +182,24 @@ def test_what_whoever_asks_may_not_read_is_not_judged() -> None:
     class Shut(Live):
         def metadata(self, api_version: str, kind: str) -> list[Manifest]:
             if kind == "ConfigMap":
-                raise UserError("The cluster refuses: Forbidden")
+                raise RefusedError("The cluster refuses: Forbidden")
             return super().metadata(api_version, kind)
 
     nodes = clashing.others(build([config("a"), priority("p", 1)]), ())
     (told,) = clashing.look(nodes, Shut(priority("p", 2)))
     assert told.clash.object == "PriorityClass p"
+
+
+def test_a_kind_that_may_not_be_read_is_told_and_the_others_are_looked_at() -> None:
+    class Viewed(Live):
+        def metadata(self, api_version: str, kind: str) -> list[Manifest]:
+            if kind == "Namespace":
+                raise RefusedError("The cluster refuses: namespaces is forbidden")
+            return super().metadata(api_version, kind)
+
+    wanted = missing(GRAPH, frozenset())
+    found, unread = seen(wanted, Viewed(SPACE, config()))
+    assert [one.id.name for one in found] == ["settings"]
+    assert unread == ["Namespace: The cluster refuses: namespaces is forbidden"]
+    with pytest.raises(RefusedError):
+        look(wanted, Viewed(SPACE, config()))

@@ -301,6 +301,19 @@ def test_a_file_system_is_found_by_its_token_and_a_mount_target_by_its_subnet(id
     assert identify(about, account) is None
 
 
+def test_a_plan_of_backups_is_found_by_its_name_and_tags_and_what_it_is_for_in_it(ids: dict[str, str]) -> None:
+    account = Tagged("us-west-2", frozenset())
+    backup = account.client("backup")
+    rules = [{"RuleName": "daily", "TargetBackupVaultName": "v"}]
+    backup.create_backup_vault(BackupVaultName="v")
+    tags = {"stack": "dev"}
+    made = backup.create_backup_plan(BackupPlan={"BackupPlanName": "k", "Rules": rules}, BackupPlanTags=tags)
+    about: dict[str, Any] = {"type": "aws:backup/plan:Plan", "inputs": {"name": "k", "tags": tags}}
+    assert identify(about, account) == made["BackupPlanId"]
+    assert identify({**about, "inputs": {"name": "k", "tags": {"stack": "prod"}}}, account) is None
+    assert identify({"type": "aws:backup/vault:Vault", "inputs": {"name": "v"}}, account) == "v"
+
+
 def test_a_load_balancer_is_found_by_its_name_its_listeners_by_it_and_a_certificate_by_its_tags(
     ids: dict[str, str],
 ) -> None:

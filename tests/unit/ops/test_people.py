@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ops.people import Answer, Waiting, clear, kinds
 from ordering.errors import UserError
@@ -150,3 +152,45 @@ def test_whoever_waits_on_waits_until_the_end_of_patience() -> None:
     live.put("Trial", "t", finalizer="clean-metrics-in-db")
     with pytest.raises(UserError, match="After 0 s there still is Trial team/t"):
         cleared(live, "wait", patience=0.05)
+
+
+def test_asking_many_to_go_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of requests, each judged by webhooks, can take longer than a log may be silent."""
+    monkeypatch.setattr("tools.progress._STILL", 0.0)
+    live = Live()
+    for number in range(3):
+        live.put("Experiment", f"e{number}")
+    _, told, _ = cleared(live)
+    assert told[:3] == [
+        f"waiting since 0 s until what people made is asked to go: {count} objects so far" for count in (1, 2, 3)
+    ]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["Experiment", "Trial", "Profile"]), st.booleans(), st.integers(-3, 9))),
+    st.sampled_from(["v1", "v1beta1"]),
+)
+def test_variants(drawn: list[tuple[str, bool, int]], served: str) -> None:
+    """Whatever is held by controllers that live, whoever owns what, in whatever version: gone, Profiles last."""
+    live = Live(Profile=served)
+    live.put("Profile", "ours")
+    owners: dict[str, str] = {}
+    for number, (kind, held, owner) in enumerate(drawn):
+        owners[f"o{number}"] = f"o{owner}" if kind != "Profile" and 0 <= owner < number else ""
+        live.put(kind, f"o{number}", finalizer="theirs" if held else "", owner=owners[f"o{number}"])
+    kind_of = {name: one["kind"] for name, one in live.objects.items()}
+    asked = live.delete
+
+    def finished(manifest: Manifest) -> None:
+        """A controller takes its finalizer off at once."""
+        asked(manifest)
+        if manifest["metadata"]["name"] in live.objects:
+            live.drop_finalizers(manifest)
+
+    live.delete = finished  # type: ignore[method-assign]
+    cleared(live)
+    assert set(live.objects) == {"ours"}
+    kinds_asked = [kind_of[name] == "Profile" for name in live.deleted]
+    assert kinds_asked == sorted(kinds_asked)
+    assert set(live.deleted) <= {name for name, owner in owners.items() if not owner}, "the owned are their owner's"

@@ -145,6 +145,26 @@ def test_a_state_that_takes_long_to_read_is_said(cluster: Played, monkeypatch: p
     assert "waiting since 0 s: what the state says, and whether the cluster answers" in log.getvalue()
 
 
+def test_so_is_one_that_takes_long_to_read_once_the_engine_holds_the_stack(
+    cluster: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed destroy's second run was silent for 28 s there; a drain tells of itself."""
+    monkeypatch.setattr(waiting, "INTERVAL_S", 0.02)
+    read = teardown.check_state
+
+    def slow(*given: Any) -> Any:
+        time.sleep(0.1)
+        return read(*given)
+
+    monkeypatch.setattr(teardown, "check_state", slow)
+    log = io.StringIO()
+    take_down(Engine(state(protected=False)), log=log)
+    lines = log.getvalue().splitlines()
+    told = [index for index, line in enumerate(lines) if line.endswith("whether anything of it is protected")]
+    assert told
+    assert told[-1] < next(index for index, line in enumerate(lines) if "has deleted" in line or "drained" in line)
+
+
 def untouched(cluster: Played) -> bool:
     return not cluster.deleted and not cluster.scaled and len(cluster.objects) == 6
 
@@ -425,3 +445,26 @@ def test_the_question_says_what_becomes_of_a_managed_database(
     asked.clear()
     destroy.confirm("prod", yes=False)
     assert "managed database" not in " ".join(asked)
+
+
+@pytest.mark.parametrize(
+    ("on_destroy", "told"), [("keep", "The backups stay until each is old."), ("empty", "So do all backups.")]
+)
+def test_the_question_says_what_becomes_of_backups(monkeypatch: pytest.MonkeyPatch, on_destroy: str, told: str) -> None:
+    given = {"clusterMode": "create", "backupDays": "7", "storageOnDestroy": on_destroy, "login": "release"}
+    monkeypatch.setattr(teardown, "configured", lambda stack, key: given.get(key, ""))
+    asked: list[str] = []
+    monkeypatch.setattr("ops.ask.for_name", lambda *said, **named: asked.extend(map(str, (*said, *named.values()))))
+    destroy.confirm("prod", yes=False)
+    assert told in " ".join(asked)
+    given["backupDays"] = "0"
+    asked.clear()
+    destroy.confirm("prod", yes=False)
+    assert "backups" not in " ".join(asked)
+
+
+def test_a_vault_that_would_go_against_the_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teardown, "read_config", lambda stack: ({"kubeflow:storageOnDestroy": "keep"}, frozenset()))
+    urn = "urn:pulumi:prod::kubeflow::kubeflow:infra:Backup$aws:backup/vault:Vault::v"
+    with pytest.raises(UserError, match="kubeflow-prod-backups would be deleted with all that is in it"):
+        teardown.check_kept("prod", [{"type": "aws:backup/vault:Vault", "id": "kubeflow-prod-backups", "urn": urn}])

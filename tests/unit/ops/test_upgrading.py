@@ -16,7 +16,8 @@ def test_up_and_back_and_up_again() -> None:
     there = up(stand("1.10.2", "1.10.2"), "26.03", KNOWN)
     assert there == Way(old="1.10.2", new="26.03", before="1.10.2", begun=False)
     home = back(stand("26.03", "26.03", "1.10.2"))
-    assert home == Way(old="26.03", new="1.10.2", before="", begun=False)
+    assert home == Way(old="26.03", new="1.10.2", before="26.03", begun=False)
+    assert (there.at_its_end, home.at_its_end) == ({}, {"kubeflowReleaseBefore": ""})
     assert not up(stand("1.10.2", "1.10.2"), "26.03", KNOWN).begun
 
 
@@ -34,8 +35,22 @@ def test_a_release_that_somebody_wrote_by_hand_is_no_upgrade_that_has_begun() ->
         up(stand("1.10.2", "26.03"), "1.10.2", KNOWN)
 
 
-def test_a_killed_rollback_goes_on() -> None:
-    assert back(stand("1.10.2", "26.03")) == Way(old="26.03", new="1.10.2", before="", begun=True)
+@pytest.mark.parametrize("ran", ["26.03", "1.10.2"])
+def test_a_killed_rollback_goes_on_whatever_the_outputs_say_by_then(ran: str) -> None:
+    assert back(stand("1.10.2", ran, "26.03")) == Way(old="26.03", new="1.10.2", before="26.03", begun=True)
+    with pytest.raises(UserError, match="nothing says what it had before"):
+        back(stand("1.10.2", "1.10.2"))
+
+
+@pytest.mark.parametrize("before", [None, "1.10.2"])
+def test_an_older_release_that_somebody_wrote_by_hand_is_no_rollback_that_has_begun(before: str | None) -> None:
+    """Nobody has looked, and nothing is saved."""
+    assert back(stand("1.10.2", "26.03", before)) == Way(old="26.03", new="1.10.2", before="26.03", begun=False)
+
+
+def test_another_product_is_nothing_to_go_back_to() -> None:
+    with pytest.raises(UserError, match=r"dev has 26[.]03, and pipelines-2[.]16[.]0 is another product"):
+        back(stand("pipelines-2.16.0", "26.03", "1.10.2"))
 
 
 def test_one_that_was_killed_in_the_look_afterwards_looks_again() -> None:
@@ -50,6 +65,7 @@ def test_one_that_was_killed_in_the_look_afterwards_looks_again() -> None:
         (stand("26.03", "26.03"), "1.10.2", "26.03, and 1.10.2 is older; `make rollback STACK=dev`"),
         (stand("1.10.2", "1.10.2"), "pipelines-2.16.0", "is another product"),
         (stand("1.10.2", "26.03"), "26.03", "on its way from 26.03 to 1.10.2: end that first"),
+        (stand("1.10.2", "26.03", "26.03"), "1.10.2", "26.03, and 1.10.2 is older; `make rollback STACK=dev`"),
     ],
 )
 def test_where_there_is_no_way_up(at: Stand, to: str, told: str) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ordering.check import Absent, RefusedError, check, from_a_cluster, refuse, settled, told
 from ordering.graph import build
@@ -225,3 +227,37 @@ def test_what_generators_write_is_not_of_a_cluster() -> None:
     definition = obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", status={"acceptedNames": names})
     thing = obj("x.dev/v1", "Thing", status={"phase": "wanted"})
     assert from_a_cluster([empty, definition, thing], left_out=True) == []
+
+
+KINDS = {
+    "ConfigMap": obj("v1", "ConfigMap"),
+    "Deployment": web(),
+    "Role": obj("rbac.authorization.k8s.io/v1", "Role"),
+    "Service": obj("v1", "Service", spec={"ports": [{"port": 80}]}),
+    "Thing": obj("x.dev/v1", "Thing"),
+}
+
+
+SPACES = ("here", "gone", "kube-system")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(sorted(KINDS)), st.sampled_from(SPACES)), unique=True))
+def test_variants(drawn: list[tuple[str, str]]) -> None:
+    """A namespace that nobody makes is said for each kind of object in it, and nothing is said of the others."""
+    objects = []
+    for kind, space in drawn:
+        metadata = {**KINDS[kind]["metadata"], "namespace": space}
+        objects.append({**KINDS[kind], "metadata": metadata})
+    names = {"kind": "Thing", "plural": "things"}
+    versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}]
+    spec = {"group": "x.dev", "scope": "Namespaced", "names": names, "versions": versions}
+    definition = obj("apiextensions.k8s.io/v1", "CustomResourceDefinition", "things.x.dev", "", spec=spec)
+    given_ = [HERE, definition, *objects]
+    found = {(one.severity, one.sentence) for one in check(given_, build(given_))}
+    wanted = sorted(kind for kind, space in drawn if space == "gone")
+    assert bool(found) is bool(wanted)
+    if wanted:
+        ((severity, sentence),) = found
+        assert severity == "refused"
+        assert sentence.startswith("Namespace gone of ")

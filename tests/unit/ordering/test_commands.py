@@ -108,6 +108,15 @@ def test_it_runs_with_nothing_else_of_the_project(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+def test_whoever_reads_no_further_sees_no_traceback(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    run = [sys.executable, "-m", "ordering", "plan", folder(tmp_path, *SOUND)]
+    done = subprocess.run(run, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
 def test_the_package_has_every_folder_and_its_own_dependencies_alone() -> None:
     told = tomllib.loads((ROOT / "ordering" / "pyproject.toml").read_text())
     folders = {".".join(file.parent.relative_to(ROOT).parts) for file in (ROOT / "ordering").rglob("*.py")}

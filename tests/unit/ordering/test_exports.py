@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from bench.synthetic import (
     cert_manager,
@@ -132,6 +133,22 @@ def test_a_chart_has_hooks_for_what_needs_something_ready(graph: Graph) -> None:
     assert "Deployment" not in files["templates/hooks.yaml"]
 
 
+@pytest.mark.parametrize("name", [*TARGETS])
+def test_an_object_of_the_cluster_is_sent_without_the_namespace_that_kustomize_gave_it(name: str) -> None:
+    """cli-utils 0.37 refuses it, and a health check would look for it there."""
+    place = {"name": "one", "namespace": "a"}
+    issuer_ = manifest("cert-manager.io/v1", "ClusterIssuer", "one", spec={"selfSigned": {}}) | {"metadata": place}
+    asks = certificate("served", "a", "one")
+    asks["spec"]["issuerRef"]["kind"] = "ClusterIssuer"
+    own = definition("cert-manager.io", "ClusterIssuer", scope="Cluster")
+    files = TARGETS[name](build([*cert_manager(), own, namespace("a"), issuer_, asks])).files
+    written = [one for text in files.values() for one in yaml.safe_load_all(text) if one]
+    sent = [one for one in written if one.get("kind") == "ClusterIssuer"]
+    assert [one["metadata"].get("namespace") for one in sent] == [None]
+    checks = [check for one in written for check in one.get("spec", {}).get("healthChecks", ())]
+    assert [check.get("namespace") for check in checks if check["kind"] == "ClusterIssuer"] == [None] * bool(checks)
+
+
 def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
     claim = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
     mount = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
@@ -141,6 +158,36 @@ def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
     (text,) = TARGETS["argocd"](graph).files.values()
     waves = {found["kind"]: annotations(found)["argocd.argoproj.io/sync-wave"] for found in read(text)}
     assert waves["PersistentVolumeClaim"] == waves["Deployment"]
+
+
+def applied(text: str) -> list[set[str]]:
+    """The sets in which cli-utils applies a file: what names nothing that is left (pkg/object/graph, Sort)."""
+    found = {f"{entry['kind']}/{entry['metadata']['name']}": annotations(entry) for entry in read(text)}
+    left = {
+        title: {"/".join(name.split("/")[-2:]) for name in notes.get("config.kubernetes.io/depends-on", "").split(",")}
+        for title, notes in found.items()
+    }
+    sets = []
+    while left:
+        sets.append({title for title, named in left.items() if not named & set(left)})
+        assert sets[-1], "a circle"
+        left = {title: named for title, named in left.items() if title not in sets[-1]}
+    return sets
+
+
+SETTINGS = {"name": "s", "configMap": {"name": "free"}}
+
+
+def test_a_claim_is_applied_with_the_first_that_mounts_it_and_a_spare_one_last() -> None:
+    """cli-utils waits for all of a set before the next: a claim in an early one would wait for a pod of a later."""
+    claims = [manifest("v1", "PersistentVolumeClaim", name, "a", spec={}) for name in ("data", "spare")]
+    mount = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    used = [workload(name, "a", volumes=[*mount, SETTINGS]) for name in ("db", "copy")]
+    (text,) = TARGETS["depends-on"](build([*PLATFORM, *claims, *used])).files.values()
+    sets = applied(text)
+    assert [set_ for set_ in sets if {"PersistentVolumeClaim/data", "Deployment/db"} <= set_]
+    assert sets[-1] == {"PersistentVolumeClaim/spare"}
+    assert "PersistentVolumeClaim a/spare" in " ".join(TARGETS["depends-on"](build([*PLATFORM, *claims, *used])).notes)
 
 
 def test_a_claim_that_nobody_mounts_holds_up_no_wave() -> None:

@@ -1,6 +1,10 @@
 """Helm hooks in rendered charts: none is sent as if it were an ordinary object."""
 
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.synthetic import account, config_map, definition, manifest, namespace, service, workload
 from ordering.graph import build
@@ -79,3 +83,28 @@ def test_definitions_that_helm_2_made_first_are_ordinary() -> None:
     graph = build([thing])
     assert [node.id.kind for node in graph.nodes] == ["CustomResourceDefinition"]
     assert graph.warnings == ()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["pre-install", "post-install", "test", "pre-delete"]), st.integers(-9, 9))),
+    st.integers(1, 3),
+    st.randoms(use_true_random=False),
+)
+def test_variants(hooks: list[tuple[str, int]], ordinary: int, chance: Any) -> None:
+    """Whatever hooks a chart has, however it prints them: by weight before and after it, the rest left out."""
+    jobs = [job(f"job-{number}", moment, str(weight)) for number, (moment, weight) in enumerate(hooks)]
+    apps = [workload(f"app-{number}", "a") for number in range(ordinary)]
+    objects = [*jobs, *apps]
+    chance.shuffle(objects)
+    found = order(*objects)
+    place = {name: found.index(name) for name in found}
+    weights = {f"job-{number}": (moment, weight) for number, (moment, weight) in enumerate(hooks)}
+    sent = {name for name, (moment, _) in weights.items() if moment.endswith("install")}
+    assert set(found) == sent | {f"app-{number}" for number in range(ordinary)}
+    for one in sent:
+        before = weights[one][0] == "pre-install"
+        assert all((place[one] < place[f"app-{number}"]) is before for number in range(ordinary))
+        for other in sent:
+            if weights[one][0] == weights[other][0] and weights[one][1] < weights[other][1]:
+                assert place[one] < place[other]

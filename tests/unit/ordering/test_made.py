@@ -1,6 +1,8 @@
 """What a cluster, EKS or the Profile controller makes by itself is patched, not made; what looks like it is made."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from infra.kubeflow.install import token
 from ordering.graph import build
@@ -69,3 +71,18 @@ def test_every_cluster_has_it(manifest: Manifest) -> None:
 )
 def test_who_makes_it(manifest: Manifest, expected: str) -> None:
     assert maker(manifest) == expected
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.sampled_from([("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")]),
+    st.from_regex(r"[a-z]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True),
+    st.dictionaries(st.sampled_from(["labels", "annotations"]), st.just({"ours": "1"})),
+)
+def test_variants(which: tuple[str, str], namespace: str, more: dict[str, dict[str, str]]) -> None:
+    """In any namespace, whatever a manifest says of it; under another name it is the manifest's own."""
+    kind, name = which
+    there = of(kind, name, namespace)
+    there["metadata"] |= more
+    assert maker(there) == "every cluster"
+    assert maker(of(kind, f"{name}-2", namespace)) == ""

@@ -85,6 +85,21 @@ def test_an_operator_that_may_make_definitions_and_knows_the_group_makes_its_kin
     )
 
 
+def test_what_an_operator_needs_to_install_anything_is_not_installed_by_its_objects() -> None:
+    """Crossplane's core makes these kinds when it starts, and providers bring only what they are for."""
+    core = operator(DEFINITIONS, about("apiextensions.crossplane.io"), about("pkg.crossplane.io"))
+    provider = of("pkg.crossplane.io/v1", "Provider")
+    shape, function, nop = (
+        of("apiextensions.crossplane.io/v2", "CompositeResourceDefinition", **SHAPED),
+        of("pkg.crossplane.io/v1", "Function"),
+        of("nop.crossplane.io/v1alpha1", "NopResource"),
+    )
+    graph = build([*core, provider, shape, function, nop])
+    makers = {node.id.kind: node.kind_made_by for node in graph.nodes if node.kind_made_by}
+    own = dict.fromkeys(("CompositeResourceDefinition", "Function", "Provider"), "Deployment a/operator")
+    assert makers == {**own, "NopResource": "Provider provider"}
+
+
 def test_what_one_names_no_other_may_make() -> None:
     """Whoever may do everything is asked only where nothing names the kind."""
     other = [
