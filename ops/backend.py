@@ -22,12 +22,14 @@ LOCAL_PASSPHRASE = "local"
 class Backend:
     """Where state goes, as an environment for the engine and a sentence for people.
 
-    `folder` is set for state in files of our own, `made` where a passphrase was made for them that is to be kept there.
+    `url` is that of a backend that somebody chose, `folder` is set for state in files of our own, `made` where a
+    passphrase was made for them that is to be kept there.
     Nothing is written before `prepare`, so whoever only reads changes nothing.
     """
 
     environment: Mapping[str, str]
     note: str
+    url: str = ""
     folder: Path | None = None
     made: Path | None = None
 
@@ -59,15 +61,15 @@ def backend(stack: str, env: Mapping[str, str] = os.environ) -> Backend:
     """
     if is_local(stack):
         return _file_backend("State is in files of this checkout.", None)
-    if env.get("PULUMI_BACKEND_URL"):
-        return Backend(environment={}, note=f"State is at {env['PULUMI_BACKEND_URL']} (PULUMI_BACKEND_URL).")
+    if url := env.get("PULUMI_BACKEND_URL"):
+        return Backend(environment={}, url=url, note=f"State is at {url} (PULUMI_BACKEND_URL).")
     if url := (read_project().get("backend") or {}).get("url"):
-        return Backend(environment={}, note=f"State is at {url} (Pulumi.yaml).")
+        return Backend(environment={}, url=url, note=f"State is at {url} (Pulumi.yaml).")
     if current := _logged_in(Path(env.get("PULUMI_HOME") or Path.home() / ".pulumi") / "credentials.json"):
-        return Backend(environment={}, note=f"State is at {current} (pulumi login).")
+        return Backend(environment={}, url=current, note=f"State is at {current} (pulumi login).")
     if env.get("PULUMI_ACCESS_TOKEN"):
         url = env.get("PULUMI_API") or PULUMI_CLOUD
-        return Backend(environment={}, note=f"State is at {url} (PULUMI_ACCESS_TOKEN).")
+        return Backend(environment={}, url=url, note=f"State is at {url} (PULUMI_ACCESS_TOKEN).")
     if env.get("CI", "").lower() not in ("", "0", "false"):
         raise UserError(
             f"CI is set and no Pulumi backend is chosen, so the state of {stack} would end with this machine: set "

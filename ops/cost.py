@@ -1,7 +1,7 @@
 """What a stack costs a month, line by line, and the difference that a setting makes."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,17 +13,19 @@ from infra.kubeflow.release import resolve
 from infra.present import unknown
 from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
-from ops.costs import backup, monitoring
+from ops.costs import backup, monitoring, pulumi_cloud
 from ops.costs.database import database_price
 from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
 from ordering.errors import UserError
+from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
 
 # What nobody knows beforehand, in GB and for a small team: each line that rests on one of these says so.
 ARTIFACTS_GB = 100
 FILES_GB = 50
 IMAGES_GB = 10
+SEALED_GB = 100
 PEOPLE = 50
 NAT_TRAFFIC_GB = 100
 LOGS_GB = 10
@@ -76,9 +78,17 @@ def bill(settings: Settings) -> Bill:
         return Bill(lines=(), volumes_gib=0, note=NO_CLOUD)
     try:
         gib, note = claimed_gib(settings), ""
+        state = _state(settings)
     except UserError as error:
-        gib, note = 0, f"Volumes are not counted: {error}"
-    return Bill(lines=estimate(settings, volumes_gib=gib), volumes_gib=gib, note=note)
+        gib, note, state = 0, f"Volumes are not counted: {error}", ()
+    return Bill(lines=(*estimate(settings, volumes_gib=gib), *state), volumes_gib=gib, note=note)
+
+
+def _state(settings: Settings) -> tuple[Line, ...]:
+    """What it costs to keep the stack's state, where that is in Pulumi Cloud."""
+    if not pulumi_cloud.keeps(settings.stack):
+        return ()
+    return (_line("state", *pulumi_cloud.price(len(_objects(settings)))),)
 
 
 def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
@@ -107,6 +117,9 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_address(settings, settings.address))
     if settings.database:
         lines.append(_line("database", *database_price(settings.database)))
+    if settings.images.source == "ecr":
+        what = f"{SEALED_GB} GB of the release's images in ECR (assumed)"
+        lines.append(_line("images", what, SEALED_GB * prices.ECR_GB_MONTH))
     if settings.backup_days:
         priced = backup.backup_price(settings, volumes_gib=volumes_gib, files_gb=FILES_GB)
         lines.append(_line("backups", *priced))
@@ -156,14 +169,18 @@ def claimed_gib(settings: Settings) -> int:
 
 def requested(settings: Settings) -> Requirements:
     """What a stack's release asks of nodes, or its parts where it has but some; UserError without its manifests."""
+    return requirements(_objects(settings))
+
+
+def _objects(settings: Settings) -> Sequence[Manifest]:
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
     kubeflow = settings.kubeflow
     if kubeflow.parts or kubeflow.existing:
-        return requirements(load_release(settings, None, PROJECT_ROOT, unknown).objects)
+        return load_release(settings, None, PROJECT_ROOT, unknown).objects
     source = resolve(
         release=kubeflow.release, path=kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT, allow=kubeflow.build
     )
-    return requirements(render(source.path, allow=kubeflow.build))
+    return render(source.path, allow=kubeflow.build)
 
 
 def _cluster(settings: Settings) -> list[Line]:

@@ -30,6 +30,7 @@ TYPES = {
         "backup: CreateBackupVault DeleteBackupVault DeleteRecoveryPoint StartRestoreJob TagResource UntagResource; "
         "backup-storage: MountCapsule"
     ),
+    "aws:budgets/budget:Budget": "budgets: ModifyBudget TagResource UntagResource",
     "aws:cloudwatch/logGroup:LogGroup": (
         "logs: CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy TagResource UntagResource"
     ),
@@ -71,9 +72,16 @@ TYPES = {
     "aws:ec2/vpc:Vpc": "ec2: CreateVpc ModifyVpcAttribute DeleteVpc CreateTags DeleteTags",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "ec2: CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": "ecr: PutLifecyclePolicy DeleteLifecyclePolicy",
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": (
+        "ecr: CreatePullThroughCacheRule UpdatePullThroughCacheRule DeletePullThroughCacheRule; "
+        "secretsmanager: DescribeSecret"
+    ),
     "aws:ecr/repository:Repository": (
         "ecr: CreateRepository PutImageTagMutability PutImageScanningConfiguration DeleteRepository BatchDeleteImage "
         "TagResource UntagResource"
+    ),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": (
+        "ecr: CreateRepositoryCreationTemplate UpdateRepositoryCreationTemplate DeleteRepositoryCreationTemplate"
     ),
     "aws:efs/fileSystem:FileSystem": (
         "elasticfilesystem: CreateFileSystem UpdateFileSystem PutLifecycleConfiguration DeleteFileSystem TagResource "
@@ -149,9 +157,12 @@ _OPTIONAL = (
     "aws:acm/",
     "aws:autoscaling/",
     "aws:backup/",
+    "aws:budgets/",
     "aws:cloudwatch/logMetricFilter:",
     "aws:cloudwatch/metricAlarm:",
     "aws:cognito/",
+    "aws:ecr/pullThroughCacheRule:",
+    "aws:ecr/repositoryCreationTemplate:",
     "aws:efs/",
     "aws:lb/",
     "aws:rds/",
@@ -169,13 +180,17 @@ _READS = {
         "GetRecoveryPointRestoreMetadata ListBackupPlans ListBackupSelections ListBackupVaults "
         "ListRecoveryPointsByBackupVault ListTags"
     ),
+    "budgets": "ListTagsForResource ViewBudget",
     "cloudwatch": "DescribeAlarms ListTagsForResource",
     "cognito-idp": (
         "AdminGetUser AdminListGroupsForUser DescribeUserPool DescribeUserPoolClient DescribeUserPoolDomain GetGroup "
         "GetUserPoolMfaConfig ListTagsForResource ListUserPools"
     ),
     "ec2": "Describe* GetSecurityGroupsForVpc",
-    "ecr": "DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource",
+    "ecr": (
+        "DescribeImages DescribePullThroughCacheRules DescribeRepositories DescribeRepositoryCreationTemplates "
+        "GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource"
+    ),
     "eks": "Describe* List*",
     "elasticfilesystem": "Describe* ListTagsForResource",
     "elasticloadbalancing": "Describe*",
@@ -187,6 +202,8 @@ _READS = {
     "logs": "DescribeLogGroups DescribeMetricFilters ListTagsForResource",
     "route53": "GetChange GetHostedZone ListResourceRecordSets",
     "rds": "Describe* ListTagsForResource",
+    # Whether a secret is there, and nothing of what it holds.
+    "secretsmanager": "DescribeSecret",
     "sns": "GetSubscriptionAttributes GetTopicAttributes ListTagsForResource",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
@@ -196,6 +213,7 @@ _READS = {
 
 # What the commands ask and delete beside the engine: doctor, cost and leftovers.
 _ASKED = (
+    "ce: ListCostAllocationTags",
     "servicequotas: GetServiceQuota ListAWSDefaultServiceQuotas",
     "sts: GetCallerIdentity",
 )
@@ -203,6 +221,12 @@ _COMMANDS = (
     *_ASKED,
     "elasticloadbalancing: DeleteLoadBalancer",
     "ec2: DeleteNetworkInterface DeleteVolume",
+)
+
+# `make mirror` pushes, in whoever's name it runs.
+_MIRROR = (
+    "ecr: BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetAuthorizationToken "
+    "GetDownloadUrlForLayer InitiateLayerUpload PutImage UploadLayerPart",
 )
 
 # Of these `leftovers` lists what is kept, whether or not the settings want it any more.
@@ -230,6 +254,7 @@ _LINKED = (
     "autoscaling.amazonaws.com",
     "elasticloadbalancing.amazonaws.com",
     "elasticfilesystem.amazonaws.com",
+    "pullthroughcache.ecr.amazonaws.com",
     "rds.amazonaws.com",
     "backup.amazonaws.com",
     "spot.amazonaws.com",
@@ -263,7 +288,7 @@ def _allowed(named: list[str]) -> Document:
 def options_policy() -> Document:
     """What whoever deploys needs beside `policy` for settings that are off by default."""
     core = set(actions(CORE))
-    return document(*_by_service(one for one in actions(TYPES) if one not in core))
+    return document(*_by_service(sorted({*actions(TYPES), *_named(_MIRROR)} - core)))
 
 
 def policies() -> list[Document]:

@@ -1,6 +1,7 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
 from infra.settings.address import AddressSettings
+from infra.settings.budget import BudgetSettings
 from infra.settings.load import load
 from infra.settings.login import WELL_KNOWN_PASSWORD, password_fault
 from infra.settings.model import (
@@ -30,6 +31,7 @@ __all__ = [
     "WELL_KNOWN_PASSWORD",
     "AccessSettings",
     "AddressSettings",
+    "BudgetSettings",
     "ClusterSettings",
     "DashboardSettings",
     "DatabaseSettings",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from infra.settings import address, monitoring
+from infra.settings import address, budget, images, monitoring
 from infra.settings.raw import RawSettings
 
 OF_AWS = (
@@ -32,6 +32,7 @@ OF_AWS = (
     "files",
     *address.KEYS,
     *monitoring.KEYS,
+    *budget.KEYS,
     "sagemaker",
     "database",
     "databaseInstanceClass",
@@ -39,6 +40,7 @@ OF_AWS = (
     "databaseMultiAz",
     "databaseBackupDays",
     "databaseSnapshot",
+    *images.KEYS,
     "backupDays",
     "registryRepository",
     "storageOnDestroy",

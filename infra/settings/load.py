@@ -12,9 +12,11 @@ from infra.settings import limits
 from infra.settings.access import public_cidrs, read_access
 from infra.settings.address import read_address
 from infra.settings.backup import read_backup_days
+from infra.settings.budget import read_budget
 from infra.settings.cloud import refuse_aws
 from infra.settings.database import read_database
 from infra.settings.files import read_files
+from infra.settings.images import read_images
 from infra.settings.login import has_gateway, read_login
 from infra.settings.model import (
     ClusterSettings,
@@ -96,6 +98,7 @@ def load(
         cluster=cluster,
         nodes=nodes,
         pools=read_pools(raw, cluster, network, nodes),
+        images=read_images(raw, region, creates=cluster.mode == "create"),
         registry=RegistrySettings(repository=_matching(raw, "registryRepository", _REPOSITORY, "a repository name")),
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))
@@ -105,6 +108,7 @@ def load(
         backup_days=read_backup_days(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
         monitoring=read_monitoring(raw, creates=cluster.mode == "create"),
+        budget=read_budget(raw),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
         notebooks=read_notebooks(raw),

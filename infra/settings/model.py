@@ -8,6 +8,8 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.budget import BudgetSettings
+from infra.settings.images import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.notebooks import NotebookSettings
 
@@ -218,6 +220,7 @@ class Settings:
     `files` says what holds volumes that many pods write to (ReadWriteMany), `address` where people open the platform.
     `sagemaker` says that steps may start jobs there. Without a `database` the release brings its own. `backup_days` is
     how long a daily backup of volumes, files and database is kept, 0 for none.
+    `budget` is what it may cost before somebody gets a mail.
     """
 
     project: str
@@ -231,11 +234,13 @@ class Settings:
     cluster: ClusterSettings
     nodes: NodeSettings
     pools: tuple[Pool, ...]
+    images: ImageSettings
     registry: RegistrySettings
     storage: StorageSettings
     files: Literal["none", "efs"]
     address: AddressSettings | None
     monitoring: MonitoringSettings
+    budget: BudgetSettings | None
     sagemaker: bool
     database: DatabaseSettings | None
     backup_days: int

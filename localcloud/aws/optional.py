@@ -1,9 +1,9 @@
 """Rules for types that a setting brings which is off by default, as `rules` has them for all others.
 
-Read in terraform-provider-aws (main of late 2025): internal/service/{acm,autoscaling,backup,efs,elbv2,route53}.
+Read in terraform-provider-aws (main of late 2025): internal/service/{acm,autoscaling,backup,ecr,efs,elbv2,route53}.
 """
 
-from localcloud.aws.checks import Each, Only, Row, address, arn, between, both, length, matching, one_of
+from localcloud.aws.checks import Each, Only, Row, address, arn, between, both, json_object, length, matching, one_of
 from localcloud.providers.naming import SUFFIX
 
 _IDLE_DAYS = (1, 7, 14, 30, 60, 90, 180, 270, 365)
@@ -30,6 +30,10 @@ ROWS: dict[str, tuple[Row, ...]] = {
     "aws:backup/plan:Plan": (Each("name", _BACKUP), Each("rules.*.lifecycle.deleteAfter", between(1, 2**31))),
     "aws:backup/selection:Selection": (Each("iamRoleArn", arn),),
     "aws:backup/vault:Vault": (Each("name", both(length(2, 50), _BACKUP)), Each("kmsKeyArn", arn)),
+    "aws:budgets/budget:Budget": (
+        Each("name", both(length(1, 100), matching(r"[^:\\]+", "a budget's name"))),
+        Each("limitAmount", matching(r"[0-9]+(\.[0-9]+)?", "an amount")),
+    ),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": (
         Each("name", matching(r"[^:*]{1,512}", "a name without : and *")),
         Each("logGroupName", matching(r"[.\-_/#A-Za-z0-9]{1,512}", "a log group's name")),
@@ -39,6 +43,11 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Each("alarmActions.*", arn),
         Each("okActions.*", arn),
         Each("evaluationPeriods", between(1, 2**31)),
+    ),
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": (Each("credentialArn", arn), Each("customRoleArn", arn)),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": (
+        Each("lifecyclePolicy", json_object),
+        Each("customRoleArn", arn),
     ),
     "aws:efs/fileSystem:FileSystem": (
         Each("creationToken", length(1, 64)),

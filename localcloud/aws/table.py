@@ -7,12 +7,14 @@ from itertools import chain
 from localcloud.aws import (
     address,
     backup,
+    budget,
     certificates,
     database,
     eks,
     eks_parts,
     files,
     iam,
+    images,
     monitoring,
     network,
     routes,
@@ -51,6 +53,7 @@ _modules = (
     services,
     storage,
     files,
+    images,
     address,
     certificates,
     database,
@@ -59,5 +62,5 @@ _modules = (
 )
 KINDS: dict[str, Kind] = {
     **{kind.token: _regional(kind) for kind in chain.from_iterable(module.KINDS for module in _modules)},
-    **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL)},
+    **{kind.token: kind for kind in (*iam.KINDS, *certificates.GLOBAL, *budget.GLOBAL)},
 }

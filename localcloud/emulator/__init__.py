@@ -30,6 +30,7 @@ SERVICES = (
     "acm",
     "autoscaling",
     "backup",
+    "budgets",
     "ec2",
     "ecr",
     "eks",

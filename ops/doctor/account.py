@@ -14,6 +14,7 @@ from infra.aws import cidr, instances, kept, offerings, standing
 from infra.settings import Settings
 from ops import peaks
 from ops.doctor.address import check_address
+from ops.doctor.budget import check_budget
 from ops.doctor.database import check_database
 from ops.doctor.finding import Finding, attempt, broken, ok, refused, warning
 from ordering.errors import UserError
@@ -61,7 +62,9 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
         findings += attempt("address", lambda: check_address(settings))
         findings += attempt("database", lambda: check_database(settings))
     return findings + [
-        finding for check, find in (*of_a_cluster, ("kept", check_kept)) for finding in _asked(check, find, settings)
+        finding
+        for check, find in (*of_a_cluster, ("budget", check_budget), ("kept", check_kept))
+        for finding in _asked(check, find, settings)
     ]
 
 

@@ -220,6 +220,10 @@ def cloud(checkout: Checkout) -> set[str]:
     monitoring, sns = checkout.aws("cloudwatch"), checkout.aws("sns")
     listed["alarm"] = [one["AlarmName"] for one in monitoring.describe_alarms()["MetricAlarms"]]
     listed["topic"] = [one["TopicArn"] for one in sns.list_topics()["Topics"]]
+    listed["budget"] = [
+        one["BudgetName"]
+        for one in checkout.aws("budgets").describe_budgets(AccountId=emulator.ACCOUNT).get("Budgets", ())
+    ]
     listed["log group"] = [one["logGroupName"] for one in checkout.aws("logs").describe_log_groups()["logGroups"]]
     return {f"{kind} {one}" for kind, ones in listed.items() for one in ones}
 

@@ -32,6 +32,8 @@ UNJUDGED = {
         "ListBackupSelections StartRestoreJob TagResource UntagResource"
     ),
     "backup-storage": "MountCapsule",
+    "budgets": "TagResource UntagResource",
+    "ce": "ListCostAllocationTags",
     "cloudwatch": "TagResource UntagResource",
     # An emulated stack has no user pool.
     "cognito-idp": (
@@ -50,7 +52,7 @@ UNJUDGED = {
     ),
     "ecr": (
         "BatchDeleteImage DescribeImages GetRepositoryPolicy ListImages PutImageScanningConfiguration "
-        "PutImageTagMutability TagResource UntagResource"
+        "PutImageTagMutability TagResource UntagResource UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate"
     ),
     "eks": (
         "TagResource UntagResource UpdateAccessEntry UpdateAddon UpdateClusterConfig UpdateClusterVersion "
@@ -82,6 +84,8 @@ UNJUDGED = {
         "DeleteObject DeleteObjectVersion GetAccelerateConfiguration GetReplicationConfiguration ListTagsForResource "
         "TagResource UntagResource"
     ),
+    # An emulated stack has none.
+    "secretsmanager": "DescribeSecret",
     "servicequotas": "GetServiceQuota ListAWSDefaultServiceQuotas",
     "sns": "SetSubscriptionAttributes SetTopicAttributes TagResource UntagResource",
 }
@@ -99,7 +103,7 @@ GPU: dict[str, Any] = {
     "max": 2,
     "zones": ["us-west-2a", "us-west-2b"],
 }
-STEADY: dict[str, Any] = {"name": "steady", "instanceTypes": ["m6i.xlarge", "m5.xlarge"], "min": 1, "max": 4}
+STEADY: dict[str, Any] = {"name": "steady", "instanceTypes": ["m6i.xlarge", "m5.xlarge"], "min": 4, "max": 6}
 
 
 @dataclass(frozen=True)
@@ -131,11 +135,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             {
                 "clusterAdministratorPrincipals": principals,
                 "files": "efs",
+                "imagesFrom": "ecr",
                 "database": "rds",
                 "backupDays": 7,
                 "sagemaker": True,
                 "monitoring": "cloudwatch",
                 "monitoringEmail": "platform@example.com",
+                "budgetMonthly": 900,
+                "budgetEmail": "platform@example.com",
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
                 "nodesAutoscaling": "cluster-autoscaler",
@@ -147,6 +154,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         checkout.configure(
             {
                 "nodesDesired": 6,
+                "budgetMonthly": 1200,
                 "databaseBackupDays": 9,
                 "backupDays": 8,
                 "nodePools": [GPU | {"max": 3}, STEADY | {"labels": {"team": "ml"}}],

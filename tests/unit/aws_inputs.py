@@ -189,11 +189,39 @@ GOOD: dict[str, dict[str, Any]] = {
         "pattern": "Failed",
         "metricTransformation": {"name": "FailedRuns", "namespace": "Kubeflow/k", "value": "1"},
     },
+    "aws:budgets/budget:Budget": {
+        "name": "kubeflow-dev-monthly",
+        "budgetType": "COST",
+        "timeUnit": "MONTHLY",
+        "limitAmount": "900",
+        "limitUnit": "USD",
+        "costFilters": [{"name": "TagKeyValue", "values": ["user:pulumi:stack$dev"]}],
+        "notifications": [
+            {
+                "comparisonOperator": "GREATER_THAN",
+                "notificationType": "ACTUAL",
+                "threshold": 80,
+                "thresholdType": "PERCENTAGE",
+                "subscriberEmailAddresses": ["platform@example.com"],
+            }
+        ],
+        "tags": {"team": "a"},
+    },
     "aws:sns/topic:Topic": {"name": "k-alarms", "tags": {"team": "a"}},
     "aws:sns/topicSubscription:TopicSubscription": {
         "topic": TOPIC_ARN,
         "protocol": "email",
         "endpoint": "platform@example.com",
+    },
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": {
+        "ecrRepositoryPrefix": "team/quay",
+        "upstreamRegistryUrl": "quay.io",
+    },
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": {
+        "prefix": "team",
+        "appliedFors": ["PULL_THROUGH_CACHE"],
+        "imageTagMutability": "MUTABLE",
+        "lifecyclePolicy": json.dumps(IMAGES),
     },
     "aws:efs/fileSystem:FileSystem": {
         "creationToken": "k-files",

@@ -25,7 +25,12 @@ def test_whoever_previews_has_a_file_of_its_own_with_reads_alone() -> None:
     statement, parameters = previews["Statement"]
     assert parameters["Resource"] == "arn:*:ssm:*::parameter/aws/service/eks/*"
     assert set(statement["Action"]) <= set(deployer.actions(deployer.TYPES))
-    assert {re.sub("^Admin", "", action.split(":")[1])[:3] for action in statement["Action"]} == {"Des", "Get", "Lis"}
+    assert {re.sub("^Admin", "", action.split(":")[1])[:3] for action in statement["Action"]} == {
+        "Des",
+        "Get",
+        "Lis",
+        "Vie",
+    }
 
 
 def test_each_fits_into_one_managed_policy() -> None:
@@ -42,12 +47,15 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
     assert {action.split(":")[0] for action in second} <= {"acm", "autoscaling", "ec2", "elasticfilesystem", "rds"} | {
         "backup",
         "backup-storage",
+        "budgets",
         "cloudwatch",
         "cognito-idp",
+        "ecr",
         "logs",
         "sns",
         "elasticloadbalancing",
         "route53",
+        "secretsmanager",
     }
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from localcloud.emulator.conduct.address import Balancers, Certificates, NodeGroups
 from localcloud.emulator.conduct.backup import Backup
+from localcloud.emulator.conduct.budgets import use_permissions_of_aws
 from localcloud.emulator.conduct.database import Database
 from localcloud.emulator.conduct.eks import Eks
 from localcloud.emulator.conduct.files import Files
 from localcloud.emulator.conduct.logs import Logs
 from localcloud.emulator.conduct.network import Network
 from localcloud.emulator.conduct.phases import Phases
+from localcloud.emulator.conduct.registry import Registry
 
 
 def install(application: Any, minute: float) -> None:
@@ -24,9 +26,11 @@ def install(application: Any, minute: float) -> None:
     handlers["logs"] = logs
     handlers["ec2"] = Network(phases, handlers["ec2"])
     handlers["eks"] = Eks(phases, handlers["eks"], logs)
+    handlers["ecr"] = Registry(handlers["ecr"])
     handlers["backup"] = Backup(phases, handlers["backup"])
     handlers["rds"] = Database(phases, handlers["rds"])
     handlers["elasticfilesystem"] = Files(phases, handlers["elasticfilesystem"])
     handlers["elasticloadbalancing"] = Balancers(phases, handlers["elasticloadbalancing"])
     handlers["autoscaling"] = NodeGroups(phases, handlers["autoscaling"])
     handlers["acm"] = Certificates(phases, handlers["acm"])
+    use_permissions_of_aws()

@@ -47,6 +47,11 @@ def test_a_pool_costs_what_it_has_all_the_time() -> None:
     assert running.on_demand == running.spot == running.savings_plan
 
 
+def test_images_in_ecr_cost_what_they_take_there() -> None:
+    assert "images" not in lines()
+    assert cost.money(lines(imagesFrom="ecr")["images"].on_demand) == "10.00"
+
+
 def test_the_total_is_the_sum_of_the_lines() -> None:
     bill = cost.estimate(settings(), volumes_gib=50)
     whole = cost.total(bill)
@@ -130,6 +135,21 @@ def test_people_who_sign_in_at_cognito_are_counted_and_most_are_free() -> None:
 
 def test_what_costs_nothing_is_no_difference() -> None:
     assert cost.difference(settings(), settings(clusterLogRetentionDays=60)) == ()
+
+
+def test_state_in_pulumi_cloud_is_billed_by_resource(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "claimed_gib", lambda _: 0)
+    monkeypatch.setattr(cost, "_objects", lambda _: [{}] * 700)
+    monkeypatch.delenv("PULUMI_ACCESS_TOKEN", raising=False)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://states")
+    assert "state" not in {line.name for line in cost.bill(settings()).lines}
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "https://api.pulumi.com")
+    [state] = [line for line in cost.bill(settings()).lines if line.name == "state"]
+    # 730 hours of 0.00025 for each.
+    assert (state.what, cost.money(state.on_demand)) == (
+        "about 800 resources in Pulumi Cloud, Team edition",
+        "146.00",
+    )
 
 
 @pytest.fixture
