@@ -70,7 +70,8 @@ class Report:
 def report(audit: Iterable[str], calls: Iterable[str], *, since: datetime = _EVER) -> Report:
     """The report on what was received from `since` on (an aware time).
 
-    A request whose client went before the answer is no refused one. `audit` are lines of audit.k8s.io/v1 Events, `calls` lines as localcloud/controllers records them.
+    A request whose client went before the answer is no refused one. `audit` are lines of audit.k8s.io/v1 Events,
+    `calls` lines as localcloud/controllers records them.
     """
     requests: Counter[tuple[str, int]] = Counter()
     refused = []
