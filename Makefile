@@ -21,7 +21,7 @@ override GO_CHECKED := state/journal localcloud/controllers
 
 .DEFAULT_GOAL := help
 .PHONY: help up adopt upgrade rollback preview drift destroy down demo image stack password rotate doctor cost leftovers plan
-.PHONY: images restore recover versions upgrade-nodes tools test test-unit lint audit bench
+.PHONY: images images-lock mirror restore recover versions upgrade-nodes tools test test-unit lint audit bench
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -128,6 +128,14 @@ plan: $(VENV)/.installed
 ## make images    [RELEASE=26.03] [PARTS=notebooks,…] [FORMAT=text|json]   every image that is pulled, and where it is named
 images: $(VENV)/.installed
 	@$(RUN) images --release="$$RELEASE" --parts="$$PARTS" --format="$$FORMAT"
+
+## make images-lock STACK=dev [RELEASE=26.03]             with imagesFrom ecr: write down the digests of the release's images
+images-lock: $(VENV)/.installed
+	@$(RUN) images-lock --stack="$$STACK" --release="$$RELEASE"
+
+## make mirror    STACK=dev [RELEASE=26.03]                with imagesFrom ecr: copy what ECR does not fetch by itself
+mirror: $(VENV)/.installed
+	@$(RUN) mirror --stack="$$STACK" --release="$$RELEASE"
 
 ## make tools                                              download or build the tools that the local stack needs
 tools: $(VENV)/.installed

@@ -8,6 +8,7 @@ from infra.aws.cluster import Cluster, ClusterAccess
 from infra.aws.database import Database
 from infra.aws.files import Files
 from infra.aws.identity import Identity
+from infra.aws.images import Images
 from infra.aws.monitoring import Monitoring
 from infra.aws.network import Network
 from infra.aws.registry import Registry
@@ -26,6 +27,7 @@ class Components:
     cluster: Cluster | None
     access: ClusterAccess
     files: Files | None
+    images: Images | None
     address: Address | None
     database: Database | None
     backup: Backup | None

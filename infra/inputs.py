@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from infra import extensions, preflight, settings, surroundings
+from infra import extensions, images, preflight, settings, surroundings
 from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
@@ -18,6 +18,7 @@ from infra.kubeflow.load import LoadedRelease, load
 from infra.kubeflow.login import COMPONENT as LOGIN_COMPONENT
 from infra.kubeflow.login import need_gateway
 from infra.kubeflow.s3 import COMPONENT as S3_COMPONENT
+from infra.kubeflow.sealed import Seal, use_seal
 from infra.kubeflow.tokens import COMPONENT as TOKENS_COMPONENT
 from infra.preflight import Caller
 from infra.present import nothing, present, unknown
@@ -36,8 +37,10 @@ class Inputs:
     `let_in_already` are those named in the settings whose access entry is not the stack's to make. `outside` says what
     a caller lacks who does not administer the stack's cluster; `may_change` whether it may change things all the same.
     `live_version` is what the stack's cluster runs, where that is known. `notices` say what a person may want to know
-    of an existing cluster. `issuer` is where people sign in, if not with a password of the release or at Cognito, and
-    `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM tells.
+    of an existing cluster. `seal` is where images come from, if not from where the release has them, and `uncopied`
+    says which are not there yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
+    and `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM
+    tells.
     """
 
     settings: Settings
@@ -48,6 +51,8 @@ class Inputs:
     may_change: bool = True
     live_version: str = ""
     notices: tuple[str, ...] = ()
+    seal: Seal | None = None
+    uncopied: str = ""
     issuer: Issuer | None = None
     tokens: ClusterIssuer | None = None
     kubeconfig: str | None
@@ -90,16 +95,20 @@ def read(root: Path) -> Inputs:
         if stack.login.tokens and not stack.cluster.oidc_provider_arn:
             tokens = of_cluster(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
-    release = load_release(stack, version or None, root, has)
+    seal = images.seal_of(stack, caller.account, root) if caller else None
+    release = load_release(stack, version or None, root, has, seal)
     if stack.kubeflow.artifacts == "s3":
         profiles.check(release.objects, stack.kubeflow.profile_namespaces)
     notices: list[str] = []
+    uncopied = ""
     if kubeconfig is not None:
         preflight.check_default_class(kubeconfig, stack.cluster.context, without_class(release.objects))
         notices = surrounded(kubeconfig, stack.cluster.context, version, release)
     if stack.cluster.mode == "create":
         if not stack.emulated:
             offerings.check(stack)
+            if seal:
+                uncopied = preflight.check_images(stack, seal, release.objects, root)
         check_capacity(
             requirements(release.objects),
             instance_type=stack.nodes.instance_type,
@@ -115,6 +124,8 @@ def read(root: Path) -> Inputs:
         may_change=may_change,
         live_version=live_version,
         notices=tuple(notices),
+        seal=seal,
+        uncopied=uncopied,
         issuer=issuer,
         tokens=tokens,
         kubeconfig=kubeconfig,
@@ -132,10 +143,12 @@ def surrounded(kubeconfig: str, context: str | None, version: str, release: Load
     return [remark.sentence for remark in remarks]
 
 
-def load_release(stack: Settings, kubernetes_version: str | None, root: Path, has: Has) -> LoadedRelease:
+def load_release(
+    stack: Settings, kubernetes_version: str | None, root: Path, has: Has, seal: Seal | None = None
+) -> LoadedRelease:
     """The release as the settings want it, for a cluster of that version where it is known; UserError as `load`.
 
-    `has` says what the cluster has already.
+    `has` says what the cluster has already, and `seal` where images come from, if not from where the release has them.
     """
     kubeflow = stack.kubeflow
     wanted = (
@@ -161,11 +174,11 @@ def load_release(stack: Settings, kubernetes_version: str | None, root: Path, ha
         parts=kubeflow.parts,
         existing=kubeflow.existing,
         has=has,
-        change=partial(_changed, stack),
+        change=partial(_changed, stack, seal),
     )
 
 
-def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
+def _changed(stack: Settings, seal: Seal | None, objects: list[Manifest]) -> list[Manifest]:
     """The release's objects as the stack's options want them."""
     objects = pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
     objects = culling.use_culling(objects, stack.notebooks)
@@ -174,7 +187,10 @@ def _changed(stack: Settings, objects: list[Manifest]) -> list[Manifest]:
             need_gateway(objects, setting)
     url = address.external_url(stack)
     # Another login is put there whole, once its issuer is known.
-    return address.at_address(objects, url) if url is not None and stack.login.kind == "release" else objects
+    if url is not None and stack.login.kind == "release":
+        objects = address.at_address(objects, url)
+    # Last, for what is above may know an image by its name.
+    return use_seal(objects, seal) if seal else objects
 
 
 def kubeconfig_of(cluster: ClusterSettings) -> str:

@@ -12,13 +12,15 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 
-from infra import versions
+from infra import images, versions
 from infra.api import client_of
 from infra.aws import hosts, kept
 from infra.kubeflow import classes
+from infra.kubeflow.sealed import Seal
 from infra.settings import Settings
 from ordering.errors import UserError
 from ordering.manifests import parse
+from ordering.manifests.objects import Manifest
 
 T = TypeVar("T")
 
@@ -99,6 +101,20 @@ def check_database(settings: Settings) -> None:
         from infra.aws import managed  # which imports the SDK
 
         _asked(settings, lambda client: managed.check(client("rds"), database, settings.network.zones))
+
+
+def check_images(settings: Settings, seal: Seal, objects: Sequence[Manifest], root: Path) -> str:
+    """Says which images of these objects must be copied to ECR first; empty for none.
+
+    UserError for one that the lock misses, a secret that is not there, or AWS when it does not answer.
+    """
+    images.check_lock(settings, seal, objects, root)
+
+    def ask(client: Callable[[str], Any]) -> str:
+        images.check_secrets(client, settings)
+        return images.sentence(settings, images.absent(client("ecr"), seal, objects))
+
+    return _asked(settings, ask)
 
 
 def _asked(settings: Settings, ask: Callable[[Callable[[str], Any]], T]) -> T:

@@ -18,6 +18,7 @@ from infra.aws.database import Database, DatabaseArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
 from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
+from infra.aws.images import Images, ImagesArgs
 from infra.aws.monitoring import Monitoring, MonitoringArgs
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
@@ -34,6 +35,7 @@ from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
+from infra.kubeflow.sealed import pulled
 from infra.login import login_of, login_url, logout_url, token_issuer
 from infra.settings import Settings
 from infra.settings.groups import described
@@ -95,6 +97,8 @@ def run(root: Path, before: Callable[[Inputs], Earlier] = lambda _: _NONE) -> In
             pulumi.warn(given.outside)
         elif not given.may_change:
             raise UserError(given.outside)
+        if given.uncopied and not pulumi.runtime.is_dry_run():
+            raise UserError(given.uncopied)
         program(given, earlier).export()
     except UserError as error:
         raise pulumi.RunError(str(error)) from None
@@ -109,7 +113,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         pulumi.warn(line)
     if given.kept.unknown:
         pulumi.warn(f"AWS does not say whether an earlier run kept {', '.join(given.kept.unknown)}.")
-    for notice in given.notices:
+    for notice in (*given.notices, *filter(None, [given.uncopied])):
         pulumi.warn(notice)
     given.extensions.register()
 
@@ -201,6 +205,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         tokens=tokens,
         database=_managed(database, generated) if database else None,
     )
+    sealed = _images(given, cluster) if cluster and given.seal else None
     scaler = _autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
         stack.name,
@@ -208,7 +213,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             graph=release.graph,
             replacements=autoscaler.use_role(filled, scaler.role_arn) if scaler else filled,
             provider=access.provider,
-            needs=[part.ready for part in (cluster, files) if part],
+            needs=[*(part.ready for part in (cluster, files) if part), *(sealed.ready if sealed else ())],
             protect=stack.protect,
             forced=forced,
             earlier=earlier,
@@ -224,6 +229,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             cluster=cluster,
             access=access,
             files=files,
+            images=sealed,
             address=address,
             database=database,
             backup=backup,
@@ -336,6 +342,30 @@ def _address(stack: Settings, network: Network, cluster: Cluster, storage: Stora
             port=PORT,
             health_port=HEALTH_PORT,
             health_path=HEALTH_PATH,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def _images(given: Inputs, cluster: Cluster) -> Images:
+    stack = given.settings
+    assert given.seal, "images come from a registry"
+    assert given.caller, "a registry is in an account"
+    copies = given.seal.copies(pulled(given.release.objects))
+    return Images(
+        stack.name,
+        ImagesArgs(
+            prefix=given.seal.prefix,
+            secrets=stack.images.secrets,
+            cached=given.seal.cached,
+            # Those of other releases stay: somebody may go back.
+            copied=sorted({*given.kept.images, *(one.repository for one in copies)}),
+            cluster=cluster,
+            region=stack.region,
+            account=given.caller.account,
+            on_destroy=stack.storage.on_destroy,
+            kept=given.kept.images,
+            protect=stack.protect,
             tags=stack.resource_tags,
         ),
     )

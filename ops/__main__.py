@@ -32,6 +32,8 @@ COMMANDS = (
     "restore",
     "plan",
     "images",
+    "images-lock",
+    "mirror",
     "recover",
     "versions",
     "upgrade-nodes",

@@ -22,6 +22,7 @@ A definition or a namespace that is missing here was not looked at, and counts a
 
 CRD = "apiextensions.k8s.io/CustomResourceDefinition"
 NAMESPACE = "core/Namespace"
+DATABASE = "aws:rds/instance:Instance"
 
 DATA = {
     "aws:backup/vault:Vault": "the backups in it",
@@ -32,7 +33,7 @@ DATA = {
     "aws:eks/cluster:Cluster": "all that people made in the cluster",
     "aws:kms/key:Key": "whatever is encrypted with it",
     "aws:rds/cluster:Cluster": "the databases in it",
-    "aws:rds/instance:Instance": "the databases in it",
+    DATABASE: "the databases in it",
     "aws:s3/bucket:Bucket": "the objects in it",
     "aws:s3/bucketV2:BucketV2": "the objects in it",
     "eks:index:Cluster": "all that people made in the cluster",
@@ -100,6 +101,11 @@ def classify(steps: Iterable[Step], live: Live) -> list[Change]:
     return sorted(found, key=lambda one: (get_args(Class).index(one.kind), one.name))
 
 
+def last_snapshot(database: Mapping[str, Any]) -> str:
+    """The snapshot that RDS makes of an instance with these inputs before it goes; empty where it makes none."""
+    return "" if database.get("skipFinalSnapshot") else str(database.get("finalSnapshotIdentifier") or "")
+
+
 def counts(changes: Iterable[Change]) -> dict[Class, int]:
     """How many changes each class has, the gravest first; classes that have none are left out."""
     counted = Counter(one.kind for one in changes)
@@ -128,7 +134,8 @@ def _change(step: Step, live: Live) -> Change:
         found = Change(step=step, kind="data" if data else "replaced", data=data, why=_causes(step))
         return replace(found, stops=_stops(found))
     if step.change == "delete":
-        return Change(step=step, kind="deleted")
+        left = last_snapshot(step.old) if kind_of(step.type) == DATABASE else ""
+        return Change(step=step, kind="deleted", why=f"its data stays as the snapshot {left}" if left else "")
     if step.change == "create":
         return Change(step=step, kind="created")
     moved = _moved(step)
@@ -174,6 +181,9 @@ def _lost(step: Step, live: Live) -> str:
     if kind == "apps/StatefulSet":
         return _claims(step)
     if step.change not in ("replace", "delete"):
+        return ""
+    # One that is made again starts without it.
+    if kind == DATABASE and step.change == "delete" and last_snapshot(step.old):
         return ""
     if kind in (CRD, NAMESPACE) and step.urn in live:
         return _told(live[step.urn])

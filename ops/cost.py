@@ -25,6 +25,7 @@ from ordering.manifests.render import render
 ARTIFACTS_GB = 100
 FILES_GB = 50
 IMAGES_GB = 10
+SEALED_GB = 100
 PEOPLE = 50
 NAT_TRAFFIC_GB = 100
 LOGS_GB = 10
@@ -116,6 +117,9 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_address(settings, settings.address))
     if settings.database:
         lines.append(_line("database", *database_price(settings.database)))
+    if settings.images.source == "ecr":
+        what = f"{SEALED_GB} GB of the release's images in ECR (assumed)"
+        lines.append(_line("images", what, SEALED_GB * prices.ECR_GB_MONTH))
     if settings.backup_days:
         priced = backup.backup_price(settings, volumes_gib=volumes_gib, files_gb=FILES_GB)
         lines.append(_line("backups", *priced))

@@ -25,7 +25,9 @@ Finder = Callable[["Account", Inputs], str | None]
 _FROM_INPUTS = {
     "aws:backup/vault:Vault": "{name}",
     "aws:cloudwatch/logGroup:LogGroup": "{name}",
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": "{ecrRepositoryPrefix}",
     "aws:ecr/repository:Repository": "{name}",
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": "{prefix}",
     "aws:eks/accessEntry:AccessEntry": "{clusterName}:{principalArn}",
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "{clusterName}#{principalArn}#{policyArn}",
     "aws:eks/addon:Addon": "{clusterName}:{addonName}",

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws import kept
-from ops import eks, prices
+from ops import eks, prices, security_groups
 from ordering.errors import UserError
 
 Client = Callable[[str], Any]
@@ -31,6 +31,8 @@ _POLL_S = 2.0
 _TAGS_AT_ONCE = 20
 _PAGES = 20
 """Pages of 1,000 objects that are counted of a bucket."""
+
+_FETCHED = "repository of fetched images"
 
 _OF_THEIR_OWN = frozenset({"interface", "load_balancer", "network_load_balancer", "branch", "trunk"})
 """Types of interfaces that a cluster leaves; others are parts of something in the state."""
@@ -125,10 +127,10 @@ def delete(client: Client, left: Sequence[Leftover], *, patience: float = PATIEN
         except (ClientError, BotoCoreError) as error:
             if not _is_gone(error):
                 failed.append((one, str(error)))
-    used = _in_use(client, [one.id for one in groups], end)
+    used = security_groups.in_use(client, [one.id for one in groups], end)
     failed += [(one, f"{used[one.id]} uses it") for one in groups if one.id in used]
     free = [one for one in groups if one.id not in used]
-    _unlink(client, [one.id for one in free])
+    security_groups.unlink(client, [one.id for one in free])
     for one in free:
         try:
             client("ec2").delete_security_group(GroupId=one.id)
@@ -250,16 +252,19 @@ def _buckets(client: Client, place: Place) -> Iterator[Leftover]:
 
 
 def _repositories(client: Client, place: Place) -> Iterator[Leftover]:
-    for name in kept.repositories(client, place.owner.names):
-        images = list(_all(client("ecr"), "describe_images", "imageDetails", repositoryName=name))
-        stored = Decimal(sum(one.get("imageSizeInBytes", 0) for one in images)) / 10**9
-        yield Leftover(
-            kind="repository",
-            id=name,
-            what=f"kept on purpose, {len(images)} images of {stored:.1f} GB",
-            monthly=stored * prices.ECR_GB_MONTH,
-            kept=True,
-        )
+    names = place.owner.names
+    for name in (*kept.repositories(client, names), *kept.copied(client, names)[0]):
+        yield _images(client, "repository", name, "kept on purpose", on_purpose=True)
+    # No state knows these, and they hold nothing that is not elsewhere.
+    for name in kept.caches(client, names):
+        yield _images(client, _FETCHED, name, "made by ECR when it fetched", on_purpose=False)
+
+
+def _images(client: Client, kind: str, name: str, why: str, *, on_purpose: bool) -> Leftover:
+    images = list(_all(client("ecr"), "describe_images", "imageDetails", repositoryName=name))
+    stored = Decimal(sum(one.get("imageSizeInBytes", 0) for one in images)) / 10**9
+    what = f"{why}, {len(images)} images of {stored:.1f} GB"
+    return Leftover(kind=kind, id=name, what=what, monthly=stored * prices.ECR_GB_MONTH, kept=on_purpose)
 
 
 def _file_systems(client: Client, place: Place) -> Iterator[Leftover]:
@@ -347,33 +352,6 @@ def _batches(items: Sequence[str]) -> Iterator[Sequence[str]]:
         yield items[start : start + _TAGS_AT_ONCE]
 
 
-def _in_use(client: Client, groups: Sequence[str], end: float) -> dict[str, str]:
-    """For each of these groups that is in use at the `end`, one interface; a load balancer's goes a while after it."""
-    while groups:
-        filters = [{"Name": "group-id", "Values": list(groups)}]
-        used = {
-            group["GroupId"]: str(one["NetworkInterfaceId"])
-            for one in _all(client("ec2"), "describe_network_interfaces", "NetworkInterfaces", Filters=filters)
-            for group in one["Groups"]
-        }
-        if not used or time.monotonic() > end:
-            return used
-        time.sleep(_POLL_S)
-    return {}
-
-
-def _unlink(client: Client, groups: Sequence[str]) -> None:
-    """Take the rules off security groups: two that name each other can be deleted in no order."""
-    if not groups:
-        return
-    ec2 = client("ec2")
-    for group in ec2.describe_security_groups(GroupIds=list(groups))["SecurityGroups"]:
-        if group["IpPermissions"]:
-            ec2.revoke_security_group_ingress(GroupId=group["GroupId"], IpPermissions=group["IpPermissions"])
-        if group["IpPermissionsEgress"]:
-            ec2.revoke_security_group_egress(GroupId=group["GroupId"], IpPermissions=group["IpPermissionsEgress"])
-
-
 def _delete_interface(client: Client, id_: str, end: float) -> None:
     """Delete an interface once nothing has it: after its load balancer it comes free, or goes, by itself."""
     ec2, only = client("ec2"), [{"Name": "network-interface-id", "Values": [id_]}]
@@ -394,6 +372,7 @@ _DELETE: dict[str, Callable[[Client, str, float], object]] = {
     "elastic IP": lambda client, id_, _: client("ec2").release_address(AllocationId=id_),
     "volume": lambda client, id_, _: client("ec2").delete_volume(VolumeId=id_),
     "log group": lambda client, id_, _: client("logs").delete_log_group(logGroupName=id_),
+    _FETCHED: lambda client, id_, _: client("ecr").delete_repository(repositoryName=id_, force=True),
 }
 
 

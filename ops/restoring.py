@@ -24,7 +24,10 @@ _GB = 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One recovery point: its ARN, which says which, of what it is, and for a volume whose claim's (NAMESPACE/NAME)."""
+    """One recovery point: of which kind and of what it is (`source`, an ARN), and for a volume whose claim's.
+
+    The claim is NAMESPACE/NAME, empty where the tags name none.
+    """
 
     arn: str
     vault: str
@@ -33,6 +36,12 @@ class Point:
     claim: str
     made: datetime
     gb: float
+
+    @property
+    def id(self) -> str:
+        """By what a person names it: the last part of its ARN, `snap-1`, `awsbackup:job-1` or a UUID."""
+        resource = self.arn.split(":", 5)[5]
+        return resource.partition("/")[2] or resource.partition(":")[2]
 
     @property
     def what(self) -> str:
@@ -113,21 +122,31 @@ def restore(client: Client, point: Point, *, role: str, metadata: Mapping[str, s
 
 def zone_of(client: Client, point: Point, zones: tuple[str, ...]) -> str:
     """Where the volume comes back: in the zone of the old one, which its pod may be bound to, else in the first."""
-    wanted = [{"Name": "volume-id", "Values": [point.source.rpartition("/")[2]]}]
+    found = _volume(client, point.source.rpartition("/")[2])
+    return str(found["AvailabilityZone"]) if found else zones[0]
+
+
+def size_of(client: Client, volume: str) -> int:
+    """The size of a volume that is there, in GiB."""
+    return int((_volume(client, volume) or {"Size": 0})["Size"])
+
+
+def _volume(client: Client, id_: str) -> dict[str, Any] | None:
+    """A volume as EC2 describes it; as a filter, for one that is gone is an error else."""
     try:
-        found = client("ec2").describe_volumes(Filters=wanted)["Volumes"]
+        found = client("ec2").describe_volumes(Filters=[{"Name": "volume-id", "Values": [id_]}])["Volumes"]
     except (ClientError, BotoCoreError) as error:
-        raise UserError(f"AWS does not say where the volume was: {error}") from None
-    return str(found[0]["AvailabilityZone"]) if found else zones[0]
+        raise UserError(f"AWS does not say what the volume {id_} is: {error}") from None
+    return found[0] if found else None
 
 
-def claim(point: Point, volume: str, zone: str) -> list[Manifest]:
+def claim(point: Point, volume: str, zone: str, gib: int) -> list[Manifest]:
     """What makes a restored volume a claim beside the old one: `models-restored` for `models`.
 
     The volume stays where the claim is deleted.
     """
     namespace, _, name = point.claim.partition("/")
-    size = f"{max(1, round(point.gb * _GB / 2**30))}Gi"
+    size = f"{gib}Gi"
     common = {"accessModes": ["ReadWriteOnce"], "storageClassName": "gp3"}
     name = f"{name or volume}-restored"
     term = {"matchExpressions": [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": [zone]}]}

@@ -16,6 +16,7 @@ from infra.aws import kept, standing
 from infra.declared import full_key
 from infra.settings import SettingsError
 from ops import forgetting, people, run
+from ops.changes import DATABASE, last_snapshot
 from ops.cluster import access_of, connected
 from ops.drain import drain, scope_of
 from ops.lifting import lift
@@ -29,14 +30,13 @@ from ordering.errors import UserError
 Resource = dict[str, Any]
 Client = Callable[[str], Any]
 
-_DATABASE = "aws:rds/instance:Instance"
 _HOLDING = frozenset(
     {
         "aws:backup/vault:Vault",
         "aws:ecr/repository:Repository",
         "aws:efs/fileSystem:FileSystem",
         "aws:s3/bucket:Bucket",
-        _DATABASE,
+        DATABASE,
     }
 )
 _KEEPERS = tuple(f"kubeflow:infra:{name}$" for name in ("Backup", "Database", "Files", "Registry", "Storage"))
@@ -95,8 +95,8 @@ def check_kept(stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _stays(holding: Mapping[str, Any]) -> bool:
     """Whether its content outlives it: a database goes, and leaves a snapshot."""
-    if holding["type"] == _DATABASE:
-        return not (holding.get("inputs") or {}).get("skipFinalSnapshot")
+    if holding["type"] == DATABASE:
+        return bool(last_snapshot(holding.get("inputs") or {}))
     return bool(holding.get("retainOnDelete"))
 
 
@@ -219,7 +219,7 @@ def logs_again(client: Client, state: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def snapshots_too(client: Client, stack: str, state: Iterable[Mapping[str, Any]]) -> list[str]:
     """Deletes what earlier destroys kept of a database that left nothing itself, and says so."""
-    if all(one.get("type") != _DATABASE or _is_others(one) or _stays(one) for one in state):
+    if all(one.get("type") != DATABASE or _is_others(one) or _stays(one) for one in state):
         return []
     region, said = read_config(stack)[0]["aws:region"], []
     try:
@@ -264,12 +264,18 @@ def drain_cluster(
     if access is None:
         return
     ours, whole = going(state), configured(stack, "clusterMode") == "create"
+    waits = session.tracker.waits
+    waits.before = "what people made, and what holds something in AWS, is looked for"
+
+    def told(line: str) -> None:
+        waits.before = ""  # a drain tells of itself, once it has begun to
+        say(line)
+
     try:
         with session.timed("drain"), connected(access) as api:
-            session.tracker.waits.before = ""  # a drain tells of itself
-            people.clear(api, state, people.Waiting(report=say, stuck=stuck))
-            drain(api, scope_of(state, whole=whole), report=say)
-            lift(api, ours.objects, say)
+            people.clear(api, state, people.Waiting(report=told, stuck=stuck))
+            drain(api, scope_of(state, whole=whole), report=told)
+            lift(api, ours.objects, told)
             registered.begin(api, ours, lambda: connected(access), whole=whole)
     except OSError as error:
         raise UserError(

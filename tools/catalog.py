@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 PROJECT = HERE.parent
 
 ACTIONLINT = "1.7.12"
+CRANE = "0.22.1"
 ETCD = "3.6.14"
 KUBERNETES = "1.35.4"
 KUSTOMIZE = "5.8.1"
@@ -125,6 +126,10 @@ def _kubernetes(name: str, accepts: str, system: str, architecture: str, argumen
     )
 
 
+_CRANE = {"amd64": "x86_64"}
+"""Architectures by which its archives are named otherwise than Go's."""
+
+
 def catalog(system: str, architecture: str) -> dict[str, Tool]:
     """All tools by name, in the order in which they are brought: what is quick, or waited for, comes first."""
     pulumi_architecture = {"amd64": "x64"}.get(architecture, architecture)
@@ -236,6 +241,25 @@ def catalog(system: str, architecture: str) -> dict[str, Tool]:
                 ),
                 checksums=_github("rhysd/actionlint", f"v{ACTIONLINT}", f"actionlint_{ACTIONLINT}_checksums.txt"),
                 member="actionlint",
+            ),
+        ),
+        ReleasedTool(
+            name="crane",
+            version=CRANE,
+            # It copies and asks for digests as any registry's own specification says; a later one may say it otherwise.
+            accepts=SpecifierSet(f">={CRANE},<0.23"),
+            module="crane",
+            package="github.com/google/go-containerregistry/cmd/crane",
+            version_arguments=("version",),
+            stamps=("github.com/google/go-containerregistry/cmd/crane/cmd.Version",),
+            download=Download(
+                url=_github(
+                    "google/go-containerregistry",
+                    f"v{CRANE}",
+                    f"go-containerregistry_{system.title()}_{_CRANE.get(architecture, architecture)}.tar.gz",
+                ),
+                checksums=_github("google/go-containerregistry", f"v{CRANE}", "checksums.txt"),
+                member="crane",
             ),
         ),
         ReleasedTool(

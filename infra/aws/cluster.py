@@ -94,6 +94,8 @@ class Cluster(pulumi.ComponentResource):
     security_group_id: pulumi.Output[str]
     base_nodes: pulumi_eks.ManagedNodeGroup
     """The nodes of the platform itself, of which there is one at least."""
+    node_role: aws_iam.Role
+    """What all nodes may do in AWS."""
     access: ClusterAccess
     ready: pulumi.Resource
     """What comes last: nodes, add-ons and the default storage class are there once this is."""
@@ -224,7 +226,7 @@ class Cluster(pulumi.ComponentResource):
     def _nodes(self) -> pulumi_eks.ManagedNodeGroup:
         """The base group; the pools come beside it, and nothing waits for them."""
         name, args, cluster = self._name, self._args, self._args.cluster
-        role = aws_iam.Role(
+        self.node_role = role = aws_iam.Role(
             iam.fitting(f"{name}-node", iam.LONGEST_ROLE),
             description=f"Nodes of {cluster.name}",
             assume_role_policy=iam.to_json(iam.service_trust_policy("ec2.amazonaws.com")),

@@ -72,9 +72,16 @@ TYPES = {
     "aws:ec2/vpc:Vpc": "ec2: CreateVpc ModifyVpcAttribute DeleteVpc CreateTags DeleteTags",
     "aws:ec2/vpcEndpoint:VpcEndpoint": "ec2: CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": "ecr: PutLifecyclePolicy DeleteLifecyclePolicy",
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": (
+        "ecr: CreatePullThroughCacheRule UpdatePullThroughCacheRule DeletePullThroughCacheRule; "
+        "secretsmanager: DescribeSecret"
+    ),
     "aws:ecr/repository:Repository": (
         "ecr: CreateRepository PutImageTagMutability PutImageScanningConfiguration DeleteRepository BatchDeleteImage "
         "TagResource UntagResource"
+    ),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": (
+        "ecr: CreateRepositoryCreationTemplate UpdateRepositoryCreationTemplate DeleteRepositoryCreationTemplate"
     ),
     "aws:efs/fileSystem:FileSystem": (
         "elasticfilesystem: CreateFileSystem UpdateFileSystem PutLifecycleConfiguration DeleteFileSystem TagResource "
@@ -154,6 +161,8 @@ _OPTIONAL = (
     "aws:cloudwatch/logMetricFilter:",
     "aws:cloudwatch/metricAlarm:",
     "aws:cognito/",
+    "aws:ecr/pullThroughCacheRule:",
+    "aws:ecr/repositoryCreationTemplate:",
     "aws:efs/",
     "aws:lb/",
     "aws:rds/",
@@ -178,7 +187,10 @@ _READS = {
         "GetUserPoolMfaConfig ListTagsForResource ListUserPools"
     ),
     "ec2": "Describe* GetSecurityGroupsForVpc",
-    "ecr": "DescribeImages DescribeRepositories GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource",
+    "ecr": (
+        "DescribeImages DescribePullThroughCacheRules DescribeRepositories DescribeRepositoryCreationTemplates "
+        "GetLifecyclePolicy GetRepositoryPolicy ListImages ListTagsForResource"
+    ),
     "eks": "Describe* List*",
     "elasticfilesystem": "Describe* ListTagsForResource",
     "elasticloadbalancing": "Describe*",
@@ -190,6 +202,8 @@ _READS = {
     "logs": "DescribeLogGroups DescribeMetricFilters ListTagsForResource",
     "route53": "GetChange GetHostedZone ListResourceRecordSets",
     "rds": "Describe* ListTagsForResource",
+    # Whether a secret is there, and nothing of what it holds.
+    "secretsmanager": "DescribeSecret",
     "sns": "GetSubscriptionAttributes GetTopicAttributes ListTagsForResource",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
@@ -207,6 +221,12 @@ _COMMANDS = (
     *_ASKED,
     "elasticloadbalancing: DeleteLoadBalancer",
     "ec2: DeleteNetworkInterface DeleteVolume",
+)
+
+# `make mirror` pushes, in whoever's name it runs.
+_MIRROR = (
+    "ecr: BatchCheckLayerAvailability BatchGetImage CompleteLayerUpload GetAuthorizationToken "
+    "GetDownloadUrlForLayer InitiateLayerUpload PutImage UploadLayerPart",
 )
 
 # Of these `leftovers` lists what is kept, whether or not the settings want it any more.
@@ -234,6 +254,7 @@ _LINKED = (
     "autoscaling.amazonaws.com",
     "elasticloadbalancing.amazonaws.com",
     "elasticfilesystem.amazonaws.com",
+    "pullthroughcache.ecr.amazonaws.com",
     "rds.amazonaws.com",
     "backup.amazonaws.com",
     "spot.amazonaws.com",
@@ -267,7 +288,7 @@ def _allowed(named: list[str]) -> Document:
 def options_policy() -> Document:
     """What whoever deploys needs beside `policy` for settings that are off by default."""
     core = set(actions(CORE))
-    return document(*_by_service(one for one in actions(TYPES) if one not in core))
+    return document(*_by_service(sorted({*actions(TYPES), *_named(_MIRROR)} - core)))
 
 
 def policies() -> list[Document]:

@@ -1,6 +1,6 @@
 """What an earlier life of a stack left in AWS: the next one takes it over, where it would else fail or make a second.
 
-A bucket, a repository, a file system, a vault of backups and a database's last snapshot are kept on purpose
+A bucket, repositories, a file system, a vault of backups and a database's last snapshot are kept on purpose
 (`storageOnDestroy`). The log group of a cluster comes back by itself: for minutes after its deletion EKS writes what it
 still has, and makes it again (terraform-aws-eks issues 920, 2763).
 
@@ -10,15 +10,19 @@ run (3.259, pkg/resource/deploy/step_generator.go); for what is in the state the
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from infra.aws import iam
+from infra.aws import iam, upstreams
 from infra.settings import Settings
 from ordering.errors import UserError
 
 _LONGEST_DATABASE = 50
 """Of the 63 characters that RDS takes, with room for what the name of a snapshot has behind."""
+
+_AT_ONCE = 8
+"""Repositories whose tags are asked for at the same time."""
 
 _LONGEST_VAULT = 50
 
@@ -63,12 +67,14 @@ def names(settings: Settings) -> Names:
 class Kept:
     """Names of what is there and is the stack's; `unknown` says what AWS refused to tell.
 
-    `last_snapshot` is the name that the next snapshot at the end of the stack's database gets.
+    `images` are the repositories of copied images, those of earlier releases among them. `last_snapshot` is the name
+    that the next snapshot at the end of the stack's database gets.
     """
 
     bucket: str | None = None
     repository: str | None = None
     log_group: str | None = None
+    images: tuple[str, ...] = ()
     file_system: str | None = None
     snapshot: str | None = None
     vault: str | None = None
@@ -132,6 +138,7 @@ def look(client: Client, settings: Settings) -> Kept:
     return Kept(
         bucket=asked("a bucket", lambda: _only(buckets(client, names(settings)))),
         repository=asked("a repository", lambda: _repository(client, names(settings))),
+        images=tuple(asked("images", lambda: _images(client, settings)) or ()),
         log_group=asked("a log group", lambda: _log_group(client, settings)),
         file_system=asked("a file system", lambda: _file_system(client, settings)),
         snapshot=made[-1] if made else None,
@@ -168,6 +175,48 @@ def _repository(client: Client, stack: Names) -> str | None:
             "it taken over."
         )
     return _only(found)
+
+
+def copied(client: Client, stack: Names) -> tuple[list[str], list[str]]:
+    """Repositories for others' images under the stack's prefix: those with its tags, and those without.
+
+    What ECR fetched is not among them.
+    """
+    ecr = client("ecr")
+    found = [(name, arn) for name, arn in _of_images(ecr, stack) if not _is_cache(name, stack)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        tags = list(pool.map(lambda one: _repository_tags(ecr, one[1]), found))
+    own = [name for (name, _), given in zip(found, tags, strict=True) if stack.own(given)]
+    return own, [name for name, _ in found if name not in own]
+
+
+def caches(client: Client, stack: Names) -> list[str]:
+    """Repositories of what ECR fetched for a stack: ECR gave them their names, and no tags."""
+    return [name for name, _ in _of_images(client("ecr"), stack) if _is_cache(name, stack)]
+
+
+def _of_images(ecr: Any, stack: Names) -> Iterator[tuple[str, str]]:
+    start = f"{upstreams.prefix(stack.prefix)}/"
+    return ((name, arn) for name, arn in _repositories(ecr) if name.startswith(start))
+
+
+def _is_cache(name: str, stack: Names) -> bool:
+    short = name.removeprefix(f"{upstreams.prefix(stack.prefix)}/").partition("/")[0]
+    return short in {one.short for one in upstreams.UPSTREAMS.values()}
+
+
+def _images(client: Client, settings: Settings) -> list[str]:
+    if settings.images.source == "release":
+        return []
+    stack = names(settings)
+    own, others = copied(client, stack)
+    if others:
+        raise UserError(
+            f"ECR has a repository {others[0]}, where the stack keeps copies of images, without this stack's tags; "
+            f"delete it, or give it the tags pulumi:project={stack.project} and pulumi:stack={stack.stack} to have it "
+            "taken over."
+        )
+    return own
 
 
 def _log_group(client: Client, settings: Settings) -> str | None:

@@ -8,7 +8,7 @@ is for people to read (knative.dev/pkg, configmap/parse.go), and pulled by nobod
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,21 +22,15 @@ _REFERENCE = re.compile(
     r"(?::[A-Za-z0-9_][\w.-]{0,127}(?:@sha256:[0-9a-f]{64})?|@sha256:[0-9a-f]{64}))(?![\w/:@])"
 )
 # Where releases keep their images: a text that begins with one of these is an image's name, with a tag or without.
-_REGISTRIES = [
-    "docker.io",
-    "gcr.io",
-    "ghcr.io",
-    "mcr.microsoft.com",
-    "nvcr.io",
-    "public.ecr.aws",
-    "quay.io",
-    "registry.k8s.io",
-]
-_HOSTS = "|".join(map(re.escape, _REGISTRIES))
+REGISTRIES = (
+    *("docker.io", "gcr.io", "ghcr.io", "mcr.microsoft.com", "nvcr.io", "public.ecr.aws", "quay.io", "registry.k8s.io"),
+)
+_HOSTS = "|".join([*map(re.escape, REGISTRIES), r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?"])
 _HOSTED = re.compile(rf"(?<![\w./:@-])((?:{_HOSTS})(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+)(?![\w/:@]|[.-]\w)")
 # In a text that is a template of YAML, and so no YAML yet.
 _LINE = re.compile(r"^\s*(?:- )?image:\s*[\"']?([a-z0-9][\w.:/@-]*)[\"']?\s*$", re.ASCII | re.MULTILINE)
 _NAMED = re.compile(r"[a-z0-9][\w.:/@-]*", re.ASCII)
+_EXAMPLE = "_example"
 _DEEPEST = 4
 """Texts within texts that are read: a ConfigMap's YAML may hold a template's."""
 
@@ -58,14 +52,30 @@ def images(objects: Iterable[Manifest]) -> dict[str, list[Named]]:
         if manifest["kind"] == "CustomResourceDefinition":
             continue
         seen = set()
-        for image, field in _walk({key: value for key, value in manifest.items() if key != "metadata"}, ""):
-            if (image, field) not in seen:
-                seen.add((image, field))
+        for one in _walk({key: value for key, value in manifest.items() if key != "metadata"}, ""):
+            if one.image and (one.image, one.field) not in seen:
+                seen.add((one.image, one.field))
                 place = Named(
-                    image=image, object=title(manifest), field=field, in_template=_is_container(manifest, field)
+                    image=one.image,
+                    object=title(manifest),
+                    field=one.field,
+                    in_template=_is_container(manifest, one.field),
                 )
-                found.setdefault(image, []).append(place)
+                found.setdefault(one.image, []).append(place)
     return dict(sorted(found.items()))
+
+
+def renamed(objects: Iterable[Manifest], rename: Callable[[str], str]) -> list[Manifest]:
+    """The objects with each image named as `rename` says, wherever `images` finds it, and nothing else changed.
+
+    `rename` is asked for hubs, too, which are the beginning of an image's name.
+    """
+    return [
+        manifest
+        if manifest["kind"] == "CustomResourceDefinition"
+        else {key: value if key == "metadata" else _renamed(value, rename) for key, value in manifest.items()}
+        for manifest in objects
+    ]
 
 
 _WORKLOADS = frozenset({"CronJob", "DaemonSet", "Deployment", "Job", "Pod", "ReplicaSet", "StatefulSet"})
@@ -75,22 +85,36 @@ def _is_container(manifest: Manifest, field: str) -> bool:
     return manifest["kind"] in _WORKLOADS and re.search(r"ontainers\[\d+\]\.image$", field) is not None
 
 
-def _walk(value: Any, field: str, depth: int = 0) -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True)
+class _Found:
+    """An image in a field, and the text there that names it: for one that is put together its hub.
+
+    A hub by itself names no image.
+    """
+
+    image: str
+    text: str
+    field: str
+
+
+def _walk(value: Any, field: str, depth: int = 0) -> Iterator[_Found]:
     if isinstance(value, Mapping):
         if proxy := _injected(value):
-            yield proxy, f"{field}.global"
+            yield _Found(proxy, value["global"]["hub"], f"{field}.global")
         if _variable(value):
-            yield value["value"], f"{field}.value"
+            yield _Found(value["value"], value["value"], f"{field}.value")
         for key, one in value.items():
             inner = f"{field}.{key}" if field else str(key)
-            if key == "_example":
+            if key == _EXAMPLE:
                 continue
             if depth and isinstance(key, str):
                 # A program's text may be YAML by chance, and its first line a key.
                 yield from _in_text(key, field, _DEEPEST)
             if _is_image(key, one):
-                yield one, inner
-            elif key != "hub":  # which is the beginning of several
+                yield _Found(one, one, inner)
+            elif _is_hub(key, one):
+                yield _Found("", one, inner)
+            else:
                 yield from _walk(one, inner, depth)
     elif isinstance(value, list):
         for index, one in enumerate(value):
@@ -99,7 +123,26 @@ def _walk(value: Any, field: str, depth: int = 0) -> Iterator[tuple[str, str]]:
         yield from _in_text(value, field, depth)
 
 
-def _in_text(text: str, field: str, depth: int) -> Iterator[tuple[str, str]]:
+def _renamed(value: Any, rename: Callable[[str], str]) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: one
+            if key == _EXAMPLE
+            else rename(one)
+            if _is_image(key, one) or _is_hub(key, one) or (key == "value" and _variable(value))
+            else _renamed(one, rename)
+            for key, one in value.items()
+        }
+    if isinstance(value, list):
+        return [_renamed(one, rename) for one in value]
+    if not isinstance(value, str) or not (named := {one.text for one in _in_text(value, "", 0)}):
+        return value
+    # As it is written, for a text that is parsed and written again loses its comments and its order.
+    longest_first = "|".join(map(re.escape, sorted(named, key=len, reverse=True)))
+    return re.sub(rf"(?<![\w./:@-])(?:{longest_first})(?![\w/:@]|[.-]\w)", lambda match: rename(match[0]), value)
+
+
+def _in_text(text: str, field: str, depth: int) -> Iterator[_Found]:
     if "\n" in text or text.lstrip().startswith("{"):
         inner = _parsed(text) if depth < _DEEPEST else None
         if isinstance(inner, (dict, list)):
@@ -107,12 +150,12 @@ def _in_text(text: str, field: str, depth: int) -> Iterator[tuple[str, str]]:
             return
         for match in _LINE.finditer(text):
             if _is_name(match[1]):
-                yield match[1], field
+                yield _Found(match[1], match[1], field)
     for match in _REFERENCE.finditer(text):
         if _is_reference(match[1]):
-            yield match[1], field
+            yield _Found(match[1], match[1], field)
     for match in _HOSTED.finditer(text):
-        yield match[1], field
+        yield _Found(match[1], match[1], field)
 
 
 def _parsed(text: str) -> Any:
@@ -153,3 +196,8 @@ def _is_name(value: Any) -> bool:
 
 def _is_image(key: Any, value: Any) -> bool:
     return str(key).lower().endswith("image") and _is_name(value)
+
+
+def _is_hub(key: Any, value: Any) -> bool:
+    """Whether it is the registry, and maybe a path there, before the name of every image of Istio's."""
+    return key == "hub" and _is_name(value) and "." in value.partition("/")[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from infra.settings import address, budget, monitoring
+from infra.settings import address, budget, images, monitoring
 from infra.settings.raw import RawSettings
 
 OF_AWS = (
@@ -40,6 +40,7 @@ OF_AWS = (
     "databaseMultiAz",
     "databaseBackupDays",
     "databaseSnapshot",
+    *images.KEYS,
     "backupDays",
     "registryRepository",
     "storageOnDestroy",

@@ -16,6 +16,7 @@ from infra.settings.budget import read_budget
 from infra.settings.cloud import refuse_aws
 from infra.settings.database import read_database
 from infra.settings.files import read_files
+from infra.settings.images import read_images
 from infra.settings.login import has_gateway, read_login
 from infra.settings.model import (
     ClusterSettings,
@@ -97,6 +98,7 @@ def load(
         cluster=cluster,
         nodes=nodes,
         pools=read_pools(raw, cluster, network, nodes),
+        images=read_images(raw, region, creates=cluster.mode == "create"),
         registry=RegistrySettings(repository=_matching(raw, "registryRepository", _REPOSITORY, "a repository name")),
         storage=StorageSettings(
             on_destroy=cast("Literal['keep', 'empty']", raw.text("storageOnDestroy", ("keep", "empty")))

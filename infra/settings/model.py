@@ -9,6 +9,7 @@ import pulumi
 
 from infra.settings.address import AddressSettings
 from infra.settings.budget import BudgetSettings
+from infra.settings.images import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.notebooks import NotebookSettings
 
@@ -233,6 +234,7 @@ class Settings:
     cluster: ClusterSettings
     nodes: NodeSettings
     pools: tuple[Pool, ...]
+    images: ImageSettings
     registry: RegistrySettings
     storage: StorageSettings
     files: Literal["none", "efs"]

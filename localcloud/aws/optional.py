@@ -1,9 +1,9 @@
 """Rules for types that a setting brings which is off by default, as `rules` has them for all others.
 
-Read in terraform-provider-aws (main of late 2025): internal/service/{acm,autoscaling,backup,efs,elbv2,route53}.
+Read in terraform-provider-aws (main of late 2025): internal/service/{acm,autoscaling,backup,ecr,efs,elbv2,route53}.
 """
 
-from localcloud.aws.checks import Each, Only, Row, address, arn, between, both, length, matching, one_of
+from localcloud.aws.checks import Each, Only, Row, address, arn, between, both, json_object, length, matching, one_of
 from localcloud.providers.naming import SUFFIX
 
 _IDLE_DAYS = (1, 7, 14, 30, 60, 90, 180, 270, 365)
@@ -43,6 +43,11 @@ ROWS: dict[str, tuple[Row, ...]] = {
         Each("alarmActions.*", arn),
         Each("okActions.*", arn),
         Each("evaluationPeriods", between(1, 2**31)),
+    ),
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": (Each("credentialArn", arn), Each("customRoleArn", arn)),
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": (
+        Each("lifecyclePolicy", json_object),
+        Each("customRoleArn", arn),
     ),
     "aws:efs/fileSystem:FileSystem": (
         Each("creationToken", length(1, 64)),

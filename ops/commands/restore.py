@@ -2,17 +2,15 @@
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import boto3
 import click
 import yaml
-from rich.table import Table
 
 from infra.aws import kept
 from infra.settings import Settings
-from ops import console as terminal
 from ops import restoring
 from ops.options import stack_option
 from ops.restoring import Client, Point
@@ -23,7 +21,7 @@ from ordering.errors import UserError
 
 @click.command("restore")
 @stack_option
-@click.option("--point", default="", metavar="ARN", help="Bring this one back; without it, they are listed.")
+@click.option("--point", default="", metavar="ID", help="Bring this one back; without it, they are listed.")
 def command(stack: str, point: str) -> None:
     """List the daily backups of a stack, and bring one back beside what is there; a claim's volume as a manifest."""
     settings = stack_settings(stack).settings
@@ -38,24 +36,19 @@ def command(stack: str, point: str) -> None:
     if not point:
         show(stack, found)
         return
-    wanted = next((one for one in found if one.arn == point), None)
+    wanted = next((one for one in found if one.id == point), None)
     if wanted is None:
         raise UserError(f"{stack} has no backup {point}; `make restore STACK={stack}` lists those that it has.")
     bring_back(client, settings, wanted, role_of(stack, state))
 
 
-def show(stack: str, found: Iterable[Point]) -> None:
-    """The recovery points as a table, newest first."""
-    console, listed = terminal.console(), list(found)
-    if not listed:
-        console.print(f"{stack} has no backups; `backupDays` has AWS make one each day.")
-        return
-    table = Table(title=f"{stack}: backups", title_justify="left", box=None, pad_edge=False)
-    for column in ("made", "what", "GB", "point"):
-        table.add_column(column, overflow="fold")
-    for one in listed:
-        table.add_row(f"{one.made:%Y-%m-%d %H:%M}", one.what, f"{one.gb:.1f}", one.arn)
-    console.print(table)
+def show(stack: str, found: Sequence[Point]) -> None:
+    """The recovery points, newest first, in lines that are never broken: a person copies an id."""
+    if not found:
+        click.echo(f"{stack} has no backups; `backupDays` has AWS make one each day.")
+    width = max((len(one.id) for one in found), default=0)
+    for one in found:
+        click.echo(f"{one.made:%Y-%m-%d %H:%M}  {one.gb:8.1f} GB  {one.id:{width}}  {one.what}")
 
 
 def bring_back(client: Client, settings: Settings, point: Point, role: str) -> None:
@@ -63,7 +56,7 @@ def bring_back(client: Client, settings: Settings, point: Point, role: str) -> N
     if point.kind == "RDS":
         click.echo(
             f"This backup is a snapshot of RDS, and a database starts from one when it is made: set `databaseSnapshot` "
-            f"to {point.arn.partition(':snapshot:')[2]} in a new stack, or in this one after `make destroy`.",
+            f"to {point.id} in a new stack, or in this one after `make destroy`.",
             err=True,
         )
         return
@@ -79,7 +72,10 @@ def bring_back(client: Client, settings: Settings, point: Point, role: str) -> N
     metadata = {"availabilityZone": zone, "volumeType": "gp3", "encrypted": "true"}
     volume = restoring.restore(client, point, role=role, metadata=metadata).rpartition("/")[2]
     click.echo(f"The volume is back as {volume} in {zone}; apply the manifest for a claim of it.", err=True)
-    click.echo(yaml.safe_dump_all(restoring.claim(point, volume, zone), sort_keys=False), nl=False)
+    click.echo(
+        yaml.safe_dump_all(restoring.claim(point, volume, zone, restoring.size_of(client, volume)), sort_keys=False),
+        nl=False,
+    )
 
 
 def role_of(stack: str, state: Iterable[Mapping[str, Any]]) -> str:

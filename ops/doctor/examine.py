@@ -30,7 +30,8 @@ def examine(stack: str, changes: Mapping[str, str] | None = None) -> list[Findin
     config, _ = read_config(stack)
     local = is_local(stack)
     without_cloud = config.get(full_key(project_name(), "cloud")) == "none"
-    findings = list(check_tools(local=local, aws=not without_cloud))
+    sealed = config.get(full_key(project_name(), "imagesFrom")) == "ecr"
+    findings = list(check_tools(local=local, aws=not without_cloud, sealed=sealed and not local))
     today = datetime.now(UTC).date()
     try:
         found = stack_settings(stack, changes, today=today)

@@ -14,6 +14,7 @@ from infra.present import present, unknown
 from infra.settings import Settings
 from infra.surroundings.others import by_pulumi
 from ops.doctor.finding import Finding, attempt, broken, ok, split, warning
+from ops.doctor.images import check_sealed
 from ops.doctor.network import CHECK, check_network_policies, reached
 from ops.settings import SEALED
 from ops.sizes import proposal
@@ -41,6 +42,8 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
     objects = loaded[0].objects
     findings += attempt("well-known secrets", lambda: check_secrets(objects))
     findings += attempt(CHECK, lambda: check_network_policies(settings, objects, reached))
+    if settings.images.source == "ecr" and not settings.emulated:
+        findings += attempt("images", lambda: check_sealed(settings, objects, root))
     if settings.cluster.mode == "existing":
         findings += attempt("volumes", lambda: check_class(settings, without_class(objects), root))
         findings += attempt("surroundings", lambda: check_surroundings(settings, loaded[0], root))

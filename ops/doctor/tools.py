@@ -17,16 +17,18 @@ from tools.catalog import TOOLS, ReleasedTool, SourceTool
 _AWS = {"aws": "the cluster's kubeconfig asks it for tokens"}
 _GIT = {"git": "the release comes from a Git repository"}
 _TESTS_ALONE = ("actionlint", "oauth2-proxy")
+_SEALED = "crane"
+"""What a stack with `imagesFrom: ecr` needs beside the rest."""
 _EVERYWHERE = ("pulumi", "kustomize", "kubectl", "journal")
 
 _OLDEST_PYTHON = (3, 11)
 
 
-def check_tools(*, local: bool, aws: bool) -> Iterator[Finding]:
+def check_tools(*, local: bool, aws: bool, sealed: bool = False) -> Iterator[Finding]:
     """Python, the tools that the project brings itself, and those that it cannot bring."""
     yield check_python(sys.version_info[:2])
-    names = [name for name in TOOLS if name not in _TESTS_ALONE] if local else _EVERYWHERE
-    yield from check_brought(names)
+    names = [name for name in TOOLS if name not in (*_TESTS_ALONE, _SEALED)] if local else [*_EVERYWHERE]
+    yield from check_brought([*names, *([_SEALED] if sealed else ())])
     for name, purpose in {}.items() if local else ({**_AWS, **_GIT} if aws else _GIT).items():
         found = shutil.which(name)
         if found is None:

@@ -101,8 +101,9 @@ def first_users(graph: Graph, steps: Mapping[ObjectId, int]) -> dict[ObjectId, O
     }
 
 
-def shared_notes(graph: Graph, *, conditions: bool = False) -> list[str]:
-    """What no target here expresses. `conditions`: it waits for conditions of custom resources."""
+def shared_notes(graph: Graph, *, conditions: bool = False, over: bool = True) -> list[str]:
+    """What no target here expresses. `conditions`: it waits for those of custom resources. `over`: it sends what
+    somebody else makes."""
     notes = []
     unseen = [node for node in graph.nodes if any("caBundle" in text for text in node.wait.expressions)]
     if unseen:
@@ -120,7 +121,7 @@ def shared_notes(graph: Graph, *, conditions: bool = False) -> list[str]:
     if profiles:
         notes.append(f"{_named(profiles)}: what their controller makes is not waited for.")
     made = [node for node in objects(graph) if node.made_by]
-    if made:
+    if made and over:
         notes.append(
             f"{_named(made)}: made by {', '.join(sorted({node.made_by for node in made}))} and here applied over it; "
             "removing the whole removes them."

@@ -1,15 +1,19 @@
 """Helm: a chart whose custom resources, Jobs and Pods that need something ready are `post-install` hooks by weight.
 
 Helm sends a release by kinds ("install order" of pkg/release/util/kind_sorter.go, helm.sh/helm/v3 3.18) and waits, with
-`--wait`, before hooks for `post-install`. A hook is no part of the release, so nothing that holds data becomes one.
+`--wait`, before hooks for `post-install`. What is refused until then fails the installation, so what is in a namespace
+that a controller makes is a hook, too. A hook is no part of the release: what holds data is made once and never again.
+Helm takes over nothing that others made (pkg/action/validate.go), so that is not in the chart.
 """
 
-from ordering.exports.export import Export, annotated, dump, objects, shared_notes
+from ordering.exports.export import Export, annotated, dump, objects, shared_notes, titles
 from ordering.graph import Graph, Node, takes_time
+from ordering.graph.controllers import profiles
 from ordering.graph.hooks import AFTER, HOOK, WEIGHT, hooks_of
-from ordering.graph.index import CRD
+from ordering.graph.index import CRD, Platform
 
 _RUNS = frozenset({("batch", "Job"), ("", "Pod")})
+_HOLDING = frozenset({("", "PersistentVolumeClaim"), ("apps", "StatefulSet")})
 _POLICY = "helm.sh/hook-delete-policy"
 
 
@@ -20,16 +24,20 @@ def export(graph: Graph) -> Export:
         for node in objects(graph)
         if (node.id.group, node.id.kind) == CRD
     }
-    crds, ordinary, hooks, left = [], [], [], []
+    late = profiles(Platform(node.manifest for node in objects(graph)))
+    crds, ordinary, hooks, left, others = [], [], [], [], []
     for node in objects(graph):
         kind = (node.id.group, node.id.kind)
-        if kind == CRD:
+        if node.made_by:
+            others.append(node.id)
+        elif kind == CRD:
             crds.append(node.manifest)
         elif hooks_of(node.manifest) or not _waits(graph, node):
             ordinary.append(node.manifest)
-        elif kind in defined or kind in _RUNS:
-            extra = {HOOK: f"{AFTER},post-upgrade", WEIGHT: str(node.level), _POLICY: "before-hook-creation"}
-            hooks.append(annotated(node, extra))
+        elif kind in defined or kind in _RUNS or node.id.namespace in late:
+            once = kind in _HOLDING
+            moment, policy = (AFTER, "hook-failed") if once else (f"{AFTER},post-upgrade", "before-hook-creation")
+            hooks.append(annotated(node, {HOOK: moment, WEIGHT: str(node.level), _POLICY: policy}))
         else:
             ordinary.append(node.manifest)
             left.append(node)
@@ -39,8 +47,12 @@ def export(graph: Graph) -> Export:
         f"{len(hooks)} objects are hooks: they are not removed with the release, and made again in each upgrade.",
         "Between hooks, Helm waits for Jobs and Pods alone.",
         "Helm never changes or removes the definitions in crds/.",
-        *shared_notes(graph),
+        *shared_notes(graph, over=False),
     ]
+    if others:
+        notes.append(
+            f"{titles(others)}: made by the cluster or a controller, and so not in the chart; apply them by hand."
+        )
     chart = {"apiVersion": "v2", "name": "exported", "version": "0.1.0"}
     files = {
         "Chart.yaml": dump([chart]),

@@ -40,6 +40,8 @@ IDS = {
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "arn:aws:iam::123456789012:oidc-provider/issuer",
     "aws:ecr/repository:Repository": "team/images",
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": "team/images",
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": "team/quay",
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": "team",
     "aws:kms/key:Key": "12345678-1234-1234-1234-123456789012",
     "aws:kms/alias:Alias": "alias/secrets",
     "aws:cloudwatch/logGroup:LogGroup": "/aws/eks/k/cluster",

@@ -52,7 +52,7 @@ UNJUDGED = {
     ),
     "ecr": (
         "BatchDeleteImage DescribeImages GetRepositoryPolicy ListImages PutImageScanningConfiguration "
-        "PutImageTagMutability TagResource UntagResource"
+        "PutImageTagMutability TagResource UntagResource UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate"
     ),
     "eks": (
         "TagResource UntagResource UpdateAccessEntry UpdateAddon UpdateClusterConfig UpdateClusterVersion "
@@ -84,6 +84,8 @@ UNJUDGED = {
         "DeleteObject DeleteObjectVersion GetAccelerateConfiguration GetReplicationConfiguration ListTagsForResource "
         "TagResource UntagResource"
     ),
+    # An emulated stack has none.
+    "secretsmanager": "DescribeSecret",
     "servicequotas": "GetServiceQuota ListAWSDefaultServiceQuotas",
     "sns": "SetSubscriptionAttributes SetTopicAttributes TagResource UntagResource",
 }
@@ -133,6 +135,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             {
                 "clusterAdministratorPrincipals": principals,
                 "files": "efs",
+                "imagesFrom": "ecr",
                 "database": "rds",
                 "backupDays": 7,
                 "sagemaker": True,

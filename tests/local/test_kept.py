@@ -66,7 +66,7 @@ def snapshots(checkout: Checkout) -> list[str]:
 def points(checkout: Checkout) -> dict[str, str]:
     """The recovery points in the stack's vault, by the kind of what they are of."""
     found = checkout.aws("backup").list_recovery_points_by_backup_vault(BackupVaultName=VAULT)["RecoveryPoints"]
-    return {one["ResourceType"]: one["RecoveryPointArn"] for one in found}
+    return {one["ResourceType"]: one["RecoveryPointArn"].split(":", 5)[5].split("snapshot")[-1][1:] for one in found}
 
 
 def back_up(checkout: Checkout, *sources: str) -> None:

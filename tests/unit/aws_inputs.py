@@ -213,6 +213,16 @@ GOOD: dict[str, dict[str, Any]] = {
         "protocol": "email",
         "endpoint": "platform@example.com",
     },
+    "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": {
+        "ecrRepositoryPrefix": "team/quay",
+        "upstreamRegistryUrl": "quay.io",
+    },
+    "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate": {
+        "prefix": "team",
+        "appliedFors": ["PULL_THROUGH_CACHE"],
+        "imageTagMutability": "MUTABLE",
+        "lifecyclePolicy": json.dumps(IMAGES),
+    },
     "aws:efs/fileSystem:FileSystem": {
         "creationToken": "k-files",
         "encrypted": True,

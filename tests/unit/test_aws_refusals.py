@@ -37,6 +37,8 @@ BUCKET_POLICY, OWNERS = "aws:s3/bucketPolicy:BucketPolicy", "aws:s3/bucketOwners
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
 REPOSITORY, EXPIRY = "aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"
 KEY, ALIAS, LOGS = "aws:kms/key:Key", "aws:kms/alias:Alias", "aws:cloudwatch/logGroup:LogGroup"
+CACHE = "aws:ecr/pullThroughCacheRule:PullThroughCacheRule"
+MADE_ALIKE = "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate"
 FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarget"
 DATABASE, DATABASE_SUBNETS = "aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup"
 DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
@@ -212,6 +214,12 @@ BAD: list[tuple[str, str, Any]] = [
     (NODES, "launchTemplate.id", "template"),
     (NODES, "diskSize", 100),
     (NODES, "subnetIds.0", "private"),
+    (CACHE, "ecrRepositoryPrefix", "p" * 31),
+    (CACHE, "credentialArn", f"arn:aws:secretsmanager:us-west-2:{'1' * 12}:secret:of-another-name-0123456789"),
+    (MADE_ALIKE, "prefix", "Upper"),
+    (MADE_ALIKE, "appliedFors.0", "PULL"),
+    (MADE_ALIKE, "imageTagMutability", "FIXED"),
+    (MADE_ALIKE, "lifecyclePolicy", "[]"),
     (FILES, "creationToken", "t" * 65),
     (FILES, "throughputMode", "fast"),
     (FILES, "lifecyclePolicies.0.transitionToIa", "AFTER_31_DAYS"),

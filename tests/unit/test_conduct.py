@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from ministack.core.responses import request_scope
-from ministack.services import acm, alb, autoscaling, backup, cloudwatch_logs, ec2, efs, eks, iam, rds
+from ministack.services import acm, alb, autoscaling, backup, cloudwatch_logs, ec2, ecr, efs, eks, iam, rds
 
 from localcloud.emulator import conduct
 from localcloud.emulator.conduct.phases import Phases
@@ -40,6 +40,7 @@ class Cloud:
         monkeypatch.setattr(conduct, "Phases", lambda minute: Phases(minute, now=lambda: self.now))
         services = {"eks": eks, "ec2": ec2, "logs": cloudwatch_logs, "elasticfilesystem": efs}
         services |= {"elasticloadbalancing": alb, "autoscaling": autoscaling, "acm": acm, "rds": rds, "backup": backup}
+        services |= {"ecr": ecr}
         app = SimpleNamespace(SERVICE_HANDLERS={name: one.handle_request for name, one in services.items()})
         conduct.install(app, 60.0)
         self.handlers = app.SERVICE_HANDLERS
@@ -61,6 +62,11 @@ class Cloud:
         handler = self.handlers["elasticfilesystem"]
         status, _, answer = waited(handler(method, f"/2015-02-01{path}", {}, json.dumps(body).encode(), query or {}))
         return status, json.loads(answer or b"{}")
+
+    def ecr(self, action: str, **body: Any) -> tuple[int, dict[str, Any]]:
+        headers = {"x-amz-target": f"AmazonEC2ContainerRegistry_V20150921.{action}"}
+        status, _, answer = waited(self.handlers["ecr"]("POST", "/", headers, json.dumps(body).encode(), {}))
+        return status, json.loads(answer)
 
     def backup(self, method: str, path: str, **body: Any) -> tuple[int, dict[str, Any]]:
         status, _, answer = waited(self.handlers["backup"](method, path, {}, json.dumps(body).encode(), {}))
@@ -370,6 +376,25 @@ def test_a_database_takes_its_time_and_holds_its_subnets_until_its_last_snapshot
     assert "DBInstanceNotFound" in cloud.rds("DescribeDBInstances")
     assert "<DBSnapshotIdentifier>last-1<" in cloud.rds("DescribeDBSnapshots")
     assert "DependencyViolation" not in cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0])
+
+
+def test_ecr_keeps_one_rule_and_one_template_of_a_prefix(cloud: Cloud) -> None:
+    rule = {"ecrRepositoryPrefix": "k/quay", "upstreamRegistryUrl": "quay.io"}
+    status, made = cloud.ecr("CreatePullThroughCacheRule", **rule)
+    assert (status, made["registryId"], made["upstreamRegistryUrl"]) == (200, ACCOUNT, "quay.io")
+    assert cloud.ecr("CreatePullThroughCacheRule", **rule)[1]["__type"] == "PullThroughCacheRuleAlreadyExistsException"
+    cloud.ecr("UpdatePullThroughCacheRule", ecrRepositoryPrefix="k/quay", credentialArn="arn")
+    [found] = cloud.ecr("DescribePullThroughCacheRules")[1]["pullThroughCacheRules"]
+    assert (found["upstreamRegistryUrl"], found["credentialArn"]) == ("quay.io", "arn")
+    assert cloud.ecr("DeletePullThroughCacheRule", ecrRepositoryPrefix="k/quay")[0] == 200
+    asked = cloud.ecr("DescribePullThroughCacheRules", ecrRepositoryPrefixes=["k/quay"])[1]
+    assert asked["__type"] == "PullThroughCacheRuleNotFoundException"
+    cloud.ecr("CreateRepositoryCreationTemplate", prefix="k", appliedFor=["PULL_THROUGH_CACHE"])
+    [template] = cloud.ecr("DescribeRepositoryCreationTemplates", prefixes=["k"])[1]["repositoryCreationTemplates"]
+    assert template["appliedFor"] == ["PULL_THROUGH_CACHE"]
+    refused = cloud.ecr("DeleteRepositoryCreationTemplate", prefix="of-nobody")[1]
+    assert refused["__type"] == "TemplateNotFoundException"
+    assert cloud.ecr("CreateRepository", repositoryName="k/quay/a")[0] == 200
 
 
 def test_a_backup_takes_its_time_and_holds_its_vault(cloud: Cloud) -> None:

@@ -50,10 +50,12 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
         "budgets",
         "cloudwatch",
         "cognito-idp",
+        "ecr",
         "logs",
         "sns",
         "elasticloadbalancing",
         "route53",
+        "secretsmanager",
     }
 
 

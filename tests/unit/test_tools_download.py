@@ -347,7 +347,7 @@ def test_downloads_are_over_https_and_for_the_platform(system: str, machine: str
     for tool in platform_tools.values():
         if isinstance(tool, ReleasedTool) and tool.download:
             assert tool.download.url.startswith("https://"), tool.name
-            assert system in tool.download.url, tool.name
+            assert system in tool.download.url.lower(), tool.name
             assert tool.version in tool.download.url, tool.name
             assert tool.version in (tool.download.checksums or ""), tool.name
 

@@ -15,6 +15,7 @@ from localcloud.emulator.conduct.files import Files
 from localcloud.emulator.conduct.logs import Logs
 from localcloud.emulator.conduct.network import Network
 from localcloud.emulator.conduct.phases import Phases
+from localcloud.emulator.conduct.registry import Registry
 
 
 def install(application: Any, minute: float) -> None:
@@ -25,6 +26,7 @@ def install(application: Any, minute: float) -> None:
     handlers["logs"] = logs
     handlers["ec2"] = Network(phases, handlers["ec2"])
     handlers["eks"] = Eks(phases, handlers["eks"], logs)
+    handlers["ecr"] = Registry(handlers["ecr"])
     handlers["backup"] = Backup(phases, handlers["backup"])
     handlers["rds"] = Database(phases, handlers["rds"])
     handlers["elasticfilesystem"] = Files(phases, handlers["elasticfilesystem"])

@@ -126,3 +126,21 @@ def test_the_gravest_comes_first_and_what_stays_is_no_change() -> None:
     found = classify(steps, {})
     assert [change.kind for change in found] == ["data", "deleted", "created"]
     assert list(counts(found).items()) == [("data", 1), ("deleted", 1), ("created", 1)]
+
+
+@pytest.mark.parametrize(
+    ("change", "inputs", "kind"),
+    [
+        ("delete", {"finalSnapshotIdentifier": "last-1", "skipFinalSnapshot": False}, "deleted"),
+        ("delete", {"finalSnapshotIdentifier": "last-1", "skipFinalSnapshot": True}, "data"),
+        ("delete", {"skipFinalSnapshot": True}, "data"),
+        # The one that is made in its place starts empty, or from what it once started from.
+        ("replace", {"finalSnapshotIdentifier": "last-1", "skipFinalSnapshot": False}, "data"),
+    ],
+)
+def test_a_managed_database_that_leaves_a_last_snapshot_loses_nothing(
+    change: Op, inputs: dict[str, Any], kind: str
+) -> None:
+    found = one(step("", change, type_="aws:rds/instance:Instance", old=inputs))
+    assert found.kind == kind
+    assert found.why == ("its data stays as the snapshot last-1" if kind == "deleted" else found.why)

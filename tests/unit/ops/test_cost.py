@@ -47,6 +47,11 @@ def test_a_pool_costs_what_it_has_all_the_time() -> None:
     assert running.on_demand == running.spot == running.savings_plan
 
 
+def test_images_in_ecr_cost_what_they_take_there() -> None:
+    assert "images" not in lines()
+    assert cost.money(lines(imagesFrom="ecr")["images"].on_demand) == "10.00"
+
+
 def test_the_total_is_the_sum_of_the_lines() -> None:
     bill = cost.estimate(settings(), volumes_gib=50)
     whole = cost.total(bill)

@@ -28,6 +28,7 @@ KINDS = [
     "security group",
     "security group",
     "log group",
+    "repository of fetched images",
 ]
 
 
@@ -101,6 +102,8 @@ def plant(owner: Owner) -> None:
         Tags=cluster,
     )
     client("logs").create_log_group(logGroupName=f"/aws/eks/{owner.cluster}/cluster")
+    # As ECR names what it fetches for the stack; nobody tags it.
+    client("ecr").create_repository(repositoryName=f"kubeflow-{owner.stack}/quay/argoproj/argoexec")
 
 
 def test_everything_that_a_cluster_left_is_found_by_its_tags_and_priced() -> None:

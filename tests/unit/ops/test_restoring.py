@@ -54,8 +54,9 @@ class Aws:
     def list_tags(self, **_: Any) -> Any:
         return {"Tags": {"pulumi:project": "kubeflow", "pulumi:stack": "dev"}}
 
-    def describe_volumes(self, **_: Any) -> Any:
-        return {"Volumes": []}
+    def describe_volumes(self, **asked: Any) -> Any:
+        there = [{"AvailabilityZone": "us-west-2a", "Size": 10}]
+        return {"Volumes": there if asked["Filters"][0]["Values"] == ["vol-2"] else []}
 
     def start_restore_job(self, **asked: Any) -> Any:
         self.started = asked
@@ -87,7 +88,8 @@ def test_a_volume_comes_back_with_the_tags_that_let_the_driver_have_it(capsys: p
     assert aws.started["Metadata"]["availabilityZone"] == "us-west-2a"
     text = capsys.readouterr().out
     assert "volumeHandle: vol-2" in text
-    volume, claim = restoring.claim(VOLUME, "vol-2", "us-west-2a")
+    assert "storage: 10Gi" in text
+    volume, claim = restoring.claim(VOLUME, "vol-2", "us-west-2a", 10)
     assert (claim["metadata"]["namespace"], claim["metadata"]["name"]) == ("team", "models-restored")
     assert claim["spec"]["volumeName"] == volume["metadata"]["name"]
     assert volume["spec"]["capacity"]["storage"] == "10Gi"

@@ -22,7 +22,7 @@ from infra import preflight
 from infra.aws import standing
 from infra.aws.standing import Living
 from infra.preflight import Caller
-from ops import forgetting, run, teardown, waiting
+from ops import forgetting, people, run, teardown, waiting
 from ops.commands import destroy
 from ops.drain import drain
 from ops.progress import Tracker
@@ -148,20 +148,23 @@ def test_a_state_that_takes_long_to_read_is_said(cluster: Played, monkeypatch: p
 def test_so_is_one_that_takes_long_to_read_once_the_engine_holds_the_stack(
     cluster: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A killed destroy's second run was silent for 28 s there; a drain tells of itself."""
+    """A killed destroy's second run was silent for 28 s there; a drain tells of itself once it has begun to."""
     monkeypatch.setattr(waiting, "INTERVAL_S", 0.02)
-    read = teardown.check_state
 
-    def slow(*given: Any) -> Any:
-        time.sleep(0.1)
-        return read(*given)
+    def slow(known: Callable[..., Any]) -> Callable[..., Any]:
+        def after(*given: Any) -> Any:
+            time.sleep(0.1)
+            return known(*given)
 
-    monkeypatch.setattr(teardown, "check_state", slow)
+        return after
+
+    monkeypatch.setattr(teardown, "check_state", slow(teardown.check_state))
+    monkeypatch.setattr(people, "clear", slow(people.clear))
     log = io.StringIO()
     take_down(Engine(state(protected=False)), log=log)
     lines = log.getvalue().splitlines()
-    told = [index for index, line in enumerate(lines) if line.endswith("whether anything of it is protected")]
-    assert told
+    told = [index for index, line in enumerate(lines) if line.endswith(("is protected", "is looked for"))]
+    assert len({lines[index].partition(": ")[2] for index in told}) == 2
     assert told[-1] < next(index for index, line in enumerate(lines) if "has deleted" in line or "drained" in line)
 
 
@@ -339,13 +342,17 @@ def test_a_log_group_that_eks_made_again_is_deleted_again() -> None:
         assert [one["logGroupName"] for one in logs.describe_log_groups()["logGroups"]] == ["/team/own"]
 
 
+def _last(skipped: bool) -> dict[str, Any]:
+    return {"skipFinalSnapshot": skipped, **({} if skipped else {"finalSnapshotIdentifier": "last-2"})}
+
+
 @pytest.mark.parametrize(("skipped", "left"), [(True, ["dev-own", "theirs-last-1"]), (False, None)])
 def test_snapshots_that_earlier_destroys_kept_go_with_a_database_that_leaves_none(
     monkeypatch: pytest.MonkeyPatch, skipped: bool, left: list[str] | None
 ) -> None:
     monkeypatch.setattr(teardown, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
     urn = "urn:pulumi:dev::kubeflow::kubeflow:infra:Database$aws:rds/instance:Instance::x"
-    held = {"type": "aws:rds/instance:Instance", "urn": urn, "inputs": {"skipFinalSnapshot": skipped}}
+    held = {"type": "aws:rds/instance:Instance", "urn": urn, "inputs": _last(skipped)}
     tags: Any = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
     ours = "kubeflow-dev-database"
     with mock_aws():

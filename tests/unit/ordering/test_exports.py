@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from bench.synthetic import (
+    account,
     cert_manager,
     certificate,
     config_map,
@@ -131,6 +132,23 @@ def test_a_chart_has_hooks_for_what_needs_something_ready(graph: Graph) -> None:
     assert '{{ "{{" }} not helm' in files["templates/hooks.yaml"]
     assert "kind: Deployment" in files["templates/release.yaml"]
     assert "Deployment" not in files["templates/hooks.yaml"]
+
+
+def test_a_chart_sends_what_is_in_a_namespace_of_a_profile_once_that_can_be_there() -> None:
+    """Helm fails an installation of which anything is refused, and takes over nothing that is there."""
+    profile = manifest("kubeflow.org/v1", "Profile", "team", spec={"owner": {"kind": "User", "name": "a"}})
+    claim = manifest("v1", "PersistentVolumeClaim", "data", "team", spec={})
+    own = definition("kubeflow.org", "Profile", scope="Cluster")
+    theirs = account("default-editor", "team")
+    given = [own, namespace("a"), workload("profiles", "a"), profile, config_map("settings", "team"), claim, theirs]
+    export = TARGETS["helm"](build(given))
+    hooks = {one["kind"]: annotations(one) for one in read(export.files["templates/hooks.yaml"])}
+    assert hooks["ConfigMap"]["helm.sh/hook"] == "post-install,post-upgrade"
+    assert hooks["PersistentVolumeClaim"]["helm.sh/hook"] == "post-install"
+    assert hooks["PersistentVolumeClaim"]["helm.sh/hook-delete-policy"] == "hook-failed", "never made again"
+    assert "kind: Profile" in export.files["templates/release.yaml"]
+    assert "default-editor" not in "".join(export.files.values())
+    assert any(note.startswith("ServiceAccount team/default-editor: made by") for note in export.notes)
 
 
 @pytest.mark.parametrize("name", [*TARGETS])
