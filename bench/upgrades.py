@@ -38,7 +38,7 @@ KILLS = (0, 5)
 LOOK_S = 20.0
 """Seconds after which the first kill of a way comes, at most: it looks, and saves, for about as long."""
 SHARE = 0.9
-"""The share of the engine's steps in which the other kills come, each in a part of its own."""
+"""The share of the engine's steps that the other kills let begin, all together."""
 OLD, NEW = "1.10.2", "26.03"
 
 GATEWAY = ("security.istio.io/v1", "AuthorizationPolicy", "istio-system", "cluster-local-gateway")
@@ -138,7 +138,7 @@ def steps(said: str) -> int:
 def moments(seed: int, times: int, total: int) -> list[Kill]:
     """Kills over a way of so many steps, the same at each call: one while it looks, the others one after another.
 
-    A run that was killed leaves the next as many steps less as it has begun, so that each finds what it is for.
+    A run that was killed leaves the next at most as many steps less as it has begun, so that each kill finds some.
     """
     drawn = random.Random(seed)
     who = [drawn.choice(VICTIMS) for _ in range(times)]

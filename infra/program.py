@@ -1,85 +1,38 @@
 """The program, top to bottom: network, cluster, registry, storage, identity, Kubeflow, outputs."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pulumi
 
-from infra import inputs, versions
-from infra.aws.address import LOGS, Address, AddressArgs
-from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
-from infra.aws.backup import Backup, BackupArgs
+from infra import inputs, options, versions
+from infra.aws.address import LOGS
 from infra.aws.budget import Budget, BudgetArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
 from infra.aws.database import Database, DatabaseArgs
 from infra.aws.existing import ExistingClusterArgs, existing_cluster
 from infra.aws.files import Files, FilesArgs
-from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
-from infra.aws.images import Images, ImagesArgs
-from infra.aws.monitoring import Monitoring, MonitoringArgs
+from infra.aws.identity import Identity, IdentityArgs, runners
 from infra.aws.network import Network, NetworkArgs
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.sagemaker import SageMaker, SageMakerArgs
 from infra.aws.storage import BalancerLogs, Storage, StorageArgs
-from infra.aws.user_pool import UserPool, UserPoolArgs
 from infra.components import Components
 from infra.inputs import Inputs
 from infra.kubeflow import autoscaler
-from infra.kubeflow.address import CALLBACK, HEALTH_PATH, HEALTH_PORT, PORT, external_url
+from infra.kubeflow.address import external_url
 from infra.kubeflow.dashboard import entry, service
-from infra.kubeflow.database import ManagedDatabase
 from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.generated import GeneratedCredentials
 from infra.kubeflow.install import KubeflowArgs, install
-from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
-from infra.kubeflow.sealed import pulled
-from infra.login import login_of, login_url, logout_url, token_issuer
-from infra.settings import Settings
+from infra.login import login_of, logout_url, token_issuer
+from infra.outputs import Outputs
 from infra.settings.groups import described
 from ordering.check import told
 from ordering.errors import UserError
 
 _NONE = Earlier()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outputs:
-    """What the stack exports, by these names; None for what a stack on an existing cluster, or without a cloud, lacks.
-
-    `pipelines_image` is the image that was set for pipelines' steps, if any. `dashboard_logout` is where a browser ends
-    its session with the company's issuer, too, and `token_issuer` whose tokens programs may bring. `node_pools` say of
-    each what pods must know to run there (`infra.settings.groups.described`). `address` is where people open the
-    platform, and `address_records` are the records that somebody has to make for it, in words. `sagemaker_role_arns`
-    are the roles of SageMaker jobs, by namespace.
-    """
-
-    cluster_name: str
-    kubeconfig: pulumi.Output[str] | None
-    oidc_provider_arn: pulumi.Input[str] | None
-    vpc_id: pulumi.Output[str] | None
-    bucket: pulumi.Output[str] | None
-    repository_url: pulumi.Output[str] | None
-    pipelines_image: str | None
-    runner_role_arns: Mapping[str, pulumi.Output[str]]
-    node_pools: Mapping[str, Mapping[str, Any]] | None
-    sagemaker_role_arns: Mapping[str, pulumi.Output[str]]
-    region: str | None
-    dashboard_user: str
-    dashboard_password: pulumi.Output[str] | None
-    dashboard_logout: pulumi.Input[str] | None
-    token_issuer: pulumi.Input[str] | None
-    kubeflow_release: str
-    dashboard: str
-    dashboard_service: str | None
-    address: str | None
-    address_records: Sequence[pulumi.Output[str]]
-
-    def export(self) -> None:
-        for field in fields(self):
-            pulumi.export(field.name, getattr(self, field.name))
 
 
 def run(root: Path, before: Callable[[Inputs], Earlier] = lambda _: _NONE) -> Inputs:
@@ -192,10 +145,10 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         )
 
     own = _own_account(given, given.caller.account, access, cluster) if given.caller else None
-    pool = _user_pool(stack, given.caller.account) if stack.login.kind == "cognito" and given.caller else None
+    pool = options.user_pool(stack, given.caller.account) if stack.login.kind == "cognito" and given.caller else None
     tokens = token_issuer(stack, given.tokens, access)
     roles = own.identity.runner_role_arns if own else {}
-    artifacts = _artifacts(stack, own.storage.bucket, roles) if own else None
+    artifacts = options.artifacts(stack, own.storage.bucket, roles) if own else None
     filled = release.filled(
         generated.credentials,
         artifacts,
@@ -203,10 +156,10 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         generated.checksum,
         login=login_of(stack, given.issuer, pool),
         tokens=tokens,
-        database=_managed(database, generated) if database else None,
+        database=options.managed(database, generated) if database else None,
     )
-    sealed = _images(given, cluster) if cluster and given.seal else None
-    scaler = _autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
+    sealed = options.images(given, cluster) if cluster and given.seal else None
+    scaler = options.autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
         stack.name,
         KubeflowArgs(
@@ -219,9 +172,9 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             earlier=earlier,
         ),
     )
-    address = _address(stack, network, cluster, own.storage) if own and network and cluster else None
-    seen = _monitoring(given, cluster, address) if cluster and stack.monitoring.kind == "cloudwatch" else None
-    backup = _backup(given) if stack.backup_days else None
+    address = options.address(stack, network, cluster, own.storage) if own and network and cluster else None
+    seen = options.monitoring(given, cluster, address) if cluster and stack.monitoring.kind == "cloudwatch" else None
+    backup = options.backup(given) if stack.backup_days else None
     given.extensions.add(
         stack,
         Components(
@@ -301,7 +254,7 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
         IdentityArgs(
             region=stack.region,
             account=account,
-            administrator=_administrator(stack, cluster.name) if cluster else None,
+            administrator=options.administrator(stack, cluster.name) if cluster else None,
             issuer=access.issuer,
             runners=runners(stack.kubeflow.profile_namespaces),
             bucket_arn=storage.bucket_arn,
@@ -326,153 +279,3 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
             ),
         )
     return _OwnAccount(registry=registry, storage=storage, identity=identity, sagemaker=sagemaker)
-
-
-def _address(stack: Settings, network: Network, cluster: Cluster, storage: Storage) -> Address | None:
-    """Where people open the platform, if it is to have an address."""
-    if stack.address is None:
-        return None
-    return Address(
-        stack.name,
-        AddressArgs(
-            address=stack.address,
-            network=network,
-            cluster=cluster,
-            storage=storage,
-            port=PORT,
-            health_port=HEALTH_PORT,
-            health_path=HEALTH_PATH,
-            tags=stack.resource_tags,
-        ),
-    )
-
-
-def _images(given: Inputs, cluster: Cluster) -> Images:
-    stack = given.settings
-    assert given.seal, "images come from a registry"
-    assert given.caller, "a registry is in an account"
-    copies = given.seal.copies(pulled(given.release.objects))
-    return Images(
-        stack.name,
-        ImagesArgs(
-            prefix=given.seal.prefix,
-            secrets=stack.images.secrets,
-            cached=given.seal.cached,
-            # Those of other releases stay: somebody may go back.
-            copied=sorted({*given.kept.images, *(one.repository for one in copies)}),
-            cluster=cluster,
-            region=stack.region,
-            account=given.caller.account,
-            on_destroy=stack.storage.on_destroy,
-            kept=given.kept.images,
-            protect=stack.protect,
-            tags=stack.resource_tags,
-        ),
-    )
-
-
-def _monitoring(given: Inputs, cluster: Cluster, address: Address | None) -> Monitoring:
-    stack = given.settings
-    assert given.caller, "a cluster of the stack's own is in an account"
-    return Monitoring(
-        stack.name,
-        MonitoringArgs(
-            cluster=cluster,
-            cluster_name=stack.cluster.name,
-            region=stack.region,
-            account=given.caller.account,
-            build=versions.KUBERNETES[stack.cluster.version].addons.cloudwatch,
-            retention_days=stack.cluster.log_retention_days,
-            email=stack.monitoring.email,
-            certificate_arn=address.certificate_arn if address else None,
-            tags=stack.resource_tags,
-        ),
-    )
-
-
-def _backup(given: Inputs) -> Backup:
-    stack = given.settings
-    return Backup(
-        stack.name,
-        BackupArgs(
-            project=stack.project,
-            stack=stack.stack,
-            region=stack.region,
-            days=stack.backup_days,
-            files=stack.files == "efs",
-            database=stack.database is not None,
-            on_destroy=stack.storage.on_destroy,
-            kept=given.kept.vault,
-            protect=stack.protect,
-            tags=stack.resource_tags,
-        ),
-    )
-
-
-def _autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
-    stack = given.settings
-    assert given.caller, "a cluster of the stack's own is in an account"
-    assert access.issuer, "a cluster of the stack's own has an issuer"
-    return Autoscaler(
-        stack.name,
-        AutoscalerArgs(
-            cluster_name=stack.cluster.name,
-            region=stack.region,
-            account=given.caller.account,
-            issuer=access.issuer,
-            namespace=autoscaler.NAMESPACE,
-            service_account=autoscaler.ACCOUNT,
-            tags=stack.resource_tags,
-        ),
-    )
-
-
-def _managed(database: Database, generated: GeneratedCredentials) -> ManagedDatabase:
-    """The database as its users are told of it."""
-    return ManagedDatabase(
-        host=database.host,
-        admin_password=generated.database["database_password"],
-        cache_password=generated.database["cache_password"],
-        metadata_password=generated.database["metadata_password"],
-    )
-
-
-def _administrator(stack: Settings, cluster_name: pulumi.Output[str]) -> AdministratorArgs | None:
-    """The role that administers the stack's own cluster, if anybody may take it."""
-    access = stack.cluster.access
-    if not access.role_principals:
-        return None
-    return AdministratorArgs(
-        role_name=f"{access.role}-{stack.stack}", cluster_name=cluster_name, principals=access.role_principals
-    )
-
-
-def _user_pool(stack: Settings, account: str) -> UserPool:
-    """The people who may sign in; the owner of the first profile is one of them."""
-    url = login_url(stack)
-    return UserPool(
-        stack.name,
-        UserPoolArgs(
-            prefix=re.sub(r"[^a-z0-9]+", "-", f"{stack.name}-{account}".lower()),
-            region=stack.region,
-            users=tuple(dict.fromkeys((stack.dashboard.user, *stack.login.users))),
-            groups=stack.login.groups,
-            callback=f"{url}{CALLBACK}",
-            home=f"{url}/",
-            protect=stack.protect,
-            tags=stack.resource_tags,
-        ),
-    )
-
-
-def _artifacts(
-    stack: Settings, bucket: pulumi.Output[str], runner_role_arns: Mapping[str, pulumi.Output[str]]
-) -> ArtifactStore | None:
-    """The stack's bucket as the place for artifacts, or None where they stay in the release's own object store."""
-    if stack.kubeflow.artifacts != "s3":
-        return None
-    return ArtifactStore(
-        bucket=bucket,
-        region=stack.region,
-        platform_roles={name: runner_role_arns[f"kubeflow/{name}"] for name in PLATFORM_ACCOUNTS},
-    )

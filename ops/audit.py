@@ -70,7 +70,8 @@ class Report:
 def report(audit: Iterable[str], calls: Iterable[str], *, since: datetime = _EVER) -> Report:
     """The report on what was received from `since` on (an aware time).
 
-    `audit` are lines of audit.k8s.io/v1 Events, `calls` lines as localcloud/controllers records them.
+    A request whose client went before the answer is no refused one. `audit` are lines of audit.k8s.io/v1 Events,
+    `calls` lines as localcloud/controllers records them.
     """
     requests: Counter[tuple[str, int]] = Counter()
     refused = []
@@ -84,7 +85,7 @@ def report(audit: Iterable[str], calls: Iterable[str], *, since: datetime = _EVE
             continue
         verb, code = str(event["verb"]), int(event.get("responseStatus", {}).get("code", 0))
         requests[verb, code] += 1
-        if verb in WRITES and code >= 400:
+        if verb in WRITES and code >= 400 and not _given_up(event):
             refused.append(Refusal(verb=verb, code=code, what=_object(event), why=_reason(event)))
     answered = [
         call
@@ -128,6 +129,14 @@ def _object(event: dict[str, Any]) -> str:
 def _reason(event: dict[str, Any]) -> str:
     status = event.get("responseStatus", {})
     return str(status.get("message") or status.get("reason") or "")
+
+
+def _given_up(event: dict[str, Any]) -> bool:
+    """Whether the client was gone before the answer, as one that is killed (apiserver, handlers/finisher/finisher.go).
+
+    Of a request that takes too long the server says "context deadline exceeded".
+    """
+    return _reason(event).endswith("context canceled")
 
 
 def _is_refused(call: dict[str, Any]) -> bool:

@@ -241,6 +241,10 @@ def _selection(account: Account, inputs: Inputs) -> str | None:
     return account.only({str(one["SelectionId"]) for one in found if one["SelectionName"] == inputs["name"]})
 
 
+def _budget(account: Account, inputs: Inputs) -> str | None:
+    return f"{account.client('sts').get_caller_identity()['Account']}:{inputs['name']}"
+
+
 def _issuer(account: Account, inputs: Inputs) -> str | None:
     issuers = account.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     name = str(inputs["url"]).removeprefix("https://")
@@ -269,6 +273,7 @@ def _route(_: Account, inputs: Inputs) -> str | None:
 _FINDERS: dict[str, Finder] = {
     "aws:backup/plan:Plan": _plan,
     "aws:backup/selection:Selection": _selection,
+    "aws:budgets/budget:Budget": _budget,
     "aws:ec2/route:Route": _route,
     "aws:ec2/routeTableAssociation:RouteTableAssociation": _association,
     "aws:efs/fileSystem:FileSystem": _file_system,

@@ -46,6 +46,14 @@ def test_a_write_answered_with_an_error_is_a_refusal_that_says_what_and_why() ->
     assert [str(one) for one in found.refused] == ["create configmaps/apps/settings: 500 (no endpoints available)"]
 
 
+def test_a_client_that_was_gone_before_the_answer_was_refused_nothing() -> None:
+    timeout = "Timeout: request did not complete within requested timeout - context"
+    status = [{"code": 504, "message": f"{timeout} {end}"} for end in ("canceled", "deadline exceeded")]
+    found = report([event("update", 504, responseStatus=one) for one in status], [])
+    assert [one.why for one in found.refused] == [status[1]["message"]]
+    assert found.writes == 2
+
+
 def test_dry_runs_and_the_clusters_own_users_do_not_count() -> None:
     own = [
         event("create", 500, requestURI="/api/v1/namespaces?dryRun=All"),

@@ -288,6 +288,12 @@ def test_what_aws_numbers_is_found_by_all_its_tags(
     assert identify(about, account) == (ids[expected] if expected else None)
 
 
+def test_a_budget_is_found_by_its_account_and_name(ids: dict[str, str]) -> None:
+    del ids  # which has an account answer
+    about = {"type": "aws:budgets/budget:Budget", "inputs": {"name": "kubeflow-dev-monthly"}}
+    assert identify(about, Tagged("us-west-2", frozenset())) == "123456789012:kubeflow-dev-monthly"
+
+
 def test_a_file_system_is_found_by_its_token_and_a_mount_target_by_its_subnet(ids: dict[str, str]) -> None:
     account = Tagged("us-west-2", frozenset())
     efs = account.client("efs")

@@ -20,7 +20,7 @@ from ops.costs.week import report, setup
 from ops.costs.week.model import DAY, HOUR, PLATFORM, WEEK, NodeGroup, Outcome, Pod, Room, Work
 from ops.costs.week.report import Week, played
 from ops.costs.week.simulation import AFTER_ADD, NODE_START, UNNEEDED, simulate
-from ops.costs.week.trace import Notebook, Pipeline, Shape, Step, Trace, read_file
+from ops.costs.week.trace import Notebook, Pipeline, Shape, Step, Trace
 from ordering.errors import UserError
 from tests.unit.settings_source import settings
 
@@ -257,7 +257,6 @@ def test_of_500_weeks_no_pod_waits_for_ever_and_nodes_at_night_are_the_floor(fir
 def test_the_command_plays_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cost, "requested", lambda _: KUBEFLOW)
     for path in sorted(EXAMPLES.glob("*.yaml")):
-        read_file(path)
         arguments = ["--stack", "dev", "--trace", str(path), "--set", f"nodePools={json.dumps([GPU, LARGE])}"]
         arguments += ["--set", "nodesAutoscaling=cluster-autoscaler"]
         done = CliRunner().invoke(cost_command.command, arguments, env={"COLUMNS": "200"})
