@@ -5,8 +5,9 @@ images are copied beforehand. What a lock has the digest of is named by it, too;
 to which a program adds the tag, so it gets none.
 
 KServe does the like with images of serving runtimes: it puts the `runtimeVersion` of an InferenceService in place of
-the tag, and `-gpu` behind that of two of them where a pod asks for a GPU (v0.16, `UpdateImageTag` in
-pkg/controller/v1beta1/inferenceservice/utils). So these keep their tags alone.
+the tag, and `-gpu` behind that of two of them where a pod asks for a GPU (`UpdateImageTag` in
+pkg/controller/v1beta1/inferenceservice/utils, read on its main branch, where it leaves an image with a digest alone).
+So these keep their tags alone.
 """
 
 import json

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.kubeflow.images import REGISTRIES, images, renamed
-from infra.kubeflow.sealed import Seal, parse, read_lock, write_lock
+from infra.kubeflow.sealed import Seal, parse, read_lock, use_seal, write_lock
 from infra.kubeflow.slim import slim
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
@@ -102,6 +102,26 @@ def test_a_locked_image_is_named_by_its_digest_and_one_without_a_tag_is_not() ->
     )
     assert seal.name("quay.io/a/b:v1") == f"{HOST}/p/quay.io/a/b:v1@{DIGEST}"
     assert seal.name("quay.io/a/b") == f"{HOST}/p/quay.io/a/b"
+
+
+def test_knative_asks_the_account_s_registry_for_no_digest() -> None:
+    """Its controller has none of the nodes' credentials, and fails a revision whose digest it cannot ask for."""
+    plain: Manifest = {**config(), "metadata": {"name": "config-deployment", "namespace": "knative-serving"}}
+    key = "registries-skipping-tag-resolving"
+    (sealed,) = use_seal([plain], SEAL)
+    assert sealed["data"][key] == f"kind.local,ko.local,dev.local,{HOST}"
+    assert use_seal([sealed], SEAL) == [sealed]
+    (added,) = use_seal([{**plain, "data": {key: "theirs.example"}}], SEAL)
+    assert added["data"][key] == f"theirs.example,{HOST}"
+    assert key not in use_seal([config()], SEAL)[0].get("data", {})
+
+
+def test_a_serving_runtime_keeps_the_tag_that_kserve_writes_over() -> None:
+    runtime = {"apiVersion": "serving.kserve.io/v1alpha1", "kind": "ClusterServingRuntime", "metadata": {"name": "a"}}
+    runtime |= {"spec": {"containers": [{"name": "main", "image": "quay.io/a/b:v1"}]}}
+    seal = Seal(host=HOST, prefix="p", digests={"quay.io/a/b:v1": DIGEST})
+    (sealed,) = use_seal([runtime], seal)
+    assert sealed["spec"]["containers"][0]["image"] == f"{HOST}/p/quay.io/a/b:v1"
 
 
 def test_an_image_in_a_text_is_renamed_where_it_stands() -> None:
