@@ -26,7 +26,7 @@ def install(application: Any, minute: float) -> None:
     handlers["logs"] = logs
     handlers["ec2"] = Network(phases, handlers["ec2"])
     handlers["eks"] = Eks(phases, handlers["eks"], logs)
-    handlers["ecr"] = Registry(handlers["ecr"])
+    handlers["ecr"] = Registry(phases, handlers["ecr"])
     handlers["backup"] = Backup(phases, handlers["backup"])
     handlers["rds"] = Database(phases, handlers["rds"])
     handlers["elasticfilesystem"] = Files(phases, handlers["elasticfilesystem"])

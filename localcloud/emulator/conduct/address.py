@@ -14,7 +14,7 @@ from typing import Any
 from ministack.services import acm, alb, autoscaling, ec2, eks, route53, s3
 
 from localcloud.emulator.conduct import interfaces, phases
-from localcloud.emulator.conduct.forms import Parameters, Refusal, parameters
+from localcloud.emulator.conduct.before import Before, Parameters, Refusal, Request
 from localcloud.emulator.conduct.phases import Answer, Handler, Phases, Scope, here
 
 LOG_DELIVERY = "logdelivery.elasticloadbalancing.amazonaws.com"
@@ -23,24 +23,18 @@ LOG_DELIVERY = "logdelivery.elasticloadbalancing.amazonaws.com"
 # -- load balancers ------------------------------------------------------------------------------------------------
 
 
-class Balancers:
+class Balancers(Before):
     """Before MiniStack's handler of Elastic Load Balancing."""
 
-    def __init__(self, phases: Phases, handler: Handler) -> None:
-        self._phases, self._handler = phases, handler
-
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
-        wanted = parameters(body, query)
+    async def answer(self, asked: Request) -> Answer:
+        wanted = asked.parameters
         action = alb._p(wanted, "Action")
         judge = _REFUSALS.get(action)
         if refused := judge(wanted) if judge else None:
             return alb._error(*refused)  # type: ignore[no-any-return]
         before = set(alb._lbs.keys())
         going = alb._lbs.get(alb._p(wanted, "LoadBalancerArn")) if action == "DeleteLoadBalancer" else None
-        answer = await self._handler(method, path, headers, body, query)
+        answer = await self.served(asked)
         if answer[0] == 200 and action == "CreateLoadBalancer":
             [made] = set(alb._lbs.keys()) - before
             self._begins(alb._lbs[made])
@@ -164,24 +158,17 @@ _REFUSALS: dict[str, Callable[[Parameters], Refusal | None]] = {
 # -- certificates --------------------------------------------------------------------------------------------------
 
 
-class Certificates:
+class Certificates(Before):
     """Before MiniStack's handler of ACM."""
 
-    def __init__(self, phases: Phases, handler: Handler) -> None:
-        self._phases, self._handler = phases, handler
-
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
-        action = headers.get("x-amz-target", "").rpartition(".")[2]
-        arn = str((json.loads(body) if body else {}).get("CertificateArn", ""))
+    async def answer(self, asked: Request) -> Answer:
+        action, arn = asked.target, str(asked.json.get("CertificateArn", ""))
         if action == "DeleteCertificate" and any(arn in one.get("Certificates", ()) for one in _listeners()):
             told = f"Certificate {arn} is in use."
             return acm.error_response_json("ResourceInUseException", told, 400)  # type: ignore[no-any-return]
         if action == "DescribeCertificate" and (found := acm._get_local_certificate(arn)):
             self._looks(found)
-        answer = await self._handler(method, path, headers, body, query)
+        answer = await self.served(asked)
         if action == "RequestCertificate" and answer[0] == 200:
             _status(acm._certificates[json.loads(answer[2])["CertificateArn"]], "PENDING_VALIDATION")
         return answer
@@ -212,24 +199,21 @@ def _is_there(record: Mapping[str, str]) -> bool:
 # -- groups of nodes -----------------------------------------------------------------------------------------------
 
 
-class NodeGroups:
+class NodeGroups(Before):
     """Before MiniStack's handler of autoscaling: the groups that EKS makes, and what they are attached to."""
 
     def __init__(self, phases: Phases, handler: Handler) -> None:
-        self._phases, self._handler = phases, handler
+        super().__init__(phases, handler)
         self._attached: dict[tuple[Scope, str], list[str]] = {}
 
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
-        wanted = parameters(body, query)
+    async def answer(self, asked: Request) -> Answer:
+        wanted = asked.parameters
         action = alb._p(wanted, "Action")
-        asked = alb._parse_member_list(wanted, "AutoScalingGroupNames")
-        if action == "DescribeAutoScalingGroups" and (mine := [one for one in asked if one in _groups()]):
+        named = alb._parse_member_list(wanted, "AutoScalingGroupNames")
+        if action == "DescribeAutoScalingGroups" and (mine := [one for one in named if one in _groups()]):
             return _answer(action, f"<AutoScalingGroups>{''.join(map(self._told, mine))}</AutoScalingGroups>")
         if action not in ("AttachLoadBalancerTargetGroups", "DetachLoadBalancerTargetGroups"):
-            return await self._handler(method, path, headers, body, query)
+            return await self.served(asked)
         group, targets = alb._p(wanted, "AutoScalingGroupName"), alb._parse_member_list(wanted, "TargetGroupARNs")
         if group not in _groups():
             return _refused("AutoScalingGroup name not found - null")

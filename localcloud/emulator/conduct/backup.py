@@ -15,7 +15,8 @@ from ministack.core.responses import AccountRegionScopedDict, get_account_id, ge
 from ministack.services import backup, ec2, efs, iam, rds
 
 from localcloud.emulator.conduct import phases
-from localcloud.emulator.conduct.phases import Answer, Handler, Phases
+from localcloud.emulator.conduct.before import Before, Request
+from localcloud.emulator.conduct.phases import Answer
 
 Record = dict[str, Any]
 
@@ -23,43 +24,35 @@ _points: Any = AccountRegionScopedDict()
 _restores: Any = AccountRegionScopedDict()
 
 
-class Backup:
+class Backup(Before):
     """Before MiniStack's handler of AWS Backup."""
 
-    def __init__(self, phases: Phases, handler: Handler) -> None:
-        self._phases, self._handler = phases, handler
-
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
-        asked = json.loads(body) if body else {}
-        match method, unquote(path).strip("/").split("/"):
+    async def answer(self, asked: Request) -> Answer:
+        match asked.method, unquote(asked.path).strip("/").split("/"):
             case "PUT", ["backup-jobs"]:
-                return await self._begins(asked, self._handler(method, path, headers, body, query))
+                return await self._begins(asked)
             case "PUT", ["restore-jobs"]:
-                return self._restores(asked)
+                return self._restores(asked.json)
             case "GET", ["restore-jobs", id_] if id_ in _restores:
                 return _ok(_restores[id_])
             case "GET", ["backup-vaults", name, "recovery-points"] if name in backup._vaults:
                 return _ok({"RecoveryPoints": _of(name)})
             case _, ["backup-vaults", _, "recovery-points", *rest] if rest:
-                return self._point(method, "/".join(rest))
+                return self._point(asked.method, "/".join(rest))
             case "DELETE", ["backup-vaults", name] if _of(name):
                 return _refused("Backup vault cannot be deleted because it contains recovery points.")
             case "DELETE", ["backup", "plans", id_] if _selections(id_):
                 return _refused("Related backup plan selections must be deleted prior to backup plan deletion.")
-        return await self._handler(method, path, headers, body, query)
+        return await self.served(asked)
 
-    async def _begins(self, asked: Mapping[str, Any], answering: Any) -> Answer:
+    async def _begins(self, request: Request) -> Answer:
+        asked = request.json
         source = asked["ResourceArn"]
         if _size(source) is None:
-            answering.close()
             return backup._err("ResourceNotFoundException", f"{source} is not there.", 400)  # type: ignore[no-any-return]
         if _role(asked) not in iam._roles:
-            answering.close()
             return _no_role(asked)
-        answer: Answer = await answering
+        answer = await self.served(request)
         if answer[0] != 200:
             return answer
         id_ = str(json.loads(answer[2])["BackupJobId"])

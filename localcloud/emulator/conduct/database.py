@@ -6,14 +6,14 @@ deletes at once.
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from ministack.core.responses import get_region
 from ministack.services import rds
 
 from localcloud.emulator.conduct import interfaces, phases
-from localcloud.emulator.conduct.phases import Answer, Handler, Phases
+from localcloud.emulator.conduct.before import Before, Request
+from localcloud.emulator.conduct.phases import Answer
 
 _MADE = frozenset({"CreateDBInstance", "RestoreDBInstanceFromDBSnapshot"})
 _BUSY = "InvalidDBInstanceState"
@@ -22,17 +22,11 @@ _BUSY = "InvalidDBInstanceState"
 _OFFERED = "8.4.6"
 
 
-class Database:
+class Database(Before):
     """Before MiniStack's handler of RDS."""
 
-    def __init__(self, phases: Phases, handler: Handler) -> None:
-        self._phases, self._handler = phases, handler
-
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
-        form = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
+    async def answer(self, asked: Request) -> Answer:
+        form = {key: values[0] for key, values in asked.parameters.items()}
         action, name = form.get("Action", ""), form.get("DBInstanceIdentifier", "")
         if action == "DescribeOrderableDBInstanceOptions":
             return _orderable(form)
@@ -42,7 +36,7 @@ class Database:
             return rds._error(_BUSY, told, 400)  # type: ignore[no-any-return]
         if action == "DeleteDBInstance" and living and not living.get("DeletionProtection"):
             return self._ends(name, form)
-        answer = await self._handler(method, path, headers, body, query)
+        answer = await self.served(asked)
         if answer[0] == 200 and name in rds._instances:
             if action in _MADE:
                 self._begins(rds._instances[name], form)

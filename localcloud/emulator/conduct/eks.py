@@ -14,6 +14,7 @@ from typing import Any
 from ministack.services import ec2, eks, iam
 
 from localcloud.emulator.conduct import interfaces, phases
+from localcloud.emulator.conduct.before import Before, Request
 from localcloud.emulator.conduct.logs import Logs, group_of, logging
 from localcloud.emulator.conduct.phases import Answer, Handler, Phases
 
@@ -37,23 +38,21 @@ GRAVITON = re.compile(r"(a1|[a-z]+\d+g[a-z]*)\.")
 _POLICY = re.compile(r"arn:[^:]+:eks::aws:cluster-access-policy/(\w+)")
 
 
-class Eks:
+class Eks(Before):
     """Before MiniStack's handler of EKS."""
 
     def __init__(self, phases: Phases, handler: Handler, logs: Logs) -> None:
-        self._phases, self._handler, self._logs = phases, handler, logs
+        super().__init__(phases, handler)
+        self._logs = logs
 
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
-        wanted: dict[str, Any] = json.loads(body) if body else {}
+    async def answer(self, asked: Request) -> Answer:
+        method, path, wanted = asked.method, asked.path, asked.json
         refused = self._refusal(method, path, wanted)
         if refused:
             return refused
         if method == "DELETE" and (going := self._delete(path)):
             return going
-        answer = await self._handler(method, path, headers, body, query)
+        answer = await self.served(asked)
         if answer[0] == 200 and method == "POST":
             self._made(path, wanted)
         return self._as_far_as_it_is(path, answer) if method in ("GET", "POST") else answer

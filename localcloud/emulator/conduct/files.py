@@ -12,23 +12,19 @@ from typing import Any
 from ministack.services import efs
 
 from localcloud.emulator.conduct import interfaces, phases
-from localcloud.emulator.conduct.phases import Answer, Handler, Phases
+from localcloud.emulator.conduct.before import Before, Request
+from localcloud.emulator.conduct.phases import Answer
 
 _TARGET = re.compile(r"/2015-02-01/mount-targets/(fsmt-[0-9a-fA-F]+)/?")
 
 
-class Files:
+class Files(Before):
     """Before MiniStack's handler of EFS."""
 
-    def __init__(self, phases: Phases, handler: Handler) -> None:
-        self._phases, self._handler = phases, handler
-
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
+    async def answer(self, asked: Request) -> Answer:
+        method, path = asked.method, asked.path
         if (method, path.rstrip("/")) == ("POST", "/2015-02-01/file-systems"):
-            token = json.loads(body)["CreationToken"]
+            token = asked.json["CreationToken"]
             taken = next((one for one in efs._file_systems.values() if one["CreationToken"] == token), None)
             if taken:
                 told = f"File system '{taken['FileSystemId']}' already exists with creation token '{token}'"
@@ -37,7 +33,7 @@ class Files:
         if going and going[1] in efs._mount_targets:
             self._target_ends(going[1])
             return efs._json(204, {})  # type: ignore[no-any-return]
-        answer = await self._handler(method, path, headers, body, query)
+        answer = await self.served(asked)
         if answer[0] in (200, 201) and method == "POST":
             if path.rstrip("/").endswith("/mount-targets"):
                 return self._target_begins(answer, str(json.loads(answer[2])["MountTargetId"]))

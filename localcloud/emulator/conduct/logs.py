@@ -5,29 +5,26 @@ being written, is there again a moment later, without its retention and tags (te
 issues 920, 2446, 2763: the service-linked role creates it).
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from ministack.services import cloudwatch_logs, eks
 
+from localcloud.emulator.conduct.before import Before, Request
 from localcloud.emulator.conduct.phases import LAST_LOGS, LOG_GROUP, Answer, Handler, Phases, Scope, here
 
 
-class Logs:
+class Logs(Before):
     """Before MiniStack's handler of CloudWatch Logs."""
 
     def __init__(self, phases: Phases, handler: Handler) -> None:
-        self._phases, self._handler = phases, handler
+        super().__init__(phases, handler)
         self._last: dict[tuple[Scope, str], float] = {}
 
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
-        answer = await self._handler(method, path, headers, body, query)
-        if answer[0] == 200 and headers.get("x-amz-target", "").endswith(".DeleteLogGroup"):
-            group = str(json.loads(body)["logGroupName"])
+    async def answer(self, asked: Request) -> Answer:
+        answer = await self.served(asked)
+        if answer[0] == 200 and asked.target == "DeleteLogGroup":
+            group = str(asked.json["logGroupName"])
             if self._written(group):
                 self.write(group)
         return answer

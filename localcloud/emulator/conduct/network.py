@@ -11,29 +11,23 @@ from typing import Any
 from ministack.services import ec2
 
 from localcloud.emulator.conduct import interfaces, phases
-from localcloud.emulator.conduct.forms import Parameters, Refusal, parameters
-from localcloud.emulator.conduct.phases import Answer, Handler, Phases
+from localcloud.emulator.conduct.before import Before, Parameters, Refusal, Request
+from localcloud.emulator.conduct.phases import Answer
 
 
-class Network:
+class Network(Before):
     """Before MiniStack's handler of EC2."""
 
-    def __init__(self, phases: Phases, handler: Handler) -> None:
-        self._phases, self._handler = phases, handler
-
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        self._phases.settle()
+    async def answer(self, asked: Request) -> Answer:
         # The default VPC is made at the first request, and a judge must see it.
         ec2._ensure_defaults_initialized()
-        wanted = parameters(body, query)
+        wanted = asked.parameters
         action = ec2._p(wanted, "Action")
         judge = _REFUSALS.get(action)
         if refused := _missing(action, wanted) or (judge(wanted) if judge else None):
             return ec2._error(*refused, 400)  # type: ignore[no-any-return]
         before = set(ec2._nat_gateways.keys())
-        answer = await self._handler(method, path, headers, body, query)
+        answer = await self.served(asked)
         if answer[0] != 200:
             return answer
         if action == "CreateNatGateway":

@@ -4,23 +4,23 @@ MiniStack serves neither. Nothing is fetched here: they are kept, and refused wh
 "CreatePullThroughCacheRule", "CreateRepositoryCreationTemplate" and their likes; botocore's model has the shapes).
 """
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ministack.core.responses import AccountRegionScopedDict, error_response_json, get_account_id, json_response
 
-from localcloud.emulator.conduct.phases import Answer, Handler
+from localcloud.emulator.conduct.before import Before, Request
+from localcloud.emulator.conduct.phases import Answer, Handler, Phases
 
 _Served = dict[str, Callable[[dict[str, Any]], Answer]]
 
 
-class Registry:
+class Registry(Before):
     """Before MiniStack's handler of ECR."""
 
-    def __init__(self, handler: Handler) -> None:
-        self._handler = handler
+    def __init__(self, phases: Phases, handler: Handler) -> None:
+        super().__init__(phases, handler)
         rules = _Kept(error="PullThroughCacheRule", key="ecrRepositoryPrefix", nested="")
         templates = _Kept(error="Template", key="prefix", nested="repositoryCreationTemplate")
         self._served: _Served = {
@@ -30,11 +30,9 @@ class Registry:
             "DescribeRepositoryCreationTemplates": templates.listing("prefixes", "repositoryCreationTemplates"),
         }
 
-    async def __call__(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
-        serve = self._served.get(headers.get("x-amz-target", "").rpartition(".")[2])
-        return serve(json.loads(body)) if serve else await self._handler(method, path, headers, body, query)
+    async def answer(self, asked: Request) -> Answer:
+        serve = self._served.get(asked.target)
+        return serve(asked.json) if serve else await self.served(asked)
 
 
 class _Kept:
