@@ -22,6 +22,7 @@ from ops import (
     owning,
     policies,
     preview,
+    quotas,
     rotating,
     run,
 )
@@ -106,6 +107,8 @@ def bring_up(
         with _answering(session) as api:
             onward.unheld(inventory.look(session.resources, api), planned.changes)
     _passable(session, session.program.graph)
+    if settings.cluster.mode == "create":
+        quotas.refuse(settings, planned.steps)
     if not local:
         agree(planned)
     _keep(session, kept, [one for one in planned.changes if one.keeps_pods])

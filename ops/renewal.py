@@ -6,7 +6,7 @@ from typing import Any
 from infra.aws.instances import instance
 from ops.steps import Step
 
-_GROUP, _TEMPLATE = "aws:eks/nodeGroup:NodeGroup", "aws:ec2/launchTemplate:LaunchTemplate"
+GROUP, _TEMPLATE = "aws:eks/nodeGroup:NodeGroup", "aws:ec2/launchTemplate:LaunchTemplate"
 
 # What EKS updates a group for by new nodes (EKS API reference, UpdateNodegroupVersion).
 _ROLLING = ("launchTemplate", "releaseVersion", "version")
@@ -31,17 +31,29 @@ def sentences(steps: Iterable[Step]) -> list[str]:
     """One for each group of nodes that is renewed by these steps."""
     known = list(steps)
     template = [path for step in known if step.type == _TEMPLATE and step.change == "update" for path in step.paths]
-    return [told for step in known if step.type == _GROUP and (told := _sentence(step, template))]
+    return [told for step in known if step.type == GROUP and (told := _sentence(step, template))]
+
+
+def at_peak(step: Step) -> int:
+    """How many nodes of a group run at once while this is done to it."""
+    before, after = _desired(step.old), _desired(step.new)
+    if step.change == "replace":
+        return replacing_peak(before, after)
+    if step.change == "update" and _rolling(step):
+        return rolling_peak(after, len(step.new.get("subnetIds") or step.old.get("subnetIds") or ()))
+    return max(before, after)
+
+
+def _rolling(step: Step) -> list[str]:
+    return [path for path in step.paths if _top(path) in _ROLLING]
 
 
 def _sentence(step: Step, template: list[str]) -> str:
-    before, after = _desired(step.old), _desired(step.new)
+    before, after, peak = _desired(step.old), _desired(step.new), at_peak(step)
     if step.change == "replace":
-        peak, how = replacing_peak(before, after), f"{after} new ones come first"
-        causes = list(step.causes or step.paths)
-    elif step.change == "update" and (rolling := [path for path in step.paths if _top(path) in _ROLLING]):
-        zones = len(step.new.get("subnetIds") or step.old.get("subnetIds") or ())
-        peak, how = rolling_peak(after, zones), "EKS starts up to two a zone more, and empties the old ones in turn"
+        how, causes = f"{after} new ones come first", list(step.causes or step.paths)
+    elif step.change == "update" and (rolling := _rolling(step)):
+        how = "EKS starts up to two a zone more, and empties the old ones in turn"
         causes = template if template and any(_top(path) == "launchTemplate" for path in rolling) else rolling
     else:
         return ""

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -12,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import preflight
 from infra.aws import cidr, instances, kept, offerings, standing
 from infra.settings import Settings
-from ops import peaks
+from ops import peaks, quotas
 from ops.doctor.address import check_address
 from ops.doctor.budget import check_budget
 from ops.doctor.database import check_database
@@ -27,25 +26,7 @@ if TYPE_CHECKING:
 # requirements for clusters").
 WITHOUT_EKS = frozenset(("use1-az3", "usw1-az2", "cac1-az3"))
 
-# Codes of Service Quotas.
-VPCS = ("vpc", "L-F678F1CE")
-ADDRESSES = ("ec2", "L-0263D0A3")
-
-_STANDARD = instances.vcpu_quota("m5.xlarge")
-
 _CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 2})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Need:
-    """What a stack needs of something that is limited: `used` by others, `wanted` by the stack in all."""
-
-    name: str
-    limit: int
-    used: int
-    wanted: int
-    at_most: int
-    """What the stack may take for a while, or grow to."""
 
 
 def check_account(region: str, config: Mapping[str, str], settings: Settings | None) -> list[Finding]:
@@ -103,36 +84,18 @@ def check_access(settings: Settings) -> Iterator[Finding]:
 
 def check_quotas(settings: Settings) -> Iterator[Finding]:
     """Whether the account still has a VPC, addresses and vCPUs for the stack; what the stack has already counts."""
-    ec2 = _ec2(settings.region)
-    gateways = len(settings.network.zones) if settings.network.nat == "per-zone" else 1
-    vpcs = [vpc for page in ec2.get_paginator("describe_vpcs").paginate() for vpc in page["Vpcs"]]
-    addresses = ec2.describe_addresses()["Addresses"]
-    yield _quota(settings, "VPCs", VPCS, used=_others(vpcs, settings), wanted=1)
-    yield _quota(settings, "elastic addresses", ADDRESSES, used=_others(addresses, settings), wanted=gateways)
-
-    yield from _vcpu_quotas(ec2, settings)
+    yield from map(judge, quotas.needs(settings))
+    for instance_type in quotas.unknown(settings):
+        found = f"no quota is known for the family of {instance_type}"
+        yield warning("vCPUs", found, "look it up under Service Quotas, EC2")
 
 
-def _vcpu_quotas(ec2: "EC2Client", settings: Settings) -> Iterator[Finding]:
-    """One finding for each quota that counts some of the stack's nodes."""
-    sizes = _vcpus(ec2, {name for one in peaks.asked(settings) for name in one.instance_types})
-    by_code: dict[str, list[peaks.Asked]] = {}
-    for one in peaks.asked(settings):
-        code = instances.vcpu_quota(one.instance_types[0], spot=one.spot)
-        if code is None:
-            found = f"no quota is known for the family of {one.instance_types[0]}"
-            yield warning("vCPUs", found, "look it up under Service Quotas, EC2")
-        else:
-            by_code.setdefault(code, []).append(one)
-    for code, together in by_code.items():
-        others, own = _running_vcpus(ec2, settings, code)
-        need = peaks.vcpus(together, sizes, own)
-        name = "vCPUs" if code == _STANDARD else f"vCPUs ({', '.join(one.name for one in together)})"
-        yield _quota(settings, name, ("ec2", code), used=others, wanted=need.now, at_most=need.at_most)
-
-
-def judge(need: Need) -> Finding:
+def judge(need: quotas.Need) -> Finding:
     """Whether what is left of a quota is enough."""
+    if need.limit is None:
+        asked = f"the quota {need.code[1]} of {need.code[0]} cannot be read"
+        where = f"{asked}; {need.used} used by others, {need.wanted} for this stack"
+        return warning(need.name, where, "look it up under Service Quotas, or allow servicequotas:GetServiceQuota")
     left = need.limit - need.used
     found = f"{need.used} of {need.limit} used by others, {need.wanted} for this stack"
     if left < need.wanted:
@@ -224,68 +187,6 @@ def _offered(ec2: "EC2Client", instance_type: str, zones: list[str], setting: st
             f"leave those out of {where}, or choose another in {setting} (offered in {_listed(offered)})",
         )
     return ok("instance type", f"{instance_type} is offered in each zone")
-
-
-def _quota(
-    settings: Settings, name: str, code: tuple[str, str], *, used: int, wanted: int, at_most: int = 0
-) -> Finding:
-    limit = _limit(settings.region, *code)
-    if limit is None:
-        where = f"the quota {code[1]} of {code[0]} cannot be read; {used} used by others, {wanted} for this stack"
-        return warning(name, where, "look it up under Service Quotas, or allow servicequotas:GetServiceQuota")
-    return judge(Need(name=name, limit=limit, used=used, wanted=wanted, at_most=max(at_most, wanted)))
-
-
-def _limit(region: str, service: str, code: str) -> int | None:
-    """The account's quota, or AWS's default where the account has none of its own; None when neither is told."""
-    client = boto3.client("service-quotas", region_name=region, config=_CONFIG)
-    try:
-        return int(client.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
-    except ClientError:
-        pass
-    try:
-        pages = client.get_paginator("list_aws_default_service_quotas").paginate(ServiceCode=service)
-        for page in pages:
-            for quota in page["Quotas"]:
-                if quota["QuotaCode"] == code:
-                    return int(quota["Value"])
-    except ClientError:
-        pass
-    return None
-
-
-def _running_vcpus(ec2: "EC2Client", settings: Settings, code: str) -> tuple[int, int]:
-    """vCPUs of running instances that the quota counts: others', and the stack's own."""
-    pages = ec2.get_paginator("describe_instances").paginate(
-        Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}]
-    )
-    running = [item for page in pages for reservation in page["Reservations"] for item in reservation["Instances"]]
-    counted = [
-        (str(item["InstanceType"]), _is_own(item, settings))
-        for item in running
-        # Spot instances have quotas of their own.
-        if instances.vcpu_quota(str(item["InstanceType"]), spot=item.get("InstanceLifecycle") == "spot") == code
-    ]
-    sizes = _vcpus(ec2, {name for name, _ in counted})
-    others, own = (sum(sizes[name] for name, mine in counted if mine is which) for which in (False, True))
-    return others, own
-
-
-def _vcpus(ec2: "EC2Client", instance_types: Iterable[str]) -> dict[str, int]:
-    names = cast("list[InstanceTypeType]", sorted(instance_types))
-    if not names:
-        return {}
-    found = ec2.describe_instance_types(InstanceTypes=names)["InstanceTypes"]
-    return {str(one["InstanceType"]): int(one["VCpuInfo"]["DefaultVCpus"]) for one in found}
-
-
-def _others(items: Iterable[Mapping[str, Any]], settings: Settings) -> int:
-    return sum(1 for item in items if not _is_own(item, settings))
-
-
-def _is_own(item: Mapping[str, Any], settings: Settings) -> bool:
-    tags = {tag["Key"]: tag["Value"] for tag in item.get("Tags", ())}
-    return (tags.get("pulumi:project"), tags.get("pulumi:stack")) == (settings.project, settings.stack)
 
 
 def _asked(check: str, find: Callable[[Settings], Iterable[Finding]], settings: Settings) -> list[Finding]:

@@ -10,9 +10,9 @@ from moto import mock_aws
 from infra import preflight
 from infra.aws import standing
 from infra.preflight import Caller
+from ops import quotas
 from ops.doctor import account
 from ops.doctor.account import (
-    Need,
     check_access,
     check_account,
     check_kept,
@@ -22,6 +22,7 @@ from ops.doctor.account import (
     judge,
 )
 from ops.doctor.finding import Finding
+from ops.quotas import Need
 from tests.unit.settings_source import settings
 
 REGION = "us-west-2"
@@ -57,7 +58,7 @@ def limited(monkeypatch: pytest.MonkeyPatch, limit: int | None) -> None:
     def limit_of(_region: str, _service: str, _code: str) -> int | None:
         return limit
 
-    monkeypatch.setattr(account, "_limit", limit_of)
+    monkeypatch.setattr(quotas, "limit_of", limit_of)
 
 
 def test_a_stack_may_say_which_account_it_belongs_to() -> None:
@@ -246,7 +247,7 @@ def test_a_quota_that_nobody_tells_is_a_warning() -> None:
 
 def test_each_quota_that_counts_a_pool_is_asked_for_what_its_renewal_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = {"L-1216C47A": 100, "L-34B43A08": 0, "L-DB2E81BA": 0, "L-3819A6DF": 7}
-    monkeypatch.setattr(account, "_limit", lambda _region, _service, code: limits.get(code, 99))
+    monkeypatch.setattr(quotas, "limit_of", lambda _region, _service, code: limits.get(code, 99))
     zones = ["us-west-2a", "us-west-2b"]
     gpu = {"name": "gpu", "instanceTypes": ["g4dn.xlarge"], "capacity": "spot", "max": 1, "zones": zones}
     big = {"name": "big", "instanceTypes": ["g5.xlarge", "g5.2xlarge"], "min": 1, "max": 2, "zones": zones}
@@ -289,9 +290,9 @@ def test_a_pool_is_asked_for_in_its_own_zones() -> None:
 
 
 def test_the_last_one_still_fits() -> None:
-    assert judge(Need(name="x", limit=5, used=4, wanted=1, at_most=1)).state == "ok"
-    assert judge(Need(name="x", limit=5, used=4, wanted=1, at_most=2)).state == "warning"
-    assert judge(Need(name="x", limit=5, used=5, wanted=1, at_most=1)).state == "broken"
+    assert judge(Need(name="x", code=("a", "b"), limit=5, used=4, wanted=1, at_most=1)).state == "ok"
+    assert judge(Need(name="x", code=("a", "b"), limit=5, used=4, wanted=1, at_most=2)).state == "warning"
+    assert judge(Need(name="x", code=("a", "b"), limit=5, used=5, wanted=1, at_most=1)).state == "broken"
 
 
 def test_zones_and_types_that_are_there_are_fine() -> None:
