@@ -1,5 +1,6 @@
 """A server on loopback that plays the hosts of releases, in their layout: one folder for each host."""
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -36,9 +37,12 @@ class Host:
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
-    """A tar archive of programs, by path."""
+    """A tar archive of programs, by path: the same bytes for the same programs, whenever it is made."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as tar,
+    ):
         for member, content in members.items():
             info = tarfile.TarInfo(member)
             info.size, info.mode = len(content), 0o755
