@@ -3,7 +3,7 @@
 import io
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -432,6 +432,15 @@ def test_the_right_answer_a_yes_and_the_local_stack_go_on() -> None:
     destroy.confirm("prod", yes=True)
 
 
+def question(monkeypatch: pytest.MonkeyPatch, given: Mapping[str, str]) -> str:
+    """What is said before a destroy of a stack with these settings."""
+    monkeypatch.setattr(teardown, "configured", lambda stack, key: given.get(key, ""))
+    asked: list[str] = []
+    monkeypatch.setattr("ops.ask.for_name", lambda *said, **named: asked.extend(map(str, (*said, *named.values()))))
+    destroy.confirm("prod", yes=False)
+    return " ".join(asked)
+
+
 @pytest.mark.parametrize(
     ("on_destroy", "told"),
     [
@@ -443,15 +452,8 @@ def test_the_question_says_what_becomes_of_a_managed_database(
     monkeypatch: pytest.MonkeyPatch, on_destroy: str, told: str
 ) -> None:
     given = {"clusterMode": "create", "database": "rds", "storageOnDestroy": on_destroy, "login": "release"}
-    monkeypatch.setattr(teardown, "configured", lambda stack, key: given.get(key, ""))
-    asked: list[str] = []
-    monkeypatch.setattr("ops.ask.for_name", lambda *said, **named: asked.extend(map(str, (*said, *named.values()))))
-    destroy.confirm("prod", yes=False)
-    assert told in " ".join(asked)
-    given["database"] = "release"
-    asked.clear()
-    destroy.confirm("prod", yes=False)
-    assert "managed database" not in " ".join(asked)
+    assert told in question(monkeypatch, given)
+    assert "managed database" not in question(monkeypatch, {**given, "database": "release"})
 
 
 @pytest.mark.parametrize(
@@ -459,15 +461,8 @@ def test_the_question_says_what_becomes_of_a_managed_database(
 )
 def test_the_question_says_what_becomes_of_backups(monkeypatch: pytest.MonkeyPatch, on_destroy: str, told: str) -> None:
     given = {"clusterMode": "create", "backupDays": "7", "storageOnDestroy": on_destroy, "login": "release"}
-    monkeypatch.setattr(teardown, "configured", lambda stack, key: given.get(key, ""))
-    asked: list[str] = []
-    monkeypatch.setattr("ops.ask.for_name", lambda *said, **named: asked.extend(map(str, (*said, *named.values()))))
-    destroy.confirm("prod", yes=False)
-    assert told in " ".join(asked)
-    given["backupDays"] = "0"
-    asked.clear()
-    destroy.confirm("prod", yes=False)
-    assert "backups" not in " ".join(asked)
+    assert told in question(monkeypatch, given)
+    assert "backups" not in question(monkeypatch, {**given, "backupDays": "0"})
 
 
 def test_a_vault_that_would_go_against_the_settings_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
