@@ -29,8 +29,9 @@ def before(given: Inputs) -> Earlier:
     UserError where this one would bring another product or an older release than the stack has, delete what may hold
     data, or bring a database that cannot open what is there.
     """
-    succession.check(given.settings, given.release.source, outputs().get(succession.OUTPUT))
-    return earlier(given.release.graph, state())
+    exported = outputs()
+    succession.check(given.settings, given.release.source, exported.get(succession.OUTPUT))
+    return earlier(given.release.graph, state() if exported else {})
 
 
 def earlier(graph: Graph, resources: Mapping[str, Any]) -> Earlier:
@@ -60,12 +61,10 @@ def outputs() -> Mapping[str, Any]:
 
 
 def state() -> Mapping[str, Any]:
-    """The resources that the last update left; none before the first.
+    """The resources that the last update left.
 
-    It is read from a snapshot, which a stack need not have that was never brought up.
+    It is read from a snapshot, which a stack need not have that was never brought up: one that has no outputs.
     """
-    if not outputs():
-        return {}
     return _invoke("pulumi:pulumi:readStackResourceOutputs", stackName=pulumi.get_stack())
 
 
