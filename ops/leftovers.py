@@ -1,8 +1,8 @@
 """`make leftovers`: what a stack's cluster made in AWS and still exists, what it costs, and its deletion.
 
-Found by tags, so it needs no state: load balancers, network interfaces, volumes, addresses, security groups; the first
-two and the last also by the stack's VPC, for not all of them carry tags; log groups by their name, which holds the
-cluster's. What a destroy keeps on purpose is listed, and left alone.
+Found by tags, so it needs no state: load balancers, network interfaces, volumes, their snapshots, addresses, security
+groups; the first two and the last also by the stack's VPC, for not all of them carry tags; log groups by their name,
+which holds the cluster's. What a destroy keeps on purpose is listed, and left alone.
 """
 
 import time
@@ -211,6 +211,18 @@ def _volumes(client: Client, place: Place) -> Iterator[Leftover]:
         )
 
 
+def _volume_snapshots(client: Client, place: Place) -> Iterator[Leftover]:
+    """Those that the volume driver took; AWS Backup's have its own tag beside their volumes', and go with its vault."""
+    for one in _tagged(client, place.owner, "describe_snapshots", "Snapshots", "SnapshotId", OwnerIds=["self"]):
+        if not any(tag["Key"].startswith("aws:backup:") for tag in one["Tags"]):
+            yield Leftover(
+                kind="volume snapshot",
+                id=one["SnapshotId"],
+                what=f"of a volume of {one['VolumeSize']} GiB, {one['StartTime']:%Y-%m-%d}",
+                monthly=one["VolumeSize"] * prices.BACKUP_GB_MONTH,
+            )
+
+
 def _groups(client: Client, place: Place) -> Iterator[Leftover]:
     for one in _found(client, place, "describe_security_groups", "SecurityGroups", "GroupId"):
         if one["GroupName"] != "default":  # goes with its VPC, and only so
@@ -315,6 +327,7 @@ _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _interfaces,
     _addresses,
     _volumes,
+    _volume_snapshots,
     _groups,
     _logs,
     _buckets,
@@ -334,11 +347,11 @@ def _found(client: Client, place: Place, method: str, key: str, id_key: str) -> 
     return list(found.values())
 
 
-def _tagged(client: Client, owner: Owner, method: str, key: str, id_key: str) -> list[dict[str, Any]]:
+def _tagged(client: Client, owner: Owner, method: str, key: str, id_key: str, **arguments: Any) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for mark in owner.marks:
         filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in mark.items()]
-        found |= {one[id_key]: one for one in _all(client("ec2"), method, key, Filters=filters)}
+        found |= {one[id_key]: one for one in _all(client("ec2"), method, key, Filters=filters, **arguments)}
     return list(found.values())
 
 
@@ -371,6 +384,7 @@ _DELETE: dict[str, Callable[[Client, str, float], object]] = {
     "network interface": _delete_interface,
     "elastic IP": lambda client, id_, _: client("ec2").release_address(AllocationId=id_),
     "volume": lambda client, id_, _: client("ec2").delete_volume(VolumeId=id_),
+    "volume snapshot": lambda client, id_, _: client("ec2").delete_snapshot(SnapshotId=id_),
     "log group": lambda client, id_, _: client("logs").delete_log_group(logGroupName=id_),
     _FETCHED: lambda client, id_, _: client("ecr").delete_repository(repositoryName=id_, force=True),
 }
