@@ -7,6 +7,8 @@ from ipaddress import IPv4Network
 import pulumi
 from pulumi_aws import ec2
 
+from infra.aws import apis
+
 _PORT = 443
 
 
@@ -32,7 +34,7 @@ class Endpoints(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         group = ec2.SecurityGroup(
             f"{name}-endpoints",
-            description=f"AWS's APIs for whoever is in the VPC of {name}",
+            description=f"APIs of AWS for whoever is in the VPC of {name}",
             vpc_id=args.vpc_id,
             ingress=[
                 ec2.SecurityGroupIngressArgs(
@@ -46,7 +48,7 @@ class Endpoints(pulumi.ComponentResource):
             ec2.VpcEndpoint(
                 f"{name}-{service.replace('.', '-')}",
                 vpc_id=args.vpc_id,
-                service_name=f"com.amazonaws.{args.region}.{service}",
+                service_name=apis.endpoint_service(args.region, service),
                 vpc_endpoint_type="Interface",
                 # So the API's own name leads there.
                 private_dns_enabled=True,

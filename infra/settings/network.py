@@ -51,6 +51,19 @@ def check_way_out(raw: RawSettings, settings: Settings) -> None:
             f"'none' leaves pods no way to the issuer that login {settings.login.kind} asks; set login to release, or "
             "networkNat to single.",
         )
+    if settings.login.tokens:
+        # The endpoint of EKS takes over names under it, its issuers' among them (eksctl user guide, "EKS Fully-Private
+        # Cluster"), and keys that were written down would be old ones some day.
+        raw.problem(
+            "loginTokens",
+            "wants the keys of the cluster's issuer, which pods do not reach with networkNat none; set it to false.",
+        )
+    if settings.region.startswith("cn-"):
+        raw.problem(
+            "networkNat",
+            f"'none' is not available in {settings.region}, where AWS calls its endpoints by other names; set it to "
+            "single.",
+        )
 
 
 def _check_zones(raw: RawSettings, zones: tuple[str, ...], region: str) -> None:

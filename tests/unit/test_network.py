@@ -6,9 +6,9 @@ import pytest
 from infra.aws.apis import services
 from infra.aws.network import Network, NetworkArgs
 from infra.images import seal_of
-from infra.settings import SettingsError
+from infra.settings import SettingsError, load
 from tests.unit.mocks import Recording, record
-from tests.unit.settings_source import settings
+from tests.unit.settings_source import DEFAULTS, TODAY, raw, settings
 from tests.unit.test_images import SECRET
 from tests.unit.test_login_settings import OIDC
 
@@ -154,13 +154,15 @@ def test_a_network_without_a_way_out_has_endpoints_of_what_is_asked_and_no_gatew
 @pytest.mark.parametrize(
     ("changes", "more"),
     [
-        ({"nodesAutoscaling": "cluster-autoscaler"}, "autoscaling"),
-        ({"files": "efs"}, "elasticfilesystem"),
-        ({"monitoring": "cloudwatch"}, "monitoring"),
+        ({"nodesAutoscaling": "cluster-autoscaler"}, {"autoscaling"}),
+        ({"files": "efs"}, {"elasticfilesystem"}),
+        ({"monitoring": "cloudwatch"}, {"monitoring"}),
+        ({"sagemaker": True, "kubeflowArtifacts": "s3"}, {"sagemaker.api", "sagemaker.runtime"}),
+        ({"database": "rds", "backupDays": 7}, set()),
     ],
 )
-def test_each_option_brings_the_endpoint_of_what_it_asks(changes: dict[str, Any], more: str) -> None:
-    assert set(services(settings(**CLOSED, **changes))) == {*services(settings(**CLOSED)), more}
+def test_each_option_brings_the_endpoint_of_what_it_asks(changes: dict[str, Any], more: set[str]) -> None:
+    assert set(services(settings(**CLOSED, **changes))) == {*services(settings(**CLOSED)), *more}
 
 
 @pytest.mark.parametrize(
@@ -175,12 +177,22 @@ def test_each_option_brings_the_endpoint_of_what_it_asks(changes: dict[str, Any]
             "imagesSecrets is for images that ECR fetches, and with networkNat none all are copied; remove it.",
         ),
         ({**CLOSED, **OIDC}, "networkNat 'none' leaves pods no way to the issuer that login oidc asks; set login"),
+        (
+            {**CLOSED, "loginTokens": True},
+            "loginTokens wants the keys of the cluster's issuer, which pods do not reach",
+        ),
     ],
 )
 def test_what_needs_the_internet_is_refused_without_a_way_there(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError) as caught:
         settings(**changes)
     assert said in str(caught.value)
+
+
+def test_in_china_endpoints_have_other_names() -> None:
+    given = {**raw(**CLOSED, networkZones=["cn-north-1a", "cn-north-1b"]), "aws:region": "cn-north-1"}
+    with pytest.raises(SettingsError, match=r"networkNat 'none' is not available in cn-north-1, where AWS calls its"):
+        load("kubeflow", "dev", given, defaults=DEFAULTS, today=TODAY)
 
 
 def test_without_a_way_out_ecr_fetches_nothing_and_all_is_copied(tmp_path: Path) -> None:
