@@ -1,8 +1,8 @@
 """`make leftovers`: what a stack's cluster made in AWS and still exists, what it costs, and its deletion.
 
-Found by tags, so it needs no state: load balancers, network interfaces, volumes, their snapshots, addresses, security
-groups; the first two and the last also by the stack's VPC, for not all of them carry tags; log groups by their name,
-which holds the cluster's. What a destroy keeps on purpose is listed, and left alone.
+Found by tags, so it needs no state: load balancers, endpoints, network interfaces, volumes, their snapshots, addresses,
+security groups; the first three and the last also by the stack's VPC, for not all of them carry tags; log groups by their
+name, which holds the cluster's. What a destroy keeps on purpose is listed, and left alone.
 """
 
 import time
@@ -24,14 +24,16 @@ Client = Callable[[str], Any]
 CLASSIC_LOAD_BALANCER_HOUR = Decimal("0.025")
 LOGS_GB_MONTH = Decimal("0.03")
 
-PATIENCE_S = 120.0
-"""Seconds that network interfaces may take to come free after their load balancer is gone."""
+PATIENCE_S = 600.0
+"""Seconds that network interfaces may take to come free: two minutes after a load balancer, five to ten after an
+endpoint."""
 
 _POLL_S = 2.0
 _TAGS_AT_ONCE = 20
 _PAGES = 20
 """Pages of 1,000 objects that are counted of a bucket."""
 
+_GOING = frozenset({"deleting", "deleted"})
 _FETCHED = "repository of fetched images"
 
 _OF_THEIR_OWN = frozenset({"interface", "load_balancer", "network_load_balancer", "branch", "trunk"})
@@ -184,6 +186,21 @@ def _classic_load_balancers(client: Client, place: Place) -> Iterator[Leftover]:
                 )
 
 
+def _endpoints(client: Client, place: Place) -> Iterator[Leftover]:
+    """Those that AWS puts into a VPC by itself, such as GuardDuty's of runtime monitoring (GuardDuty user guide, "Using
+    shared VPC with Runtime Monitoring"), hold its subnets like the stack's own."""
+    for one in _all(client("ec2"), "describe_vpc_endpoints", "VpcEndpoints"):
+        ours = one["VpcId"] in place.vpcs or place.owner.owns(one.get("Tags", []))
+        if ours and one["State"].lower() not in _GOING:
+            zones = len(one.get("SubnetIds", []))
+            yield Leftover(
+                kind="endpoint",
+                id=one["VpcEndpointId"],
+                what=one["ServiceName"],
+                monthly=zones * prices.ENDPOINT_HOUR * prices.HOURS,
+            )
+
+
 def _interfaces(client: Client, place: Place) -> Iterator[Leftover]:
     for one in _found(client, place, "describe_network_interfaces", "NetworkInterfaces", "NetworkInterfaceId"):
         if one.get("InterfaceType", "interface") not in _OF_THEIR_OWN:
@@ -324,6 +341,7 @@ def _backups(client: Client, place: Place) -> Iterator[Leftover]:
 _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _load_balancers,
     _classic_load_balancers,
+    _endpoints,
     _interfaces,
     _addresses,
     _volumes,
@@ -381,6 +399,7 @@ def _delete_interface(client: Client, id_: str, end: float) -> None:
 _DELETE: dict[str, Callable[[Client, str, float], object]] = {
     "load balancer": lambda client, id_, _: client("elbv2").delete_load_balancer(LoadBalancerArn=id_),
     "classic load balancer": lambda client, id_, _: client("elb").delete_load_balancer(LoadBalancerName=id_),
+    "endpoint": lambda client, id_, _: client("ec2").delete_vpc_endpoints(VpcEndpointIds=[id_]),
     "network interface": _delete_interface,
     "elastic IP": lambda client, id_, _: client("ec2").release_address(AllocationId=id_),
     "volume": lambda client, id_, _: client("ec2").delete_volume(VolumeId=id_),

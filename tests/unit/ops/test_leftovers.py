@@ -295,6 +295,27 @@ def test_what_is_in_the_stacks_network_is_found_without_tags_of_its_own() -> Non
     assert find(client, BLUE) == []
 
 
+def test_an_endpoint_that_aws_put_into_the_stacks_network_goes_with_its_group() -> None:
+    """As GuardDuty does, whose endpoint and group carry no tag of the cluster's."""
+    ec2 = client("ec2")
+    tags = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
+    mine, other = (ec2.create_vpc(CidrBlock=f"10.{index}.0.0/16")["Vpc"]["VpcId"] for index in (1, 2))
+    ec2.create_tags(Resources=[mine], Tags=tags)
+    subnet = ec2.create_subnet(VpcId=mine, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    ec2.create_security_group(GroupName=f"GuardDutyManagedSecurityGroup-{mine}", Description="x", VpcId=mine)
+    guard = {"ServiceName": f"com.amazonaws.{REGION}.guardduty-data", "VpcEndpointType": "Interface"}
+    ids = [ec2.create_vpc_endpoint(VpcId=vpc, **guard)["VpcEndpoint"]["VpcEndpointId"] for vpc in (mine, other)]
+    ec2.modify_vpc_endpoint(VpcEndpointId=ids[0], AddSubnetIds=[subnet])
+    left = find(client, DEV)
+    assert [(one.kind, one.what, one.monthly) for one in left if one.id == ids[0]] == [
+        ("endpoint", f"com.amazonaws.{REGION}.guardduty-data", Decimal("7.30"))
+    ]
+    assert delete(client, left) == []
+    assert find(client, DEV) == []
+    [theirs] = ec2.describe_vpc_endpoints(VpcEndpointIds=[ids[1]])["VpcEndpoints"]
+    assert theirs["State"] == "available"
+
+
 class Interfaces:
     """EC2 with an interface of each type; moto makes them all of one."""
 
@@ -349,5 +370,5 @@ def test_aws_that_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_kinds_of_the_table_can_all_be_deleted() -> None:
-    assert set(KINDS) - {"security group"} == set(leftovers._DELETE)
+    assert {*KINDS, "endpoint"} - {"security group"} == set(leftovers._DELETE)
     assert Leftover(kind="volume", id="v", what="").monthly == 0
