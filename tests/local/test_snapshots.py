@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -133,9 +134,13 @@ def test_what_goes_takes_its_content_along_unless_that_is_to_be_retained(cluster
 def test_one_that_cannot_be_taken_says_why(cluster: Cluster) -> None:
     cluster.apply(snapshot("unclassed"), snapshot("unknown", volumeSnapshotClassName="gone"))
     for name, why in {"unclassed": "cannot find default snapshot class", "unknown": "snapshot class gone"}.items():
-        error = until(lambda name=name: status(name, cluster).get("error"), f"{name} says why")
+        error = until(partial(failed, name, cluster), f"{name} says why")
         assert why in error["message"]
         assert not status(name, cluster)["readyToUse"]
+
+
+def failed(name: str, cluster: Cluster) -> Manifest | None:
+    return status(name, cluster).get("error")
 
 
 def status(name: str, cluster: Cluster) -> Manifest:

@@ -92,9 +92,7 @@ def plant(owner: Owner) -> None:
     )
     backup = [{"Key": "aws:backup:source-resource", "Value": volume["VolumeId"]}]
     for tags in (stack, [*stack, *backup]):
-        ec2.create_snapshot(
-            VolumeId=volume["VolumeId"], TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}]
-        )
+        ec2.create_snapshot(VolumeId=volume["VolumeId"], TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}])
     ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": cluster}])
     client("elbv2").create_load_balancer(
         Name=f"{owner.cluster}-web",
@@ -216,7 +214,7 @@ def test_the_command_lists_with_a_total_and_deletes_only_when_told_twice(stack: 
     plant(DEV)
     output, refused = run()
     assert "dev: left in us-west-2" in output
-    assert "39.92" in output, "16.425 + 18.25 + 3.65 + 1.60"
+    assert "40.92" in output, "16.425 + 18.25 + 3.65 + 1.60 + 1.00"
     assert refused == ""
     assert run("--delete", answer="n\n")[1] == "Nothing was deleted."
     assert len(find(client, DEV)) == len(KINDS)
