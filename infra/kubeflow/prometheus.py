@@ -33,7 +33,8 @@ _FULL = 0.85
 """How much of its volume Prometheus' blocks may take: its log and a compaction need room beside them."""
 
 _PROMETHEUS = ("Prometheus", NAMESPACE, "k8s")
-_GRAFANA = ("Secret", NAMESPACE, "grafana-config")
+_GRAFANA = ("Deployment", NAMESPACE, "grafana")
+_SETTINGS = ("Secret", NAMESPACE, "grafana-config")
 _ALERTMANAGER = ("Secret", NAMESPACE, "alertmanager-main")
 _SENDER = ("ServiceAccount", NAMESPACE, ACCOUNT)
 _OBSERVED = ("ConfigMap", "knative-serving", "config-observability")
@@ -61,8 +62,9 @@ def manifests(settings: Settings, root: Path) -> list[Manifest]:
     source = resolve_monitoring(path=settings.monitoring.path, root=root)
     over = [COMPONENT, *([GPUS] if pools.needs_plugin(settings) else [])]
     objects = [*render(source.path, components=[root / one for one in over]), config_map()]
-    for wanted in (_PROMETHEUS, _GRAFANA, _ALERTMANAGER, _SENDER):
-        if wanted not in map(_key, objects):
+    there = set(map(_key, objects))
+    for wanted in (_PROMETHEUS, _GRAFANA, _SETTINGS, _ALERTMANAGER, _SENDER):
+        if wanted not in there:
             raise UserError(
                 f"{source.path} has no {wanted[0]} {'/'.join(wanted[1:])}, so it is not the kube-prometheus that "
                 "monitoring is made for; name the manifests of v0.18.0 in monitoringPath."
@@ -141,7 +143,7 @@ def _filled(one: Manifest, monitoring: MonitoringSettings, administrator: str) -
     key = _key(one)
     if key == _PROMETHEUS:
         return {**one, "spec": {**one["spec"], **_kept(monitoring)}}
-    if key == _GRAFANA:
+    if key == _SETTINGS:
         return {**one, "stringData": {"grafana.ini": _administered(one["stringData"]["grafana.ini"], administrator)}}
     if key == _OBSERVED:
         # Knative measures nothing unless told to (knative.dev/pkg of 1.21, observability/metrics/config.go).

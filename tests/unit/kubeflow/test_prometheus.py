@@ -155,7 +155,11 @@ def test_alarms_for_a_person_go_to_the_topic_and_no_others(load: Load) -> None:
     ("platform", "monitoring", "words"),
     [
         ([one("v1", "ConfigMap", "a", "default")], None, "monitoring cannot be as it is set: the manifests have no"),
-        (PLATFORM, [one("v1", "ConfigMap", "a")], "no matches for Id Deployment.v1.apps/grafana.monitoring"),
+        (
+            PLATFORM,
+            [one("v1", "ConfigMap", "a")],
+            "wrong has no Prometheus monitoring/k8s, so it is not the kube-prometheus that monitoring is made for;",
+        ),
     ],
 )
 def test_what_it_cannot_go_over_is_refused(
