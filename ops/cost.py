@@ -171,7 +171,7 @@ def claimed_gib(settings: Settings) -> int:
 
     Those of Prometheus are a line of their own.
     """
-    return requirements(one for one in _objects(settings) if one["kind"] != "Prometheus").storage // GI
+    return requested(settings).storage // GI - monitoring.kept_gib(settings)
 
 
 def requested(settings: Settings) -> Requirements:

@@ -18,6 +18,7 @@ from infra.kubeflow.s3 import ROLE_ANNOTATION
 from infra.kubeflow.traffic.calls import caller, pod_labels
 from infra.kubeflow.traffic.policies import Caller, Policies
 from infra.present import unknown
+from ops import cost
 from ordering.errors import UserError
 from ordering.graph import id_of
 from ordering.graph.index import Platform, Workload
@@ -65,6 +66,11 @@ def test_measurements_are_kept_for_so_long_and_on_so_much(load: Load) -> None:
     assert (needed.volumes, needed.storage >> 30) == (2, 200)
     assert needed.total.pods - without.total.pods == 2 + 3 + 2
     assert "StatefulSet monitoring/prometheus-k8s" in without_class(release.objects)
+
+
+def test_its_volumes_are_a_line_of_the_bill_of_their_own(tmp_path: Path) -> None:
+    at = {"kubeflowPath": str(written(tmp_path / "platform", PLATFORM)), "monitoring": "prometheus"}
+    assert cost.claimed_gib(settings(**at, monitoringPath=str(monitoring_at(tmp_path / "monitoring")))) == 0
 
 
 def test_what_others_answer_for_or_nobody_sees_is_left_out(load: Load) -> None:
