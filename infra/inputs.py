@@ -1,16 +1,16 @@
 """What a run starts from: settings, credentials, the cluster that exists, the release; all checked, nothing touched."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from infra import extensions, images, preflight, settings, surroundings
-from infra.aws import offerings, standing
+from infra.aws import associations, offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
-from infra.kubeflow import address, autoscaler, culling, pools, profiles
+from infra.kubeflow import address, autoscaler, culling, pod_access, pools, profiles
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
@@ -40,7 +40,8 @@ class Inputs:
     of an existing cluster. `seal` is where images come from, if not from where the release has them, and `uncopied`
     says which are not there yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
     and `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM
-    tells.
+    tells. `leaving_pod_identity` says that accounts still have roles by associations, and are to have them no more:
+    these go in a run of their own, for a pod that is made while there is one gets its role by that.
     """
 
     settings: Settings
@@ -55,6 +56,7 @@ class Inputs:
     uncopied: str = ""
     issuer: Issuer | None = None
     tokens: ClusterIssuer | None = None
+    leaving_pod_identity: bool = False
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -95,15 +97,22 @@ def read(root: Path) -> Inputs:
         if stack.login.tokens and not stack.cluster.oidc_provider_arn:
             tokens = of_cluster(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
+    told = pod_access.notices(stack)
+    leaving = caller is not None and _leaves_pod_identity(stack)
+    if leaving:
+        told = [pod_access.leaving(stack)]
+        stack = replace(stack, cluster=replace(stack.cluster, pod_access="pod-identity"))
+    elif stack.cluster.mode == "existing" and stack.cluster.pod_access == "pod-identity":
+        associations.check_agent(stack)
     seal = images.seal_of(stack, caller.account, root) if caller else None
     release = load_release(stack, version or None, root, has, seal)
     if stack.kubeflow.artifacts == "s3":
         profiles.check(release.objects, stack.kubeflow.profile_namespaces)
-    notices: list[str] = []
+    notices = [*told]
     uncopied = ""
     if kubeconfig is not None:
         preflight.check_default_class(kubeconfig, stack.cluster.context, without_class(release.objects))
-        notices = surrounded(kubeconfig, stack.cluster.context, version, release)
+        notices += surrounded(kubeconfig, stack.cluster.context, version, release)
     if stack.cluster.mode == "create":
         if not stack.emulated:
             offerings.check(stack)
@@ -128,6 +137,7 @@ def read(root: Path) -> Inputs:
         uncopied=uncopied,
         issuer=issuer,
         tokens=tokens,
+        leaving_pod_identity=leaving,
         kubeconfig=kubeconfig,
         release=release,
         extensions=extended,
@@ -141,6 +151,10 @@ def surrounded(kubeconfig: str, context: str | None, version: str, release: Load
         if remark.stops:
             raise UserError(remark.sentence)
     return [remark.sentence for remark in remarks]
+
+
+def _leaves_pod_identity(stack: Settings) -> bool:
+    return stack.cluster.pod_access != "pod-identity" and associations.has_some(stack)
 
 
 def load_release(

@@ -33,7 +33,7 @@ class Program:
         self.given: Inputs | None = None
         self._refused: UserError | None = None
         self._preloading: Future[None] | None = None
-        self.before: Callable[[Graph], Earlier] = _nothing
+        self.before: Callable[[Graph], Earlier] = nothing_before
         """Looks at what will be installed before a resource is registered, and says what of it an earlier run has sent;
         what it raises, the program refuses."""
 
@@ -94,6 +94,11 @@ class Program:
         return "" if self.given is None else self.given.live_version
 
     @property
+    def leaves_pod_identity(self) -> bool:
+        """Whether the run took the associations of EKS Pod Identity away, and another has to do the rest."""
+        return self.given is not None and self.given.leaving_pod_identity
+
+    @property
     def refusal(self) -> UserError | None:
         """Why whoever previewed may not go on, once the program has run."""
         return None if self.given is None or self.given.may_change else UserError(self.given.outside)
@@ -109,7 +114,8 @@ class Program:
         return {} if self.given is None else {"kubeflow": len(self.graph.nodes) + 1}
 
 
-def _nothing(_: "Graph") -> "Earlier":
+def nothing_before(_: "Graph") -> "Earlier":
+    """Refuses nothing, and knows of nothing that an earlier run has sent."""
     from infra.kubeflow.earlier import Earlier
 
     return Earlier()

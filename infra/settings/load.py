@@ -32,6 +32,7 @@ from infra.settings.monitoring import read_monitoring
 from infra.settings.network import read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
 from infra.settings.notebooks import read_notebooks
+from infra.settings.pod_access import read_pod_access
 from infra.settings.raw import RawSettings
 from infra.settings.sagemaker import read_sagemaker
 from infra.settings.secret import check_encrypted
@@ -209,6 +210,7 @@ def _cluster(
         log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
+        pod_access=read_pod_access(raw, creates=mode == "create"),
     )
 
 
@@ -253,10 +255,11 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
             "kubeflowRelease", f"{release} needs Kubernetes {lowest} or newer, and clusterVersion is {cluster.version}."
         )
     artifacts = raw.text("kubeflowArtifacts", ("release", "s3"))
-    if artifacts == "s3" and cluster.mode == "existing" and not (cluster.stack or cluster.oidc_provider_arn):
+    if artifacts == "s3" and not cluster.reaches_aws:
         raw.problem(
             "kubeflowArtifacts",
-            "'s3' needs roles for service accounts, so the cluster's IAM OIDC provider; set clusterOidcProviderArn.",
+            "'s3' needs roles for service accounts, so the cluster's IAM OIDC provider; set clusterOidcProviderArn, or "
+            "podAccess to pod-identity.",
         )
     namespaces = raw.texts("kubeflowProfileNamespaces")
     profiles = release not in versions.PIPELINES_ALONE
