@@ -154,7 +154,9 @@ def surrounded(kubeconfig: str, context: str | None, version: str, release: Load
 
 
 def _leaves_pod_identity(stack: Settings) -> bool:
-    return stack.cluster.pod_access != "pod-identity" and associations.has_some(stack)
+    """Whether accounts have associations and are to have none; of a given cluster only where EKS's name of it is."""
+    known = stack.cluster.mode == "create" or stack.cluster.name != stack.name
+    return known and stack.cluster.pod_access != "pod-identity" and associations.has_some(stack)
 
 
 def load_release(

@@ -210,6 +210,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         runner_role_arns=roles,
         node_pools=described(stack.nodes, stack.pools) if cluster else None,
         sagemaker_role_arns=own.sagemaker.role_arns if own and own.sagemaker else {},
+        pod_access=stack.cluster.pod_access if own else None,
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output() if stack.login.kind == "release" else None,

@@ -301,6 +301,7 @@ def hooked(world: World) -> list[Manifest]:
         "kubeflow", controller, volumes=[{"name": "hooks", "configMap": {"name": "profile-controller-s3"}}]
     )
     place = {"S3_BUCKET": world.places.bucket, "S3_REGION": REGION, "S3_HOST": "s3.example", "PROXY_IMAGE": "none"}
+    place["POD_ACCESS"] = "irsa"
     [container] = backend["spec"]["template"]["spec"]["containers"]
     container["env"] = [{"name": name, "value": value} for name, value in place.items()]
     definition = crd("metacontroller.k8s.io", "DecoratorController", scope="Cluster", versions=("v1alpha1",))

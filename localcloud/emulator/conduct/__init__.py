@@ -15,7 +15,7 @@ from localcloud.emulator.conduct.files import Files
 from localcloud.emulator.conduct.logs import Logs
 from localcloud.emulator.conduct.network import Network
 from localcloud.emulator.conduct.phases import Phases
-from localcloud.emulator.conduct.pod_identity import use_variables_of_policies
+from localcloud.emulator.conduct.pod_identity import take_tags_of_associations, use_variables_of_policies
 from localcloud.emulator.conduct.registry import Registry
 
 
@@ -36,3 +36,4 @@ def install(application: Any, minute: float) -> None:
     handlers["acm"] = Certificates(phases, handlers["acm"])
     use_permissions_of_aws()
     use_variables_of_policies()
+    take_tags_of_associations()

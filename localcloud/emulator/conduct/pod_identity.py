@@ -2,7 +2,8 @@
 
 Who asks for a pod's credentials is the agent on its node, signed as the node (eks-pod-identity-agent v0.1.37,
 internal/cloud/eksauth/service.go); EKS takes the role that the account of the pod's token is associated with, and tags
-the session with where the pod is. MiniStack keeps associations, and has neither that action nor variables in policies.
+the session with where the pod is. MiniStack keeps associations, and has neither that action, nor tags of associations,
+nor variables in policies.
 """
 
 import json
@@ -143,6 +144,17 @@ def _trusts(role: Mapping[str, Any], action: str, tags: Mapping[str, str], accou
     )
     trusted: bool = iam_evaluator.evaluate_trust_policy({**document, "Statement": statements}, AUDIENCE, context)
     return trusted
+
+
+def take_tags_of_associations() -> None:
+    """Has MiniStack tag associations, which it makes with tags and then does not know by their ARN."""
+    resolve = eks._resolve_tag_resource_arn
+
+    def resolved(arn: str) -> Any:
+        known = {one["associationArn"] for one in eks._pod_identity_associations.values()}
+        return (arn, None) if arn in known else resolve(arn)
+
+    eks._resolve_tag_resource_arn = resolved
 
 
 def use_variables_of_policies() -> None:
