@@ -41,7 +41,8 @@ class Inputs:
     says which are not there yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
     and `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM
     tells. `leaving_pod_identity` says that accounts still have roles by associations, and are to have them no more:
-    these go in a run of their own, for a pod that is made while there is one gets its role by that.
+    these go in a run of their own, for a pod that is made while there is one gets its role by that. `pod_access` says
+    what a person should know of how pods get at AWS.
     """
 
     settings: Settings
@@ -57,6 +58,7 @@ class Inputs:
     issuer: Issuer | None = None
     tokens: ClusterIssuer | None = None
     leaving_pod_identity: bool = False
+    pod_access: tuple[str, ...] = ()
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -97,10 +99,10 @@ def read(root: Path) -> Inputs:
         if stack.login.tokens and not stack.cluster.oidc_provider_arn:
             tokens = of_cluster(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
-    told = pod_access.notices(stack)
+    of_pods = pod_access.notices(stack)
     leaving = caller is not None and _leaves_pod_identity(stack)
     if leaving:
-        told = [pod_access.leaving(stack)]
+        of_pods = [pod_access.leaving(stack)]
         stack = replace(stack, cluster=replace(stack.cluster, pod_access="pod-identity"))
     elif stack.cluster.mode == "existing" and stack.cluster.pod_access == "pod-identity":
         associations.check_agent(stack)
@@ -108,11 +110,11 @@ def read(root: Path) -> Inputs:
     release = load_release(stack, version or None, root, has, seal)
     if stack.kubeflow.artifacts == "s3":
         profiles.check(release.objects, stack.kubeflow.profile_namespaces)
-    notices = [*told]
+    notices: list[str] = []
     uncopied = ""
     if kubeconfig is not None:
         preflight.check_default_class(kubeconfig, stack.cluster.context, without_class(release.objects))
-        notices += surrounded(kubeconfig, stack.cluster.context, version, release)
+        notices = surrounded(kubeconfig, stack.cluster.context, version, release)
     if stack.cluster.mode == "create":
         if not stack.emulated:
             offerings.check(stack)
@@ -138,6 +140,7 @@ def read(root: Path) -> Inputs:
         issuer=issuer,
         tokens=tokens,
         leaving_pod_identity=leaving,
+        pod_access=tuple(of_pods),
         kubeconfig=kubeconfig,
         release=release,
         extensions=extended,

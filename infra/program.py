@@ -66,7 +66,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         pulumi.warn(line)
     if given.kept.unknown:
         pulumi.warn(f"AWS does not say whether an earlier run kept {', '.join(given.kept.unknown)}.")
-    for notice in (*given.notices, *filter(None, [given.uncopied])):
+    for notice in (*given.notices, *given.pod_access, *filter(None, [given.uncopied])):
         pulumi.warn(notice)
     given.extensions.register()
 

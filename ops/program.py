@@ -86,7 +86,7 @@ class Program:
         if self.given is None:
             return ()
         outside = (self.given.outside,) if self.given.outside else ()
-        return (*outside, *told(self.given.release.findings))
+        return (*outside, *self.given.pod_access, *told(self.given.release.findings))
 
     @property
     def live_version(self) -> str:
