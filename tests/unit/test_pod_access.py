@@ -16,6 +16,8 @@ from infra.settings import Settings
 from ops.doctor.stack import check_pod_access
 from ordering.errors import UserError
 from ordering.graph import build, id_of
+from pipelines import stack as pipelines_stack
+from pipelines.stack import Context
 from policy.model import Resource as PolicyResource
 from policy.rules import imds_v2
 from tests.unit.inputs import OBJECTS, inputs
@@ -375,3 +377,14 @@ def test_the_policy_takes_a_second_hop_only_where_it_is_meant(tags: dict[str, st
     kind = "aws:ec2/launchTemplate:LaunchTemplate"
     resource = PolicyResource(type=kind, urn=f"urn:pulumi:dev::kubeflow::{kind}::a", inputs=inputs_)
     assert bool(list(imds_v2(resource))) is refused
+
+
+@pytest.mark.parametrize("way", ["pod-identity", "node"])
+def test_steps_on_the_laptop_take_their_role_by_irsa_alone(way: str) -> None:
+    given = {"kubeconfig": "{}", "region": "us-west-2", "runner_role_arns": {}, "pod_access": way}
+    stack = pipelines_stack.read("local", Context(outputs=lambda _: given, environment=lambda _: {}))
+    with (
+        pytest.raises(UserError, match=f"podAccess of stack 'local' is {way}; set it to irsa"),
+        pipelines_stack.environment_of_steps(stack),
+    ):
+        pass
