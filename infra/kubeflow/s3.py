@@ -106,12 +106,12 @@ def _fill(manifest: Manifest, store: ArtifactStore, join: Callable[..., Any]) ->
 def _with_way(hooks: Manifest, way: PodAccess) -> Manifest:
     """The hooks, which are told how the proxies that they make get at the bucket."""
     spec, template = hooks["spec"], hooks["spec"]["template"]
+    told = {"name": "POD_ACCESS", "value": way}
     containers = [
-        {
-            **container,
-            "env": [{**one, "value": way} if one["name"] == "POD_ACCESS" else one for one in container["env"]],
-        }
-        for container in template["spec"]["containers"]
+        {**one, "env": [told if variable["name"] == told["name"] else variable for variable in one["env"]]}
+        if one.get("env")
+        else one
+        for one in template["spec"]["containers"]
     ]
     pod = {**template["spec"], "containers": containers}
     return {**hooks, "spec": {**spec, "template": {**template, "spec": pod}}}
