@@ -46,7 +46,7 @@ UNJUDGED = {
     ),
     "ec2": (
         "CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
-        "DeleteTags DeleteVolume DisassociateAddress "
+        "DeleteSnapshot DeleteTags DeleteVolume DisassociateAddress "
         "GetSecurityGroupsForVpc ModifyLaunchTemplate ModifyVpcEndpoint ReplaceRoute ReplaceRouteTableAssociation "
         "RunInstances"
     ),
