@@ -54,14 +54,16 @@ class Stack:
     """Where people open the dashboard from outside of the cluster."""
     roles: Mapping[str, str]
     """The ARNs of the roles of service accounts, by NAMESPACE/ACCOUNT."""
+    tokens: bool = False
+    """Whether its gateway takes tokens of service accounts."""
     pools: Mapping[str, Any] | None = None
     """The groups of nodes by name, as the program describes them (`infra.settings.groups.described`)."""
 
 
 def read(name: str, context: Context) -> Stack:
     """The stack of a name, from its outputs `bucket`, `repository_url`, `pipelines_image`, `dashboard_user`,
-    `dashboard_password`, `dashboard_service`, `address`, `kubeconfig`, `region`, `runner_role_arns` and
-    `node_pools`."""
+    `dashboard_password`, `dashboard_service`, `address`, `kubeconfig`, `region`, `runner_role_arns`,
+    `token_issuer` and `node_pools`."""
     outputs = context.outputs(name)
     return Stack(
         name=name,
@@ -75,6 +77,7 @@ def read(name: str, context: Context) -> Stack:
         service=outputs.get("dashboard_service") or GATEWAY,
         address=outputs.get("address"),
         roles=outputs.get("runner_role_arns") or {},
+        tokens=bool(outputs.get("token_issuer")),
         pools=outputs.get("node_pools"),
     )
 
