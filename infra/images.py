@@ -31,7 +31,9 @@ def seal_of(stack: Settings, account: str, root: Path) -> Seal | None:
     return Seal(
         host=f"{account}.dkr.ecr.{stack.region}.{end}",
         prefix=upstreams.prefix(stack.name),
-        cached=upstreams.cached(stack.region, stack.images.secrets),
+        # The first pull of an image that ECR fetches needs a way out beside the endpoints (ECR user guide,
+        # "Considerations for using pull through cache rules").
+        cached=upstreams.cached(stack.region, stack.images.secrets) if stack.network.nat != "none" else {},
         digests=read_lock(root, stack.kubeflow.release),
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pulumi
 
 from infra import inputs, options, versions
+from infra.aws import apis
 from infra.aws.address import LOGS
 from infra.aws.budget import Budget, BudgetArgs
 from infra.aws.cluster import Cluster, ClusterAccess, ClusterArgs
@@ -80,6 +81,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
                 network=stack.network,
                 region=stack.region,
                 cluster_name=stack.cluster.name,
+                services=apis.services(stack),
                 protect=stack.protect,
                 tags=tags,
             ),

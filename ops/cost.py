@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import tools
+from infra.aws.apis import services
 from infra.aws.instances import GI
 from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements
@@ -187,8 +188,6 @@ def _cluster(settings: Settings) -> list[Line]:
     nodes = settings.nodes
     hour = prices.instance_price(nodes.instance_type, settings.region)
     hours = nodes.desired * prices.HOURS
-    gateways = len(settings.network.zones) if settings.network.nat == "per-zone" else 1
-    nat = gateways * prices.HOURS * (prices.NAT_HOUR + prices.ADDRESS_HOUR) + NAT_TRAFFIC_GB * prices.NAT_GB
     return [
         _line("control plane", "EKS in standard support", prices.CONTROL_PLANE_HOUR * prices.HOURS),
         Line(
@@ -203,10 +202,21 @@ def _cluster(settings: Settings) -> list[Line]:
             f"{nodes.desired} x {nodes.disk_gib} GiB of gp3",
             nodes.desired * nodes.disk_gib * prices.GP3_GIB_MONTH,
         ),
-        _line("NAT", f"{gateways} with an address, and {NAT_TRAFFIC_GB} GB through it (assumed)", nat),
+        _way_out(settings),
         _line("logs", f"{LOGS_GB} GB of control-plane logs (assumed)", LOGS_GB * prices.LOGS_GB),
         _line("key", "1 for Kubernetes Secrets", prices.KEY_MONTH),
     ]
+
+
+def _way_out(settings: Settings) -> Line:
+    """How nodes and pods reach AWS and the rest of the world: by NAT gateways, or by endpoints and no further."""
+    gateways, gb = len(settings.network.gateway_zones), NAT_TRAFFIC_GB
+    if gateways:
+        nat = gateways * prices.HOURS * (prices.NAT_HOUR + prices.ADDRESS_HOUR) + gb * prices.NAT_GB
+        return _line("NAT", f"{gateways} with an address, and {gb} GB through it (assumed)", nat)
+    asked, zones = len(services(settings)), len(settings.network.zones)
+    price = asked * zones * prices.HOURS * prices.ENDPOINT_HOUR + gb * prices.ENDPOINT_GB
+    return _line("endpoints", f"{asked} in {zones} zones, and {gb} GB through them (assumed)", price)
 
 
 def _pool(pool: Pool, region: str) -> list[Line]:

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from policy import Violation
 
 
+_INTERFACE = "Interface"
+"""The type of an endpoint of a network without a way out."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Preview:
     """A preview of one stack, a step for each resource.
@@ -177,6 +181,8 @@ def deployed(settings: Settings, steps: Iterable[Step]) -> Settings | None:
     if gateways := len(by_type.get("aws:ec2/natGateway:NatGateway", [])):
         zones = tuple(f"zone-{index}" for index in range(gateways))
         before = replace(before, network=replace(before.network, nat="per-zone", zones=zones))
+    elif _INTERFACE in {one.get("vpcEndpointType") for one in by_type.get("aws:ec2/vpcEndpoint:VpcEndpoint", [])}:
+        before = replace(before, network=replace(before.network, nat="none"))
     return before
 
 

@@ -20,6 +20,9 @@ CONTROL_PLANE_HOUR = Decimal("0.10")
 NAT_HOUR = Decimal("0.045")
 NAT_GB = Decimal("0.045")
 ADDRESS_HOUR = Decimal("0.005")
+# An interface endpoint, in each zone, and what passes through it (AWS PrivateLink pricing).
+ENDPOINT_HOUR = Decimal("0.01")
+ENDPOINT_GB = Decimal("0.01")
 GP3_GIB_MONTH = Decimal("0.08")
 # A load balancer, and one unit of its capacity: 25 new connections a second, 3,000 open ones, or 1 GB an hour.
 BALANCER_HOUR = Decimal("0.0225")

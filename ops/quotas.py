@@ -48,11 +48,11 @@ def needs(settings: Settings) -> Iterator[Need]:
     Raises what boto3 does where AWS does not answer or refuses to.
     """
     ec2 = _ec2(settings.region)
-    gateways = len(settings.network.zones) if settings.network.nat == "per-zone" else 1
     vpcs = [vpc for page in ec2.get_paginator("describe_vpcs").paginate() for vpc in page["Vpcs"]]
     addresses = ec2.describe_addresses()["Addresses"]
+    wanted = len(settings.network.gateway_zones)
     yield _need(settings, "VPCs", VPCS, used=_others(vpcs, settings), wanted=1)
-    yield _need(settings, "elastic addresses", ADDRESSES, used=_others(addresses, settings), wanted=gateways)
+    yield _need(settings, "elastic addresses", ADDRESSES, used=_others(addresses, settings), wanted=wanted)
 
     sizes = _vcpus(ec2, {name for one in peaks.asked(settings) for name in one.instance_types})
     by_code: dict[str, list[peaks.Asked]] = {}

@@ -1,14 +1,15 @@
 """The VPC that a new cluster lives in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Literal
+from typing import Any, Literal
 
 import pulumi
 from pulumi_aws import ec2
 
 from infra.aws import cidr
+from infra.aws.endpoints import Endpoints, EndpointsArgs
 from infra.settings import NetworkSettings
 
 
@@ -16,12 +17,14 @@ from infra.settings import NetworkSettings
 class NetworkArgs:
     """What the network is made of; `cluster_name` is for the tags that load balancers look for.
 
-    With `protect` the VPC stays; all else may change with the settings.
+    With `protect` the VPC stays; all else may change with the settings. `services` are the APIs that are asked in a
+    network without a way out (`infra.aws.apis.services`).
     """
 
     network: NetworkSettings
     region: str
     cluster_name: str
+    services: Sequence[str] = ()
     protect: bool = False
     tags: Mapping[str, str]
 
@@ -29,8 +32,8 @@ class NetworkArgs:
 class Network(pulumi.ComponentResource):
     """A VPC with a public and a private subnet in each zone.
 
-    A subnet's id is known only once its route is there, so nothing that is given one starts without a way out, and on
-    destroy the routes go last.
+    A subnet's id is known only once its route is there, or AWS's endpoints are where it has none, so nothing that is
+    given one starts without a way to what it asks, and on destroy the routes go last.
     """
 
     vpc_id: pulumi.Output[str]
@@ -70,7 +73,9 @@ class Network(pulumi.ComponentResource):
                 f"private-{zone}", table, nat_gateway_id=nats[zone if zone in nats else args.network.zones[0]].id
             )
             for zone, table in tables.items()
+            if nats
         }
+        endpoints = None if nats else self._endpoints(private)
         # Free, and keeps images and artifacts off the NAT gateway's bill: ECR's layers live in S3.
         ec2.VpcEndpoint(
             f"{name}-s3",
@@ -83,10 +88,10 @@ class Network(pulumi.ComponentResource):
         )
         self.vpc_id = self._vpc.id
         self.public_subnet_ids = [
-            self._routed("public", zone, subnet, public_table, public_route) for zone, subnet in public.items()
+            self._routed("public", zone, subnet, public_table, public_route.id) for zone, subnet in public.items()
         ]
         self.private_subnet_ids = [
-            self._routed("private", zone, subnet, tables[zone], private_routes[zone])
+            self._routed("private", zone, subnet, tables[zone], endpoints.ids if endpoints else private_routes[zone].id)
             for zone, subnet in private.items()
         ]
         self.register_outputs(
@@ -118,12 +123,10 @@ class Network(pulumi.ComponentResource):
         )
 
     def _nat_gateways(self, public: dict[str, ec2.Subnet], route: ec2.Route) -> dict[str, ec2.NatGateway]:
-        network = self._args.network
-        zones = network.zones if network.nat == "per-zone" else network.zones[:1]
         # A NAT gateway that starts before its subnet has a way out fails for good.
         child = pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[route]))
         gateways = {}
-        for zone in zones:
+        for zone in self._args.network.gateway_zones:
             address = ec2.Eip(f"{self._name}-nat-{zone}", domain="vpc", tags=self._tags(f"nat-{zone}"), opts=child)
             gateways[zone] = ec2.NatGateway(
                 f"{self._name}-nat-{zone}",
@@ -134,6 +137,21 @@ class Network(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(delete_before_replace=True)),
             )
         return gateways
+
+    def _endpoints(self, private: dict[str, ec2.Subnet]) -> Endpoints:
+        args = self._args
+        return Endpoints(
+            self._name,
+            EndpointsArgs(
+                services=args.services,
+                region=args.region,
+                vpc_id=self._vpc.id,
+                cidr=args.network.cidr,
+                subnet_ids=[subnet.id for subnet in private.values()],
+                tags=args.tags,
+            ),
+            self._child,
+        )
 
     def _route_table(self, name: str) -> ec2.RouteTable:
         return ec2.RouteTable(f"{self._name}-{name}", vpc_id=self._vpc.id, tags=self._tags(name), opts=self._child)
@@ -156,10 +174,10 @@ class Network(pulumi.ComponentResource):
         )
 
     def _routed(
-        self, kind: str, zone: str, subnet: ec2.Subnet, table: ec2.RouteTable, route: ec2.Route
+        self, kind: str, zone: str, subnet: ec2.Subnet, table: ec2.RouteTable, way_out: pulumi.Output[Any]
     ) -> pulumi.Output[str]:
         association = ec2.RouteTableAssociation(
             f"{self._name}-{kind}-{zone}", subnet_id=subnet.id, route_table_id=table.id, opts=self._child
         )
-        ids: pulumi.Output[list[str]] = pulumi.Output.all(subnet.id, association.id, route.id)
+        ids: pulumi.Output[list[str]] = pulumi.Output.all(subnet.id, association.id, way_out)
         return ids.apply(lambda known: known[0])

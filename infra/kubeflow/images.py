@@ -186,7 +186,7 @@ def _injected(values: Mapping[str, Any]) -> str | None:
 
 def _variable(value: Mapping[str, Any]) -> bool:
     """Whether it is an environment variable that says by its name that it is an image."""
-    return str(value.get("name", "")).endswith("_IMAGE") and _is_name(value.get("value"))
+    return str(value.get("name", "")).endswith(("_IMAGE", "_IMAGE_NAME")) and _is_name(value.get("value"))
 
 
 def _is_name(value: Any) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from infra.kubeflow.compiled import spelled_out
 from infra.kubeflow.images import images, renamed
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
@@ -157,11 +158,14 @@ def _repository(prefix: str, registry: str, repository: str) -> str:
 
 
 def use_seal(objects: Iterable[Manifest], seal: Seal) -> list[Manifest]:
-    """The objects with every image from the seal's registry; Knative does not ask that for digests."""
+    """The objects with every image from the seal's registry, those too that a program knows by itself.
+
+    Knative does not ask that registry for digests.
+    """
     by_tag = replace(seal, digests={})
     return [
         _unasked(one, seal.host)
-        for manifest in objects
+        for manifest in spelled_out(objects)
         for one in renamed([manifest], by_tag.name if manifest["kind"] in _RUNTIMES else seal.name)
     ]
 

@@ -29,7 +29,7 @@ from infra.settings.model import (
     StorageSettings,
 )
 from infra.settings.monitoring import read_monitoring
-from infra.settings.network import read_network
+from infra.settings.network import check_way_out, read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
 from infra.settings.notebooks import read_notebooks
 from infra.settings.raw import RawSettings
@@ -116,6 +116,7 @@ def load(
         login=login,
         dashboard=dashboard,
     )
+    check_way_out(raw, settings)
     raw.refuse_unknown_keys()
     raw.refuse_foreign_keys()
     raw.raise_problems(stack)

@@ -38,7 +38,12 @@ class NetworkSettings:
 
     cidr: IPv4Network
     zones: tuple[str, ...]
-    nat: Literal["single", "per-zone"]
+    nat: Literal["single", "per-zone", "none"]
+
+    @property
+    def gateway_zones(self) -> tuple[str, ...]:
+        """The zones with a NAT gateway; without any, nodes and pods reach AWS's APIs and nothing else."""
+        return {"none": (), "single": self.zones[:1], "per-zone": self.zones}[self.nat]
 
 
 @dataclass(frozen=True, kw_only=True)

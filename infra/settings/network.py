@@ -4,7 +4,7 @@ from ipaddress import IPv4Network
 from typing import Literal, cast
 
 from infra.aws import cidr
-from infra.settings.model import NetworkSettings, NodeSettings
+from infra.settings.model import NetworkSettings, NodeSettings, Settings
 from infra.settings.raw import RawSettings
 from ordering.errors import UserError
 
@@ -28,8 +28,42 @@ def read_network(raw: RawSettings, region: str, nodes: NodeSettings) -> NetworkS
                 f"{block} is too small: its private subnets hold {has} addresses, and {nodes.max} nodes (nodesMax) "
                 f"take up to {needs}; choose a larger block, more zones or fewer nodes.",
             )
-    nat = cast("Literal['single', 'per-zone']", raw.text("networkNat", ("single", "per-zone")))
+    nat = cast("Literal['single', 'per-zone', 'none']", raw.text("networkNat", ("single", "per-zone", "none")))
     return NetworkSettings(cidr=block, zones=zones, nat=nat)
+
+
+def check_way_out(raw: RawSettings, settings: Settings) -> None:
+    """What needs the internet where nodes and pods have no way there."""
+    if settings.network.nat != "none" or settings.cluster.mode != "create":
+        return
+    if settings.images.source != "ecr":
+        raw.problem(
+            "networkNat", "'none' leaves nodes no way to the registries of a release; set imagesFrom to ecr as well."
+        )
+    if settings.images.secrets:
+        raw.problem(
+            "imagesSecrets",
+            "is for images that ECR fetches, and with networkNat none all are copied; remove it.",
+        )
+    if settings.login.kind != "release":
+        raw.problem(
+            "networkNat",
+            f"'none' leaves pods no way to the issuer that login {settings.login.kind} asks; set login to release, or "
+            "networkNat to single.",
+        )
+    if settings.login.tokens:
+        # The endpoint of EKS takes over names under it, its issuers' among them (eksctl user guide, "EKS Fully-Private
+        # Cluster"), and keys that were written down would be old ones some day.
+        raw.problem(
+            "loginTokens",
+            "wants the keys of the cluster's issuer, which pods do not reach with networkNat none; set it to false.",
+        )
+    if settings.region.startswith("cn-"):
+        raw.problem(
+            "networkNat",
+            f"'none' is not available in {settings.region}, where AWS calls its endpoints by other names; set it to "
+            "single.",
+        )
 
 
 def _check_zones(raw: RawSettings, zones: tuple[str, ...], region: str) -> None:

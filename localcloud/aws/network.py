@@ -182,6 +182,8 @@ def _create_endpoint(call: Call) -> str:
 
 def _setup_endpoint(call: Call) -> None:
     if not call.old:
+        what = f"the endpoint {call.id}"
+        until(what, lambda: _endpoint_state(call), wanted="available", passing=("pending",), minutes=10)
         return
     changes: dict[str, Any] = parameters(call.inputs, "privateDnsEnabled") if call.changed("privateDnsEnabled") else {}
     for name, parameter in (
@@ -198,9 +200,19 @@ def _setup_endpoint(call: Call) -> None:
         api(call).modify_vpc_endpoint(VpcEndpointId=call.id, **changes)
 
 
+def _delete_endpoint(call: Call) -> None:
+    api(call).delete_vpc_endpoints(VpcEndpointIds=[call.id])
+    until_gone(f"the endpoint {call.id}", lambda: _endpoint_state(call), minutes=10)
+
+
+def _endpoint_state(call: Call) -> str:
+    endpoint = one(api(call).describe_vpc_endpoints(VpcEndpointIds=[call.id]), "VpcEndpoints")
+    return str(endpoint["State"]) if endpoint else "deleted"
+
+
 def _read_endpoint(call: Call) -> Properties | None:
     endpoint = one(api(call).describe_vpc_endpoints(VpcEndpointIds=[call.id]), "VpcEndpoints")
-    if endpoint is None or endpoint.get("State") == "deleted":
+    if endpoint is None or endpoint.get("State") in ("deleting", "deleted"):
         return None
     live = properties(
         endpoint,
@@ -284,7 +296,7 @@ KINDS = [
         setup=_setup_endpoint,
         read=_read_endpoint,
         retag=retag,
-        delete=lambda call: api(call).delete_vpc_endpoints(VpcEndpointIds=[call.id]),
+        delete=_delete_endpoint,
         replaces=names("vpcId serviceName vpcEndpointType"),
         defaults={"vpcEndpointType": "Gateway"},
         computed=names("policy privateDnsEnabled routeTableIds subnetIds securityGroupIds"),

@@ -1,8 +1,8 @@
 """Waits for what AWS is still making or deleting, as the official provider does: it asks again until it is so.
 
 The limits are those of terraform-provider-aws (main of late 2025), in minutes of AWS: internal/service/eks cluster.go,
-node_group.go and addon.go, internal/service/ec2 vpc_nat_gateway.go, vpc_subnet.go, vpc_security_group.go and
-vpc_internet_gateway.go.
+node_group.go and addon.go, internal/service/ec2 vpc_nat_gateway.go, vpc_endpoint.go, vpc_subnet.go,
+vpc_security_group.go and vpc_internet_gateway.go.
 """
 
 import os

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from infra.kubeflow.compiled import spelled_out
 from infra.kubeflow.images import images
 from infra.kubeflow.parts import choose
 from infra.kubeflow.slim import slim
@@ -32,7 +33,7 @@ def command(path: Path | None, release: str, parts: str, form: str) -> None:
     objects = slim(render(path if path is not None else released(release)[0]))
     if parts:
         objects = choose(build(objects), [one.strip() for one in parts.split(",") if one.strip()], ()).objects
-    found = images(objects)
+    found = images(spelled_out(objects))
     if form == "json":
         told = [
             {

@@ -15,6 +15,7 @@ from ops import peaks, quotas
 from ops.doctor.address import check_address
 from ops.doctor.budget import check_budget
 from ops.doctor.database import check_database
+from ops.doctor.endpoints import check_endpoints
 from ops.doctor.finding import Finding, attempt, broken, ok, refused, warning
 from ordering.errors import UserError
 
@@ -37,7 +38,8 @@ def check_account(region: str, config: Mapping[str, str], settings: Settings | N
     findings = attempt("credentials", lambda: check_caller(region, config))
     if findings[0].state == "broken" or settings is None:
         return findings
-    of_a_cluster = (("quotas", check_quotas), ("zones", check_zones)) if settings.cluster.mode == "create" else ()
+    checks = (("quotas", check_quotas), ("zones", check_zones), ("endpoints", check_endpoints))
+    of_a_cluster = checks if settings.cluster.mode == "create" else ()
     if of_a_cluster:
         findings += attempt("access", lambda: check_access(settings))
         findings += attempt("address", lambda: check_address(settings))

@@ -112,6 +112,8 @@ class Deployed:
     previewed: dict[str, int]
     changed: dict[str, int]
     pools: dict[str, Any]
+    ways_out: tuple[set[str], set[str]]
+    """Before the change and after it."""
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +131,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         checkout.configure(
             {
                 "clusterAdministratorPrincipals": principals,
+                "networkNat": "none",
                 "files": "efs",
                 "imagesFrom": "ecr",
                 "database": "rds",
@@ -149,8 +152,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         checkout.must("up")
         types = {one["type"] for one in checkout.resources().values() if one["type"].startswith("aws:")}
         previewed = changes(checkout.must("preview"))
+        closed = ways_out(checkout)
         checkout.configure(
             {
+                "networkNat": "single",
                 "nodesDesired": 6,
                 "budgetMonthly": 1200,
                 "databaseBackupDays": 9,
@@ -165,6 +170,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             for one in checkout.resources().values()
             if one["type"] == "aws:eks/nodeGroup:NodeGroup"
         }
+        opened = ways_out(checkout)
         checkout.must("destroy")
         checkout.must("leftovers")
         emulator.write(emulator.state(checkout.root), operator)
@@ -177,7 +183,16 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             previewed=previewed,
             changed=changed,
             pools=pools,
+            ways_out=(closed, opened),
         )
+
+
+def ways_out(checkout: Checkout) -> set[str]:
+    """By what nodes and pods get out of the stack's network: `nat`, and the APIs that they have endpoints of."""
+    ec2 = checkout.aws("ec2")
+    gateways = [one for one in ec2.describe_nat_gateways()["NatGateways"] if one["State"] == "available"]
+    endpoints = {one["ServiceName"].split(".", 3)[3] for one in ec2.describe_vpc_endpoints()["VpcEndpoints"]}
+    return {*(["nat"] if gateways else []), *endpoints}
 
 
 def with_pipelines(folder: Path) -> Path:
@@ -226,6 +241,13 @@ def test_pools_come_up_from_zero_and_change_in_place(deployed: Deployed) -> None
     assert gpu["scalingConfig"] == {"minSize": 0, "desiredSize": 0, "maxSize": 3}
     assert (gpu["nodeRepairConfig"], gpu["updateConfig"]) == ({"enabled": True}, {"maxUnavailable": 1})
     assert steady["labels"] == {"kubeflow-on-pulumi/pool": "steady", "team": "ml"}
+
+
+def test_a_network_is_opened_in_place(deployed: Deployed) -> None:
+    closed, opened = deployed.ways_out
+    always = {"ec2", "ecr.api", "ecr.dkr", "eks", "elasticloadbalancing", "logs", "s3", "sts"}
+    asked = {"autoscaling", "elasticfilesystem", "monitoring", "sagemaker.api", "sagemaker.runtime"}
+    assert (closed, opened) == (always | asked, {"nat", "s3"})
 
 
 def test_the_policy_suffices(deployed: Deployed) -> None:

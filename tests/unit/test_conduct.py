@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Coroutine, Iterator
 from types import SimpleNamespace
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
+from xml.etree import ElementTree
 
 import pytest
 from ministack.core.responses import request_scope
@@ -20,6 +22,7 @@ T = TypeVar("T")
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/node"
 GROUP = "/aws/eks/k/cluster"
+STS = {"VpcEndpointType": "Interface", "ServiceName": "com.amazonaws.us-west-2.sts"}
 LOGS = {"clusterLogging": [{"types": ["api"], "enabled": True}]}
 
 
@@ -90,6 +93,19 @@ class Cloud:
     def state(self, gateway: str) -> str:
         self.ec2("DescribeNatGateways")
         return str(ec2._nat_gateways[gateway]["State"])
+
+    def endpoint(self, id_: str) -> tuple[str, str, str, int]:
+        """What EC2 says of an interface endpoint: its state, its group, whether it has names, and its interfaces."""
+        body = urlencode({"Action": "DescribeVpcEndpoints", "VpcEndpointId.1": id_}).encode()
+        _, _, answer = waited(self.handlers["ec2"]("POST", "/", {}, body, {}))
+        found = ElementTree.fromstring(re.sub(rb' xmlns="[^"]+"', b"", answer))
+        told = {tag: found.findtext(f".//{tag}", "") for tag in ("state", "groupId", "privateDnsEnabled")}
+        return (
+            told["state"],
+            told["groupId"],
+            told["privateDnsEnabled"],
+            len(found.findall(".//networkInterfaceIdSet/*")),
+        )
 
     def logs(self, action: str, **body: str) -> dict[str, Any]:
         headers = {"x-amz-target": f"Logs_20140328.{action}"}
@@ -245,6 +261,10 @@ def test_a_nat_gateway_without_a_way_out_fails(cloud: Cloud) -> None:
         ("CreateSubnet", {"CidrBlock": "10.0.9.0/24", "VpcId": "vpc-0"}, "InvalidVpcID.NotFound"),
         ("CreateNatGateway", {"SubnetId": "subnet-0"}, "InvalidSubnetID.NotFound"),
         ("CreateVpcEndpoint", {"RouteTableId.1": "rtb-0"}, "InvalidRouteTableID.NotFound"),
+        ("CreateVpcEndpoint", {**STS, "SubnetId.1": "subnet-0"}, "InvalidSubnetID.NotFound"),
+        ("CreateVpcEndpoint", {**STS, "SecurityGroupId.1": "sg-0"}, "InvalidSecurityGroupID.NotFound"),
+        ("CreateVpcEndpoint", {**STS, "ServiceName": "com.amazonaws.us-west-2.acm"}, "InvalidServiceName"),
+        ("CreateVpcEndpoint", {**STS, "PrivateDnsEnabled": "true"}, "InvalidParameter"),
         ("CreateRouteTable", {"VpcId": "vpc-0"}, "InvalidVpcID.NotFound"),
         ("CreateSecurityGroup", {"VpcId": "vpc-0", "GroupName": "g"}, "InvalidVpcID.NotFound"),
         ("AuthorizeSecurityGroupIngress", {"GroupId": "sg-0"}, "InvalidGroup.NotFound"),
@@ -253,6 +273,32 @@ def test_a_nat_gateway_without_a_way_out_fails(cloud: Cloud) -> None:
 )
 def test_what_does_not_fit_is_refused(cloud: Cloud, action: str, parameters: dict[str, str], code: str) -> None:
     assert cloud.ec2(action, **{"VpcId": cloud.vpc, **parameters}) == code
+
+
+def test_an_interface_endpoint_takes_its_time_and_holds_its_subnets_and_group(cloud: Cloud) -> None:
+    group = cloud.ec2("CreateSecurityGroup", GroupName="a", GroupDescription="d", VpcId=cloud.vpc)
+    cloud.ec2("ModifyVpcAttribute", VpcId=cloud.vpc, **{"EnableDnsHostnames.Value": "true"})
+    wanted = {**STS, "VpcId": cloud.vpc, "SubnetId.1": cloud.subnets[0], "SecurityGroupId.1": group}
+    wanted["PrivateDnsEnabled"] = "true"
+    cloud.ec2("CreateVpcEndpoint", **wanted)
+    assert cloud.ec2("CreateVpcEndpoint", **wanted) == "InvalidParameter", "the name is taken in this VPC"
+    [endpoint] = (id_ for id_, one in ec2._vpc_endpoints.items() if one["VpcEndpointType"] == "Interface")
+    assert cloud.endpoint(endpoint) == ("pending", group, "true", 1)
+    cloud.minutes(2)
+    assert cloud.endpoint(endpoint) == ("available", group, "true", 1)
+    assert cloud.ec2("DeleteSecurityGroup", GroupId=group) == "DependencyViolation"
+    more = cloud.ec2("CreateSubnet", VpcId=cloud.vpc, CidrBlock="10.0.7.0/24", AvailabilityZone="us-west-2a")
+    change = {"VpcEndpointId": endpoint, "AddSubnetId.1": more}
+    assert cloud.ec2("ModifyVpcEndpoint", **change) == "DuplicateSubnetsInSameZone"
+    assert "<return>true" in cloud.ec2("ModifyVpcEndpoint", **{**change, "AddSubnetId.1": cloud.subnets[1]})
+    assert cloud.endpoint(endpoint) == ("available", group, "true", 2)
+    cloud.ec2("DeleteVpcEndpoints", **{"VpcEndpointId.1": endpoint})
+    assert cloud.endpoint(endpoint) == ("deleting", group, "true", 2)
+    assert cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[1]) == "DependencyViolation"
+    cloud.minutes(3)
+    assert "<return>true" in cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[1])
+    assert cloud.ec2("DeleteSecurityGroup", GroupId=group) == group
+    assert endpoint not in ec2._vpc_endpoints
 
 
 def test_a_table_in_use_and_an_attached_gateway_stay(cloud: Cloud) -> None:

@@ -1,10 +1,16 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.aws.apis import services
 from infra.aws.network import Network, NetworkArgs
+from infra.images import seal_of
+from infra.settings import SettingsError, load
 from tests.unit.mocks import Recording, record
-from tests.unit.settings_source import settings
+from tests.unit.settings_source import DEFAULTS, TODAY, raw, settings
+from tests.unit.test_images import SECRET
+from tests.unit.test_login_settings import OIDC
 
 ZONES = ("us-west-2a", "us-west-2b", "us-west-2c", "us-west-2d")
 
@@ -19,6 +25,7 @@ def network(**changes: Any) -> Recording:
                 network=found.network,
                 region=found.region,
                 cluster_name=found.cluster.name,
+                services=services(found),
                 protect=found.protect,
                 tags=found.resource_tags,
             ),
@@ -116,3 +123,83 @@ def test_everything_is_the_network_s_child_and_tagged_and_the_vpc_alone_is_prote
             if not resource.type.endswith(("Route", "RouteTableAssociation")):
                 assert resource.inputs["tags"]["team"] == "ml"
                 assert resource.inputs["tags"]["pulumi:stack"] == "dev"
+
+
+CLOSED = {"networkNat": "none", "imagesFrom": "ecr"}
+
+
+def test_a_network_without_a_way_out_has_endpoints_of_what_is_asked_and_no_gateway() -> None:
+    found = network(**CLOSED)
+    assert not found.all("NatGateway")
+    assert not found.all("Eip")
+    assert [route.name for route in found.all("Route")] == ["net-public-default"]
+    interfaces = [one for one in found.all("VpcEndpoint") if one.inputs["vpcEndpointType"] == "Interface"]
+    assert {one.inputs["serviceName"].removeprefix("com.amazonaws.us-west-2.") for one in interfaces} == {
+        "ec2",
+        "ecr.api",
+        "ecr.dkr",
+        "eks",
+        "elasticloadbalancing",
+        "logs",
+        "sts",
+    }
+    for one in interfaces:
+        assert one.inputs["subnetIds"] == [f"net-private-{zone}-id" for zone in ZONES]
+        assert (one.inputs["privateDnsEnabled"], one.inputs["securityGroupIds"]) == (True, ["net-endpoints-id"])
+    (rule,) = found.one("SecurityGroup", "net-endpoints").inputs["ingress"]
+    assert (rule["fromPort"], rule["toPort"], rule["cidrBlocks"]) == (443, 443, ["10.0.0.0/16"])
+    assert found.result["private"] == [f"net-private-{zone}-id" for zone in ZONES]
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({"nodesAutoscaling": "cluster-autoscaler"}, {"autoscaling"}),
+        ({"files": "efs"}, {"elasticfilesystem"}),
+        ({"monitoring": "cloudwatch"}, {"monitoring"}),
+        ({"sagemaker": True, "kubeflowArtifacts": "s3"}, {"sagemaker.api", "sagemaker.runtime"}),
+        ({"database": "rds", "backupDays": 7}, set()),
+    ],
+)
+def test_each_option_brings_the_endpoint_of_what_it_asks(changes: dict[str, Any], more: set[str]) -> None:
+    assert set(services(settings(**CLOSED, **changes))) == {*services(settings(**CLOSED)), *more}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"networkNat": "none"},
+            "networkNat 'none' leaves nodes no way to the registries of a release; set imagesFrom",
+        ),
+        (
+            {**CLOSED, "imagesSecrets": {"docker.io": SECRET}},
+            "imagesSecrets is for images that ECR fetches, and with networkNat none all are copied; remove it.",
+        ),
+        ({**CLOSED, **OIDC}, "networkNat 'none' leaves pods no way to the issuer that login oidc asks; set login"),
+        (
+            {**CLOSED, "loginTokens": True},
+            "loginTokens wants the keys of the cluster's issuer, which pods do not reach",
+        ),
+    ],
+)
+def test_what_needs_the_internet_is_refused_without_a_way_there(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings(**changes)
+    assert said in str(caught.value)
+
+
+def test_in_china_endpoints_have_other_names() -> None:
+    given = {**raw(**CLOSED, networkZones=["cn-north-1a", "cn-north-1b"]), "aws:region": "cn-north-1"}
+    with pytest.raises(SettingsError, match=r"networkNat 'none' is not available in cn-north-1, where AWS calls its"):
+        load("kubeflow", "dev", given, defaults=DEFAULTS, today=TODAY)
+
+
+def test_without_a_way_out_ecr_fetches_nothing_and_all_is_copied(tmp_path: Path) -> None:
+    sealed = seal_of(settings(**CLOSED), "123456789012", tmp_path)
+    assert sealed is not None
+    assert sealed.cached == {}
+    assert sealed.copies([sealed.name("quay.io/a/b:v1")])
+    open_ = seal_of(settings(imagesFrom="ecr"), "123456789012", tmp_path)
+    assert open_ is not None
+    assert not open_.copies([open_.name("quay.io/a/b:v1")])

@@ -102,7 +102,7 @@ def test_a_whole_account_may_take_the_administrator_role_where_it_is_named() -> 
         ),
         ({"networkZones": ["us-west-2a", ""]}, "networkZones '' is not a zone of us-west-2; "),
         ({"networkZones": ["us-west-2a", "us-west-2a"]}, "networkZones us-west-2a, us-west-2a names a zone twice."),
-        ({"networkNat": "none"}, "networkNat 'none' is not one of single, per-zone."),
+        ({"networkNat": "nat"}, "networkNat 'nat' is not one of single, per-zone, none."),
         ({"clusterMode": "make"}, "clusterMode 'make' is not one of create, existing."),
         ({"clusterName": "a b"}, "clusterName 'a b' is not a cluster name."),
         ({"clusterVersion": "1.20"}, "clusterVersion '1.20' is not a Kubernetes version whose add-ons"),

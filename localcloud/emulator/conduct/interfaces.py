@@ -21,9 +21,13 @@ def add(subnet: str, description: str, groups: Sequence[str] = ()) -> str:
 
 def remove(description: str) -> None:
     """Take away all interfaces with this description."""
-    for id_, one in list(ec2._network_interfaces.items()):
-        if one["Description"] == description:
-            del ec2._network_interfaces[id_]
+    for id_ in described(description):
+        del ec2._network_interfaces[id_]
+
+
+def described(description: str) -> list[str]:
+    """The ids of all interfaces with this description."""
+    return [id_ for id_, one in ec2._network_interfaces.items() if one["Description"] == description]
 
 
 def in_subnet(subnet: str) -> bool:

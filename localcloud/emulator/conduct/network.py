@@ -10,7 +10,7 @@ from typing import Any
 
 from ministack.services import ec2
 
-from localcloud.emulator.conduct import interfaces, phases
+from localcloud.emulator.conduct import endpoints, interfaces, phases
 from localcloud.emulator.conduct.before import Before, Parameters, Refusal, Request
 from localcloud.emulator.conduct.phases import Answer
 
@@ -26,7 +26,9 @@ class Network(Before):
         judge = _REFUSALS.get(action)
         if refused := _missing(action, wanted) or (judge(wanted) if judge else None):
             return ec2._error(*refused, 400)  # type: ignore[no-any-return]
-        before = set(ec2._nat_gateways.keys())
+        if action == "DeleteVpcEndpoints":
+            return endpoints.end(self._phases, wanted)
+        before = {*ec2._nat_gateways.keys(), *ec2._vpc_endpoints.keys()}
         answer = await self.served(asked)
         if answer[0] != 200:
             return answer
@@ -36,6 +38,14 @@ class Network(Before):
             self._nat_begins(made)
         elif action == "DeleteNatGateway":
             self._nat_ends(ec2._p(wanted, "NatGatewayId"))
+        elif action == "CreateVpcEndpoint":
+            [made] = set(ec2._vpc_endpoints.keys()) - before
+            endpoints.begin(self._phases, made, wanted)
+            answer = endpoints.told(answer)
+        elif action == "ModifyVpcEndpoint":
+            endpoints.change(wanted)
+        elif action == "DescribeVpcEndpoints":
+            answer = endpoints.told(answer)
         return answer
 
     def _nat_begins(self, id_: str) -> None:
@@ -224,12 +234,14 @@ _REFUSALS: dict[str, Callable[[Parameters], Refusal | None]] = {
     "CreateSubnet": _create_subnet,
     "CreateRoute": _create_route,
     "CreateVpc": _create_vpc,
+    "CreateVpcEndpoint": endpoints.refused,
     "DeleteInternetGateway": _delete_gateway,
     "DeleteRouteTable": _delete_table,
     "DeleteSecurityGroup": _delete_group,
     "DeleteSubnet": _delete_subnet,
     "DeleteVpc": _delete_vpc,
     "DetachInternetGateway": _detach_gateway,
+    "ModifyVpcEndpoint": endpoints.changed,
     "ReleaseAddress": _release_address,
 }
 
@@ -242,6 +254,8 @@ _NAMED: dict[str, tuple[str, str, Mapping[str, Any]]] = {
     "NatGatewayId": ("natGateway", "InvalidNatGatewayID", ec2._nat_gateways),
     "GatewayId": ("gateway", "InvalidGatewayID", ec2._internet_gateways),
     "GroupId": ("security group", "InvalidGroup", ec2._security_groups),
+    "SecurityGroupId": ("security group", "InvalidSecurityGroupID", ec2._security_groups),
+    "AddSubnetId": ("subnet", "InvalidSubnetID", ec2._subnets),
 }
 # Which requests name it; MiniStack asks in the others itself.
 _NAMING = {
@@ -252,7 +266,9 @@ _NAMING = {
         "CreateSubnet",
         "CreateVpcEndpoint",
     ),
-    "SubnetId": ("AssociateRouteTable", "CreateNatGateway"),
+    "SubnetId": ("AssociateRouteTable", "CreateNatGateway", "CreateVpcEndpoint"),
+    "SecurityGroupId": ("CreateVpcEndpoint",),
+    "AddSubnetId": ("ModifyVpcEndpoint",),
     "AllocationId": ("CreateNatGateway",),
     "RouteTableId": ("CreateRoute", "CreateVpcEndpoint"),
     "NatGatewayId": ("CreateRoute", "ReplaceRoute"),

@@ -23,6 +23,8 @@ CLUSTER, CLUSTER_END = 9.0, 3.0
 NODES, NODES_END = 2.5, 4.0
 ADDON, ADDON_END = 1.0, 0.5
 NAT, NAT_END = 2.0, 1.0
+# An interface endpoint takes a minute or two to come, and several to go: guesses within what people report.
+ENDPOINT, ENDPOINT_END = 1.5, 2.0
 # A mount target's interface takes 90 s and more; a file system is there in seconds.
 TARGET, TARGET_END, FILE_SYSTEM = 1.5, 0.5, 0.1
 # A load balancer is active after 2 to 3 minutes, its interfaces go some time after it; ACM looks for a record every now

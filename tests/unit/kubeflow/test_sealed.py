@@ -143,6 +143,31 @@ def test_a_name_in_code_and_in_a_template_is_renamed() -> None:
     assert f"image: {HOST}/kubeflow-dev/hub/library/busybox:1.28\n" in found["data"]["template"]
 
 
+@pytest.mark.parametrize(
+    ("repository", "setting", "image"),
+    [
+        ("training-v1/training-operator", "--pytorch-init-container-image", "hub/library/alpine:3.10"),
+        ("training-v1/training-operator", "--mpi-kubectl-delivery-image", "hub/kubeflow/kubectl-delivery:latest"),
+        ("kfp-frontend", "VIEWER_TENSORBOARD_TF_IMAGE_NAME", "hub/tensorflow/tensorflow"),
+    ],
+)
+def test_a_program_that_knows_an_image_is_told_the_seal_s(repository: str, setting: str, image: str) -> None:
+    def told(container: dict[str, Any]) -> str:
+        flags = dict(one.split("=") for one in container.get("args", []))
+        return str({**flags, **{one["name"]: one["value"] for one in container.get("env", [])}}[setting])
+
+    program = deployment(image=f"ghcr.io/kubeflow/{repository}:v1@{DIGEST}")
+    (sealed,) = use_seal([program], SEAL)
+    assert told(sealed["spec"]["template"]["spec"]["containers"][0]) == f"{HOST}/kubeflow-dev/{image}"
+    assert use_seal([sealed], SEAL) == [sealed]
+    assert f"{HOST}/kubeflow-dev/{image}" in images([sealed])
+    container = program["spec"]["template"]["spec"]["containers"][0]
+    own = [f"{setting}=quay.io/a/own:v1"] if setting.startswith("--") else []
+    container |= {"args": own} if own else {"env": [{"name": setting, "value": "quay.io/a/own:v1"}]}
+    (kept,) = use_seal([program], SEAL)
+    assert told(kept["spec"]["template"]["spec"]["containers"][0]) == f"{HOST}/kubeflow-dev/quay/a/own:v1"
+
+
 def test_the_injector_takes_its_images_from_the_hub() -> None:
     values = '{"global": {"hub": "gcr.io/istio-release", "tag": "1.29.0", "proxy": {"image": "proxyv2"}}}'
     sealed = renamed([config(values=values)], SEAL.name)

@@ -65,6 +65,14 @@ def test_each_zone_may_have_its_own_gateway() -> None:
     assert extra == (zones - 1) * 730 * Decimal("0.05")
 
 
+def test_without_a_way_out_endpoints_are_paid_in_each_zone() -> None:
+    closed = lines(networkNat="none", imagesFrom="ecr")
+    assert "NAT" not in closed
+    # 7 endpoints in 4 zones at 0.01 an hour, and 100 GB at 0.01.
+    assert cost.money(closed["endpoints"].on_demand) == "205.40"
+    assert closed["endpoints"].what.startswith("7 in 4 zones, and 100 GB")
+
+
 def test_an_address_has_a_load_balancer_and_on_the_internet_an_address_in_each_zone() -> None:
     given: dict[str, Any] = {"addressHost": "kubeflow.example.com", "addressZone": "Z0123456789ABC"}
     public = lines(**given, addressCidrs=["203.0.113.0/24"])["address"].on_demand

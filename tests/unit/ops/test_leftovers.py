@@ -25,6 +25,7 @@ KINDS = [
     "network interface",
     "elastic IP",
     "volume",
+    "volume snapshot",
     "security group",
     "security group",
     "log group",
@@ -78,7 +79,7 @@ def plant(owner: Owner) -> None:
             }
         ],
     )
-    ec2.create_volume(
+    volume = ec2.create_volume(
         AvailabilityZone=f"{REGION}a",
         Size=20,
         VolumeType="gp3",
@@ -89,6 +90,9 @@ def plant(owner: Owner) -> None:
             }
         ],
     )
+    backup = [{"Key": "aws:backup:source-resource", "Value": volume["VolumeId"]}]
+    for tags in (stack, [*stack, *backup]):
+        ec2.create_snapshot(VolumeId=volume["VolumeId"], TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}])
     ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": cluster}])
     client("elbv2").create_load_balancer(
         Name=f"{owner.cluster}-web",
@@ -113,6 +117,7 @@ def test_everything_that_a_cluster_left_is_found_by_its_tags_and_priced() -> Non
     assert not any(one.kept for one in left)
     monthly = {one.kind: one.monthly for one in left}
     assert monthly["volume"] == Decimal("1.60")
+    assert monthly["volume snapshot"] == Decimal("1.00"), "what AWS Backup took goes with its vault"
     assert monthly["load balancer"] == Decimal("16.425")
     assert monthly["elastic IP"] == Decimal("3.65")
     assert monthly["network interface"] == monthly["security group"] == 0
@@ -209,7 +214,7 @@ def test_the_command_lists_with_a_total_and_deletes_only_when_told_twice(stack: 
     plant(DEV)
     output, refused = run()
     assert "dev: left in us-west-2" in output
-    assert "39.92" in output, "16.425 + 18.25 + 3.65 + 1.60"
+    assert "40.92" in output, "16.425 + 18.25 + 3.65 + 1.60 + 1.00"
     assert refused == ""
     assert run("--delete", answer="n\n")[1] == "Nothing was deleted."
     assert len(find(client, DEV)) == len(KINDS)
@@ -288,6 +293,27 @@ def test_what_is_in_the_stacks_network_is_found_without_tags_of_its_own() -> Non
     assert find(client, BLUE) == []
 
 
+def test_an_endpoint_that_aws_put_into_the_stacks_network_goes_with_its_group() -> None:
+    """As GuardDuty does, whose endpoint and group carry no tag of the cluster's."""
+    ec2 = client("ec2")
+    tags = [{"Key": "pulumi:project", "Value": "kubeflow"}, {"Key": "pulumi:stack", "Value": "dev"}]
+    mine, other = (ec2.create_vpc(CidrBlock=f"10.{index}.0.0/16")["Vpc"]["VpcId"] for index in (1, 2))
+    ec2.create_tags(Resources=[mine], Tags=tags)
+    subnet = ec2.create_subnet(VpcId=mine, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
+    ec2.create_security_group(GroupName=f"GuardDutyManagedSecurityGroup-{mine}", Description="x", VpcId=mine)
+    guard = {"ServiceName": f"com.amazonaws.{REGION}.guardduty-data", "VpcEndpointType": "Interface"}
+    ids = [ec2.create_vpc_endpoint(VpcId=vpc, **guard)["VpcEndpoint"]["VpcEndpointId"] for vpc in (mine, other)]
+    ec2.modify_vpc_endpoint(VpcEndpointId=ids[0], AddSubnetIds=[subnet])
+    left = find(client, DEV)
+    assert [(one.kind, one.what, one.monthly) for one in left if one.id == ids[0]] == [
+        ("endpoint", f"com.amazonaws.{REGION}.guardduty-data", Decimal("7.30"))
+    ]
+    assert delete(client, left) == []
+    assert find(client, DEV) == []
+    [theirs] = ec2.describe_vpc_endpoints(VpcEndpointIds=[ids[1]])["VpcEndpoints"]
+    assert theirs["State"] == "available"
+
+
 class Interfaces:
     """EC2 with an interface of each type; moto makes them all of one."""
 
@@ -342,5 +368,5 @@ def test_aws_that_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_kinds_of_the_table_can_all_be_deleted() -> None:
-    assert set(KINDS) - {"security group"} == set(leftovers._DELETE)
+    assert {*KINDS, "endpoint"} - {"security group"} == set(leftovers._DELETE)
     assert Leftover(kind="volume", id="v", what="").monthly == 0

@@ -51,7 +51,7 @@ _VALUES: Mapping[str, tuple[tuple[Any, str], ...]] = {
         ([["us-west-2a"]], "us-west-2a"),
         ([None, None], "null"),
     ),
-    "networkNat": (("none", "'none'"), ("Single", "'Single'"), (["single"], "single")),
+    "networkNat": (("nat", "'nat'"), ("Single", "'Single'"), (["single"], "single")),
     "clusterMode": (("make", "'make'"), ("", "''"), ("existing", "needs to know which cluster")),
     "clusterName": (("a b", "'a b'"), ("-a", "'-a'"), ("a" * 101, "a" * 101), ("a.b", "'a.b'"), ("a\0b", "U+0000")),
     "clusterVersion": (
