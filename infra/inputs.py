@@ -42,8 +42,8 @@ class Inputs:
     a caller lacks who does not administer the stack's cluster; `may_change` whether it may change things all the same.
     `live_version` is what the stack's cluster runs, where that is known. `notices` say what a person may want to know
     of an existing cluster. `database_parameters` are those that RDS has for what the managed database's clients need.
-    `seal` is where images come from, if not from where the release has them, and `uncopied`
-    says which are not there yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
+    `seal` is where images come from, if not from where the release has them, and `uncopied` says which are not there
+    yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
     and `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM
     tells.
     """

@@ -74,18 +74,26 @@ def moves(between: Between) -> list[tuple[Store, Way]]:
 
 def look(between: Between, api: Api) -> list[str]:
     """A sentence for each database whose data is to be copied."""
-    return [_planned(store, way) for store, way in moves(between) if not _is_there(store, way, api)]
+    return [_planned(store, way) for store, way in moves(between) if _left(store, way, between, api)]
 
 
 def check(between: Between, api: Api) -> None:
     """UserError where data is to be copied out of a database that does not run."""
     for store, way in moves(between) if between.runs_pods else ():
-        if way == "managed" and not _is_there(store, way, api) and pod_of(store.database, api) is None:
+        if way == "managed" and _left(store, way, between, api) and pod_of(store.database, api) is None:
             raise UserError(
                 f"No pod of the database {store.database.name} runs, and what is in it is to be copied to the managed "
                 f"one: see why (Deployment {store.place.namespace}/{store.place.name}), and run the same command "
                 "again. Nothing was changed."
             )
+
+
+def before(between: Between, api: Api, report: Report) -> None:
+    """Notes that the data is in the claim yet, where a run begins to copy it: a run that gives up again must not copy
+    what is not there."""
+    for store, way in moves(between):
+        if _begins(way, between) and _held(store, api) is not None:
+            _note(store, "claim", api)
 
 
 def ahead(
@@ -122,12 +130,29 @@ def _planned(store: Store, way: Way) -> str:
     )
 
 
-def _is_there(store: Store, way: Way, api: Api) -> bool:
-    """Whether the data is where it goes already, or there is none."""
+def _begins(way: Way, between: Between) -> bool:
+    """Whether no earlier run has begun to go to the managed database: its users come before the copy."""
+    return way == "managed" and _USERS not in between.before
+
+
+def _left(store: Store, way: Way, between: Between, api: Api) -> bool:
+    """Whether there is data that a run has to copy."""
+    held = _held(store, api)
+    if held is None:
+        return way == "claim"
+    return _begins(way, between) or held != way
+
+
+def _held(store: Store, api: Api) -> str | None:
+    """Where the claim says that its data is, empty where it says nothing; None without a claim."""
     claim = api.get("v1", "PersistentVolumeClaim", _NAMESPACE, store.claim)
-    if claim is None:
-        return way == "managed"
-    return bool((claim["metadata"].get("annotations") or {}).get(HELD) == way)
+    return None if claim is None else str((claim["metadata"].get("annotations") or {}).get(HELD, ""))
+
+
+def _note(store: Store, way: Way, api: Api) -> None:
+    claim: Manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    claim["metadata"] = {"name": store.claim, "namespace": _NAMESPACE}
+    api.patch(claim, {"metadata": {"annotations": {HELD: way}}})
 
 
 def _moved(
@@ -144,7 +169,8 @@ def _moved(
 
 
 def _move(store: Store, way: Way, api: Api, report: Report) -> None:
-    if _is_there(store, way, api):
+    held = _held(store, api)
+    if held == way or (held is None and way == "managed"):
         return
     name = store.database.name
     pod, deployment = _running(store, api), api.get("apps/v1", "Deployment", _NAMESPACE, name)
@@ -164,9 +190,7 @@ def _move(store: Store, way: Way, api: Api, report: Report) -> None:
             f"What is in {databases.replace(',', ', ')} was not all copied to {where} ({str(error).rstrip('.')}). The "
             "old database goes on; once that is put right, the same command goes on there."
         ) from None
-    claim: Manifest = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
-    claim["metadata"] = {"name": store.claim, "namespace": _NAMESPACE}
-    api.patch(claim, {"metadata": {"annotations": {HELD: way}}})
+    _note(store, way, api)
     tables = [line.split() for line in said.decode().splitlines() if line]
     report(f"copied {sum(int(one[1]) for one in tables)} rows in {len(tables)} tables to {where}")
 

@@ -89,6 +89,7 @@ MIGRATIONS = (
         applies=lambda between: bool(databases.moves(between)),
         look=databases.look,
         check=databases.check,
+        before=databases.before,
     ),
     Migration(
         component="Namespaces",

@@ -362,11 +362,29 @@ def test_data_is_copied_once_before_the_first_client_of_the_other_database(
     given = f"{way} db.example 3306 kubeflow pw pipelines,cache,metadata mlpipeline,cachedb,metadb"
     assert live.given == [given]
     # A run that was cut short after that must not copy old rows over new ones.
-    assert moved(live, before, after) == []
-    assert table.look(between(before, after), live) == []
+    begun = between([*before, *after], after)
+    table.before(begun, live, len)
+    assert table.look(begun, live) == []
+    assert moved(live, [*before, *after], after) == []
     # The way back is another copy.
     moved(live, after, before)
     assert len(live.given) == 2
+
+
+def test_a_note_of_an_earlier_life_is_none_and_whoever_gives_up_keeps_what_is_there() -> None:
+    live = with_mysql(ends="Failed")
+    live.objects[0]["metadata"]["annotations"] = {databases.HELD: "managed"}
+    step = between(RELEASE, MANAGED)
+    assert len(table.look(step, live)) == 1
+    table.before(step, live, len)
+    with pytest.raises(UserError):
+        moved(live, RELEASE, MANAGED)
+    # Nothing was copied, so there is nothing to bring back over what is in the claim.
+    given_up = between([*RELEASE, USERS_JOB], RELEASE)
+    table.before(given_up, live, len)
+    assert table.look(given_up, live) == []
+    assert moved(live, [*RELEASE, USERS_JOB], RELEASE) == []
+    assert len(live.given) == 1
 
 
 def test_data_that_was_not_all_copied_holds_the_clients_up_and_is_copied_again() -> None:
