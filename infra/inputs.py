@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra import extensions, images, preflight, settings, surroundings
 from infra.aws import associations, offerings, standing
@@ -28,6 +29,9 @@ from ordering.check import Has
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
+if TYPE_CHECKING:
+    from infra.aws.database import Parameter
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
@@ -37,8 +41,9 @@ class Inputs:
     `let_in_already` are those named in the settings whose access entry is not the stack's to make. `outside` says what
     a caller lacks who does not administer the stack's cluster; `may_change` whether it may change things all the same.
     `live_version` is what the stack's cluster runs, where that is known. `notices` say what a person may want to know
-    of an existing cluster. `seal` is where images come from, if not from where the release has them, and `uncopied`
-    says which are not there yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
+    of an existing cluster. `database_parameters` are those that RDS has for what the managed database's clients need.
+    `seal` is where images come from, if not from where the release has them, and `uncopied` says which are not there
+    yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
     and `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM
     tells. `leaving_pod_identity` says that accounts still have roles by associations, and are to have them no more:
     these go in a run of their own, for a pod that is made while there is one gets its role by that. `pod_access` says
@@ -53,6 +58,7 @@ class Inputs:
     may_change: bool = True
     live_version: str = ""
     notices: tuple[str, ...] = ()
+    database_parameters: "tuple[Parameter, ...]" = ()
     seal: Seal | None = None
     uncopied: str = ""
     issuer: Issuer | None = None
@@ -78,12 +84,13 @@ def read(root: Path) -> Inputs:
     let_in_already: frozenset[str] = frozenset()
     outside, may_change, live_version = "", True, ""
     has: Has = unknown
+    parameters: list[Parameter] = []
     if stack.cluster.mode == "create" and caller is not None:
         version = stack.cluster.version
         living = standing.look(stack, caller)
         has = unknown if living else nothing
         preflight.check_address(stack)
-        preflight.check_database(stack)
+        parameters = preflight.check_database(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -135,6 +142,7 @@ def read(root: Path) -> Inputs:
         may_change=may_change,
         live_version=live_version,
         notices=tuple(notices),
+        database_parameters=tuple(parameters),
         seal=seal,
         uncopied=uncopied,
         issuer=issuer,

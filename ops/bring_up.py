@@ -31,7 +31,7 @@ from ops import (
 from ops.changes import Change
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
-from ops.migrations import table
+from ops.migrations import databases, table
 from ops.migrations.between import Between
 from ops.outdated import Outdated
 from ops.preview import Preview
@@ -187,7 +187,7 @@ def _made_room(session: Session, graph: Graph, watch: Registered, kept: Collecti
     """Takes away what would hold the run up, but what is `kept`, by URN; returns what an earlier run has sent."""
     left = earlier.prepared(session, graph)
     dropping.clear(session, graph, watch, kept)
-    return left
+    return replace(left, ahead=databases.ahead(_between(session, graph), lambda: _answering(session), session.say))
 
 
 def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> dict[str, automation.OutputValue]:

@@ -56,6 +56,8 @@ class Stack:
     """The ARNs of the roles of service accounts, by NAMESPACE/ACCOUNT."""
     pod_access: str | None = None
     """How pods get at AWS (`podAccess`)."""
+    tokens: bool = False
+    """Whether its gateway takes tokens of service accounts."""
     pools: Mapping[str, Any] | None = None
     """The groups of nodes by name, as the program describes them (`infra.settings.groups.described`)."""
 
@@ -63,7 +65,7 @@ class Stack:
 def read(name: str, context: Context) -> Stack:
     """The stack of a name, from its outputs `bucket`, `repository_url`, `pipelines_image`, `dashboard_user`,
     `dashboard_password`, `dashboard_service`, `address`, `kubeconfig`, `region`, `runner_role_arns`,
-    `pod_access` and `node_pools`."""
+    `pod_access`, `token_issuer` and `node_pools`."""
     outputs = context.outputs(name)
     return Stack(
         name=name,
@@ -78,6 +80,7 @@ def read(name: str, context: Context) -> Stack:
         address=outputs.get("address"),
         roles=outputs.get("runner_role_arns") or {},
         pod_access=outputs.get("pod_access"),
+        tokens=bool(outputs.get("token_issuer")),
         pools=outputs.get("node_pools"),
     )
 

@@ -35,14 +35,9 @@ UNJUDGED = {
     "budgets": "TagResource UntagResource",
     "ce": "ListCostAllocationTags",
     "cloudwatch": "TagResource UntagResource",
-    # An emulated stack has no user pool.
     "cognito-idp": (
-        "AdminAddUserToGroup AdminCreateUser AdminDeleteUser AdminGetUser AdminListGroupsForUser "
-        "AdminRemoveUserFromGroup AdminUpdateUserAttributes CreateGroup CreateUserPool CreateUserPoolClient "
-        "CreateUserPoolDomain DeleteGroup DeleteUserPool DeleteUserPoolClient DeleteUserPoolDomain DescribeUserPool "
-        "DescribeUserPoolClient DescribeUserPoolDomain GetGroup GetUserPoolMfaConfig ListTagsForResource "
-        "ListUserPools SetUserPoolMfaConfig TagResource UntagResource UpdateGroup UpdateUserPool UpdateUserPoolClient "
-        "UpdateUserPoolDomain"
+        "AdminUpdateUserAttributes ListTagsForResource ListUserPools TagResource UntagResource UpdateGroup "
+        "UpdateUserPool UpdateUserPoolClient UpdateUserPoolDomain"
     ),
     "ec2": (
         "CreateLaunchTemplateVersion CreateNetworkInterface DeleteNetworkInterface "
@@ -146,6 +141,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "monitoringEmail": "platform@example.com",
                 "budgetMonthly": 900,
                 "budgetEmail": "platform@example.com",
+                "login": "cognito",
+                "loginGroups": ["kubeflow"],
+                "dashboardUser": "ada@example.com",
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
                 "nodesAutoscaling": "cluster-autoscaler",

@@ -42,6 +42,9 @@ MADE_ALIKE = "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate"
 FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarget"
 DATABASE, DATABASE_SUBNETS = "aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup"
 DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+PEOPLE, SIGN_IN = "aws:cognito/userPool:UserPool", "aws:cognito/userPoolDomain:UserPoolDomain"
+APPLICATION, PERSON = "aws:cognito/userPoolClient:UserPoolClient", "aws:cognito/user:User"
+PEOPLES_GROUP, MEMBER = "aws:cognito/userGroup:UserGroup", "aws:cognito/userInGroup:UserInGroup"
 FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
 VAULT, PLAN = "aws:backup/vault:Vault", "aws:backup/plan:Plan"
 SELECTION = "aws:backup/selection:Selection"
@@ -277,6 +280,19 @@ BAD: list[tuple[str, str, Any]] = [
     (TOPIC, "name", "k.alarms"),
     (SUBSCRIPTION, "topic", "k-alarms"),
     (SUBSCRIPTION, "protocol", "mail"),
+    (PEOPLE, "name", "k/users"),
+    (PEOPLE, "mfaConfiguration", "SOMETIMES"),
+    (PEOPLE, "passwordPolicy.minimumLength", 5),
+    (PEOPLE, "usernameAttributes", ["name"]),
+    (PEOPLE, "accountRecoverySetting.recoveryMechanisms.0.priority", 3),
+    (PEOPLE, "tags.aws:team", "a"),
+    (SIGN_IN, "domain", "Kubeflow_Dev"),
+    (APPLICATION, "allowedOauthFlows", ["password"]),
+    (APPLICATION, "preventUserExistenceErrors", "OFF"),
+    (APPLICATION, "userPoolId", "users"),
+    (PEOPLES_GROUP, "name", ""),
+    (PERSON, "desiredDeliveryMediums", ["PIGEON"]),
+    (MEMBER, "groupName", ""),
     (DATABASE, "identifier", None),
     (DATABASE, "tags.aws:team", "a"),
     (DATABASE_SUBNETS, "tags.aws:team", "a"),
