@@ -19,7 +19,7 @@ from typing import Any
 
 import click
 
-from bench.journeys import Kill, ended, kills, peopled
+from bench.journeys import Kill, brought_up, ended, kills, peopled
 from bench.people import FINALIZERS
 from bench.tables import replaced
 from localcloud import emulator
@@ -91,7 +91,8 @@ KINDS = {
 
 def destroyed(checkout: Checkout, number: int, kill: Kill, empty: set[str]) -> Round:
     """Brings all up, and takes it down with a kill on the way."""
-    people = peopled(checkout, RELEASE)
+    brought_up(checkout, RELEASE)
+    people = peopled(checkout.cluster(), RELEASE)
     with finishing(checkout.cluster().plane.kubeconfig):
         done = ended(checkout, ("destroy", "--yes"), [kill])
     left = (world(checkout) ^ empty) - LEFT_BY_ISTIO

@@ -1,6 +1,7 @@
 """Commands on a stack in which people have something, killed at seeded moments and typed again until they end."""
 
 import json
+import os
 import random
 import subprocess
 import threading
@@ -10,10 +11,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+import tools
 from bench.people import Manifest, teams, work
+from bench.retry import install
+from infra.kubeflow.release import resolve
 from ops.project import PROJECT_ROOT
 from ordering.errors import UserError
-from tests.local.cluster import until
+from ordering.manifests.render import render
+from tests.local.cluster import Cluster, until
 from tests.local.killing import kill
 from tests.local.stack import Checkout
 from tests.local.test_interrupted import left_running
@@ -46,14 +51,36 @@ class Kill:
         return due
 
 
-def peopled(checkout: Checkout, release: str) -> list[Manifest]:
-    """Brings a release up, and makes people's objects; returns these."""
+INSTALLERS = ("make up", "kubectl apply --server-side", "kubectl apply")
+"""What brings a release up: the stack, or the loop of kubectl that its readme has, into a cluster of the stack."""
+
+
+def brought_up(checkout: Checkout, release: str, installer: str = INSTALLERS[0]) -> None:
+    """Brings a release up. What kubectl installs is not the stack's own: it has the cluster and one ConfigMap."""
     shared, beside = PROJECT_ROOT.parent / "shared", checkout.root.parent / "shared"
     if shared.is_dir() and not beside.exists():
         beside.symlink_to(shared.resolve())
     checkout.configure({"kubeflowRelease": release})
-    checkout.must("up")
-    cluster = checkout.cluster()
+    if installer == INSTALLERS[0]:
+        checkout.must("up")
+        return
+    about = {"name": "nothing-yet", "namespace": "default"}
+    empty = checkout.root.parent / "empty"
+    empty.mkdir()
+    (empty / "kustomization.yaml").write_text("resources: [one.yaml]\n")
+    (empty / "one.yaml").write_text(json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": about}))
+    Checkout(checkout.root, empty).must("up")
+    install(checkout.cluster().plane, rendered(release), client_side=installer == INSTALLERS[2])
+
+
+def rendered(release: str) -> list[Manifest]:
+    """A release's objects, as they are published."""
+    os.environ["KUSTOMIZE"] = str(tools.ensure("kustomize")["kustomize"])
+    return render(resolve(release=release, path=None, sample=False, root=PROJECT_ROOT).path)
+
+
+def peopled(cluster: Cluster, release: str) -> list[Manifest]:
+    """Makes people's objects, and returns them."""
     profiles, objects = teams(), work(release)
     cluster.apply(*profiles)
     names = {one["metadata"]["name"] for one in profiles}

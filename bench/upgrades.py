@@ -1,6 +1,7 @@
 """`python -m bench.upgrades`: upgrades from 1.10.2 to 26.03 and rollbacks with people's objects, also killed ones.
 
-A journey goes there and back on a control plane of its own. Each way is kept in bench/results/upgrades.json when it is
+A journey goes there and back on a control plane of its own; where kubectl installed the old release, it adopts that
+before. Each way is kept in bench/results/upgrades.json when it is
 through; the next call goes on with the journeys that are not whole. The table in docs/upgrading.md is made of all that
 is kept.
 """
@@ -21,7 +22,7 @@ from typing import Any
 
 import click
 
-from bench.journeys import VICTIMS, Kill, ended, peopled
+from bench.journeys import INSTALLERS, VICTIMS, Kill, brought_up, ended, peopled, rendered
 from bench.people import Manifest
 from bench.tables import replaced
 from ops.cluster import Access, answering, api_of, connected
@@ -33,8 +34,8 @@ from tests.local.stack import Checkout, changes, checked_out, now, unavailable
 KEPT = Path(__file__).parent / "results" / "upgrades.json"
 PAGE = PROJECT_ROOT / "docs" / "upgrading.md"
 SEED = 15
-KILLS = (0, 5)
-"""Kills of each way in a journey."""
+JOURNEYS = (("make up", 0), ("make up", 5), ("kubectl apply --server-side", 0), ("kubectl apply", 0))
+"""What brought the old release up, and the kills of each way."""
 LOOK_S = 20.0
 """Seconds after which the first kill of a way comes, at most: it looks, and saves, for about as long."""
 SHARE = 0.9
@@ -45,6 +46,7 @@ GATEWAY = ("security.istio.io/v1", "AuthorizationPolicy", "istio-system", "clust
 POLL_S = 0.3
 
 WAYS = {
+    "adopt": ("--yes",),
     "upgrade": (
         f"--to={NEW}",
         "--keep=CustomResourceDefinition/pytorchjobs.kubeflow.org,PersistentVolumeClaim/kubeflow/minio-pvc",
@@ -56,12 +58,14 @@ WAYS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Trip:
-    """One way. `missing` counts polls that did not find the gateway's policy, `lost` people's objects that went.
+    """One way. `missing` counts polls that did not find the gateway's policy, `lost` objects that went or were made
+    again: people's, and on the way of `adopt` the release's.
 
     `steps` are those of the engine in the last run.
     """
 
     command: str
+    installed: str
     wanted: int
     kills: int
     steps: int
@@ -105,27 +109,29 @@ def polled(cluster: Cluster) -> Iterator[list[bool]]:
         thread.join(timeout=60)
 
 
-def travel(checkout: Checkout, command: str, people: Sequence[Manifest], wanted: Sequence[Kill]) -> Trip:
-    """Goes one way, killed as wanted, until the command ends by itself."""
-    since = now()
+def travel(checkout: Checkout, command: str, installed: str, kept: Sequence[Manifest], wanted: Sequence[Kill]) -> Trip:
+    """Goes one way, killed as wanted, until the command ends by itself; `kept` is there afterwards as before."""
+    since, before = now(), made(checkout.cluster(), kept)
     with polled(checkout.cluster()) as seen:
         done = ended(checkout, (command, *WAYS[command]), wanted)
     asked = checkout.audit(since)
+    after = made(checkout.cluster(), kept)
     return Trip(
         command=command,
+        installed=installed,
         wanted=len(wanted),
         kills=done.kills,
         steps=steps(done.said),
         seconds=done.seconds,
-        objects=len(people),
-        lost=len(missing(checkout.cluster(), people)),
+        objects=len(kept),
+        lost=sum(after.get(one) != uid for one, uid in before.items()),
         requests=asked.writes,
         refused=len(asked.refused) + len(asked.refused_calls),
         polls=len(seen),
         missing=seen.count(False),
         unchanged=changes(checkout.must("preview")).keys() == {"unchanged"},
         unavailable=len(unavailable(checkout.cluster())),
-        said="\n".join(line for line in done.said.splitlines() if line.startswith(("Saved", "local runs"))),
+        said="\n".join(line for line in done.said.splitlines() if line.startswith(("Saved", "local runs", "Took"))),
     )
 
 
@@ -149,16 +155,17 @@ def moments(seed: int, times: int, total: int) -> list[Kill]:
     return [*first, *(Kill(victim=one, steps=gap) for one, gap in zip(who[1:], gaps, strict=True))]
 
 
-def missing(cluster: Cluster, people: Sequence[Manifest]) -> list[str]:
-    """Those of people's objects that are not there."""
-    names = {f"{one['apiVersion']}/{one['kind']}" for one in people}
-    found: set[tuple[str, str, str]] = set()
+def made(cluster: Cluster, objects: Sequence[Manifest]) -> dict[tuple[str, str, str], str]:
+    """Those of the objects that are there, by kind, namespace and name, with the uid that each was made with."""
+    names = {f"{one['apiVersion']}/{one['kind']}" for one in objects}
+    found: dict[tuple[str, str, str], str] = {}
     with connected(Access(cluster.plane.kubeconfig.read_text(), None)) as api:
         for version, _, kind in (name.rpartition("/") for name in sorted(names)):
             for one in api.metadata(version, kind):
-                found.add((kind, one["metadata"].get("namespace") or "", one["metadata"]["name"]))
-    wanted = {(one["kind"], one["metadata"].get("namespace") or "", one["metadata"]["name"]) for one in people}
-    return ["/".join(one) for one in sorted(wanted - found)]
+                about = one["metadata"]
+                found[kind, about.get("namespace") or "", about["name"]] = about["uid"]
+    wanted = {(one["kind"], one["metadata"].get("namespace") or "", one["metadata"]["name"]) for one in objects}
+    return {one: uid for one, uid in found.items() if one in wanted}
 
 
 def forget_database(cluster: Cluster) -> None:
@@ -168,10 +175,15 @@ def forget_database(cluster: Cluster) -> None:
     until(lambda: cluster.get("pvc", "-n", "kubeflow", "mysql-pv-claim") is None, "the claim goes", 120)
 
 
-def plan(kept: Iterable[Mapping[str, Any]]) -> list[int]:
-    """The journeys, by their kills, of which not both ways are right yet."""
-    right = {(one["wanted"], one["command"]) for one in kept if one["right"]}
-    return [number for number in KILLS if any((number, command) not in right for command in WAYS)]
+def ways(installed: str) -> list[str]:
+    """The commands of a journey, in order."""
+    return [way for way in WAYS if way != "adopt" or installed != INSTALLERS[0]]
+
+
+def plan(kept: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    """The journeys of which not all ways are right yet."""
+    right = {(one["installed"], one["wanted"], one["command"]) for one in kept if one["right"]}
+    return [about for about in JOURNEYS if any((*about, way) not in right for way in ways(about[0]))]
 
 
 def measured(kept: Iterable[Mapping[str, Any]], command: str) -> int:
@@ -181,17 +193,20 @@ def measured(kept: Iterable[Mapping[str, Any]], command: str) -> int:
 
 def run(kept: list[dict[str, Any]], journeys: int) -> None:
     """So many of the journeys that are left."""
-    for number in plan(kept)[:journeys]:
-        kept[:] = [one for one in kept if one["wanted"] != number]
-        with tempfile.TemporaryDirectory(prefix="up-") as name, checked_out(Path(name)) as made:
-            checkout = Checkout(made.root, None)
-            people = peopled(checkout, OLD)
-            for seed, command in enumerate(WAYS, SEED + number):
+    for installed, number in plan(kept)[:journeys]:
+        kept[:] = [one for one in kept if (one["installed"], one["wanted"]) != (installed, number)]
+        with tempfile.TemporaryDirectory(prefix="up-") as name, checked_out(Path(name)) as copy:
+            checkout = Checkout(copy.root, None)
+            brought_up(checkout, OLD, installed)
+            people = peopled(checkout.cluster(), OLD)
+            for seed, command in enumerate(ways(installed), SEED + number):
                 if command == "rollback":
                     refused = checkout.ops(command, *WAYS[command])
                     assert "cannot open it" in refused.stderr, refused.stderr
                     forget_database(checkout.cluster())
-                trip = travel(checkout, command, people, moments(seed, number, measured(kept, command)))
+                there = [*people, *(rendered(OLD) if command == "adopt" else ())]
+                wanted = moments(seed, number, measured(kept, command))
+                trip = travel(checkout, command, installed, there, wanted)
                 at = datetime.now(UTC).isoformat(timespec="seconds")
                 kept.append({"at": at, "right": trip.right, **asdict(trip)})
                 KEPT.write_text(json.dumps(kept, indent=1) + "\n")
@@ -200,17 +215,19 @@ def run(kept: list[dict[str, Any]], journeys: int) -> None:
 
 def table(kept: Sequence[Mapping[str, Any]]) -> str:
     """A row for each way."""
-    lines = ["| way | kills | s | people's objects | lost | writes | refused | gateway polled | missing | then |"]
-    lines.append("|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
-    for one in kept:
+    lines = ["| installed by | way | kills | s | objects | lost | writes | refused | gateway polled | missing | then |"]
+    lines.append("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|")
+    for one in sorted(kept, key=lambda one: JOURNEYS.index((one["installed"], one["wanted"]))):
         then = "unchanged, all Available" if one["unchanged"] and not one["unavailable"] else "not right"
         keys = ("kills", "seconds", "objects", "lost", "requests", "refused", "polls", "missing")
-        lines.append(f"| {one['command']} | {' | '.join(str(one[key]) for key in keys)} | {then} |")
+        lines.append(
+            f"| `{one['installed']}` | {one['command']} | {' | '.join(str(one[key]) for key in keys)} | {then} |"
+        )
     return "\n".join(lines)
 
 
 @click.command()
-@click.option("--journeys", type=int, default=len(KILLS), help="At most so many journeys there and back.")
+@click.option("--journeys", type=int, default=len(JOURNEYS), help="At most so many journeys there and back.")
 @click.option("--report", is_flag=True, help="Only write the page.")
 def main(journeys: int, report: bool) -> None:
     """Upgrade, roll back, kill, and write down what came of it."""

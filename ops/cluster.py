@@ -77,7 +77,7 @@ class ClusterApi:
     def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
         """One object, or None."""
         resource = self._resource(api_version, kind)
-        found = self._ask(resource.get, name=name, namespace=namespace or None) if resource else None
+        found = self._ask(resource.get, name=name, namespace=_namespace(resource, namespace)) if resource else None
         return None if found is None else dict(found.to_dict())
 
     def delete(self, manifest: Manifest) -> None:
@@ -100,7 +100,7 @@ class ClusterApi:
         """Whether the server warns of a merge patch, of which it makes a dry run."""
         metadata, resource = manifest["metadata"], self._resource(manifest["apiVersion"], manifest["kind"])
         form = {"content_type": "application/merge-patch+json", "dry_run": "All", "serialize": False}
-        where = {"name": metadata["name"], "namespace": metadata.get("namespace")}
+        where = {"name": metadata["name"], "namespace": _namespace(resource, metadata.get("namespace"))}
         answer = self._ask(resource.patch, body=change, **where, **form) if resource else None
         return answer is not None and "Warning" in answer.headers
 
@@ -238,7 +238,8 @@ class ClusterApi:
         if resource is not None and status:
             resource = resource.subresources["status"]
         if resource is not None:
-            self._ask(getattr(resource, verb), namespace=metadata.get("namespace"), **named, **arguments)
+            where = _namespace(resource, metadata.get("namespace"))
+            self._ask(getattr(resource, verb), namespace=where, **named, **arguments)
 
     def _resource(self, api_version: str, kind: str) -> Any:
         try:
@@ -253,6 +254,11 @@ class ClusterApi:
             return None
         except exceptions.DynamicApiError as error:
             raise RefusedError(f"The cluster refuses: {error.summary()}") from None
+
+
+def _namespace(resource: Any, given: str | None) -> str | None:
+    """Where an object of a kind is: a manifest that names no namespace is in `default`, where the engine puts it."""
+    return given or ("default" if resource.namespaced else None)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Before a destroy: what the cluster made outside the state, deleted while the controllers that clean up still live.
 
-Load balancers, their network interfaces and volumes are made in AWS by controllers inside the cluster. Once those are
-gone nobody deletes them, and they block the deletion of the VPC.
+Load balancers, their network interfaces, volumes and snapshots of these are made in AWS by controllers inside the
+cluster. Once those are gone nobody deletes them, and some block the deletion of the VPC.
 """
 
 import time
@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ops import snapshots
 from ops.claims import claims_of
 from ops.people import counted, named
 from ordering.errors import UserError
@@ -52,11 +53,12 @@ class Scope:
 
 
 def holding(api: Api, scope: Scope) -> list[Manifest]:
-    """The objects for which a controller keeps something in AWS: Ingresses, load balancers, claims; and Profiles."""
+    """The objects for which a controller keeps something in AWS, and Profiles: Ingresses, load balancers, claims and
+    snapshots of their volumes."""
     profiles = api.list(*_PROFILE)
     found = api.list("networking.k8s.io/v1", "Ingress")
     found += [one for one in api.list("v1", "Service") if (one.get("spec") or {}).get("type") == "LoadBalancer"]
-    found += api.list("v1", "PersistentVolumeClaim")
+    found += [*api.list("v1", "PersistentVolumeClaim"), *api.list(snapshots.API_VERSION, snapshots.KIND)]
     if scope.namespaces is not None:
         # A Profile's namespace has its name.
         ours = {*scope.namespaces, *(one["metadata"]["name"] for one in profiles)}

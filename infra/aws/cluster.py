@@ -12,7 +12,7 @@ from pulumi_aws import cloudwatch, eks, kms
 from pulumi_aws import iam as aws_iam
 
 from infra import versions
-from infra.aws import cidr, iam, instances, kept, pools
+from infra.aws import cidr, iam, instances, kept, pools, volume_classes
 from infra.aws.addons import AddonArgs, addon
 from infra.aws.identity import (
     IssuerArgs,
@@ -88,7 +88,7 @@ class _ControlPlane(pulumi_eks.Cluster):  # type: ignore[misc]
 
 
 class Cluster(pulumi.ComponentResource):
-    """EKS with its add-ons, nodes, and a default encrypted storage class."""
+    """EKS with its add-ons, nodes, and default classes of volumes, which are encrypted, and of their snapshots."""
 
     name: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
@@ -130,9 +130,9 @@ class Cluster(pulumi.ComponentResource):
             forced=args.forced,
             opts=pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[nodes])),
         )
-        self.ready = default_storage_class(
-            f"{name}-gp3", pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[volumes])
-        )
+        opts = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[volumes])
+        self.ready = volume_classes.storage(f"{name}-gp3", opts)
+        volume_classes.snapshots(f"{name}-ebs", opts)
         self.access = ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)
         self.register_outputs(
             {
@@ -345,26 +345,4 @@ def kubernetes_provider(
         enable_secret_mutable=True,
         kube_client_settings=kubernetes.KubeClientSettingsArgs(qps=CLIENT_QPS, burst=CLIENT_BURST),
         opts=opts,
-    )
-
-
-def default_storage_class(name: str, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
-    """Encrypted gp3 volumes in the zone of the pod that wants them; EKS has had no default class since 1.30.
-
-    A plain resource, as all other objects are: for its typed class the SDK imports the whole core API, half a second.
-    """
-    return pulumi.CustomResource(
-        "kubernetes:storage.k8s.io/v1:StorageClass",
-        name,
-        {
-            "apiVersion": "storage.k8s.io/v1",
-            "kind": "StorageClass",
-            "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-            "provisioner": "ebs.csi.aws.com",
-            "parameters": {"type": "gp3", "encrypted": "true"},
-            "volumeBindingMode": "WaitForFirstConsumer",
-            "allowVolumeExpansion": True,
-            "reclaimPolicy": "Delete",
-        },
-        opts,
     )

@@ -220,7 +220,7 @@ _ASKED = (
 _COMMANDS = (
     *_ASKED,
     "elasticloadbalancing: DeleteLoadBalancer",
-    "ec2: DeleteNetworkInterface DeleteVolume",
+    "ec2: DeleteNetworkInterface DeleteSnapshot DeleteVolume",
 )
 
 # `make mirror` pushes, in whoever's name it runs.

@@ -40,7 +40,8 @@ def confirm(stack: str, *, yes: bool) -> None:
         storage += " The user pool goes with the people in it."
     ask.for_name(
         stack,
-        notice=f"This takes down all of {stack}: {cluster}, and the volumes and databases in it. {storage}",
+        notice=f"This takes down all of {stack}: {cluster}, and the volumes, their snapshots and the databases in it. "
+        f"{storage}",
         nobody=f"Nobody answered, and nothing was destroyed; YES=1 destroys {stack} without asking.",
         refused="nothing was destroyed.",
     )

@@ -1,17 +1,13 @@
 """What is played on the local control plane, as a user of the cluster sees it."""
 
-import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from localcloud import plane
-from ops import snapshots
-from ops.cluster import Access, connected
 from tests.local.cluster import (
     Cluster,
     Manifest,
@@ -402,51 +398,3 @@ def test_realistic_pods_wait_for_what_they_mount(tmp_path: Path) -> None:
         assert until(lambda: delay("waiting"), "the next pod too") == first
     finally:
         plane.stop(tmp_path, wipe=True)
-
-
-def test_a_backup_takes_a_snapshot_by_the_class_of_the_volume_s_driver(cluster: Cluster) -> None:
-    unapproved: dict[str, Any] = {"api-approved.kubernetes.io": "unapproved, request not yet submitted"}
-    about = {"namespace": "saved", "name": "data"}
-    size = {"storage": "1Gi"}
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": about,
-        "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "volumeName": "saved"}
-        | {"resources": {"requests": size}},
-    }
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": "saved"},
-        "spec": {"accessModes": ["ReadWriteOnce"], "capacity": size, "claimRef": about}
-        | {"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-1"}},
-    }
-    cluster.apply(namespace("saved"), volume, claim)
-    state = [{"type": "kubernetes:core/v1:PersistentVolumeClaim", "inputs": claim}]
-    access = Access(cluster.plane.kubeconfig.read_text(), None)
-    with connected(access) as api:
-        assert "no VolumeSnapshotClass for ebs.csi.aws.com" in str(snapshots.take(state, api, "a_1"))
-    cluster.apply(
-        crd("snapshot.storage.k8s.io", "VolumeSnapshot", **unapproved),
-        crd("snapshot.storage.k8s.io", "VolumeSnapshotClass", scope="Cluster", **unapproved),
-    )
-    cluster.run("wait", "crd", "--all", "--for=condition=Established", "--timeout=30s")
-    class_ = {"apiVersion": snapshots.API_VERSION, "kind": snapshots.CLASS, "metadata": {"name": "ebs"}}
-    cluster.apply({**class_, "driver": "ebs.csi.aws.com", "deletionPolicy": "Delete"})
-
-    def taken() -> None:
-        """What the snapshot controller writes."""
-        until(lambda: cluster.get("volumesnapshot", "-n", "saved", "data-2") is not None, "a snapshot is asked for")
-        status = json.dumps({"status": {"creationTime": "2026-01-01T00:00:00Z", "readyToUse": False}})
-        cluster.run(
-            "patch", "-n", "saved", "volumesnapshot/data-2", "--subresource=status", "--type=merge", "-p", status
-        )
-
-    with connected(access) as api, ThreadPoolExecutor() as controller:
-        written = controller.submit(taken)
-        found = snapshots.take(state, api, "a_2")
-        written.result()
-    assert dict(found.taken) == {"saved/data": "data-2"}
-    made = cluster.at("volumesnapshot", "-n", "saved", "data-2")
-    assert made["spec"] == {"volumeSnapshotClassName": "ebs", "source": {"persistentVolumeClaimName": "data"}}

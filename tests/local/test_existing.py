@@ -22,6 +22,8 @@ CONFIG: Manifest = {
     "metadata": {"name": "settings", "namespace": SPACE},
     "data": {"a": "ours"},
 }
+UNPLACED: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "unplaced"}, "data": {"a": "ours"}}
+"""Names no namespace, as one of 1.10.2 does."""
 WEB = deployment(SPACE, "web")
 ACCOUNT: Manifest = {
     "apiVersion": "v1",
@@ -106,12 +108,13 @@ def with_helm(folder: Path) -> dict[str, str]:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     """A checkout whose cluster somebody has used before: by `kubectl apply`, both ways of it."""
     root = tmp_path_factory.mktemp("existing")
-    platform = written(root / "platform", namespace(SPACE), DEFINITION, CONFIG, WEB, ACCOUNT, PULL)
+    platform = written(root / "platform", namespace(SPACE), DEFINITION, CONFIG, UNPLACED, WEB, ACCOUNT, PULL)
     with checked_out(root, platform) as made:
         made.environment.update(with_helm(root / "bin"))
         made.configure({"kubeflowBuild": ["helm", "any-file"]})
         cluster = made.cluster()
-        client_side(cluster, namespace(SPACE), theirs(CONFIG, data={"a": "theirs", "b": "theirs"}))
+        data = {"a": "theirs", "b": "theirs"}
+        client_side(cluster, namespace(SPACE), theirs(CONFIG, data=data), theirs(UNPLACED, data=data))
         container = {"name": "main", "image": "none", "env": [{"name": "THEIRS", "value": "1"}]}
         live = deployment(SPACE, "web")
         live["spec"]["template"]["spec"]["containers"] = [container]
@@ -135,7 +138,7 @@ def test_what_is_there_is_named_with_whose_it_is_and_nothing_is_touched(checkout
     done = checkout.ops("up")
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stderr
-    assert "there are 4 objects already that local would make" in done.stderr, done.stderr
+    assert "there are 5 objects already that local would make" in done.stderr, done.stderr
     assert f"ConfigMap {SPACE}/settings (kubectl-client-side-apply)" in done.stderr
     assert "CustomResourceDefinition things.example.com (kubectl)" in done.stderr
     assert "ServiceAccount" not in done.stderr, "each namespace has that"
@@ -188,12 +191,13 @@ def test_taken_over_it_is_as_the_stack_says_and_no_object_was_made_again(checkou
     ids = {
         one: in_space(cluster, *one)["metadata"]["uid"] for one in (("configmap", "settings"), ("deployment", "web"))
     }
-    assert "Took over 4 objects" in checkout.must("adopt")
+    assert "Took over 5 objects" in checkout.must("adopt")
     for one, uid in ids.items():
         live = in_space(cluster, *one)
         assert live["metadata"]["uid"] == uid
         assert "last-applied" not in str(live["metadata"].get("annotations"))
     assert in_space(cluster, "configmap", "settings")["data"] == {"a": "ours"}
+    assert cluster.at("configmap", "unplaced", "-n", "default")["data"] == {"a": "ours"}
     (container,) = in_space(cluster, "deployment", "web")["spec"]["template"]["spec"]["containers"]
     assert "env" not in container, "what only kubectl had set goes"
     assert set(changes(checkout.must("preview"))) == {"unchanged"}

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from pulumi import automation
 
-import infra.aws.cluster
+import infra.aws.volume_classes
 import tools
 from localcloud import laptop, plane, plugin
 from ops import new_stack
@@ -231,12 +231,11 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
     # There state in files is refused.
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.delenv("KUBEFLOW_MANIFESTS", raising=False)
-    # A StorageClass belongs to the cluster, and here two clusters are one.
-    monkeypatch.setattr(
-        infra.aws.cluster,
-        "default_storage_class",
-        lambda name, opts: pulumi.ComponentResource("test:None", name, None, opts),
-    )
+    # Classes belong to the cluster, and here two clusters are one.
+    for kind in ("storage", "snapshots"):
+        monkeypatch.setattr(
+            infra.aws.volume_classes, kind, lambda name, opts: pulumi.ComponentResource("test:None", name, None, opts)
+        )
     with ExitStack() as stack:
         (tmp_path / "cloud").mkdir()
         plugin.install(tmp_path / "home")

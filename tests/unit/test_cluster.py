@@ -241,6 +241,19 @@ def test_the_default_storage_class_is_encrypted_and_waits_for_the_pod(made: Reco
     assert "c-aws-ebs-csi-driver" in found.depends_on
 
 
+def test_snapshots_of_its_volumes_have_a_default_class_once_their_kind_is_there(made: Recording) -> None:
+    found = made.one("VolumeSnapshotClass")
+    assert found.inputs["metadata"] == {
+        "name": "ebs",
+        "annotations": {"snapshot.storage.kubernetes.io/is-default-class": "true"},
+    }
+    assert found.inputs["driver"] == made.one("StorageClass").inputs["provisioner"]
+    assert found.inputs["deletionPolicy"] == "Delete", "a destroy drains it, as it does volumes"
+    assert found.provider == "c-kubernetes"
+    assert "c-snapshot-controller" in made.one("Addon", "c-aws-ebs-csi-driver").depends_on
+    assert "c-aws-ebs-csi-driver" in found.depends_on
+
+
 def test_objects_wait_for_nodes_and_survive_a_new_kubeconfig(made: Recording) -> None:
     found = made.one("kubernetes")
     assert "c-nodes" in found.depends_on

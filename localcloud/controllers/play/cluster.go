@@ -105,7 +105,7 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	c.kinds = newKinds(c)
 	parts := []func() error{
 		c.playKinds, c.playIssuers, c.playCertificates, c.playInjector,
-		c.playBackends, c.playRoots, c.playVolumes, c.playProfiles, c.playMetacontroller, c.playCacheDeployer,
+		c.playBackends, c.playRoots, c.playVolumes, c.playSnapshots, c.playProfiles, c.playMetacontroller, c.playCacheDeployer,
 		c.playConversions, c.playJobs,
 	}
 	if options.Realistic {

@@ -12,9 +12,12 @@ from ordering.manifests.objects import Manifest, title
 def made(
     kind: str, name: str, namespace: str = "kubeflow", *, owner: Manifest | None = None, **content: Any
 ) -> Manifest:
-    api_version = {"Ingress": "networking.k8s.io/v1", "Profile": "kubeflow.org/v1", "Notebook": "kubeflow.org/v1"}.get(
-        kind, "apps/v1" if kind in ("Deployment", "ReplicaSet", "StatefulSet") else "v1"
-    )
+    api_version = {
+        "Ingress": "networking.k8s.io/v1",
+        "Profile": "kubeflow.org/v1",
+        "Notebook": "kubeflow.org/v1",
+        "VolumeSnapshot": "snapshot.storage.k8s.io/v1",
+    }.get(kind, "apps/v1" if kind in ("Deployment", "ReplicaSet", "StatefulSet") else "v1")
     metadata: dict[str, Any] = {"name": name, "namespace": namespace} if namespace else {"name": name}
     if owner:
         reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"]}
@@ -116,13 +119,14 @@ def test_all_that_holds_something_in_aws_goes_and_the_rest_stays() -> None:
         made("Service", "gateway", "istio-system", spec={"type": "LoadBalancer"}),
         claim("data"),
         volume("data"),
+        made("VolumeSnapshot", "data-1"),
         *stays,
     )
     count, lines = run(cluster)
-    assert count == 3
+    assert count == 4
     assert list(cluster.objects.values()) == stays
     assert lines[0].startswith("waiting until the cluster has deleted 1 Ingress, 1 PersistentVolume, ")
-    assert lines[-1].startswith("drained 1 Ingress, 1 PersistentVolumeClaim, 1 Service in ")
+    assert lines[-1].startswith("drained 1 Ingress, 1 PersistentVolumeClaim, 1 Service, 1 VolumeSnapshot in ")
 
 
 def test_asking_many_to_go_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ KINDS = [
     "network interface",
     "elastic IP",
     "volume",
+    "volume snapshot",
     "security group",
     "security group",
     "log group",
@@ -78,7 +79,7 @@ def plant(owner: Owner) -> None:
             }
         ],
     )
-    ec2.create_volume(
+    volume = ec2.create_volume(
         AvailabilityZone=f"{REGION}a",
         Size=20,
         VolumeType="gp3",
@@ -89,6 +90,9 @@ def plant(owner: Owner) -> None:
             }
         ],
     )
+    backup = [{"Key": "aws:backup:source-resource", "Value": volume["VolumeId"]}]
+    for tags in (stack, [*stack, *backup]):
+        ec2.create_snapshot(VolumeId=volume["VolumeId"], TagSpecifications=[{"ResourceType": "snapshot", "Tags": tags}])
     ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": cluster}])
     client("elbv2").create_load_balancer(
         Name=f"{owner.cluster}-web",
@@ -113,6 +117,7 @@ def test_everything_that_a_cluster_left_is_found_by_its_tags_and_priced() -> Non
     assert not any(one.kept for one in left)
     monthly = {one.kind: one.monthly for one in left}
     assert monthly["volume"] == Decimal("1.60")
+    assert monthly["volume snapshot"] == Decimal("1.00"), "what AWS Backup took goes with its vault"
     assert monthly["load balancer"] == Decimal("16.425")
     assert monthly["elastic IP"] == Decimal("3.65")
     assert monthly["network interface"] == monthly["security group"] == 0
@@ -209,7 +214,7 @@ def test_the_command_lists_with_a_total_and_deletes_only_when_told_twice(stack: 
     plant(DEV)
     output, refused = run()
     assert "dev: left in us-west-2" in output
-    assert "39.92" in output, "16.425 + 18.25 + 3.65 + 1.60"
+    assert "40.92" in output, "16.425 + 18.25 + 3.65 + 1.60 + 1.00"
     assert refused == ""
     assert run("--delete", answer="n\n")[1] == "Nothing was deleted."
     assert len(find(client, DEV)) == len(KINDS)

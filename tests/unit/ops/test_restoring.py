@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from infra.aws import kept
-from ops import leftovers, restoring
+from ops import restoring
 from ops.commands import restore
+from ops.leftovers import Owner, Place, stored
 from ops.restoring import Point
 from ordering.errors import UserError
 from tests.unit.settings_source import settings
@@ -110,9 +111,9 @@ def test_what_aws_does_not_restore_is_one_sentence() -> None:
 
 
 def test_a_vault_that_a_destroy_kept_is_listed_with_its_price() -> None:
-    owner = leftovers.Owner(project="kubeflow", stack="dev", cluster="kubeflow-dev", region="us-west-2")
+    owner = Owner(project="kubeflow", stack="dev", cluster="kubeflow-dev", region="us-west-2")
     aws = Aws([point(SNAPSHOT, "EBS", 0), point("db", "RDS", 1)])
-    [found] = leftovers._backups(aws, leftovers.Place(owner, frozenset()))
+    [found] = stored.backups(aws, Place(owner, frozenset()))
     assert (found.id, found.kept) == ("kubeflow-dev-backups", True)
     assert found.what == "kept on purpose, 2 recovery points of 2.0 GB"
     assert float(found.monthly) == pytest.approx(0.10)

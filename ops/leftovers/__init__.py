@@ -1,24 +1,23 @@
 """`make leftovers`: what a stack's cluster made in AWS and still exists, what it costs, and its deletion.
 
-Found by tags, so it needs no state: load balancers, endpoints, network interfaces, volumes, addresses, security groups;
-the first three and the last also by the stack's VPC, for not all of them carry tags; log groups by their name, which
-holds the cluster's. What a destroy keeps on purpose is listed, and left alone.
+Found by tags, so it needs no state: load balancers, endpoints, network interfaces, volumes, their snapshots, addresses,
+security groups; the first three and the last also by the stack's VPC, for not all of them carry tags; log groups by
+their name, which holds the cluster's. What a destroy keeps on purpose is listed, and left alone.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.aws import kept
 from ops import eks, prices, security_groups
+from ops.leftovers import stored
+from ops.leftovers.owner import Client, Leftover, Owner, Place, pages
 from ordering.errors import UserError
 
-Client = Callable[[str], Any]
-"""Makes the client of an AWS service, in the stack's account and region."""
+__all__ = ["Client", "Leftover", "Owner", "Place", "check_gone", "delete", "find"]
 
 # On-demand list prices of us-west-2, in USD, without what traffic costs.
 CLASSIC_LOAD_BALANCER_HOUR = Decimal("0.025")
@@ -30,58 +29,11 @@ endpoint."""
 
 _POLL_S = 2.0
 _TAGS_AT_ONCE = 20
-_PAGES = 20
-"""Pages of 1,000 objects that are counted of a bucket."""
 
 _GOING = frozenset({"deleting", "deleted"})
-_FETCHED = "repository of fetched images"
 
 _OF_THEIR_OWN = frozenset({"interface", "load_balancer", "network_load_balancer", "branch", "trunk"})
 """Types of interfaces that a cluster leaves; others are parts of something in the state."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Leftover:
-    """Something that exists: its id, which AWS needs to delete it, what it is, and its price in USD a month."""
-
-    kind: str
-    id: str
-    what: str
-    monthly: Decimal = Decimal(0)
-    kept: bool = False
-    """On purpose, by a destroy: the next `up` takes it over."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Owner:
-    """Whose things are looked for: a stack, and the cluster that it made."""
-
-    project: str
-    stack: str
-    cluster: str
-    region: str
-    repository: str | None = None
-
-    @property
-    def names(self) -> kept.Names:
-        """Those of what the stack keeps."""
-        return kept.Names(project=self.project, stack=self.stack, region=self.region, repository=self.repository)
-
-    @property
-    def marks(self) -> list[dict[str, str]]:
-        """Tags of which each set says so: by the cloud controller and the volume driver, the load balancer controller,
-        the network plugin, and the stack itself."""
-        return [
-            {f"kubernetes.io/cluster/{self.cluster}": "owned"},
-            {"elbv2.k8s.aws/cluster": self.cluster},
-            {"cluster.k8s.amazonaws.com/name": self.cluster},
-            {"pulumi:project": self.project, "pulumi:stack": self.stack},
-        ]
-
-    def owns(self, tags: Iterable[Mapping[str, str]]) -> bool:
-        """Whether tags, as AWS lists them, have one of the marks."""
-        given = {tag["Key"]: tag["Value"] for tag in tags}
-        return any(mark.items() <= given.items() for mark in self.marks)
 
 
 def find(client: Client, owner: Owner, *, known: Collection[str] = ()) -> list[Leftover]:
@@ -142,23 +94,15 @@ def delete(client: Client, left: Sequence[Leftover], *, patience: float = PATIEN
     return failed
 
 
-@dataclass(frozen=True)
-class Place:
-    """Whose things are looked for, and the VPCs that are the stack's."""
-
-    owner: Owner
-    vpcs: frozenset[str]
-
-
 def _vpcs(client: Client, owner: Owner) -> Iterator[str]:
     filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in owner.marks[-1].items()]
-    for one in _all(client("ec2"), "describe_vpcs", "Vpcs", Filters=filters):
+    for one in pages(client("ec2"), "describe_vpcs", "Vpcs", Filters=filters):
         yield one["VpcId"]
 
 
 def _load_balancers(client: Client, place: Place) -> Iterator[Leftover]:
     elb = client("elbv2")
-    found = {one["LoadBalancerArn"]: one for one in _all(elb, "describe_load_balancers", "LoadBalancers")}
+    found = {one["LoadBalancerArn"]: one for one in pages(elb, "describe_load_balancers", "LoadBalancers")}
     for arns in _batches(list(found)):
         for told in elb.describe_tags(ResourceArns=arns)["TagDescriptions"]:
             one = found[told["ResourceArn"]]
@@ -173,7 +117,7 @@ def _load_balancers(client: Client, place: Place) -> Iterator[Leftover]:
 
 def _classic_load_balancers(client: Client, place: Place) -> Iterator[Leftover]:
     elb = client("elb")
-    listed = _all(elb, "describe_load_balancers", "LoadBalancerDescriptions")
+    listed = pages(elb, "describe_load_balancers", "LoadBalancerDescriptions")
     vpcs = {one["LoadBalancerName"]: one.get("VPCId") for one in listed}
     for batch in _batches(list(vpcs)):
         for told in elb.describe_tags(LoadBalancerNames=batch)["TagDescriptions"]:
@@ -189,7 +133,7 @@ def _classic_load_balancers(client: Client, place: Place) -> Iterator[Leftover]:
 def _endpoints(client: Client, place: Place) -> Iterator[Leftover]:
     """Those that AWS puts into a VPC by itself, such as GuardDuty's of runtime monitoring (GuardDuty user guide, "Using
     shared VPC with Runtime Monitoring"), hold its subnets like the stack's own."""
-    for one in _all(client("ec2"), "describe_vpc_endpoints", "VpcEndpoints"):
+    for one in pages(client("ec2"), "describe_vpc_endpoints", "VpcEndpoints"):
         ours = one["VpcId"] in place.vpcs or place.owner.owns(one.get("Tags", []))
         if ours and one["State"].lower() not in _GOING:
             zones = len(one.get("SubnetIds", []))
@@ -228,6 +172,18 @@ def _volumes(client: Client, place: Place) -> Iterator[Leftover]:
         )
 
 
+def _volume_snapshots(client: Client, place: Place) -> Iterator[Leftover]:
+    """Those that the volume driver took; AWS Backup's have its own tag beside their volumes', and go with its vault."""
+    for one in _tagged(client, place.owner, "describe_snapshots", "Snapshots", "SnapshotId", OwnerIds=["self"]):
+        if not any(tag["Key"].startswith("aws:backup:") for tag in one["Tags"]):
+            yield Leftover(
+                kind="volume snapshot",
+                id=one["SnapshotId"],
+                what=f"of a volume of {one['VolumeSize']} GiB, {one['StartTime']:%Y-%m-%d}",
+                monthly=one["VolumeSize"] * prices.BACKUP_GB_MONTH,
+            )
+
+
 def _groups(client: Client, place: Place) -> Iterator[Leftover]:
     for one in _found(client, place, "describe_security_groups", "SecurityGroups", "GroupId"):
         if one["GroupName"] != "default":  # goes with its VPC, and only so
@@ -237,7 +193,7 @@ def _groups(client: Client, place: Place) -> Iterator[Leftover]:
 def _logs(client: Client, place: Place) -> Iterator[Leftover]:
     for service in ("eks", "containerinsights"):
         prefix = f"/aws/{service}/{place.owner.cluster}/"
-        for one in _all(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
+        for one in pages(client("logs"), "describe_log_groups", "logGroups", logGroupNamePrefix=prefix):
             stored = Decimal(one.get("storedBytes", 0)) / 10**9
             yield Leftover(
                 kind="log group",
@@ -247,85 +203,6 @@ def _logs(client: Client, place: Place) -> Iterator[Leftover]:
             )
 
 
-def _buckets(client: Client, place: Place) -> Iterator[Leftover]:
-    for name in kept.buckets(client, place.owner.names):
-        count = size = 0
-        more = False
-        pages = client("s3").get_paginator("list_object_versions").paginate(Bucket=name)
-        for index, page in enumerate(pages):
-            if index == _PAGES:
-                more = True
-                break
-            count += len(page.get("Versions", ()))
-            size += sum(one["Size"] for one in page.get("Versions", ()))
-        stored = Decimal(size) / 10**9
-        yield Leftover(
-            kind="bucket",
-            id=name,
-            what=f"kept on purpose, {'more than ' if more else ''}{count} objects of {stored:.1f} GB",
-            monthly=stored * prices.S3_GB_MONTH,
-            kept=True,
-        )
-
-
-def _repositories(client: Client, place: Place) -> Iterator[Leftover]:
-    names = place.owner.names
-    for name in (*kept.repositories(client, names), *kept.copied(client, names)[0]):
-        yield _images(client, "repository", name, "kept on purpose", on_purpose=True)
-    # No state knows these, and they hold nothing that is not elsewhere.
-    for name in kept.caches(client, names):
-        yield _images(client, _FETCHED, name, "made by ECR when it fetched", on_purpose=False)
-
-
-def _images(client: Client, kind: str, name: str, why: str, *, on_purpose: bool) -> Leftover:
-    images = list(_all(client("ecr"), "describe_images", "imageDetails", repositoryName=name))
-    stored = Decimal(sum(one.get("imageSizeInBytes", 0) for one in images)) / 10**9
-    what = f"{why}, {len(images)} images of {stored:.1f} GB"
-    return Leftover(kind=kind, id=name, what=what, monthly=stored * prices.ECR_GB_MONTH, kept=on_purpose)
-
-
-def _file_systems(client: Client, place: Place) -> Iterator[Leftover]:
-    for one in kept.file_systems(client, place.owner.names):
-        stored = Decimal(one["SizeInBytes"]["Value"]) / 10**9
-        yield Leftover(
-            kind="file system",
-            id=one["FileSystemId"],
-            what=f"kept on purpose, {stored:.1f} GB",
-            monthly=stored * prices.EFS_GB_MONTH,
-            kept=True,
-        )
-
-
-def _snapshots(client: Client, place: Place) -> Iterator[Leftover]:
-    for one in kept.snapshots(client, place.owner.names):
-        size = Decimal(one["AllocatedStorage"])
-        yield Leftover(
-            kind="database snapshot",
-            id=one["DBSnapshotIdentifier"],
-            what=f"kept on purpose, of a database of {size} GiB",
-            monthly=size * prices.DATABASE_BACKUP_GIB_MONTH,
-            kept=True,
-        )
-
-
-def _backups(client: Client, place: Place) -> Iterator[Leftover]:
-    vault = kept.vault(client, place.owner.names)
-    if vault is None:
-        return
-    name = vault["BackupVaultName"]
-    points = list(
-        _all(client("backup"), "list_recovery_points_by_backup_vault", "RecoveryPoints", BackupVaultName=name)
-    )
-    stored = Decimal(sum(one.get("BackupSizeInBytes", 0) for one in points)) / 10**9
-    yield Leftover(
-        kind="backup vault",
-        id=name,
-        what=f"kept on purpose, {len(points)} recovery points of {stored:.1f} GB",
-        monthly=stored * prices.BACKUP_GB_MONTH,
-        kept=True,
-    )
-
-
 _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _load_balancers,
     _classic_load_balancers,
@@ -333,13 +210,14 @@ _FINDERS: tuple[Callable[[Client, Place], Iterable[Leftover]], ...] = (
     _interfaces,
     _addresses,
     _volumes,
+    _volume_snapshots,
     _groups,
     _logs,
-    _buckets,
-    _repositories,
-    _file_systems,
-    _snapshots,
-    _backups,
+    stored.buckets,
+    stored.repositories,
+    stored.file_systems,
+    stored.database_snapshots,
+    stored.backups,
 )
 
 
@@ -348,21 +226,16 @@ def _found(client: Client, place: Place, method: str, key: str, id_key: str) -> 
     found = {one[id_key]: one for one in _tagged(client, place.owner, method, key, id_key)}
     if place.vpcs:
         inside = [{"Name": "vpc-id", "Values": sorted(place.vpcs)}]
-        found |= {one[id_key]: one for one in _all(client("ec2"), method, key, Filters=inside)}
+        found |= {one[id_key]: one for one in pages(client("ec2"), method, key, Filters=inside)}
     return list(found.values())
 
 
-def _tagged(client: Client, owner: Owner, method: str, key: str, id_key: str) -> list[dict[str, Any]]:
+def _tagged(client: Client, owner: Owner, method: str, key: str, id_key: str, **arguments: Any) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for mark in owner.marks:
         filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in mark.items()]
-        found |= {one[id_key]: one for one in _all(client("ec2"), method, key, Filters=filters)}
+        found |= {one[id_key]: one for one in pages(client("ec2"), method, key, Filters=filters, **arguments)}
     return list(found.values())
-
-
-def _all(service: Any, method: str, key: str, **arguments: Any) -> Iterator[dict[str, Any]]:
-    for page in service.get_paginator(method).paginate(**arguments):
-        yield from page.get(key, ())  # the laptop's AWS knows no classic load balancers
 
 
 def _batches(items: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -390,8 +263,9 @@ _DELETE: dict[str, Callable[[Client, str, float], object]] = {
     "network interface": _delete_interface,
     "elastic IP": lambda client, id_, _: client("ec2").release_address(AllocationId=id_),
     "volume": lambda client, id_, _: client("ec2").delete_volume(VolumeId=id_),
+    "volume snapshot": lambda client, id_, _: client("ec2").delete_snapshot(SnapshotId=id_),
     "log group": lambda client, id_, _: client("logs").delete_log_group(logGroupName=id_),
-    _FETCHED: lambda client, id_, _: client("ecr").delete_repository(repositoryName=id_, force=True),
+    stored.FETCHED: lambda client, id_, _: client("ecr").delete_repository(repositoryName=id_, force=True),
 }
 
 
