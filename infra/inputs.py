@@ -10,7 +10,7 @@ from infra.aws import offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
-from infra.kubeflow import address, autoscaler, culling, pools, profiles
+from infra.kubeflow import address, autoscaler, culling, pools, profiles, prometheus
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
@@ -169,6 +169,7 @@ def load_release(
         root=root,
         kubernetes_version=kubernetes_version,
         components=[*map(Path, kubeflow.components), *own],
+        beside=prometheus.manifests(stack, root),
         allow=kubeflow.build,
         edges=[(edge.source, edge.target) for edge in kubeflow.edges],
         parts=kubeflow.parts,
@@ -182,6 +183,7 @@ def _changed(stack: Settings, seal: Seal | None, objects: list[Manifest]) -> lis
     """The release's objects as the stack's options want them."""
     objects = pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
     objects = culling.use_culling(objects, stack.notebooks)
+    objects = prometheus.use_prometheus(objects, stack)
     for setting, is_set in (("login", stack.login.kind != "release"), ("loginTokens", stack.login.tokens)):
         if is_set:
             need_gateway(objects, setting)

@@ -15,9 +15,11 @@ from infra.aws.identity import AdministratorArgs
 from infra.aws.images import Images, ImagesArgs
 from infra.aws.monitoring import Monitoring, MonitoringArgs
 from infra.aws.network import Network
+from infra.aws.paging import Paging, PagingArgs
 from infra.aws.storage import Storage
 from infra.aws.user_pool import UserPool, UserPoolArgs
 from infra.inputs import Inputs
+from infra.kubeflow import prometheus
 from infra.kubeflow.address import CALLBACK, HEALTH_PATH, HEALTH_PORT, PORT
 from infra.kubeflow.autoscaler import ACCOUNT, NAMESPACE
 from infra.kubeflow.database import ManagedDatabase
@@ -85,6 +87,25 @@ def monitoring(given: Inputs, cluster: Cluster, address: Address | None) -> Moni
             retention_days=stack.cluster.log_retention_days,
             email=stack.monitoring.email,
             certificate_arn=address.certificate_arn if address else None,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
+def paging(given: Inputs, access: ClusterAccess) -> Paging | None:
+    """How Prometheus' alarms reach a person, if they are to reach one."""
+    stack = given.settings
+    if not prometheus.is_wanted(stack) or stack.monitoring.email is None:
+        return None
+    assert access.issuer, "settings want an issuer for it"
+    return Paging(
+        stack.name,
+        PagingArgs(
+            cluster_name=stack.cluster.name,
+            issuer=access.issuer,
+            namespace=prometheus.NAMESPACE,
+            service_account=prometheus.ACCOUNT,
+            email=stack.monitoring.email,
             tags=stack.resource_tags,
         ),
     )

@@ -21,7 +21,7 @@ from infra.aws.sagemaker import SageMaker, SageMakerArgs
 from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
-from infra.kubeflow import autoscaler
+from infra.kubeflow import autoscaler, prometheus
 from infra.kubeflow.address import external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
@@ -160,6 +160,10 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         tokens=tokens,
         database=options.managed(database, generated) if database else None,
     )
+    paging = options.paging(given, access)
+    if paging:
+        arns = paging.topic_arn, paging.role_arn
+        filled = prometheus.use_topic(filled, *arns, region=stack.region, join=pulumi.Output.format)
     sealed = options.images(given, cluster) if cluster and given.seal else None
     scaler = options.autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
@@ -188,7 +192,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             address=address,
             database=database,
             backup=backup,
-            monitoring=seen,
+            monitoring=seen or paging,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,

@@ -41,7 +41,7 @@ from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
 from ordering.errors import UserError
-from ordering.graph import Graph
+from ordering.graph import Graph, ObjectId
 from ordering.graph.controllers import PROFILES
 
 if TYPE_CHECKING:
@@ -163,11 +163,11 @@ def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> di
     session.listeners.append(outdated)
     with watch.watched():
         outputs = run.up(session)
-    if outdated.urns:
-        run.refresh(session, outdated.urns)
     # The cluster serves other kinds now.
     session.clients.clear()
-    _released(session, found)
+    taken = outdated.taken_over([one.id for one in found], _released(session, found))
+    if urns := outdated.urns | taken:
+        run.refresh(session, sorted(urns))
     _handed_on(session)
     return outputs
 
@@ -243,12 +243,14 @@ def _keep(session: Session, kept: Sequence[Change], pods: Sequence[Change]) -> N
         session.say(f"Is replaced, and its pods go on meanwhile: {', '.join(one.name for one in pods)}")
 
 
-def _released(session: Session, found: Sequence[Existing]) -> None:
+def _released(session: Session, found: Sequence[Existing]) -> list[ObjectId]:
+    """Lets kubectl own nothing of what was taken over; returns the objects that this changed."""
     if not found:
-        return
+        return []
     with session.timed("take over from kubectl"), _answering(session) as api:
-        adopting.release(found, session.program.graph, api, session.say)
+        changed = adopting.release(found, session.program.graph, api, session.say)
         keeping.unmark(api, found, session.program.graph)
+    return changed
 
 
 def _told(session: Session) -> None:

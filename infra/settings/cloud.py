@@ -31,7 +31,7 @@ OF_AWS = (
     "nodePools",
     "files",
     *address.KEYS,
-    *monitoring.KEYS,
+    monitoring.EMAIL_KEY,
     *budget.KEYS,
     "sagemaker",
     "database",

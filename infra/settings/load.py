@@ -107,7 +107,13 @@ def load(
         database=read_database(raw, cluster),
         backup_days=read_backup_days(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
-        monitoring=read_monitoring(raw, creates=cluster.mode == "create"),
+        monitoring=read_monitoring(
+            raw,
+            creates=cluster.mode == "create",
+            has_roles=_has_roles(cluster),
+            release=kubeflow.release,
+            has_gateway=has_gateway(kubeflow),
+        ),
         budget=read_budget(raw),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
@@ -254,7 +260,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
             "kubeflowRelease", f"{release} needs Kubernetes {lowest} or newer, and clusterVersion is {cluster.version}."
         )
     artifacts = raw.text("kubeflowArtifacts", ("release", "s3"))
-    if artifacts == "s3" and cluster.mode == "existing" and not (cluster.stack or cluster.oidc_provider_arn):
+    if artifacts == "s3" and not _has_roles(cluster):
         raw.problem(
             "kubeflowArtifacts",
             "'s3' needs roles for service accounts, so the cluster's IAM OIDC provider; set clusterOidcProviderArn.",
@@ -289,6 +295,11 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         parts=raw.texts("kubeflowParts"),
         existing=_existing(raw, cluster),
     )
+
+
+def _has_roles(cluster: ClusterSettings) -> bool:
+    """Whether AWS knows who issues the tokens of the cluster's service accounts."""
+    return cluster.mode == "create" or bool(cluster.stack or cluster.oidc_provider_arn)
 
 
 def _existing(raw: RawSettings, cluster: ClusterSettings) -> tuple[str, ...]:

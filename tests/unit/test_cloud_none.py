@@ -43,7 +43,6 @@ OTHERS: dict[str, Any] = {
     "nodesDiskGiB": 50,
     "storageOnDestroy": "empty",
     "files": "efs",
-    "monitoring": "cloudwatch",
     "kubeflowArtifacts": "s3",
     "kubeflowProfileNamespaces": [],
 }
