@@ -1,16 +1,17 @@
 """What a run starts from: settings, credentials, the cluster that exists, the release; all checked, nothing touched."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra import extensions, images, preflight, settings, surroundings
-from infra.aws import offerings, standing
+from infra.aws import associations, offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
-from infra.kubeflow import address, autoscaler, culling, pools, profiles, prometheus
+from infra.kubeflow import address, autoscaler, culling, pod_access, pools, profiles, prometheus
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
@@ -28,6 +29,9 @@ from ordering.check import Has
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
+if TYPE_CHECKING:
+    from infra.aws.database import Parameter
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
@@ -37,10 +41,13 @@ class Inputs:
     `let_in_already` are those named in the settings whose access entry is not the stack's to make. `outside` says what
     a caller lacks who does not administer the stack's cluster; `may_change` whether it may change things all the same.
     `live_version` is what the stack's cluster runs, where that is known. `notices` say what a person may want to know
-    of an existing cluster. `seal` is where images come from, if not from where the release has them, and `uncopied`
-    says which are not there yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
+    of an existing cluster. `database_parameters` are those that RDS has for what the managed database's clients need.
+    `seal` is where images come from, if not from where the release has them, and `uncopied` says which are not there
+    yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
     and `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM
-    tells.
+    tells. `leaving_pod_identity` says that accounts still have roles by associations, and are to have them no more:
+    these go in a run of their own, for a pod that is made while there is one gets its role by that. `pod_access` says
+    what a person should know of how pods get at AWS.
     """
 
     settings: Settings
@@ -51,10 +58,13 @@ class Inputs:
     may_change: bool = True
     live_version: str = ""
     notices: tuple[str, ...] = ()
+    database_parameters: "tuple[Parameter, ...]" = ()
     seal: Seal | None = None
     uncopied: str = ""
     issuer: Issuer | None = None
     tokens: ClusterIssuer | None = None
+    leaving_pod_identity: bool = False
+    pod_access: tuple[str, ...] = ()
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -74,12 +84,13 @@ def read(root: Path) -> Inputs:
     let_in_already: frozenset[str] = frozenset()
     outside, may_change, live_version = "", True, ""
     has: Has = unknown
+    parameters: list[Parameter] = []
     if stack.cluster.mode == "create" and caller is not None:
         version = stack.cluster.version
         living = standing.look(stack, caller)
         has = unknown if living else nothing
         preflight.check_address(stack)
-        preflight.check_database(stack)
+        parameters = preflight.check_database(stack)
         found = standing.standing(living, caller, stack.cluster.access)
         let_in_already = standing.let_in_already(living, caller, stack.cluster.access)
         outside = standing.sentence(found, living, caller, stack)
@@ -95,6 +106,13 @@ def read(root: Path) -> Inputs:
         if stack.login.tokens and not stack.cluster.oidc_provider_arn:
             tokens = of_cluster(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
+    of_pods = pod_access.notices(stack)
+    leaving = caller is not None and _leaves_pod_identity(stack)
+    if leaving:
+        of_pods = [pod_access.leaving(stack)]
+        stack = replace(stack, cluster=replace(stack.cluster, pod_access="pod-identity"))
+    elif stack.cluster.mode == "existing" and stack.cluster.pod_access == "pod-identity":
+        associations.check_agent(stack)
     seal = images.seal_of(stack, caller.account, root) if caller else None
     release = load_release(stack, version or None, root, has, seal)
     if stack.kubeflow.artifacts == "s3":
@@ -124,10 +142,13 @@ def read(root: Path) -> Inputs:
         may_change=may_change,
         live_version=live_version,
         notices=tuple(notices),
+        database_parameters=tuple(parameters),
         seal=seal,
         uncopied=uncopied,
         issuer=issuer,
         tokens=tokens,
+        leaving_pod_identity=leaving,
+        pod_access=tuple(of_pods),
         kubeconfig=kubeconfig,
         release=release,
         extensions=extended,
@@ -141,6 +162,12 @@ def surrounded(kubeconfig: str, context: str | None, version: str, release: Load
         if remark.stops:
             raise UserError(remark.sentence)
     return [remark.sentence for remark in remarks]
+
+
+def _leaves_pod_identity(stack: Settings) -> bool:
+    """Whether accounts have associations and are to have none; of a given cluster only where EKS's name of it is."""
+    known = stack.cluster.mode == "create" or stack.cluster.name != stack.name
+    return known and stack.cluster.pod_access != "pod-identity" and associations.has_some(stack)
 
 
 def load_release(

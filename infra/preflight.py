@@ -7,7 +7,7 @@ import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import yaml
@@ -21,6 +21,9 @@ from infra.settings import Settings
 from ordering.errors import UserError
 from ordering.manifests import parse
 from ordering.manifests.objects import Manifest
+
+if TYPE_CHECKING:
+    from infra.aws.database import Parameter
 
 T = TypeVar("T")
 
@@ -95,12 +98,21 @@ def check_address(settings: Settings) -> None:
         _asked(settings, lambda client: hosts.check(client, address, settings.name))
 
 
-def check_database(settings: Settings) -> None:
-    """UserError when RDS does not offer the stack's managed database, or AWS does not answer."""
-    if (database := settings.database) is not None:
-        from infra.aws import managed  # which imports the SDK
+def check_database(settings: Settings) -> "list[Parameter]":
+    """The parameters that the stack's managed database needs of RDS, as far as that has them.
 
-        _asked(settings, lambda client: managed.check(client("rds"), database, settings.network.zones))
+    UserError when RDS does not offer the database, or AWS does not answer.
+    """
+    if (database := settings.database) is None:
+        return []
+    from infra.aws import managed  # which imports the SDK
+
+    def ask(client: Callable[[str], Any]) -> "list[Parameter]":
+        rds = client("rds")
+        managed.check(rds, database, settings.network.zones)
+        return managed.native_password(rds)
+
+    return _asked(settings, ask)
 
 
 def check_images(settings: Settings, seal: Seal, objects: Sequence[Manifest], root: Path) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pulumi import automation
@@ -23,16 +24,18 @@ from ops import (
     policies,
     preview,
     quotas,
+    roles_left,
     rotating,
     run,
 )
 from ops.changes import Change
 from ops.cluster import ClusterApi
 from ops.existing import Existing, held, missing, refuse
-from ops.migrations import table
+from ops.migrations import databases, table
 from ops.migrations.between import Between
 from ops.outdated import Outdated
 from ops.preview import Preview
+from ops.program import nothing_before
 from ops.progress import Tracker
 from ops.project import is_local
 from ops.reaching import answered, existing, reached, refuse_absent
@@ -77,7 +80,38 @@ def bring_up(
 
     Nobody has to agree to what becomes of the local stack. It goes ahead without a preview, which would add half as
     much time, unless it might lose data or `look_first` wants one, and the rules are applied to what it has made.
+
+    A stack that leaves EKS Pod Identity takes two such runs, the second with a preview and a question of its own.
     """
+    once = partial(_bring_up, session, show=show, agree=agree, adopt=adopt, lose=lose, keep=keep, look_first=look_first)
+    brought = once()
+    if session.program.leaves_pod_identity:
+        session.say("The associations of EKS Pod Identity are gone; what follows is the second of the two runs.")
+        _begin_again(session)
+        brought = once()
+    return brought
+
+
+def _begin_again(session: Session) -> None:
+    """Readies a session for another run after one that has changed things."""
+    session.settled = False
+    session.program.before = nothing_before
+    session.listeners.clear()
+    session.tracker = Tracker(
+        console=session.tracker.console, expected=session.program.expected, left_out=session.ground.left_out
+    )
+
+
+def _bring_up(
+    session: Session,
+    *,
+    show: Callable[[Preview], None],
+    agree: Callable[[Preview], None],
+    adopt: bool,
+    lose: Collection[str],
+    keep: Collection[str],
+    look_first: bool,
+) -> Brought:
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
     _caught_up(session)
@@ -153,7 +187,7 @@ def _made_room(session: Session, graph: Graph, watch: Registered, kept: Collecti
     """Takes away what would hold the run up, but what is `kept`, by URN; returns what an earlier run has sent."""
     left = earlier.prepared(session, graph)
     dropping.clear(session, graph, watch, kept)
-    return left
+    return replace(left, ahead=databases.ahead(_between(session, graph), lambda: _answering(session), session.say))
 
 
 def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> dict[str, automation.OutputValue]:
@@ -270,6 +304,8 @@ def _handed_on(session: Session) -> None:
     if profiles or between.has_pipelines:
         with session.timed("hand on to profiles"), _answering(session) as api:
             owning.hand_on(profiles, api, session.say)
+            if session.program.given and session.program.given.settings.cluster.pod_access != "irsa":
+                roles_left.take_off(profiles, session.program.given.settings.name, api, session.say)
             table.after(between, api, session.say)
 
 

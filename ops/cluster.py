@@ -163,18 +163,22 @@ class ClusterApi:
 
     def execute(self, pod: Manifest, container: str, script: str, given: str) -> str:
         """Run a shell's script in a pod's container, with a line on its standard input; returns all that it prints."""
-        with self._shell(pod, container, script, piecewise=False) as channel:
+        with self._shell(pod, container, script, piecewise=False, reads=True) as channel:
             channel.write_stdin(f"{given}\n")
             channel.run_forever(timeout=_TIMEOUT_S)
             return str(channel.read_all())
 
-    def output(self, pod: Manifest, container: str, script: str) -> Iterator[bytes]:
+    def output(self, pod: Manifest, container: str, script: str, given: str | None = None) -> Iterator[bytes]:
         """What a shell's script in a pod's container prints, piece by piece; UserError where it fails.
+
+        `given` is a line on its standard input, if it has one.
 
         However long it takes, as long as it prints something every few minutes.
         """
         said = b""
-        with self._shell(pod, container, script, piecewise=True) as channel:
+        with self._shell(pod, container, script, piecewise=True, reads=given is not None) as channel:
+            if given is not None:
+                channel.write_stdin(f"{given}\n")
             heard = time.monotonic()
             while channel.is_open():
                 channel.update(timeout=_SILENT_S)
@@ -199,10 +203,10 @@ class ClusterApi:
         self.patch(manifest, {"spec": {"replicas": 0}})
 
     @contextmanager
-    def _shell(self, pod: Manifest, container: str, script: str, *, piecewise: bool) -> Iterator[Any]:
+    def _shell(self, pod: Manifest, container: str, script: str, *, piecewise: bool, reads: bool) -> Iterator[Any]:
         """The streams of a shell's script in a pod's container; UserError for what the cluster refuses.
 
-        It has an input, and all that it prints is kept as text. Or, piece by piece, it has none, and nothing is kept:
+        It has an input if it `reads`. All that it prints is kept as text or, piece by piece, nothing of it:
         the client (kubernetes 30.1, stream/ws_client.py) would decode each frame by itself, wherever that cuts a
         character.
         """
@@ -219,7 +223,7 @@ class ClusterApi:
                 about["namespace"],
                 container=container,
                 command=["sh", "-c", script],
-                stdin=not piecewise,
+                stdin=reads,
                 stdout=True,
                 stderr=True,
                 tty=False,

@@ -33,19 +33,22 @@ def taken(environment: Mapping[str, str], *, kubeconfig: str, role: str, runner:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "token"
         file.touch(mode=0o600)
-        file.write_text(token(kubeconfig, runner), encoding="utf-8")
+        file.write_text(token(kubeconfig, runner, AUDIENCE, LIFETIME_S), encoding="utf-8")
         kept = {name: value for name, value in environment.items() if name not in PERSONS}
         yield kept | {"AWS_ROLE_ARN": role, "AWS_WEB_IDENTITY_TOKEN_FILE": str(file), "AWS_ROLE_SESSION_NAME": ACCOUNT}
 
 
-def token(kubeconfig: str, runner: str) -> str:
-    """A token for AWS that the cluster's API server signs for the service account; UserError when it does not."""
+def token(kubeconfig: str, runner: str, audience: str, lifetime_s: int) -> str:
+    """A token that the cluster's API server signs for a service account, NAMESPACE/ACCOUNT; UserError if it does not.
+
+    It is for one audience alone, and for so many seconds at most: EKS gives none for more than a day.
+    """
     from kubernetes import client  # type: ignore[import-untyped]  # half a second
     from urllib3.exceptions import HTTPError
 
     namespace, _, account = runner.partition("/")
     wanted = client.AuthenticationV1TokenRequest(
-        spec=client.V1TokenRequestSpec(audiences=[AUDIENCE], expiration_seconds=LIFETIME_S)
+        spec=client.V1TokenRequestSpec(audiences=[audience], expiration_seconds=lifetime_s)
     )
     try:
         api = client.CoreV1Api(client_of(kubeconfig))

@@ -19,11 +19,21 @@ GROWS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A parameter of the server's. One that counts only from its start is `static`."""
+
+    name: str
+    value: str
+    static: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatabaseArgs:
     """Where the database is reached from, and whether its data outlives the stack.
 
     `group_id` is the security group of the cluster's nodes and pods, `subnet_ids` are one for each zone. `kept` is the
-    snapshot that an earlier life left, `last` the name of the one that this life would leave.
+    snapshot that an earlier life left, `last` the name of the one that this life would leave. `parameters` are set
+    beside the one that demands TLS.
     """
 
     database: DatabaseSettings
@@ -34,8 +44,12 @@ class DatabaseArgs:
     on_destroy: Literal["keep", "empty"]
     kept: str | None
     last: str
+    parameters: Sequence[Parameter] = ()
     protect: bool = False
     tags: Mapping[str, str]
+
+
+_TLS = Parameter(name="require_secure_transport", value="1")
 
 
 class Database(pulumi.ComponentResource):
@@ -68,7 +82,10 @@ class Database(pulumi.ComponentResource):
             name=called,
             family=FAMILY,
             parameters=[
-                rds.ParameterGroupParameterArgs(name="require_secure_transport", value="1", apply_method="immediate")
+                rds.ParameterGroupParameterArgs(
+                    name=one.name, value=one.value, apply_method="pending-reboot" if one.static else "immediate"
+                )
+                for one in (_TLS, *args.parameters)
             ],
             tags=tags,
             opts=child,

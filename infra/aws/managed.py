@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from infra.aws.database import ENGINE, STORAGE, VERSION
+from infra.aws.database import ENGINE, FAMILY, STORAGE, VERSION, Parameter
 from infra.settings import DatabaseSettings
 from ordering.errors import UserError
 
@@ -48,6 +48,27 @@ def check(rds: Any, database: DatabaseSettings, zones: Iterable[str]) -> None:
             f"RDS offers databaseInstanceClass {wanted} in {', '.join(sorted(there)) or 'no zone'}, and it takes "
             f"{enough} of networkZones ({', '.join(zones)}); choose another class, or other zones."
         )
+
+
+def native_password(rds: Any) -> list[Parameter]:
+    """What has the server load `mysql_native_password`, by which ML Metadata's client signs in.
+
+    MySQL 8.4 loads it with an option of that name only (its reference manual, "Native Pluggable Authentication"). Which
+    parameters RDS has for 8.4 its API tells ("DescribeEngineDefaultParameters"): one that it does not have would fail
+    the whole group. Where it has none nothing is set. `authentication_policy` stays: its first factor is `*` at RDS
+    ("*:caching_sha2_password"), by which each user may have a plugin of its own. ClientError when AWS does not say.
+    """
+    pages = rds.get_paginator("describe_engine_default_parameters").paginate(DBParameterGroupFamily=FAMILY)
+    return [
+        Parameter(
+            name=one["ParameterName"],
+            value="1" if "1" in str(one.get("AllowedValues")).split(",") else "ON",
+            static=one.get("ApplyType") == "static",
+        )
+        for page in pages
+        for one in page["EngineDefaults"].get("Parameters", ())
+        if str(one["ParameterName"]).replace("-", "_") == "mysql_native_password" and one.get("IsModifiable")
+    ]
 
 
 def _offered(rds: Any, instance_class: str) -> list[dict[str, Any]]:

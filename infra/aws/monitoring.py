@@ -12,8 +12,8 @@ from infra.aws import iam
 from infra.aws.addons import AddonArgs, addon
 from infra.aws.alarms import EXPIRY, INSIGHTS, Alarm, alarms, run_metrics
 from infra.aws.cluster import Cluster
-from infra.aws.identity import irsa_role
 from infra.aws.paging import alarm_topic
+from infra.aws.pod_access import account_role
 
 ADDON = "amazon-cloudwatch-observability"
 NAMESPACE, ACCOUNT = "amazon-cloudwatch", "cloudwatch-agent"
@@ -119,9 +119,9 @@ class Monitoring(pulumi.ComponentResource):
     def _agents(self, groups: Sequence[pulumi.Resource]) -> eks.Addon:
         """They write to what is there before them, and on destroy are gone before it."""
         args, name = self._args, f"{self._name}-cloudwatch"
-        issuer = args.cluster.access.issuer
-        assert issuer is not None, "a cluster of the stack's own has an issuer"
-        role = irsa_role(name, issuer, NAMESPACE, ACCOUNT, self._tags, self._child)
+        pods = args.cluster.access.pods
+        assert pods is not None, "the pods of a cluster of the stack's own get at AWS"
+        role = account_role(name, pods, NAMESPACE, ACCOUNT, self._tags, self._child)
         granted = aws_iam.RolePolicy(
             name,
             role=role.name,
@@ -135,7 +135,7 @@ class Monitoring(pulumi.ComponentResource):
                 cluster_name=args.cluster.name,
                 addon=ADDON,
                 version=args.build,
-                role_arn=role.arn,
+                role=role,
                 configuration=json.dumps(_CONFIGURATION, sort_keys=True),
                 tags=self._tags,
             ),

@@ -8,7 +8,7 @@ from pulumi_aws import iam as aws_iam
 from pulumi_aws import sns
 
 from infra.aws import iam
-from infra.aws.identity import IssuerArgs, irsa_role
+from infra.aws.pod_access import PodAccessArgs, account_role
 
 
 def alarm_topic(
@@ -27,10 +27,10 @@ def alarm_topic(
 
 @dataclass(frozen=True, kw_only=True)
 class PagingArgs:
-    """The cluster's plain name and issuer, the service account that publishes, and who hears of it."""
+    """The cluster's plain name, how its accounts get at AWS, the one that publishes, and who hears of it."""
 
     cluster_name: str
-    issuer: IssuerArgs
+    access: PodAccessArgs
     namespace: str
     service_account: str
     email: str
@@ -38,19 +38,23 @@ class PagingArgs:
 
 
 class Paging(pulumi.ComponentResource):
-    """A topic with its subscriber, and a role that publishes there and nowhere else."""
+    """A topic with its subscriber, and the right of one service account to publish there and nowhere else."""
 
     topic_arn: pulumi.Output[str]
     """Where alarms are sent: for subscriptions of one's own."""
 
-    role_arn: pulumi.Output[str]
+    annotated: pulumi.Output[str] | None
+    """The role that the account has to name, if it has to."""
+
+    ready: list[pulumi.Resource]
+    """What comes before the account's pods."""
 
     def __init__(self, name: str, args: PagingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Paging", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         full = f"{name}-alertmanager"
         topic = alarm_topic(name, args.cluster_name, args.email, args.tags, child)
-        role = irsa_role(full, args.issuer, args.namespace, args.service_account, args.tags, child)
+        role = account_role(full, args.access, args.namespace, args.service_account, args.tags, child)
         granted = aws_iam.RolePolicy(
             full,
             role=role.name,
@@ -58,9 +62,8 @@ class Paging(pulumi.ComponentResource):
             opts=child,
         )
         self.topic_arn = topic.arn
-        # Known once it may do something.
-        self.role_arn = pulumi.Output.all(role.arn, granted.id).apply(lambda known: str(known[0]))
-        self.register_outputs({"topic_arn": self.topic_arn, "role_arn": self.role_arn})
+        self.annotated, self.ready = role.annotated, [granted, *role.needs]
+        self.register_outputs({"topic_arn": self.topic_arn})
 
 
 def publishing_policy(topic_arn: str) -> iam.Document:

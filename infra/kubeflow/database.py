@@ -77,7 +77,7 @@ def use_database(
         credentials.katib_mysql_password,
     ]
     secrets = {
-        "database-admin": {"password": database.admin_password},
+        "database-admin": {"password": database.admin_password, "host": database.host},
         "database-cache": {"password": database.cache_password},
         "database-metadata": {"password": database.metadata_password},
         "database-metadata-config": {

@@ -1,6 +1,6 @@
 """What an earlier run has sent: the program decides by it what has to be made again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from ordering.graph.ids import ObjectId
@@ -20,8 +20,10 @@ class Earlier:
     """Objects of today's graph as an earlier run sent them, in whatever version.
 
     `migrating` are definitions that drop a version in which objects are still stored: until these are rewritten the API
-    server refuses the update, and so its dry run.
+    server refuses the update, and so its dry run. `ahead` is what has to be done right before an object is sent, if it
+    is to be changed at all; where that raises, neither the object is sent nor what needs it.
     """
 
     sent: Mapping[ObjectId, Manifest] = field(default_factory=dict)
     migrating: Collection[ObjectId] = ()
+    ahead: Mapping[ObjectId, Callable[[], None]] = field(default_factory=dict)

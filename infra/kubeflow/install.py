@@ -1,7 +1,7 @@
 """The graph as resources of the engine: one resource an object, sent once, after what it needs."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -128,7 +128,7 @@ def install(name: str, args: KubeflowArgs, opts: pulumi.ResourceOptions | None =
                 delete_before_replace=True if fixed else None,
                 replace_on_changes=immutable.replacing(manifest, args.earlier.sent.get(node.id)) if fixed else None,
                 replace_with=[objects[with_it]] if with_it else None,
-                hooks=_hooks(node, patience),
+                hooks=_hooks(node, patience, args.earlier.ahead.get(node.id)),
             ),
         )
     component.register_outputs({})
@@ -141,13 +141,21 @@ def _patience(graph: Graph) -> list[pulumi.ErrorHook]:
     return [pulumi.ErrorHook("kind-made-at-run-time", patient(makers))] if makers else []
 
 
-def _hooks(node: Node, patience: list[pulumi.ErrorHook]) -> pulumi.ResourceHookBinding | None:
-    """Waits that the provider knows nothing of: for a kind, and for an object to have its effect."""
+def _hooks(
+    node: Node, patience: list[pulumi.ErrorHook], ahead: Callable[[], None] | None
+) -> pulumi.ResourceHookBinding | None:
+    """What the provider knows nothing of: waits for a kind, and for an object's effect, and what comes before it."""
 
     async def settle(_: pulumi.ResourceHookArgs) -> None:
         """Lets the seconds pass before the engine sends what needs the object."""
         await asyncio.sleep(node.wait.seconds)
 
+    if ahead is not None:
+
+        async def before(_: pulumi.ResourceHookArgs) -> None:
+            await asyncio.to_thread(ahead)
+
+        return pulumi.ResourceHookBinding(before_create=[before], before_update=[before])
     if node.kind_made_by:
         return pulumi.ResourceHookBinding(on_error=patience)
     return pulumi.ResourceHookBinding(after_create=[settle], after_update=[settle]) if node.wait.seconds else None

@@ -99,7 +99,7 @@ def use_topic(
     region: str,
     join: Callable[..., Any] = str.format,
 ) -> dict[ObjectId, Manifest]:
-    """The objects with alarms sent to an SNS topic by a role of Alertmanager's account.
+    """The objects with alarms sent to an SNS topic by Alertmanager's account, and its role, where it has to name one.
 
     The ARNs of both may be text or what stands for one that is not known yet; `join` puts values into a text as
     `str.format` does.
@@ -110,7 +110,7 @@ def use_topic(
 def _paging(one: Manifest, topic: Any, role: Any, region: str, join: Callable[..., Any]) -> Manifest:
     if _key(one) == _ALERTMANAGER:
         return {**one, "stringData": {"alertmanager.yaml": join(_routes(region), topic)}}
-    if _key(one) == _SENDER:
+    if _key(one) == _SENDER and role is not None:
         metadata = one["metadata"]
         annotations = {**(metadata.get("annotations") or {}), ROLE_ANNOTATION: role}
         return {**one, "metadata": {**metadata, "annotations": annotations}}

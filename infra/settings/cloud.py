@@ -21,6 +21,7 @@ OF_AWS = (
     "clusterAdministratorRole",
     "clusterAdministratorPrincipals",
     "clusterNetworkPolicy",
+    "podAccess",
     "nodesInstanceType",
     "nodesMin",
     "nodesDesired",

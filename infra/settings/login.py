@@ -76,10 +76,6 @@ def _login(raw: RawSettings, kubeflow: KubeflowSettings, asked: _Asked) -> Login
         )
     if kind == "cognito" and asked.cloud == "none":
         raw.problem("login", "'cognito' makes a user pool in AWS, and cloud is none; set login to oidc or release.")
-    if kind == "cognito" and asked.emulated:
-        raw.problem(
-            "login", "'cognito' makes a user pool, which this machine does not play; set login to oidc or release."
-        )
     taken = [word for word in _NOT_IN_A_PREFIX if word in f"{asked.project}-{asked.stack}".lower()]
     if kind == "cognito" and taken:
         raw.problem(

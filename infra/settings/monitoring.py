@@ -31,11 +31,11 @@ class MonitoringSettings:
 
 
 def read_monitoring(
-    raw: RawSettings, *, creates: bool, has_roles: bool, release: str, has_gateway: bool
+    raw: RawSettings, *, creates: bool, reaches_aws: bool, release: str, has_gateway: bool
 ) -> MonitoringSettings:
     """What is wanted.
 
-    `creates` says that the stack makes the cluster, `has_roles` that service accounts of it may have roles in AWS, and
+    `creates` says that the stack makes the cluster, `reaches_aws` that pods of it can get at AWS, and
     `has_gateway` that `release` has what people sign in at.
     """
     kinds = ("none", "cloudwatch", "prometheus")
@@ -60,11 +60,11 @@ def read_monitoring(
         raw.problem(
             EMAIL_KEY, f"{email} would never get an alarm; set monitoring to cloudwatch or prometheus, or remove it."
         )
-    elif email and kind == "prometheus" and not has_roles:
+    elif email and kind == "prometheus" and not reaches_aws:
         raw.problem(
             EMAIL_KEY,
             "gets Prometheus' alarms by SNS, which takes a role for a service account, so the cluster's IAM OIDC "
-            "provider; set clusterOidcProviderArn, or remove it.",
+            "provider; set clusterOidcProviderArn, or podAccess to pod-identity, or remove it.",
         )
     return MonitoringSettings(
         kind=kind,

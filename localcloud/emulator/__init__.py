@@ -31,6 +31,7 @@ SERVICES = (
     "autoscaling",
     "backup",
     "budgets",
+    "cognito-idp",
     "ec2",
     "ecr",
     "eks",

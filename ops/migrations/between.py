@@ -1,6 +1,6 @@
 """What a run goes from and to, for the steps between two releases."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -16,7 +16,10 @@ CONFIG = Place("", "ConfigMap", "kubeflow", "pipeline-install-config")
 
 
 class Api(Protocol):
-    """What the steps need of a cluster. `list` gives whole objects, all of a kind or those of a name."""
+    """What the steps need of a cluster.
+
+    `list` gives whole objects, all of a kind or those of a name, `output` what a script in a container prints.
+    """
 
     def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]: ...
 
@@ -31,6 +34,8 @@ class Api(Protocol):
     def apply(self, manifest: Manifest) -> None: ...
 
     def delete(self, manifest: Manifest) -> None: ...
+
+    def output(self, pod: Manifest, container: str, script: str, given: str | None = None) -> Iterator[bytes]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infra.kubeflow.oneway import closed
 from ops import oneway
-from ops.migrations import artifacts, attached, jobs, pod_security
+from ops.migrations import artifacts, attached, databases, jobs, pod_security
 from ops.migrations.between import Api, Between, Report
 from ordering.errors import UserError
 
@@ -78,6 +78,18 @@ MIGRATIONS = (
         source="MySQL 8.4 Reference Manual, “Downgrading MySQL”",
         applies=lambda between: any(closed(between.before.values(), between.graph)),
         check=lambda between, api: oneway.check(between.state, between.graph, api),
+    ),
+    Migration(
+        component="A managed database",
+        does="What is in the release's MySQL is copied to the managed one, table by table, before the first of their "
+        "clients goes there, and back the same way. Whoever writes to the old one is refused from then on. A copy that "
+        "fails leaves everybody where they were.",
+        why="`database: rds` and back makes another database, which is empty.",
+        source="the Deployments `mysql` and `katib-mysql` of the rendered releases, and manifests/rds",
+        applies=lambda between: bool(databases.moves(between)),
+        look=databases.look,
+        check=databases.check,
+        before=databases.before,
     ),
     Migration(
         component="Namespaces",

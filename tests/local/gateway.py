@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from tests.local.cluster import Manifest, config_map, deployment, namespace
+from tests.local.cluster import Manifest, config_map, crd, deployment, namespace
 from tests.local.stack import Checkout
 
 HOST, FOLDER = "kubeflow.example.com", "gateway"
@@ -43,6 +43,8 @@ def _objects() -> list[Manifest]:
     proxy = {"oauth2_proxy.cfg": _PROXY}
     return [
         namespace("istio-system"),
+        # Of what a login brings; nothing here acts on them.
+        *(crd("security.istio.io", kind) for kind in ("AuthorizationPolicy", "RequestAuthentication")),
         deployment("istio-system", "istio-ingressgateway"),
         {**service, "spec": {"selector": {"app": "istio-ingressgateway"}, "ports": ports}},
         config_map("oauth2-proxy", "oauth2-proxy", **proxy),

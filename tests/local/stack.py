@@ -198,6 +198,8 @@ def cloud(checkout: Checkout) -> set[str]:
         for one in checkout.aws("efs").describe_file_systems()["FileSystems"]
         if one["LifeCycleState"] not in GOING
     ]
+    pools = checkout.aws("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]
+    listed["user pool"] = [one["Id"] for one in pools]
     backup = checkout.aws("backup")
     listed["vault"] = [one["BackupVaultName"] for one in backup.list_backup_vaults()["BackupVaultList"]]
     listed["plan"] = [one["BackupPlanId"] for one in backup.list_backup_plans()["BackupPlansList"]]

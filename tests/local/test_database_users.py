@@ -11,21 +11,33 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ops.backup import DUMP, whole
+from ops.migrations import databases as databases_move
 
 SCRIPT = Path(__file__).parents[2] / "manifests" / "rds" / "users.sh"
 STARTED_S = 30
 USERS = {"pipelines": "mlpipeline", "cache": "cachedb", "metadata": "metadb", "katib": "katib"}
+PROGRAMS = {"mysql": "mariadb", "mysqldump": "mariadb-dump"}
+# MariaDB keeps no variable over a restart, has no `super_read_only`, and its dumps no GTIDs to leave out.
 CLIENT = """\
 #!/bin/sh
-for one; do shift; case "$one" in --ssl-mode=REQUIRED) one=--ssl ;; esac; set -- "$@" "$one"; done
-exec mariadb --ssl-verify-server-cert=0 "$@"
+for one; do
+  shift
+  case "$one" in
+    --ssl-mode=REQUIRED) one=--ssl ;;
+    --set-gtid-purged=OFF | --column-statistics=0) continue ;;
+    *"SET PERSIST"*) one=$(printf %s "$one" | sed 's/PERSIST super_/GLOBAL /g; s/PERSIST/GLOBAL/g') ;;
+  esac
+  set -- "$@" "$one"
+done
+exec {program} --no-defaults --ssl-verify-server-cert=0 "$@"
 """
 
 
@@ -50,10 +62,22 @@ class Server:
         done = subprocess.run(["sh", SCRIPT], env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
+    def command(self, user: str, *, tls: bool = True) -> list[str]:
+        """MariaDB's own client, as that user."""
+        how = ["--ssl", "--ssl-verify-server-cert=0"] if tls else ["--skip-ssl"]
+        return [
+            "mariadb",
+            "--no-defaults",
+            "--host=127.0.0.1",
+            f"--port={self.port}",
+            f"--user={user}",
+            "--batch",
+            *how,
+        ]
+
     def ask(self, user: str, password: str, sql: str, *, tls: bool = True) -> str:
         """What the server answers to a user, or its error's number."""
-        command = ["mariadb", "--no-defaults", "--host=127.0.0.1", f"--port={self.port}", f"--user={user}", "--batch"]
-        command += ["--ssl", "--ssl-verify-server-cert=0"] if tls else ["--skip-ssl"]
+        command = self.command(user, tls=tls)
         env = {**os.environ, "MYSQL_PWD": password}
         done = subprocess.run(
             [*command, "--skip-column-names", f"--execute={sql}"], env=env, capture_output=True, text=True, check=False
@@ -64,8 +88,9 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("mariadb")
-    (folder / "mysql").write_text(CLIENT)
-    (folder / "mysql").chmod(0o755)
+    for program in ("mysql", "mysqldump"):
+        (folder / program).write_text(CLIENT.format(program=PROGRAMS[program]))
+        (folder / program).chmod(0o755)
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=database"),
@@ -74,41 +99,45 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         check=True,
         capture_output=True,
     )
-    me = ["--user=root"] if os.geteuid() == 0 else []
-    data = folder / "data"
-    install = [
-        "mariadb-install-db",
-        "--no-defaults",
-        f"--datadir={data}",
-        "--auth-root-authentication-method=normal",
-        *me,
-    ]
-    subprocess.run([*install, "--skip-test-db"], check=True, capture_output=True)
     made = Server(folder, free_port())
-    init = folder / "init.sql"
-    # As RDS's: an administrator who is not root, and may hand on what it has.
+    # As RDS's: an administrator who is not root, may hand on what it has, and ends connections by a procedure.
     lines = [
         # Whom an installation makes for everybody on this machine, and RDS does not have.
         "DROP USER IF EXISTS ''@'localhost';",
         "CREATE USER kubeflow IDENTIFIED BY 'admin';",
         "GRANT ALL ON *.* TO kubeflow WITH GRANT OPTION;",
+        "CREATE OR REPLACE DEFINER=kubeflow PROCEDURE mysql.rds_kill(IN id BIGINT) KILL id;",
     ]
-    init.write_text("\n".join(lines))
-    mariadbd = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
-    command = [mariadbd, "--no-defaults", *me, f"--datadir={data}", f"--socket={folder / 's'}", f"--port={made.port}"]
-    command += ["--bind-address=127.0.0.1", f"--pid-file={folder / 'pid'}", f"--init-file={init}"]
-    command += ["--require-secure-transport=ON", f"--ssl-cert={folder / 'cert.pem'}", f"--ssl-key={folder / 'key.pem'}"]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + STARTED_S
-        while made.ask("kubeflow", "admin", "SELECT 1") != "1":
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.1)
+    tls = ["--require-secure-transport=ON", f"--ssl-cert={folder / 'cert.pem'}", f"--ssl-key={folder / 'key.pem'}"]
+    with running(folder, lines, f"--port={made.port}", "--bind-address=127.0.0.1", *tls):
         yield made
+
+
+@contextmanager
+def running(folder: Path, init: list[str], *options: str) -> Iterator[None]:
+    """A MariaDB on the socket `s` of a folder, which has run these lines."""
+    me = ["--user=root"] if os.geteuid() == 0 else []
+    data, socket_file, lines = folder / "data", folder / "s", folder / "init.sql"
+    install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal"]
+    subprocess.run([*install, *me, "--skip-test-db"], check=True, capture_output=True)
+    lines.write_text("\n".join(init))
+    mariadbd = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
+    command = [mariadbd, "--no-defaults", *me, f"--datadir={data}", f"--socket={socket_file}", f"--init-file={lines}"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen([*command, f"--pid-file={folder / 'pid'}", *options], stdout=log, stderr=log)
+    try:
+        until(lambda: socket_file.exists() and "ready for connections" in (folder / "log").read_text())
+        yield
     finally:
         process.terminate()
         process.wait(timeout=STARTED_S)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + STARTED_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def free_port() -> int:
@@ -188,7 +217,8 @@ def test_a_dump_is_whole_and_brings_back_what_was_there(server: Server, tmp_path
 
     def ask(sql: bytes, password: str = password) -> str:
         command = ["mariadb", "--user=root", "--batch", "--skip-column-names"]
-        done = subprocess.run(command, env={**env, "MYSQL_PWD": password}, input=sql, capture_output=True, check=True)
+        done = subprocess.run(command, env={**env, "MYSQL_PWD": password}, input=sql, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
         return done.stdout.decode().strip()
 
     def dump(**given: str) -> "subprocess.CompletedProcess[bytes]":
@@ -207,3 +237,122 @@ def test_a_dump_is_whole_and_brings_back_what_was_there(server: Server, tmp_path
         assert b"Access denied" in dump(MYSQL_ROOT_PASSWORD="another").stderr
     finally:
         ask(b"ALTER USER root@localhost IDENTIFIED BY ''")
+
+
+@dataclass(frozen=True)
+class Release:
+    """The release's own MySQL, as its pod has it: a client that finds the socket, and root's password."""
+
+    folder: Path
+    managed: Server
+
+    def ask(self, sql: str) -> str:
+        command = ["mariadb", "--no-defaults", f"--socket={self.folder / 's'}", "--user=root", "--batch"]
+        env = {**os.environ, "MYSQL_PWD": "old"}
+        done = subprocess.run(
+            [*command, "--skip-column-names", f"--execute={sql}"], env=env, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def move(self, way: str, databases: str = "mlpipeline,cachedb,metadb", **changed: str) -> "subprocess.Popen[str]":
+        """Begins the script as an exec into the pod does: as a group of its own."""
+        env = {
+            "PATH": f"{changed.get('path', '')}:{self.managed.folder}:{os.environ['PATH']}",
+            "MYSQL_ROOT_PASSWORD": "old",
+            "MYSQL_UNIX_PORT": str(self.folder / "s"),
+        }
+        pipe = subprocess.PIPE
+        begun = subprocess.Popen(
+            ["sh", "-c", databases_move.SCRIPT.read_text()],
+            env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True,
+        )  # fmt: skip
+        assert begun.stdin
+        password = changed.get("password", "admin")
+        given = f"{way} 127.0.0.1 {self.managed.port} kubeflow {password} pipelines,cache,metadata {databases}\n"
+        begun.stdin.write(given)
+        begun.stdin.close()
+        begun.stdin = None
+        return begun
+
+    def moved(self, way: str) -> dict[str, int]:
+        """Runs it; returns the rows of each table that it has copied."""
+        begun = self.move(way)
+        out, err = begun.communicate(timeout=STARTED_S)
+        assert begun.returncode == 0, err
+        return {name: int(rows) for name, rows in (line.split() for line in out.splitlines() if line)}
+
+
+@pytest.fixture
+def release(server: Server, tmp_path: Path) -> Iterator[Release]:
+    """With rows in all databases that are its own."""
+    lines = ["ALTER USER root@localhost IDENTIFIED BY 'old';"]
+    for name in ("mlpipeline", "metadb"):
+        lines.append(f"CREATE DATABASE {name} CHARACTER SET utf8mb4;")
+        lines.append(f"CREATE TABLE {name}.runs (id INT PRIMARY KEY, name TEXT, spec LONGBLOB);")
+        lines.append(f"INSERT INTO {name}.runs VALUES (1, CONVERT(X'C3A4F09F9880' USING utf8mb4), X'00FF270A5C');")
+        lines.append(f"INSERT INTO {name}.runs VALUES (2, 'b', NULL);")
+    with running(tmp_path, lines, "--skip-networking"):
+        yield Release(tmp_path, server)
+
+
+def test_rows_move_to_the_managed_database_and_back(release: Release) -> None:
+    server, given = release.managed, passwords()
+    server.users(given)
+    # What an instance from an old snapshot holds is not what counts.
+    server.ask("kubeflow", "admin", "CREATE TABLE mlpipeline.stale (a INT); CREATE TABLE metadb.runs (a INT)")
+    assert release.moved("managed") == {"mlpipeline.runs": 2, "metadb.runs": 2}
+    read = "SELECT HEX(name), HEX(spec) FROM runs WHERE id = 1"
+    assert server.ask("pipelines", given["pipelines"], f"USE mlpipeline; {read}").split() == [
+        "C3A4F09F9880",
+        "00FF270A5C",
+    ]
+    assert server.ask("metadata", given["metadata"], "SELECT COUNT(*) FROM metadb.runs") == "2"
+    assert server.ask("pipelines", given["pipelines"], "SHOW TABLES FROM mlpipeline") == "runs"
+    assert release.ask("SELECT @@read_only") == "1", "a row that is written now would be lost"
+
+    server.ask("pipelines", given["pipelines"], "INSERT INTO mlpipeline.runs VALUES (3, 'c', NULL)")
+    slow = "SELECT SLEEP(60); INSERT INTO mlpipeline.runs VALUES (4, 'd', NULL)"
+    waiting = subprocess.Popen(
+        [*server.command("pipelines"), f"--execute={slow}"],
+        env={**os.environ, "MYSQL_PWD": given["pipelines"]},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until(lambda: "SLEEP" in server.ask("kubeflow", "admin", "SHOW PROCESSLIST"))
+    assert {"mlpipeline.runs": 3, "metadb.runs": 2}.items() <= release.moved("claim").items()
+    assert waiting.wait(timeout=STARTED_S) != 0, "who had signed in before is stopped, too"
+    assert release.ask("SELECT COUNT(*), @@read_only FROM mlpipeline.runs").split() == ["3", "0"]
+    assert server.ask("pipelines", given["pipelines"], "SELECT 1") == "4151", "locked"
+    server.users(given)
+    assert server.ask("pipelines", given["pipelines"], "SELECT 1") == "1"
+
+
+def test_a_move_that_fails_leaves_everybody_where_they_were(release: Release, tmp_path: Path) -> None:
+    server, given = release.managed, passwords()
+    server.users(given)
+    refused = release.move("managed", password="wrong")
+    assert "Access denied" in refused.communicate(timeout=STARTED_S)[1]
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "mysqldump").write_text("#!/bin/sh\necho '-- half'\nexit 3\n")
+    (broken / "mysqldump").chmod(0o755)
+    for way in ("managed", "claim"):
+        cut = release.move(way, path=str(broken))
+        cut.communicate(timeout=STARTED_S)
+        assert cut.returncode != 0
+    assert refused.returncode != 0
+    assert release.ask("SELECT @@read_only") == "0"
+    assert server.ask("pipelines", given["pipelines"], "SELECT 1") == "1"
+
+
+def test_a_move_that_is_cut_off_is_ended_by_the_next(release: Release, tmp_path: Path) -> None:
+    release.managed.users(passwords())
+    slow = tmp_path / "bin"
+    slow.mkdir()
+    (slow / "mysqldump").write_text(f"#!/bin/sh\ntouch {slow}/begun\nexec sleep 600\n")
+    (slow / "mysqldump").chmod(0o755)
+    first = release.move("managed", path=str(slow))
+    until((slow / "begun").exists)
+    assert release.moved("managed") == {"mlpipeline.runs": 2, "metadb.runs": 2}
+    assert first.wait(timeout=STARTED_S) != 0
+    assert release.ask("SELECT @@read_only") == "1"

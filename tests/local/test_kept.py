@@ -66,7 +66,8 @@ def snapshots(checkout: Checkout) -> list[str]:
 def points(checkout: Checkout) -> dict[str, str]:
     """The recovery points in the stack's vault, by the kind of what they are of."""
     found = checkout.aws("backup").list_recovery_points_by_backup_vault(BackupVaultName=VAULT)["RecoveryPoints"]
-    return {one["ResourceType"]: one["RecoveryPointArn"].split(":", 5)[5].split("snapshot")[-1][1:] for one in found}
+    made = {one["ResourceType"]: one["RecoveryPointArn"].split(":", 5)[5] for one in found}
+    return {kind: rest.partition("/")[2] or rest.partition(":")[2] for kind, rest in made.items()}
 
 
 def back_up(checkout: Checkout, *sources: str) -> None:
@@ -104,11 +105,17 @@ def claimed_volume(checkout: Checkout) -> str:
 
 
 def test_a_backup_is_brought_back_beside_what_is_there(checkout: Checkout) -> None:
-    checkout.configure({"storageOnDestroy": "keep", "database": "rds", "backupDays": 7})
+    checkout.configure({"storageOnDestroy": "keep", "database": "rds", "files": "efs", "backupDays": 7})
     checkout.must("up")
     ec2 = checkout.aws("ec2")
     volume, here = claimed_volume(checkout), f"{REGION}:123456789012"
-    back_up(checkout, f"arn:aws:ec2:{here}:volume/{volume}", f"arn:aws:rds:{here}:db:kubeflow-local-database")
+    [files] = ids(checkout, "aws:efs/fileSystem:FileSystem")
+    back_up(
+        checkout,
+        f"arn:aws:ec2:{here}:volume/{volume}",
+        f"arn:aws:rds:{here}:db:kubeflow-local-database",
+        f"arn:aws:elasticfilesystem:{here}:file-system/{files}",
+    )
     made = points(checkout)
     listed = checkout.must("restore")
     assert "volume of claim kubeflow/models" in listed
@@ -135,6 +142,13 @@ def test_a_backup_is_brought_back_beside_what_is_there(checkout: Checkout) -> No
         ec2.delete_volume(VolumeId=one)
     assert "set `databaseSnapshot` to awsbackup:job-" in checkout.ops("restore", "--point", made["RDS"]).stderr
 
+    back = checkout.ops("restore", "--point", made["EFS"])
+    assert back.returncode == 0, back.stderr
+    assert f"The files are back in {files}, in its folder aws-backup-restore_" in back.stderr
+    systems = checkout.aws("efs").describe_file_systems()["FileSystems"]
+    assert [one["FileSystemId"] for one in systems] == [files], "beside what is there, in no file system of its own"
+    assert changes(checkout.must("preview")).keys() == {"unchanged"}
+
     with pytest.raises(ClientError, match="cannot be deleted because it contains recovery points"):
         checkout.aws("backup").delete_backup_vault(BackupVaultName=VAULT)
 
@@ -146,7 +160,7 @@ def test_what_was_kept_is_taken_over_by_the_next_up(checkout: Checkout) -> None:
     checkout.must("destroy")
     assert kept(checkout) == {bucket, repository}
     assert "kubeflow-local-database-last-1" in snapshots(checkout)
-    assert points(checkout).keys() == {"EBS", "RDS"}
+    assert points(checkout).keys() == {"EBS", "EFS", "RDS"}
     # For minutes after its end EKS writes what it still has.
     checkout.aws("logs").create_log_group(logGroupName=LOG_GROUP)
 
@@ -195,7 +209,7 @@ def test_a_claim_that_would_go_is_refused_on_the_laptop_too_unless_it_is_named(c
 def test_without_a_trace_where_the_settings_say_so(checkout: Checkout) -> None:
     checkout.configure({"backupDays": 0})
     checkout.must("up")
-    assert points(checkout).keys() == {"EBS", "RDS"}, "they stay, as storageOnDestroy says"
+    assert points(checkout).keys() == {"EBS", "EFS", "RDS"}, "they stay, as storageOnDestroy says"
     checkout.configure({"storageOnDestroy": "empty", "backupDays": 7})
     checkout.must("up")
     assert "Deleted the database's snapshot kubeflow-local-database-last-1" in checkout.must("destroy")

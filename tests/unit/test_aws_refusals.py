@@ -42,6 +42,9 @@ MADE_ALIKE = "aws:ecr/repositoryCreationTemplate:RepositoryCreationTemplate"
 FILES, TARGET = "aws:efs/fileSystem:FileSystem", "aws:efs/mountTarget:MountTarget"
 DATABASE, DATABASE_SUBNETS = "aws:rds/instance:Instance", "aws:rds/subnetGroup:SubnetGroup"
 DATABASE_PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
+PEOPLE, SIGN_IN = "aws:cognito/userPool:UserPool", "aws:cognito/userPoolDomain:UserPoolDomain"
+APPLICATION, PERSON = "aws:cognito/userPoolClient:UserPoolClient", "aws:cognito/user:User"
+PEOPLES_GROUP, MEMBER = "aws:cognito/userGroup:UserGroup", "aws:cognito/userInGroup:UserInGroup"
 FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatch/metricAlarm:MetricAlarm"
 VAULT, PLAN = "aws:backup/vault:Vault", "aws:backup/plan:Plan"
 SELECTION = "aws:backup/selection:Selection"
@@ -53,6 +56,8 @@ CERTIFICATE, RECORD = "aws:acm/certificate:Certificate", "aws:route53/record:Rec
 ISSUED = "aws:acm/certificateValidation:CertificateValidation"
 CLUSTER, NODES, ADDON = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", "aws:eks/addon:Addon"
 ENTRY, ACCESS = "aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+
+PODS = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 
 LONG = "x" * 2000
 NO_PRINCIPAL = POLICY.replace('"Resource": "*"', '"Sid": "a"')
@@ -275,6 +280,19 @@ BAD: list[tuple[str, str, Any]] = [
     (TOPIC, "name", "k.alarms"),
     (SUBSCRIPTION, "topic", "k-alarms"),
     (SUBSCRIPTION, "protocol", "mail"),
+    (PEOPLE, "name", "k/users"),
+    (PEOPLE, "mfaConfiguration", "SOMETIMES"),
+    (PEOPLE, "passwordPolicy.minimumLength", 5),
+    (PEOPLE, "usernameAttributes", ["name"]),
+    (PEOPLE, "accountRecoverySetting.recoveryMechanisms.0.priority", 3),
+    (PEOPLE, "tags.aws:team", "a"),
+    (SIGN_IN, "domain", "Kubeflow_Dev"),
+    (APPLICATION, "allowedOauthFlows", ["password"]),
+    (APPLICATION, "preventUserExistenceErrors", "OFF"),
+    (APPLICATION, "userPoolId", "users"),
+    (PEOPLES_GROUP, "name", ""),
+    (PERSON, "desiredDeliveryMediums", ["PIGEON"]),
+    (MEMBER, "groupName", ""),
     (DATABASE, "identifier", None),
     (DATABASE, "tags.aws:team", "a"),
     (DATABASE_SUBNETS, "tags.aws:team", "a"),
@@ -284,6 +302,8 @@ BAD: list[tuple[str, str, Any]] = [
     (ADDON, "resolveConflictsOnCreate", "PRESERVE"),
     (ADDON, "resolveConflictsOnUpdate", "FORCE"),
     (ADDON, "serviceAccountRoleArn", "ebs"),
+    (PODS, "roleArn", "node"),
+    (PODS, "targetRoleArn", "node"),
     (ENTRY, "principalArn", "node"),
     (ENTRY, "principalArn", f"arn:aws:sts::{ACCOUNT}:assumed-role/node/me"),
     (ACCESS, "policyArn", "AmazonEKSClusterAdminPolicy"),

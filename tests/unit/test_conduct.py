@@ -504,3 +504,20 @@ def test_a_database_starts_from_what_was_backed_up_of_another(cloud: Cloud) -> N
     asked = {"DBInstanceIdentifier": "again", "DBSnapshotIdentifier": point["RecoveryPointArn"].split(":", 6)[6]}
     answer = cloud.rds("RestoreDBInstanceFromDBSnapshot", **asked)
     assert "<DBInstanceIdentifier>again<" in answer, answer
+
+
+def test_files_come_back_into_a_file_system_that_is_there(cloud: Cloud) -> None:
+    system = cloud.efs("POST", "/file-systems", CreationToken="t")[1]["FileSystemId"]
+    source = f"arn:aws:elasticfilesystem:us-west-2:{ACCOUNT}:file-system/{system}"
+    cloud.backup("PUT", "/backup-vaults/files")
+    cloud.backup("PUT", "/backup-jobs", BackupVaultName="files", ResourceArn=source, IamRoleArn=ROLE)
+    cloud.minutes(3)
+    [point] = cloud.backup("GET", "/backup-vaults/files/recovery-points")[1]["RecoveryPoints"]
+    about = {"RecoveryPointArn": point["RecoveryPointArn"], "IamRoleArn": ROLE}
+    refused = cloud.backup("PUT", "/restore-jobs", **about, Metadata={"file-system-id": "fs-of-nobody"})
+    assert (refused[0], refused[1]["Message"]) == (400, "File system fs-of-nobody does not exist.")
+    wanted = {"file-system-id": system, "newFileSystem": "false"}
+    job = cloud.backup("PUT", "/restore-jobs", **about, Metadata=wanted)[1]["RestoreJobId"]
+    cloud.minutes(3)
+    ended = cloud.backup("GET", f"/restore-jobs/{job}")[1]
+    assert (ended["Status"], ended["CreatedResourceArn"]) == ("COMPLETED", source)

@@ -1,8 +1,9 @@
+from collections.abc import Sequence
 from typing import Literal
 
 import pytest
 
-from infra.aws.database import Database, DatabaseArgs
+from infra.aws.database import Database, DatabaseArgs, Parameter
 from infra.settings import SettingsError
 from ops.costs.database import database_price
 from tests.unit.mocks import Recording, record
@@ -13,7 +14,12 @@ NAME = "kubeflow-dev"
 
 
 def database(
-    on_destroy: Literal["keep", "empty"] = "keep", *, protect: bool = False, kept: str | None = None, snapshot: str = ""
+    on_destroy: Literal["keep", "empty"] = "keep",
+    *,
+    protect: bool = False,
+    kept: str | None = None,
+    snapshot: str = "",
+    parameters: Sequence[Parameter] = (),
 ) -> Recording:
     given = settings(database="rds", databaseSnapshot=snapshot).database
     assert given is not None
@@ -30,6 +36,7 @@ def database(
                 on_destroy=on_destroy,
                 kept=kept,
                 last="kubeflow-dev-database-last-1",
+                parameters=parameters,
                 protect=protect,
                 tags=TAGS,
             ),
@@ -53,6 +60,15 @@ def test_the_database_is_encrypted_private_and_for_the_cluster_alone() -> None:
 def test_the_server_refuses_what_is_not_encrypted() -> None:
     [parameter] = database().one("ParameterGroup").inputs["parameters"]
     assert (parameter["name"], parameter["value"]) == ("require_secure_transport", "1")
+
+
+def test_what_its_clients_need_is_set_where_rds_has_it() -> None:
+    native = Parameter(name="mysql_native_password", value="1", static=True)
+    found = database(parameters=[native]).one("ParameterGroup").inputs["parameters"]
+    assert [(one["name"], one["applyMethod"]) for one in found] == [
+        ("require_secure_transport", "immediate"),
+        ("mysql_native_password", "pending-reboot"),
+    ]
 
 
 def test_its_data_outlives_the_stack_only_where_that_is_wanted() -> None:

@@ -82,7 +82,6 @@ def test_a_stack_without_a_cloud_may_have_a_company_s_login() -> None:
         (COGNITO, {"loginClientId": "x"}, "loginClientId is set, and only login oidc reads it, not cognito; "),
         (COGNITO, {"loginUsers": ["ada"]}, "loginUsers 'ada' is not an e-mail address; "),
         (COGNITO, {"loginUserClaim": "sub"}, "loginUserClaim 'sub' does not go with cognito, "),
-        (COGNITO, {"emulated": True}, "login 'cognito' makes a user pool, which this machine does not play; "),
         (COGNITO, NONE, "login 'cognito' makes a user pool in AWS, and cloud is none; "),
     ],
 )

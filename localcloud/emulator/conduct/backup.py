@@ -95,6 +95,10 @@ class Backup(Before):
         if point["ResourceType"] == "RDS":
             told = "Not emulated: a database is restored as another instance."
             return backup._err("InvalidParameterValueException", told, 400)  # type: ignore[no-any-return]
+        system = wanted.get("file-system-id", "")
+        if point["ResourceType"] == "EFS" and system not in efs._file_systems:
+            told = f"File system {system} does not exist."
+            return backup._err("InvalidParameterValueException", told, 400)  # type: ignore[no-any-return]
         id_ = new_uuid()
         job = {
             "RestoreJobId": id_, "RecoveryPointArn": arn, "Status": "RUNNING", "PercentDone": "0.0",
@@ -104,7 +108,7 @@ class Backup(Before):
 
         def done() -> None:
             tagged = bool(asked.get("CopySourceTagsToRestoredResource"))
-            files = _arn_of_files(wanted.get("file-system-id", ""))
+            files = _arn_of_files(system)
             made = _volume(point, wanted, tagged=tagged) if point["ResourceType"] == "EBS" else files
             job.update(Status="COMPLETED", PercentDone="100.0", CreatedResourceArn=made)
 

@@ -30,6 +30,8 @@ class Database(Before):
         action, name = form.get("Action", ""), form.get("DBInstanceIdentifier", "")
         if action == "DescribeOrderableDBInstanceOptions":
             return _orderable(form)
+        if action == "DescribeEngineDefaultParameters":
+            return _parameters(form)
         living = rds._instances.get(name)
         if action in ("ModifyDBInstance", "DeleteDBInstance") and living and self._phases.status(name):
             told = f"Instance {name} is not in available state."
@@ -102,6 +104,19 @@ def _orderable(form: Mapping[str, str]) -> Answer:
         f"{told}</OrderableDBInstanceOption></OrderableDBInstanceOptions>"
     )
     name = "DescribeOrderableDBInstanceOptions"
+    return rds._xml(200, f"{name}Response", f"<{name}Result>{answer}</{name}Result>")  # type: ignore[no-any-return]
+
+
+def _parameters(form: Mapping[str, str]) -> Answer:
+    """The two that a stack may set. Which of them RDS really has for a family is not emulated."""
+    told = "".join(
+        f"<Parameter><ParameterName>{name}</ParameterName><ApplyType>{when}</ApplyType><AllowedValues>0,1</AllowedValues>"
+        "<IsModifiable>true</IsModifiable></Parameter>"
+        for name, when in (("mysql_native_password", "static"), ("require_secure_transport", "dynamic"))
+    )
+    family = f"<DBParameterGroupFamily>{escape(form.get('DBParameterGroupFamily', ''))}</DBParameterGroupFamily>"
+    name = "DescribeEngineDefaultParameters"
+    answer = f"<EngineDefaults>{family}<Parameters>{told}</Parameters></EngineDefaults>"
     return rds._xml(200, f"{name}Response", f"<{name}Result>{answer}</{name}Result>")  # type: ignore[no-any-return]
 
 

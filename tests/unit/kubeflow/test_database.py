@@ -57,7 +57,7 @@ def test_no_database_of_the_release_is_left_and_all_wait_for_their_users(release
 def test_each_user_has_a_password_of_its_own_and_no_program_another_ones(tmp_path: Path) -> None:
     objects = filled("26.03", tmp_path / "26.03")
     held = {name: one["stringData"] for (kind, name), one in objects.items() if kind == "Secret" and "database" in name}
-    assert held["database-admin"] == {"username": "kubeflow", "password": "A1"}
+    assert held["database-admin"] == {"username": "kubeflow", "password": "A1", "host": "db.example"}
     assert held["database-cache"] == {"username": "cache", "password": "C1"}
     assert 'password: "M1"' in held["database-metadata-config"]["config"]
     assert objects["Secret", "mysql-secret"]["stringData"] == {"username": "pipelines", "password": "mysql_password"}

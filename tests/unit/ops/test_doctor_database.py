@@ -6,6 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.aws import managed
+from infra.aws.database import Parameter
 from infra.kubeflow.credentials import DATABASE_GENERATED, GENERATED
 from infra.settings import SettingsError
 from ordering.errors import UserError
@@ -45,6 +46,38 @@ def check(rds: Rds, *, standby: bool = False) -> None:
 def test_what_is_offered_passes() -> None:
     check(Rds(option("8.0.40"), option()), standby=True)
     check(Rds(option(zones=ZONES[:1])))
+
+
+class Families:
+    """RDS with the parameters of a family, on two pages."""
+
+    def __init__(self, *parameters: dict[str, Any]) -> None:
+        self._parameters = parameters
+
+    def get_paginator(self, operation: str) -> "Families":
+        assert operation == "describe_engine_default_parameters"
+        return self
+
+    def paginate(self, **asked: Any) -> list[dict[str, Any]]:
+        assert asked == {"DBParameterGroupFamily": "mysql8.4"}
+        return [{"EngineDefaults": {}}, {"EngineDefaults": {"Parameters": list(self._parameters)}}]
+
+
+@pytest.mark.parametrize(
+    ("told", "set_to"),
+    [
+        ({"AllowedValues": "0,1", "ApplyType": "static", "IsModifiable": True}, ("1", True)),
+        ({"AllowedValues": "OFF,ON", "ApplyType": "dynamic", "IsModifiable": True}, ("ON", False)),
+        ({"AllowedValues": "0,1", "ApplyType": "static", "IsModifiable": False}, None),
+    ],
+)
+@pytest.mark.parametrize("name", ["mysql_native_password", "mysql-native-password"])
+def test_the_plugin_of_ml_metadatas_client_is_loaded_where_rds_lets_anybody(
+    name: str, told: dict[str, Any], set_to: tuple[str, bool] | None
+) -> None:
+    found = managed.native_password(Families({"ParameterName": "max_connections"}, {"ParameterName": name, **told}))
+    assert found == ([Parameter(name=name, value=set_to[0], static=set_to[1])] if set_to else [])
+    assert managed.native_password(Families()) == [], "a parameter that is not there would fail the whole group"
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,13 @@ def serve(folder: Path) -> Iterator[tuple[Kubernetes, Path]]:
             elif self.command == "GET" and not name:
                 wanted = url.query.rpartition("%3D")[2]
                 self.answer(200, {"items": [one for key, one in state.objects.items() if key == f"{kind}/{wanted}"]})
+            elif name.endswith("/token"):
+                namespace = url.path.partition("/namespaces/")[2].partition("/")[0]
+                told = ".".join([namespace, name.partition("/")[0], *body["spec"]["audiences"]])
+                self.answer(
+                    201,
+                    {"spec": body["spec"], "status": {"token": told, "expirationTimestamp": "2026-11-28T00:00:00Z"}},
+                )
             elif self.command == "POST":
                 key = f"{kind}/{body['metadata']['name']}"
                 if key in state.objects:

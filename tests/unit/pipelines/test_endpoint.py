@@ -10,7 +10,7 @@ from infra.aws import identity
 from pipelines.__main__ import main
 from pipelines.endpoint.session import Retry
 from pipelines.stack import Context
-from tests.unit.pipelines import moto_server
+from tests.unit.pipelines import kubernetes_server, moto_server
 from tests.unit.pipelines.kubeflow_server import (
     API,
     DROP_AFTER,
@@ -131,6 +131,36 @@ def test_a_program_shows_a_token_and_fills_in_no_form(
     assert kubeflow.count("GET", "/oauth2/start") == 0
     assert main([*command, "old"], CONTEXT) == 1
     assert _error(capsys).startswith(f"{kubeflow.url} refuses the token; make a new one for the audience pipelines.")
+
+
+def test_a_stack_s_cluster_gives_a_program_its_token(
+    kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("KUBEFLOW_PASSWORD")
+    kubeflow.tokens.add(f"{NAMESPACE}.default-editor.pipelines.kubeflow.org")
+    with kubernetes_server.serve(tmp_path) as (cluster, kubeconfig):
+        outputs = {
+            "address": kubeflow.url,
+            "dashboard_user": USER,
+            "dashboard_password": PASSWORD,
+            "kubeconfig": kubeconfig.read_text(),
+            "runner_role_arns": {"kubeflow/pipeline-runner": "arn:r", f"{NAMESPACE}/default-editor": "arn:a"},
+            "token_issuer": "https://issuer",
+        }
+        context = Context(outputs=lambda _: outputs, environment=lambda _: {}, retry=CONTEXT.retry, poll_seconds=0.01)
+        command = ["run", "sequential", "--stack", "dev", *IMAGE]
+        assert main(command, context) == 0
+        assert kubeflow.count("GET", "/oauth2/start") == 0, "no password is needed"
+        cluster.refuses = {"serviceaccounts"}
+        capsys.readouterr()
+        assert main(command, context) == 1
+        assert _error(capsys).startswith(
+            f"The cluster gives no token for the service account {NAMESPACE}/default-editor: "
+        )
+        # Who names a person signs in as that one.
+        monkeypatch.setenv("KUBEFLOW_PASSWORD", PASSWORD)
+        assert main(command, context) == 0
+        assert kubeflow.count("GET", "/oauth2/start") == 1
 
 
 def test_a_refused_login_is_one_sentence_and_starts_nothing(
