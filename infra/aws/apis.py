@@ -20,6 +20,8 @@ def services(stack: Settings) -> tuple[str, ...]:
         asked.append("elasticfilesystem")
     if stack.monitoring.kind == "cloudwatch":
         asked.append("monitoring")
+    if stack.monitoring.kind == "prometheus" and stack.monitoring.email:
+        asked.append("sns")
     if stack.sagemaker:
         asked += ["sagemaker.api", "sagemaker.runtime"]
     return tuple(sorted(asked))

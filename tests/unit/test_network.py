@@ -158,6 +158,8 @@ def test_a_network_without_a_way_out_has_endpoints_of_what_is_asked_and_no_gatew
         ({"files": "efs"}, {"elasticfilesystem"}),
         ({"podAccess": "pod-identity"}, {"eks-auth"}),
         ({"monitoring": "cloudwatch"}, {"monitoring"}),
+        ({"monitoring": "prometheus"}, set()),
+        ({"monitoring": "prometheus", "monitoringEmail": "platform@example.com"}, {"sns"}),
         ({"sagemaker": True, "kubeflowArtifacts": "s3"}, {"sagemaker.api", "sagemaker.runtime"}),
         ({"database": "rds", "backupDays": 7}, set()),
     ],

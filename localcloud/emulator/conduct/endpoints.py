@@ -21,7 +21,7 @@ _SERVICES = frozenset(
     (
         *("autoscaling", "cognito-idp", "ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "elasticfilesystem"),
         *("elasticloadbalancing", "guardduty-data", "kms", "logs", "monitoring", "rds", "s3", "sagemaker.api"),
-        *("sagemaker.runtime", "secretsmanager", "ssm", "ssmmessages", "sts", "xray"),
+        *("sagemaker.runtime", "secretsmanager", "sns", "ssm", "ssmmessages", "sts", "xray"),
     )
 )
 
