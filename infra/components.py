@@ -11,6 +11,7 @@ from infra.aws.identity import Identity
 from infra.aws.images import Images
 from infra.aws.monitoring import Monitoring
 from infra.aws.network import Network
+from infra.aws.paging import Paging
 from infra.aws.registry import Registry
 from infra.aws.sagemaker import SageMaker
 from infra.aws.storage import Storage
@@ -31,7 +32,7 @@ class Components:
     address: Address | None
     database: Database | None
     backup: Backup | None
-    monitoring: Monitoring | None
+    monitoring: Monitoring | Paging | None
     registry: Registry | None
     storage: Storage | None
     identity: Identity | None

@@ -1,17 +1,17 @@
 """What a run starts from: settings, credentials, the cluster that exists, the release; all checked, nothing touched."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra import extensions, images, preflight, settings, surroundings
-from infra.aws import offerings, standing
+from infra.aws import associations, offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
-from infra.kubeflow import address, autoscaler, culling, pools, profiles
+from infra.kubeflow import address, autoscaler, culling, pod_access, pools, profiles, prometheus
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
@@ -45,7 +45,9 @@ class Inputs:
     `seal` is where images come from, if not from where the release has them, and `uncopied` says which are not there
     yet. `issuer` is where people sign in, if not with a password of the release or at Cognito,
     and `tokens` who issues the tokens of a given cluster, where programs may bring one and no OIDC provider in IAM
-    tells.
+    tells. `leaving_pod_identity` says that accounts still have roles by associations, and are to have them no more:
+    these go in a run of their own, for a pod that is made while there is one gets its role by that. `pod_access` says
+    what a person should know of how pods get at AWS.
     """
 
     settings: Settings
@@ -61,6 +63,8 @@ class Inputs:
     uncopied: str = ""
     issuer: Issuer | None = None
     tokens: ClusterIssuer | None = None
+    leaving_pod_identity: bool = False
+    pod_access: tuple[str, ...] = ()
     kubeconfig: str | None
     release: LoadedRelease
     extensions: Extensions
@@ -102,6 +106,13 @@ def read(root: Path) -> Inputs:
         if stack.login.tokens and not stack.cluster.oidc_provider_arn:
             tokens = of_cluster(kubeconfig, stack.cluster.context)
     preflight.check_kubernetes_version(version, stack.kubeflow.release)
+    of_pods = pod_access.notices(stack)
+    leaving = caller is not None and _leaves_pod_identity(stack)
+    if leaving:
+        of_pods = [pod_access.leaving(stack)]
+        stack = replace(stack, cluster=replace(stack.cluster, pod_access="pod-identity"))
+    elif stack.cluster.mode == "existing" and stack.cluster.pod_access == "pod-identity":
+        associations.check_agent(stack)
     seal = images.seal_of(stack, caller.account, root) if caller else None
     release = load_release(stack, version or None, root, has, seal)
     if stack.kubeflow.artifacts == "s3":
@@ -136,6 +147,8 @@ def read(root: Path) -> Inputs:
         uncopied=uncopied,
         issuer=issuer,
         tokens=tokens,
+        leaving_pod_identity=leaving,
+        pod_access=tuple(of_pods),
         kubeconfig=kubeconfig,
         release=release,
         extensions=extended,
@@ -149,6 +162,12 @@ def surrounded(kubeconfig: str, context: str | None, version: str, release: Load
         if remark.stops:
             raise UserError(remark.sentence)
     return [remark.sentence for remark in remarks]
+
+
+def _leaves_pod_identity(stack: Settings) -> bool:
+    """Whether accounts have associations and are to have none; of a given cluster only where EKS's name of it is."""
+    known = stack.cluster.mode == "create" or stack.cluster.name != stack.name
+    return known and stack.cluster.pod_access != "pod-identity" and associations.has_some(stack)
 
 
 def load_release(
@@ -177,6 +196,7 @@ def load_release(
         root=root,
         kubernetes_version=kubernetes_version,
         components=[*map(Path, kubeflow.components), *own],
+        beside=prometheus.manifests(stack, root),
         allow=kubeflow.build,
         edges=[(edge.source, edge.target) for edge in kubeflow.edges],
         parts=kubeflow.parts,
@@ -190,6 +210,7 @@ def _changed(stack: Settings, seal: Seal | None, objects: list[Manifest]) -> lis
     """The release's objects as the stack's options want them."""
     objects = pools.use_pools(autoscaler.use_cluster(objects, stack), stack.pools, stack.nodes.gpu_shares)
     objects = culling.use_culling(objects, stack.notebooks)
+    objects = prometheus.use_prometheus(objects, stack)
     for setting, is_set in (("login", stack.login.kind != "release"), ("loginTokens", stack.login.tokens)):
         if is_set:
             need_gateway(objects, setting)

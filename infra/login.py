@@ -88,4 +88,4 @@ def token_issuer(settings: Settings, given: ClusterIssuer | None, access: Cluste
         return TokenIssuer(url=given.url, keys=given.keys)
     if access.issuer is None:
         return None
-    return TokenIssuer(url=pulumi.Output.concat("https://", access.issuer.issuer), keys=None)
+    return TokenIssuer(url=pulumi.Output.concat("https://", access.issuer), keys=None)

@@ -15,17 +15,22 @@ from infra.aws.identity import AdministratorArgs
 from infra.aws.images import Images, ImagesArgs
 from infra.aws.monitoring import Monitoring, MonitoringArgs
 from infra.aws.network import Network
+from infra.aws.paging import Paging, PagingArgs
 from infra.aws.storage import Storage
 from infra.aws.user_pool import UserPool, UserPoolArgs
 from infra.inputs import Inputs
+from infra.kubeflow import prometheus
 from infra.kubeflow.address import CALLBACK, HEALTH_PATH, HEALTH_PORT, PORT
-from infra.kubeflow.autoscaler import ACCOUNT, NAMESPACE
+from infra.kubeflow.autoscaler import ACCOUNT, NAMESPACE, use_role
 from infra.kubeflow.database import ManagedDatabase
 from infra.kubeflow.generated import GeneratedCredentials
+from infra.kubeflow.pod_access import use_access
 from infra.kubeflow.s3 import PLATFORM_ACCOUNTS, ArtifactStore
 from infra.kubeflow.sealed import pulled
 from infra.login import login_url
 from infra.settings import Settings
+from ordering.graph import ObjectId
+from ordering.manifests.objects import Manifest
 
 
 def address(stack: Settings, network: Network, cluster: Cluster, storage: Storage) -> Address | None:
@@ -90,6 +95,25 @@ def monitoring(given: Inputs, cluster: Cluster, address: Address | None) -> Moni
     )
 
 
+def paging(given: Inputs, access: ClusterAccess) -> Paging | None:
+    """How Prometheus' alarms reach a person, if they are to reach one."""
+    stack = given.settings
+    if not prometheus.is_wanted(stack) or stack.monitoring.email is None:
+        return None
+    assert access.pods, "settings want accounts that get at AWS"
+    return Paging(
+        stack.name,
+        PagingArgs(
+            cluster_name=stack.cluster.name,
+            access=access.pods,
+            namespace=prometheus.NAMESPACE,
+            service_account=prometheus.ACCOUNT,
+            email=stack.monitoring.email,
+            tags=stack.resource_tags,
+        ),
+    )
+
+
 def backup(given: Inputs) -> Backup:
     stack = given.settings
     return Backup(
@@ -112,19 +136,28 @@ def backup(given: Inputs) -> Backup:
 def autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
     stack = given.settings
     assert given.caller, "a cluster of the stack's own is in an account"
-    assert access.issuer, "a cluster of the stack's own has an issuer"
+    assert access.pods, "the pods of a cluster of the stack's own get at AWS"
     return Autoscaler(
         stack.name,
         AutoscalerArgs(
             cluster_name=stack.cluster.name,
             region=stack.region,
             account=given.caller.account,
-            issuer=access.issuer,
+            pods=access.pods,
             namespace=NAMESPACE,
             service_account=ACCOUNT,
             tags=stack.resource_tags,
         ),
     )
+
+
+def with_pod_access(
+    stack: Settings, objects: Mapping[ObjectId, Manifest], scaler: Autoscaler | None
+) -> dict[ObjectId, Manifest]:
+    """The objects, the pods of accounts that get at AWS such as they have to be for the way they do."""
+    accounts = {f"kubeflow/{name}" for name in PLATFORM_ACCOUNTS} | ({f"{NAMESPACE}/{ACCOUNT}"} if scaler else set())
+    found = use_access(objects, stack.cluster.pod_access, accounts)
+    return use_role(found, scaler.role_arn) if scaler and scaler.role_arn else found
 
 
 def managed(database: Database, generated: GeneratedCredentials) -> ManagedDatabase:
@@ -166,13 +199,19 @@ def user_pool(stack: Settings, account: str) -> UserPool:
 
 
 def artifacts(
-    stack: Settings, bucket: pulumi.Output[str], runner_role_arns: Mapping[str, pulumi.Output[str]]
+    stack: Settings, bucket: pulumi.Output[str], annotated: Mapping[str, pulumi.Output[str]]
 ) -> ArtifactStore | None:
-    """The stack's bucket as the place for artifacts, or None where they stay in the release's own object store."""
+    """The stack's bucket as the place for artifacts, or None where they stay in the release's own object store.
+
+    `annotated` are roles that accounts have to name, by `NAMESPACE/SERVICE ACCOUNT`.
+    """
     if stack.kubeflow.artifacts != "s3":
         return None
     return ArtifactStore(
         bucket=bucket,
         region=stack.region,
-        platform_roles={name: runner_role_arns[f"kubeflow/{name}"] for name in PLATFORM_ACCOUNTS},
+        platform_roles={
+            name: annotated[f"kubeflow/{name}"] for name in PLATFORM_ACCOUNTS if f"kubeflow/{name}" in annotated
+        },
+        way=stack.cluster.pod_access,
     )

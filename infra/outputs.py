@@ -15,7 +15,7 @@ class Outputs:
     its session with the company's issuer, too, and `token_issuer` whose tokens programs may bring. `node_pools` say of
     each what pods must know to run there (`infra.settings.groups.described`). `address` is where people open the
     platform, and `address_records` are the records that somebody has to make for it, in words. `sagemaker_role_arns`
-    are the roles of SageMaker jobs, by namespace.
+    are the roles of SageMaker jobs, by namespace. `pod_access` is how pods get at AWS.
     """
 
     cluster_name: str
@@ -28,6 +28,7 @@ class Outputs:
     runner_role_arns: Mapping[str, pulumi.Output[str]]
     node_pools: Mapping[str, Mapping[str, Any]] | None
     sagemaker_role_arns: Mapping[str, pulumi.Output[str]]
+    pod_access: str | None
     region: str | None
     dashboard_user: str
     dashboard_password: pulumi.Output[str] | None

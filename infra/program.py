@@ -21,7 +21,7 @@ from infra.aws.sagemaker import SageMaker, SageMakerArgs
 from infra.aws.storage import BalancerLogs, Storage, StorageArgs
 from infra.components import Components
 from infra.inputs import Inputs
-from infra.kubeflow import autoscaler
+from infra.kubeflow import autoscaler, prometheus
 from infra.kubeflow.address import external_url
 from infra.kubeflow.dashboard import entry, service
 from infra.kubeflow.earlier import Earlier
@@ -67,7 +67,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         pulumi.warn(line)
     if given.kept.unknown:
         pulumi.warn(f"AWS does not say whether an earlier run kept {', '.join(given.kept.unknown)}.")
-    for notice in (*given.notices, *filter(None, [given.uncopied])):
+    for notice in (*given.notices, *given.pod_access, *filter(None, [given.uncopied])):
         pulumi.warn(notice)
     given.extensions.register()
 
@@ -100,6 +100,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
                 let_in_already=given.let_in_already,
                 forced=forced,
                 protect=stack.protect,
+                associated=not given.leaving_pod_identity,
                 tags=tags,
             ),
         )
@@ -144,6 +145,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
                 kubeconfig=given.kubeconfig,
                 with_roles=given.caller is not None,
                 forced=forced,
+                associated=not given.leaving_pod_identity,
             ),
         )
 
@@ -151,25 +153,33 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     pool = options.user_pool(stack, given.caller.account) if stack.login.kind == "cognito" and given.caller else None
     tokens = token_issuer(stack, given.tokens, access)
     roles = own.identity.runner_role_arns if own else {}
-    artifacts = options.artifacts(stack, own.storage.bucket, roles) if own else None
+    annotated = own.identity.annotated if own else {}
+    artifacts = options.artifacts(stack, own.storage.bucket, annotated) if own else None
     filled = release.filled(
         generated.credentials,
         artifacts,
-        roles,
+        annotated,
         generated.checksum,
         login=login_of(stack, given.issuer, pool),
         tokens=tokens,
         database=options.managed(database, generated) if database else None,
     )
+    paging = options.paging(given, access)
+    if paging:
+        arns = paging.topic_arn, paging.annotated
+        filled = prometheus.use_topic(filled, *arns, region=stack.region, join=pulumi.Output.format)
     sealed = options.images(given, cluster) if cluster and given.seal else None
     scaler = options.autoscaler(given, access) if cluster and autoscaler.is_wanted(stack) else None
     install(
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=autoscaler.use_role(filled, scaler.role_arn) if scaler else filled,
+            replacements=options.with_pod_access(stack, filled, scaler),
             provider=access.provider,
-            needs=[*(part.ready for part in (cluster, files) if part), *(sealed.ready if sealed else ())],
+            needs=[
+                *(part.ready for part in (cluster, files) if part),
+                *(ready for part in (sealed, scaler, paging, own and own.identity) if part for ready in part.ready),
+            ],
             protect=stack.protect,
             forced=forced,
             earlier=earlier,
@@ -189,7 +199,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             address=address,
             database=database,
             backup=backup,
-            monitoring=seen,
+            monitoring=seen or paging,
             registry=own.registry if own else None,
             storage=own.storage if own else None,
             identity=own.identity if own else None,
@@ -199,7 +209,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
     return Outputs(
         cluster_name=stack.cluster.name,
         kubeconfig=access.kubeconfig,
-        oidc_provider_arn=access.issuer.provider_arn if access.issuer else None,
+        oidc_provider_arn=access.oidc_provider_arn,
         vpc_id=network.vpc_id if network else None,
         bucket=own.storage.bucket if own else None,
         repository_url=own.registry.repository_url if own else None,
@@ -207,6 +217,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         runner_role_arns=roles,
         node_pools=described(stack.nodes, stack.pools) if cluster else None,
         sagemaker_role_arns=own.sagemaker.role_arns if own and own.sagemaker else {},
+        pod_access=stack.cluster.pod_access if own else None,
         region=stack.region or None,
         dashboard_user=stack.dashboard.user,
         dashboard_password=stack.dashboard.password.output() if stack.login.kind == "release" else None,
@@ -258,7 +269,7 @@ def _own_account(given: Inputs, account: str, access: ClusterAccess, cluster: Cl
             region=stack.region,
             account=account,
             administrator=options.administrator(stack, cluster.name) if cluster else None,
-            issuer=access.issuer,
+            pods=access.pods,
             runners=runners(stack.kubeflow.profile_namespaces),
             bucket_arn=storage.bucket_arn,
             repository_arn=registry.repository_arn,

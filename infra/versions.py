@@ -27,6 +27,7 @@ class Addons:
     snapshot_controller: str
     node_monitoring: str
     cloudwatch: str
+    pod_identity: str
 
     @property
     def by_name(self) -> dict[str, str]:
@@ -44,6 +45,7 @@ ADDONS = {
     "snapshot-controller": "snapshot_controller",
     "eks-node-monitoring-agent": "node_monitoring",
     "amazon-cloudwatch-observability": "cloudwatch",
+    "eks-pod-identity-agent": "pod_identity",
 }
 """EKS's names of the add-ons, and the fields of `Addons`."""
 

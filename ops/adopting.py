@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ops.existing import Existing
 from ordering.errors import UserError
-from ordering.graph import Graph
+from ordering.graph import Graph, ObjectId
 from ordering.manifests.objects import Manifest
 
 KUBECTL = ("kubectl-client-side-apply", "kubectl", "before-first-apply")
@@ -20,7 +20,7 @@ class Api(Protocol):
 
     def dry_run(self, manifest: Manifest) -> None: ...
 
-    def release(self, manifest: Manifest, manager: str) -> None: ...
+    def release(self, manifest: Manifest, manager: str) -> bool: ...
 
 
 def check(found: Iterable[Existing], graph: Graph, api: Api) -> None:
@@ -46,15 +46,19 @@ def check(found: Iterable[Existing], graph: Graph, api: Api) -> None:
         )
 
 
-def release(found: Iterable[Existing], graph: Graph, api: Api, report: Callable[[str], None]) -> None:
+def release(found: Iterable[Existing], graph: Graph, api: Api, report: Callable[[str], None]) -> list[ObjectId]:
     """Takes from kubectl what it owns of the objects that were taken over, once the stack's own apply owns its part.
 
-    What only kubectl had set goes, as it would if kubectl applied the stack's manifest.
+    What only kubectl had set goes, as it would if kubectl applied the stack's manifest. Returns the objects of which
+    something went, and which are now other than the engine saw them.
     """
     taken = list(found)
+    changed = []
     for one in taken:
-        for manager in KUBECTL:
-            api.release(graph.node(one.id).manifest, manager)
+        went = [api.release(graph.node(one.id).manifest, manager) for manager in KUBECTL]
+        if any(went):
+            changed.append(one.id)
     if taken:
         objects = "object that was" if len(taken) == 1 else "objects that were"
         report(f"Took over {len(taken)} {objects} there.")
+    return changed

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pulumi import automation
@@ -23,6 +24,7 @@ from ops import (
     policies,
     preview,
     quotas,
+    roles_left,
     rotating,
     run,
 )
@@ -33,6 +35,7 @@ from ops.migrations import databases, table
 from ops.migrations.between import Between
 from ops.outdated import Outdated
 from ops.preview import Preview
+from ops.program import nothing_before
 from ops.progress import Tracker
 from ops.project import is_local
 from ops.reaching import answered, existing, reached, refuse_absent
@@ -41,7 +44,7 @@ from ops.run import Session
 from ops.settings import stack_settings
 from ops.steps import Recorder
 from ordering.errors import UserError
-from ordering.graph import Graph
+from ordering.graph import Graph, ObjectId
 from ordering.graph.controllers import PROFILES
 
 if TYPE_CHECKING:
@@ -77,7 +80,38 @@ def bring_up(
 
     Nobody has to agree to what becomes of the local stack. It goes ahead without a preview, which would add half as
     much time, unless it might lose data or `look_first` wants one, and the rules are applied to what it has made.
+
+    A stack that leaves EKS Pod Identity takes two such runs, the second with a preview and a question of its own.
     """
+    once = partial(_bring_up, session, show=show, agree=agree, adopt=adopt, lose=lose, keep=keep, look_first=look_first)
+    brought = once()
+    if session.program.leaves_pod_identity:
+        session.say("The associations of EKS Pod Identity are gone; what follows is the second of the two runs.")
+        _begin_again(session)
+        brought = once()
+    return brought
+
+
+def _begin_again(session: Session) -> None:
+    """Readies a session for another run after one that has changed things."""
+    session.settled = False
+    session.program.before = nothing_before
+    session.listeners.clear()
+    session.tracker = Tracker(
+        console=session.tracker.console, expected=session.program.expected, left_out=session.ground.left_out
+    )
+
+
+def _bring_up(
+    session: Session,
+    *,
+    show: Callable[[Preview], None],
+    agree: Callable[[Preview], None],
+    adopt: bool,
+    lose: Collection[str],
+    keep: Collection[str],
+    look_first: bool,
+) -> Brought:
     # What a killed run has left belongs in the state before anybody compares with it.
     run.settle(session, until_gone=True)
     _caught_up(session)
@@ -163,11 +197,11 @@ def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> di
     session.listeners.append(outdated)
     with watch.watched():
         outputs = run.up(session)
-    if outdated.urns:
-        run.refresh(session, outdated.urns)
     # The cluster serves other kinds now.
     session.clients.clear()
-    _released(session, found)
+    taken = outdated.taken_over([one.id for one in found], _released(session, found))
+    if urns := outdated.urns | taken:
+        run.refresh(session, sorted(urns))
     _handed_on(session)
     return outputs
 
@@ -243,12 +277,14 @@ def _keep(session: Session, kept: Sequence[Change], pods: Sequence[Change]) -> N
         session.say(f"Is replaced, and its pods go on meanwhile: {', '.join(one.name for one in pods)}")
 
 
-def _released(session: Session, found: Sequence[Existing]) -> None:
+def _released(session: Session, found: Sequence[Existing]) -> list[ObjectId]:
+    """Lets kubectl own nothing of what was taken over; returns the objects that this changed."""
     if not found:
-        return
+        return []
     with session.timed("take over from kubectl"), _answering(session) as api:
-        adopting.release(found, session.program.graph, api, session.say)
+        changed = adopting.release(found, session.program.graph, api, session.say)
         keeping.unmark(api, found, session.program.graph)
+    return changed
 
 
 def _told(session: Session) -> None:
@@ -268,6 +304,8 @@ def _handed_on(session: Session) -> None:
     if profiles or between.has_pipelines:
         with session.timed("hand on to profiles"), _answering(session) as api:
             owning.hand_on(profiles, api, session.say)
+            if session.program.given and session.program.given.settings.cluster.pod_access != "irsa":
+                roles_left.take_off(profiles, session.program.given.settings.name, api, session.say)
             table.after(between, api, session.say)
 
 

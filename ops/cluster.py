@@ -120,8 +120,8 @@ class ClusterApi:
         """Make an object; UserError where it is there, or is refused."""
         self._on(manifest, "create", body=manifest)
 
-    def release(self, manifest: Manifest, manager: str) -> None:
-        """Take from a field manager all that it owns of an object: what nobody else owns goes.
+    def release(self, manifest: Manifest, manager: str) -> bool:
+        """Take from a field manager all that it owns of an object: what nobody else owns goes. Says if anything went.
 
         What it wrote by other means than apply becomes an apply of its own, of which nothing is then left (Kubernetes'
         "Server-Side Apply", "Transferring ownership").
@@ -131,7 +131,7 @@ class ClusterApi:
         entries = (live or {}).get("metadata", {}).get("managedFields") or ()
         owned = [index for index, one in enumerate(entries) if one["manager"] == manager and not one.get("subresource")]
         if live is None or not owned:
-            return
+            return False
         version = {"op": "test", "path": "/metadata/resourceVersion", "value": live["metadata"]["resourceVersion"]}
         marks = [
             {"op": "replace", "path": f"/metadata/managedFields/{index}/operation", "value": "Apply"} for index in owned
@@ -139,10 +139,12 @@ class ClusterApi:
         self.patch(manifest, [version, *marks])
         names = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key)}
         bare = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": names}
-        self._apply(bare, manager=manager)
+        answer = self._apply(bare, manager=manager)
+        return answer is not None and _content(answer.to_dict()) != _content(live)
 
-    def _apply(self, manifest: Manifest, *, manager: str, **arguments: Any) -> None:
-        self._on(manifest, "server_side_apply", body=manifest, field_manager=manager, force_conflicts=True, **arguments)
+    def _apply(self, manifest: Manifest, *, manager: str, **arguments: Any) -> Any:
+        arguments |= {"body": manifest, "field_manager": manager, "force_conflicts": True}
+        return self._on(manifest, "server_side_apply", **arguments)
 
     def drop_finalizers(self, manifest: Manifest) -> None:
         """Let an object go that is being deleted, whatever somebody had to do before."""
@@ -235,15 +237,16 @@ class ClusterApi:
         except WebSocketException as error:
             raise UserError(f"The connection to it broke off ({error})") from None
 
-    def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> None:
+    def _on(self, manifest: Manifest, verb: str, *, status: bool = False, **arguments: Any) -> Any:
         metadata = manifest["metadata"]
         named = {} if verb == "create" else {"name": metadata["name"]}
         resource = self._resource(manifest["apiVersion"], manifest["kind"])
         if resource is not None and status:
             resource = resource.subresources["status"]
-        if resource is not None:
-            where = _namespace(resource, metadata.get("namespace"))
-            self._ask(getattr(resource, verb), namespace=where, **named, **arguments)
+        if resource is None:
+            return None
+        where = _namespace(resource, metadata.get("namespace"))
+        return self._ask(getattr(resource, verb), namespace=where, **named, **arguments)
 
     def _resource(self, api_version: str, kind: str) -> Any:
         try:
@@ -258,6 +261,12 @@ class ClusterApi:
             return None
         except exceptions.DynamicApiError as error:
             raise RefusedError(f"The cluster refuses: {error.summary()}") from None
+
+
+def _content(live: Manifest) -> Manifest:
+    """What a person wrote into an object: nothing of what the server counts and controllers report."""
+    about = {key: live["metadata"].get(key) for key in ("labels", "annotations", "finalizers", "ownerReferences")}
+    return {key: value for key, value in live.items() if key != "status"} | {"metadata": about}
 
 
 def _namespace(resource: Any, given: str | None) -> str | None:

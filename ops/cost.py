@@ -10,6 +10,7 @@ from infra.aws.apis import services
 from infra.aws.instances import GI
 from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements
+from infra.kubeflow.prometheus import is_wanted as has_prometheus
 from infra.kubeflow.release import resolve
 from infra.present import unknown
 from infra.settings import AddressSettings, Pool, Settings
@@ -112,8 +113,8 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         lines.append(_line("files", f"{FILES_GB} GB in EFS (assumed)", FILES_GB * prices.EFS_GB_MONTH))
     if settings.login.kind == "cognito":
         lines.append(_users(PEOPLE))
-    if settings.monitoring.kind == "cloudwatch":
-        lines.append(_line("monitoring", monitoring.what(settings), monitoring.amount(settings)))
+    if settings.monitoring.kind != "none":
+        lines.append(_line("monitoring", *monitoring.price(settings)))
     if settings.address is not None:
         lines.append(_address(settings, settings.address))
     if settings.database:
@@ -122,7 +123,9 @@ def estimate(settings: Settings, *, volumes_gib: int = 0) -> tuple[Line, ...]:
         what = f"{SEALED_GB} GB of the release's images in ECR (assumed)"
         lines.append(_line("images", what, SEALED_GB * prices.ECR_GB_MONTH))
     if settings.backup_days:
-        priced = backup.backup_price(settings, volumes_gib=volumes_gib, files_gb=FILES_GB)
+        priced = backup.backup_price(
+            settings, volumes_gib=volumes_gib + monitoring.kept_gib(settings), files_gb=FILES_GB
+        )
         lines.append(_line("backups", *priced))
     stored = ARTIFACTS_GB * prices.S3_GB_MONTH + IMAGES_GB * prices.ECR_GB_MONTH
     lines.append(_line("storage", f"{ARTIFACTS_GB} GB in S3 and {IMAGES_GB} GB in ECR (assumed)", stored))
@@ -164,8 +167,11 @@ def smaller(settings: Settings) -> str:
 
 
 def claimed_gib(settings: Settings) -> int:
-    """What the claims of the stack's release add up to, in GiB; UserError when its manifests are not available."""
-    return requested(settings).storage // GI
+    """What the claims of the stack's release add up to, in GiB; UserError when its manifests are not available.
+
+    Those of Prometheus are a line of their own.
+    """
+    return requested(settings).storage // GI - monitoring.kept_gib(settings)
 
 
 def requested(settings: Settings) -> Requirements:
@@ -176,7 +182,7 @@ def requested(settings: Settings) -> Requirements:
 def _objects(settings: Settings) -> Sequence[Manifest]:
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
     kubeflow = settings.kubeflow
-    if kubeflow.parts or kubeflow.existing:
+    if kubeflow.parts or kubeflow.existing or has_prometheus(settings):
         return load_release(settings, None, PROJECT_ROOT, unknown).objects
     source = resolve(
         release=kubeflow.release, path=kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT, allow=kubeflow.build

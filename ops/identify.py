@@ -251,6 +251,12 @@ def _issuer(account: Account, inputs: Inputs) -> str | None:
     return account.only({str(one["Arn"]) for one in issuers if str(one["Arn"]).endswith(f":oidc-provider/{name}")})
 
 
+def _pod_identity(account: Account, inputs: Inputs) -> str | None:
+    where = {name: str(inputs[name]) for name in ("clusterName", "namespace", "serviceAccount")}
+    found = account.client("eks").list_pod_identity_associations(**where)["associations"]
+    return account.only({str(one["associationId"]) for one in found})
+
+
 def _association(account: Account, inputs: Inputs) -> str | None:
     # As a filter: asked for by its id, one that is gone is an error.
     wanted = [{"Name": "route-table-id", "Values": [str(inputs["routeTableId"])]}]
@@ -279,6 +285,7 @@ _FINDERS: dict[str, Finder] = {
     "aws:efs/fileSystem:FileSystem": _file_system,
     "aws:efs/mountTarget:MountTarget": _mount_target,
     "aws:acm/certificate:Certificate": _certificate,
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": _pod_identity,
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _issuer,
     "aws:kms/key:Key": _key,
     "aws:lb/listener:Listener": _listener,

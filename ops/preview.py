@@ -13,7 +13,7 @@ from infra.kubeflow.earlier import Earlier
 from infra.kubeflow.install import resource_name, token
 from infra.settings import Pool, Settings
 from infra.settings.groups import BASE, POOL_LABEL, POOL_TAG
-from ops import clashing, dropping, earlier, live, losing, onward, policies, renewal, run
+from ops import clashing, dropping, earlier, live, losing, onward, policies, renewal, run, trusts
 from ops.changes import Change, Live, classify
 from ops.cluster import RefusedError
 from ops.comment import CostLine
@@ -45,8 +45,9 @@ class Preview:
     `existing` are the objects that would be made and are in the cluster already, `live` what people have in it that
     would go; `unseen` says what nobody could look at, and why. `costs` is None where no price is known; `note` says
     why, or what the price leaves out. `parts` names the component of an object, by its type and name in the engine.
-    `notices` say what the preview leaves out, what it takes to renew nodes, which objects are rewritten first, what
-    operators made at run time that goes with what is deleted, and what else lies between two releases.
+    `notices` say what the preview leaves out, what it takes to renew nodes, which roles trust others, which objects are
+    rewritten first, what operators made at run time that goes with what is deleted, and what else lies between two
+    releases.
     """
 
     stack: str
@@ -131,6 +132,7 @@ def look(session: Session, settings: Settings) -> Preview:
             *session.program.notices,
             *(live.notice(step, runs) for step in live.upgraded(steps, runs)),
             *renewal.sentences(steps),
+            *trusts.sentences(steps),
             *map(str, stored),
             *said,
         ),

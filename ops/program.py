@@ -33,7 +33,7 @@ class Program:
         self.given: Inputs | None = None
         self._refused: UserError | None = None
         self._preloading: Future[None] | None = None
-        self.before: Callable[[Graph], Earlier] = _nothing
+        self.before: Callable[[Graph], Earlier] = nothing_before
         """Looks at what will be installed before a resource is registered, and says what of it an earlier run has sent;
         what it raises, the program refuses."""
 
@@ -86,12 +86,17 @@ class Program:
         if self.given is None:
             return ()
         outside = (self.given.outside,) if self.given.outside else ()
-        return (*outside, *told(self.given.release.findings))
+        return (*outside, *self.given.pod_access, *told(self.given.release.findings))
 
     @property
     def live_version(self) -> str:
         """What the stack's own cluster runs, once the program has run; empty where that is not known."""
         return "" if self.given is None else self.given.live_version
+
+    @property
+    def leaves_pod_identity(self) -> bool:
+        """Whether the run took the associations of EKS Pod Identity away, and another has to do the rest."""
+        return self.given is not None and self.given.leaving_pod_identity
 
     @property
     def refusal(self) -> UserError | None:
@@ -109,7 +114,8 @@ class Program:
         return {} if self.given is None else {"kubeflow": len(self.graph.nodes) + 1}
 
 
-def _nothing(_: "Graph") -> "Earlier":
+def nothing_before(_: "Graph") -> "Earlier":
+    """Refuses nothing, and knows of nothing that an earlier run has sent."""
     from infra.kubeflow.earlier import Earlier
 
     return Earlier()

@@ -54,6 +54,8 @@ class Stack:
     """Where people open the dashboard from outside of the cluster."""
     roles: Mapping[str, str]
     """The ARNs of the roles of service accounts, by NAMESPACE/ACCOUNT."""
+    pod_access: str | None = None
+    """How pods get at AWS (`podAccess`)."""
     tokens: bool = False
     """Whether its gateway takes tokens of service accounts."""
     pools: Mapping[str, Any] | None = None
@@ -63,7 +65,7 @@ class Stack:
 def read(name: str, context: Context) -> Stack:
     """The stack of a name, from its outputs `bucket`, `repository_url`, `pipelines_image`, `dashboard_user`,
     `dashboard_password`, `dashboard_service`, `address`, `kubeconfig`, `region`, `runner_role_arns`,
-    `token_issuer` and `node_pools`."""
+    `pod_access`, `token_issuer` and `node_pools`."""
     outputs = context.outputs(name)
     return Stack(
         name=name,
@@ -77,6 +79,7 @@ def read(name: str, context: Context) -> Stack:
         service=outputs.get("dashboard_service") or GATEWAY,
         address=outputs.get("address"),
         roles=outputs.get("runner_role_arns") or {},
+        pod_access=outputs.get("pod_access"),
         tokens=bool(outputs.get("token_issuer")),
         pools=outputs.get("node_pools"),
     )
@@ -99,6 +102,11 @@ def environment_of_steps(stack: Stack) -> Iterator[None]:
         with environment(stack):
             yield
         return
+    if stack.pod_access not in (None, "irsa"):
+        raise UserError(
+            f"Steps that run here take a profile's role by its account's token alone, and podAccess of stack "
+            f"{stack.name!r} is {stack.pod_access}; set it to irsa."
+        )
     runner = role.runner_of(stack.roles)
     placed = {**stack.environment, "AWS_REGION": str(stack.region), "AWS_DEFAULT_REGION": str(stack.region)}
     with (

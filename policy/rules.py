@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from infra.aws.iam import POD_ACCESS_TAG
 from infra.kubeflow.credentials import assert_none_left
 from ordering.errors import UserError
 from policy.documents import listed, open_principals, wildcards
@@ -129,7 +130,7 @@ def iam_wildcards(resource: Resource) -> Iterator[str]:
 
 
 def imds_v2(resource: Resource) -> Iterator[str]:
-    """The metadata service wants a session token, and pods do not reach it."""
+    """The metadata service wants a session token, and pods do not reach it, unless `podAccess` lets them."""
     if resource.type not in ("aws:ec2/launchTemplate:LaunchTemplate", "aws:ec2/instance:Instance"):
         return
     if resource.inputs.get("metadataOptions") is UNKNOWN:
@@ -140,7 +141,8 @@ def imds_v2(resource: Resource) -> Iterator[str]:
     if options.get("httpTokens") not in ("required", UNKNOWN):
         yield "answers metadata requests without a token (IMDSv1); set metadataOptions.httpTokens to required"
     hops = options.get("httpPutResponseHopLimit", 1)
-    if hops is not UNKNOWN and float(hops) > 1:
+    on_purpose = _mapping(resource.inputs.get("tags")).get(POD_ACCESS_TAG) == "node"
+    if hops is not UNKNOWN and float(hops) > (2 if on_purpose else 1):
         yield "lets pods take the node's role; set metadataOptions.httpPutResponseHopLimit to 1"
 
 

@@ -2,9 +2,9 @@
 
 from infra.settings import Settings
 
-# EKS user guide, "Deploy private clusters with limited internet access". Pods have roles of service accounts, which ask
-# STS, and no Pod Identity, which would ask EKS Auth. Layers of images come from S3, which has an endpoint of its own in
-# each network. A database, a file system's mount targets and the control plane have addresses in the VPC.
+# EKS user guide, "Deploy private clusters with limited internet access". Layers of images come from S3, which has an
+# endpoint of its own in each network. A database, a file system's mount targets and the control plane have addresses in
+# the VPC.
 _ALWAYS = ("ec2", "ecr.api", "ecr.dkr", "eks", "elasticloadbalancing", "logs", "sts")
 
 
@@ -13,6 +13,9 @@ def services(stack: Settings) -> tuple[str, ...]:
     asked = list(_ALWAYS)
     if stack.nodes.autoscaling == "cluster-autoscaler":
         asked.append("autoscaling")
+    if stack.cluster.pod_access == "pod-identity":
+        # Its agent asks there for the pods of its node.
+        asked.append("eks-auth")
     if stack.files == "efs":
         asked.append("elasticfilesystem")
     if stack.monitoring.kind == "cloudwatch":

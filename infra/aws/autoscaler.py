@@ -1,13 +1,13 @@
 """The AWS half of the cluster autoscaler: a role of its own, which changes nothing but the cluster's own groups."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import iam as aws_iam
 
 from infra.aws import iam
-from infra.aws.identity import IssuerArgs, irsa_role
+from infra.aws.pod_access import PodAccessArgs, account_role
 
 # What it reads, for which AWS knows no narrower resource (cluster-autoscaler 1.35, cloudprovider/aws/README.md).
 _READS = (
@@ -29,22 +29,25 @@ class AutoscalerArgs:
     cluster_name: str
     region: str
     account: str
-    issuer: IssuerArgs
+    pods: PodAccessArgs
     namespace: str
     service_account: str
     tags: Mapping[str, str]
 
 
 class Autoscaler(pulumi.ComponentResource):
-    """The role of the cluster autoscaler."""
+    """The rights of the cluster autoscaler."""
 
-    role_arn: pulumi.Output[str]
+    role_arn: pulumi.Output[str] | None
+    """The role that its account has to name, if any."""
+    ready: Sequence[pulumi.Resource]
+    """What comes before its pods, for them to get their role."""
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Autoscaler", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         full = f"{name}-autoscaler"
-        role = irsa_role(full, args.issuer, args.namespace, args.service_account, args.tags, child)
+        role = account_role(full, args.pods, args.namespace, args.service_account, args.tags, child)
         granted = aws_iam.RolePolicy(
             full,
             role=role.name,
@@ -52,7 +55,10 @@ class Autoscaler(pulumi.ComponentResource):
             opts=child,
         )
         # Known once it may do something.
-        self.role_arn = pulumi.Output.all(role.arn, granted.id).apply(lambda known: str(known[0]))
+        self.role_arn = (
+            pulumi.Output.all(role.annotated, granted.id).apply(lambda known: str(known[0])) if role.annotated else None
+        )
+        self.ready = [granted, *role.needs]
         self.register_outputs({"role_arn": self.role_arn})
 
 

@@ -14,11 +14,9 @@ from pulumi_aws import iam as aws_iam
 from infra import versions
 from infra.aws import cidr, iam, instances, kept, pools, volume_classes
 from infra.aws.addons import AddonArgs, addon
-from infra.aws.identity import (
-    IssuerArgs,
-    cluster_access_policy,
-    irsa_role,
-)
+from infra.aws.associations import AGENT
+from infra.aws.identity import cluster_access_policy
+from infra.aws.pod_access import AccountRole, IssuerArgs, NodeArgs, PodAccessArgs, PodIdentityArgs, account_role
 from infra.settings import ClusterSettings, NodeSettings, Pool
 
 LOG_TYPES = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
@@ -42,12 +40,19 @@ CLIENT_QPS, CLIENT_BURST = 400, 800
 class ClusterAccess:
     """What the rest of a stack needs of a cluster, made or given.
 
-    `kubeconfig` is secret; None stands for kubectl's own file. Without `issuer` no service account can have a role.
+    `kubeconfig` is secret; None stands for kubectl's own file. `issuer` is that of service accounts' tokens, without
+    `https://`, where it is known. Without `pods` no account gets at AWS.
     """
 
     kubeconfig: pulumi.Output[str] | None
-    issuer: IssuerArgs | None
+    issuer: pulumi.Input[str] | None
+    pods: PodAccessArgs | None
     provider: kubernetes.Provider
+
+    @property
+    def oidc_provider_arn(self) -> pulumi.Input[str] | None:
+        """The OIDC provider in IAM by which service accounts have roles, if they have them by one."""
+        return self.pods.provider_arn if isinstance(self.pods, IssuerArgs) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,7 @@ class ClusterArgs:
     `log_group` names that of an earlier cluster of the same name, which is there, and is taken over.
     `let_in_already` are those of its administrators and viewers for whom EKS would refuse a second access entry.
     `forced` is as `kubernetes_provider` takes it. With `protect` the control plane and the key of its Secrets stay;
-    nodes, add-ons and access entries may come and go.
+    nodes, add-ons and access entries may come and go. `associated` is as `PodIdentityArgs` has it.
     """
 
     cluster: ClusterSettings
@@ -71,6 +76,7 @@ class ClusterArgs:
     let_in_already: Collection[str] = ()
     forced: bool = True
     protect: bool = False
+    associated: bool = True
     tags: Mapping[str, str]
 
 
@@ -111,8 +117,6 @@ class Cluster(pulumi.ComponentResource):
         self.name = self._eks.oidc_issuer.apply(lambda _: args.cluster.name)
         self.security_group_id = self._eks.cluster_security_group_id
         kubeconfig = pulumi.Output.secret(self._eks.kubeconfig_json)
-        issuer = IssuerArgs(provider_arn=self._eks.oidc_provider_arn, issuer=self._eks.oidc_issuer)
-
         self.base_nodes = nodes = self._nodes()
         # CoreDNS and the volume driver become active only on a node; inside eks.Cluster CoreDNS would wait in vain.
         self._addon("coredns", self._addons.coredns, nodes)
@@ -122,7 +126,8 @@ class Cluster(pulumi.ComponentResource):
         self._addon("eks-node-monitoring-agent", self._addons.node_monitoring, nodes)
         # The volume driver takes snapshots where their kinds are there first.
         snapshots = self._addon("snapshot-controller", self._addons.snapshot_controller, nodes)
-        volumes = self._volume_driver(snapshots, issuer)
+        pods = self._pod_access()
+        volumes = self._volume_driver(snapshots, pods)
         provider = kubernetes_provider(
             f"{name}-kubernetes",
             cluster=args.cluster.name,
@@ -133,13 +138,13 @@ class Cluster(pulumi.ComponentResource):
         opts = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[volumes])
         self.ready = volume_classes.storage(f"{name}-gp3", opts)
         volume_classes.snapshots(f"{name}-ebs", opts)
-        self.access = ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)
+        self.access = ClusterAccess(kubeconfig=kubeconfig, issuer=self._eks.oidc_issuer, pods=pods, provider=provider)
         self.register_outputs(
             {
                 "name": self.name,
                 "kubeconfig": kubeconfig,
-                "oidc_provider_arn": issuer.provider_arn,
-                "oidc_issuer": issuer.issuer,
+                "oidc_provider_arn": self.access.oidc_provider_arn,
+                "oidc_issuer": self.access.issuer,
                 "security_group_id": self.security_group_id,
             }
         )
@@ -173,7 +178,7 @@ class Cluster(pulumi.ComponentResource):
             kubernetes_service_ip_address_range=str(cidr.SERVICE_CIDR),
             authentication_mode=pulumi_eks.AuthenticationMode.API,
             access_entries=self._access_entries(),
-            create_oidc_provider=True,
+            create_oidc_provider=cluster.pod_access == "irsa",
             skip_default_node_group=True,
             # The group that EKS makes joins control plane and nodes on every port, so that all webhooks are reached.
             skip_default_security_groups=True,
@@ -249,6 +254,7 @@ class Cluster(pulumi.ComponentResource):
             role_arn=role.arn,
             scaled=args.nodes.autoscaling != "none",
             gpu_shares=args.nodes.gpu_shares,
+            pod_access=cluster.pod_access,
             subnets=dict(zip(args.zones, args.private_subnet_ids, strict=True)),
             tags=self._tags,
         )
@@ -258,9 +264,18 @@ class Cluster(pulumi.ComponentResource):
             pools.pool_groups(name, pool, given, opts)
         return pools.base_group(name, args.nodes, given, opts)
 
-    def _volume_driver(self, before: pulumi.Resource, issuer: IssuerArgs) -> eks.Addon:
+    def _pod_access(self) -> PodAccessArgs:
+        way = self._args.cluster.pod_access
+        if way == "irsa":
+            return IssuerArgs(provider_arn=self._eks.oidc_provider_arn, issuer=self._eks.oidc_issuer)
+        if way == "node":
+            return NodeArgs(role=self.node_role)
+        agent = self._addon(AGENT, self._addons.pod_identity, self.base_nodes)
+        return PodIdentityArgs(cluster_name=self.name, agent=agent, associated=self._args.associated)
+
+    def _volume_driver(self, before: pulumi.Resource, pods: PodAccessArgs) -> eks.Addon:
         name = f"{self._name}-ebs-csi"
-        role = irsa_role(name, issuer, "kube-system", "ebs-csi-controller-sa", self._tags, self._child)
+        role = account_role(name, pods, "kube-system", "ebs-csi-controller-sa", self._tags, self._child)
         policy = aws_iam.RolePolicyAttachment(
             name,
             role=role.name,
@@ -272,7 +287,7 @@ class Cluster(pulumi.ComponentResource):
             self._addons.ebs_csi,
             before,
             policy,
-            role_arn=role.arn,
+            role=role,
             # Volumes made inside the cluster outlive it unless somebody finds them: they carry the stack's tags.
             configuration=json.dumps(
                 {
@@ -291,7 +306,7 @@ class Cluster(pulumi.ComponentResource):
         name: str,
         version: str,
         *needs: pulumi.Resource,
-        role_arn: pulumi.Input[str] | None = None,
+        role: AccountRole | None = None,
         configuration: str | None = None,
     ) -> eks.Addon:
         return addon(
@@ -300,7 +315,7 @@ class Cluster(pulumi.ComponentResource):
                 cluster_name=self.name,
                 addon=name,
                 version=version,
-                role_arn=role_arn,
+                role=role,
                 configuration=configuration,
                 tags=self._tags,
             ),

@@ -99,6 +99,9 @@ TYPES = {
         "eks: CreateCluster UpdateClusterConfig UpdateClusterVersion DeleteCluster TagResource UntagResource"
     ),
     "aws:eks/nodeGroup:NodeGroup": "eks: CreateNodegroup UpdateNodegroupConfig UpdateNodegroupVersion DeleteNodegroup",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": (
+        "eks: CreatePodIdentityAssociation UpdatePodIdentityAssociation DeletePodIdentityAssociation"
+    ),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (
         "iam: CreateOpenIDConnectProvider UpdateOpenIDConnectProviderThumbprint AddClientIDToOpenIDConnectProvider "
         "RemoveClientIDFromOpenIDConnectProvider DeleteOpenIDConnectProvider TagOpenIDConnectProvider "
@@ -164,6 +167,7 @@ _OPTIONAL = (
     "aws:ecr/pullThroughCacheRule:",
     "aws:ecr/repositoryCreationTemplate:",
     "aws:efs/",
+    "aws:eks/podIdentityAssociation:",
     "aws:lb/",
     "aws:rds/",
     "aws:route53/",
@@ -247,7 +251,7 @@ _BACKUPS: Document = {
 }
 
 # Roles are handed to these, which make a role of their own when they are first used in an account.
-_TAKERS = ("backup.amazonaws.com", "ec2.amazonaws.com", "eks.amazonaws.com")
+_TAKERS = ("backup.amazonaws.com", "ec2.amazonaws.com", "eks.amazonaws.com", "pods.eks.amazonaws.com")
 _LINKED = (
     "eks.amazonaws.com",
     "eks-nodegroup.amazonaws.com",

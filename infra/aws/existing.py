@@ -6,7 +6,7 @@ import pulumi
 
 from infra.aws import iam
 from infra.aws.cluster import ClusterAccess, kubernetes_provider
-from infra.aws.identity import IssuerArgs
+from infra.aws.pod_access import IssuerArgs, PodAccessArgs, PodIdentityArgs
 from infra.settings import ClusterSettings
 
 
@@ -14,13 +14,15 @@ from infra.settings import ClusterSettings
 class ExistingClusterArgs:
     """Where a cluster is: the settings name a context or another stack; `kubeconfig` is a file's content.
 
-    `with_roles` says whether its service accounts may get roles in AWS. `forced` is as `kubernetes_provider` takes it.
+    `with_roles` says whether its service accounts may get roles in AWS. `forced` is as `kubernetes_provider` takes it,
+    `associated` as `PodIdentityArgs` has it.
     """
 
     cluster: ClusterSettings
     kubeconfig: str | None
     with_roles: bool
     forced: bool = True
+    associated: bool = True
 
 
 def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.ResourceOptions | None = None) -> ClusterAccess:
@@ -36,7 +38,12 @@ def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.Resource
         provider_arn = reference.require_output("oidc_provider_arn") if args.with_roles else None
     if args.cluster.oidc_provider_arn:
         provider_arn = pulumi.Output.from_input(args.cluster.oidc_provider_arn)
-    issuer = IssuerArgs(provider_arn=provider_arn, issuer=provider_arn.apply(iam.oidc_issuer)) if provider_arn else None
+    issuer = provider_arn.apply(iam.oidc_issuer) if provider_arn else None
+    pods: PodAccessArgs | None = None
+    if args.cluster.pod_access == "pod-identity":
+        pods = PodIdentityArgs(cluster_name=args.cluster.name, associated=args.associated)
+    elif provider_arn and issuer:
+        pods = IssuerArgs(provider_arn=provider_arn, issuer=issuer)
     provider = kubernetes_provider(
         f"{name}-kubernetes",
         cluster=name,
@@ -45,4 +52,4 @@ def existing_cluster(name: str, args: ExistingClusterArgs, opts: pulumi.Resource
         forced=args.forced,
         opts=opts,
     )
-    return ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, provider=provider)
+    return ClusterAccess(kubeconfig=kubeconfig, issuer=issuer, pods=pods, provider=provider)

@@ -11,7 +11,7 @@ from pulumi_aws import iam as aws_iam
 from infra.aws import iam, kept
 from infra.aws.addons import AddonArgs, addon
 from infra.aws.cluster import Cluster
-from infra.aws.identity import irsa_role
+from infra.aws.pod_access import account_role
 
 STORAGE_CLASS = "efs"
 DRIVER = "efs.csi.aws.com"
@@ -114,9 +114,9 @@ class Files(pulumi.ComponentResource):
 
     def _driver(self) -> eks.Addon:
         name, args = f"{self._name}-efs-csi", self._args
-        issuer = args.cluster.access.issuer
-        assert issuer is not None, "a cluster of the stack's own has an issuer"
-        role = irsa_role(name, issuer, "kube-system", DRIVER_ACCOUNT, self._tags, self._child)
+        pods = args.cluster.access.pods
+        assert pods is not None, "the pods of a cluster of the stack's own get at AWS"
+        role = account_role(name, pods, "kube-system", DRIVER_ACCOUNT, self._tags, self._child)
         policy = aws_iam.RolePolicyAttachment(
             name, role=role.name, policy_arn=iam.managed_policy(args.region, DRIVER_POLICY), opts=self._child
         )
@@ -126,7 +126,7 @@ class Files(pulumi.ComponentResource):
                 cluster_name=args.cluster.name,
                 addon="aws-efs-csi-driver",
                 version=args.driver,
-                role_arn=role.arn,
+                role=role,
                 tags=self._tags,
             ),
             pulumi.ResourceOptions.merge(self._child, pulumi.ResourceOptions(depends_on=[policy, args.cluster.ready])),

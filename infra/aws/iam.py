@@ -7,11 +7,17 @@ from typing import Any
 
 Document = dict[str, Any]
 
+POD_ACCESS_TAG = "kubeflow-on-pulumi:pod-access"
+"""Of a launch template: that its nodes let pods take their role, on purpose (`node`)."""
+
 BACKUPS = "backups/"
 """Where `make upgrade` keeps its backups in the stack's bucket."""
 
 # What IAM allows for the names of a role and of a policy in it, and S3 for a bucket's, less the provider's own suffix.
 LONGEST_ROLE, LONGEST_POLICY, LONGEST_BUCKET = 64 - 8, 128 - 8, 63 - 8
+
+NAMESPACE_TAG = "${aws:PrincipalTag/kubernetes-namespace}"
+"""In a policy, the namespace of the pod that asks, which EKS Pod Identity tags its session with."""
 
 CLUSTER_ADMIN_POLICY = "AmazonEKSClusterAdminPolicy"
 # Reads most of what is in namespaces, and no Secret ("Review access policy permissions", EKS user guide).
@@ -103,6 +109,26 @@ def irsa_trust_policy(provider_arn: str, issuer: str, namespace: str, service_ac
                     f"{issuer}:aud": "sts.amazonaws.com",
                 }
             },
+        }
+    )
+
+
+def pod_identity_trust_policy(cluster: str, namespace: str, service_account: str) -> Document:
+    """Lets EKS take the role for the pods of one service account of one cluster, whatever is associated with it.
+
+    EKS tags each session with where its pod is (EKS user guide, "Grant Pods access to AWS resources based on tags").
+    """
+    tags = {
+        "eks-cluster-name": cluster,
+        "kubernetes-namespace": namespace,
+        "kubernetes-service-account": service_account,
+    }
+    return document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "pods.eks.amazonaws.com"},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Condition": {"StringEquals": {f"aws:RequestTag/{key}": value for key, value in tags.items()}},
         }
     )
 

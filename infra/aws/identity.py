@@ -8,6 +8,7 @@ from pulumi_aws import eks
 from pulumi_aws import iam as aws_iam
 
 from infra.aws import iam
+from infra.aws.pod_access import NodeArgs, PodAccessArgs, PodIdentityArgs, account_role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,11 @@ def runners(profile_namespaces: Sequence[str]) -> tuple[Runner, ...]:
     )
 
 
+def by_tag(runner: Runner) -> tuple[str, ...]:
+    """A runner's prefixes with, in the place of its namespace, what EKS tags the sessions of its pods with."""
+    return tuple(prefix.replace(f"/{runner.namespace}/", f"/{iam.NAMESPACE_TAG}/") for prefix in runner.prefixes)
+
+
 @dataclass(frozen=True, kw_only=True)
 class AdministratorArgs:
     """A role that administers one EKS cluster, for principals (ARNs) to take."""
@@ -52,21 +58,13 @@ class AdministratorArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IssuerArgs:
-    """The cluster's OIDC provider in IAM and its issuer, without `https://`."""
-
-    provider_arn: pulumi.Input[str]
-    issuer: pulumi.Input[str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class IdentityArgs:
-    """Without `administrator` no such role is made, and without `issuer` no service account gets one."""
+    """Without `administrator` no such role is made, and without `pods` no service account gets one."""
 
     region: str
     account: str
     administrator: AdministratorArgs | None
-    issuer: IssuerArgs | None
+    pods: PodAccessArgs | None
     runners: tuple[Runner, ...]
     bucket_arn: pulumi.Input[str]
     repository_arn: pulumi.Input[str]
@@ -74,20 +72,30 @@ class IdentityArgs:
 
 
 class Identity(pulumi.ComponentResource):
-    """The administrator's role and one role per runner; `runner_role_arns` is keyed by `namespace/service account`."""
+    """The administrator's role and one role per runner; `runner_role_arns` is keyed by `namespace/service account`.
+
+    Where accounts have no roles, the nodes' role may what all runners would.
+    """
 
     administrator_role_arn: pulumi.Output[str] | None
     runner_role_arns: dict[str, pulumi.Output[str]]
+    annotated: dict[str, pulumi.Output[str]]
+    """Those of the roles that an account has to name for its pods to get them."""
+    ready: list[pulumi.Resource]
+    """What comes before the pods of runners, for them to get their roles."""
 
     def __init__(self, name: str, args: IdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Identity", name, None, opts)
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self.administrator_role_arn = self._administrator(args.administrator) if args.administrator else None
-        self.runner_role_arns = {}
-        if args.issuer:
+        self.runner_role_arns, self.annotated, self.ready = {}, {}, []
+        if isinstance(args.pods, NodeArgs):
+            # That of the platform's own accounts, which holds all others.
+            self._grant(f"{name}-node", args.pods.role.name, ("",))
+        elif args.pods:
             for runner in args.runners:
-                self.runner_role_arns[f"{runner.namespace}/{runner.service_account}"] = self._role(runner, args.issuer)
+                self._runner(runner, args.pods)
         self.register_outputs(
             {"administrator_role_arn": self.administrator_role_arn, "runner_role_arns": self.runner_role_arns}
         )
@@ -127,49 +135,36 @@ class Identity(pulumi.ComponentResource):
         )
         return pulumi.Output.from_input(role.arn)
 
-    def _role(self, runner: Runner, issuer: IssuerArgs) -> pulumi.Output[str]:
+    def _runner(self, runner: Runner, pods: PodAccessArgs) -> None:
+        key = f"{runner.namespace}/{runner.service_account}"
         name = f"{self._name}-{runner.namespace}-{runner.service_account}"
-        role = irsa_role(name, issuer, runner.namespace, runner.service_account, self._args.tags, self._child)
+        role = account_role(name, pods, runner.namespace, runner.service_account, self._args.tags, self._child)
+        self._grant(name, role.name, by_tag(runner) if isinstance(pods, PodIdentityArgs) else runner.prefixes)
+        if role.arn is not None:
+            self.runner_role_arns[key] = role.arn
+        if role.annotated is not None:
+            self.annotated[key] = role.annotated
+        self.ready += role.needs
+
+    def _grant(self, name: str, role: pulumi.Output[str], prefixes: Sequence[str]) -> None:
         aws_iam.RolePolicy(
             iam.fitting(f"{name}-bucket", iam.LONGEST_POLICY),
-            role=role.name,
+            role=role,
             policy=pulumi.Output.from_input(self._args.bucket_arn).apply(
-                lambda arn: iam.to_json(iam.bucket_policy(arn, runner.prefixes))
+                lambda arn: iam.to_json(iam.bucket_policy(arn, prefixes))
             ),
             opts=self._child,
         )
         aws_iam.RolePolicy(
             iam.fitting(f"{name}-images", iam.LONGEST_POLICY),
-            role=role.name,
+            role=role,
             policy=pulumi.Output.from_input(self._args.repository_arn).apply(
                 lambda arn: iam.to_json(iam.repository_policy(arn))
             ),
             opts=self._child,
         )
-        return pulumi.Output.from_input(role.arn)
 
 
 def cluster_access_policy(region: str, name: str) -> str:
     """The ARN of one of the access policies that EKS defines."""
     return f"arn:{iam.partition(region)}:eks::aws:cluster-access-policy/{name}"
-
-
-def irsa_role(
-    name: str,
-    issuer: IssuerArgs,
-    namespace: str,
-    service_account: str,
-    tags: Mapping[str, str],
-    opts: pulumi.ResourceOptions,
-) -> aws_iam.Role:
-    """A role that only one service account of the cluster can take (IAM roles for service accounts)."""
-    trust: pulumi.Output[str] = pulumi.Output.all(issuer.provider_arn, issuer.issuer).apply(
-        lambda known: iam.to_json(iam.irsa_trust_policy(known[0], known[1], namespace, service_account))
-    )
-    return aws_iam.Role(
-        iam.fitting(name, iam.LONGEST_ROLE),
-        description=f"For the service account {namespace}/{service_account}",
-        assume_role_policy=trust,
-        tags=dict(tags),
-        opts=opts,
-    )

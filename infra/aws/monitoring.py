@@ -12,7 +12,8 @@ from infra.aws import iam
 from infra.aws.addons import AddonArgs, addon
 from infra.aws.alarms import EXPIRY, INSIGHTS, Alarm, alarms, run_metrics
 from infra.aws.cluster import Cluster
-from infra.aws.identity import irsa_role
+from infra.aws.paging import alarm_topic
+from infra.aws.pod_access import account_role
 
 ADDON = "amazon-cloudwatch-observability"
 NAMESPACE, ACCOUNT = "amazon-cloudwatch", "cloudwatch-agent"
@@ -96,7 +97,7 @@ class Monitoring(pulumi.ComponentResource):
         groups = {kind: self._log_group(kind) for kind in LOGS}
         self._agents(list(groups.values()))
         self._count_failed_runs(groups[APPLICATION])
-        topic = self._topic()
+        topic = alarm_topic(name, args.cluster_name, args.email, self._tags, self._child)
         for one in alarms(args.cluster_name):
             own = one.namespace == run_metrics(args.cluster_name)
             self._alarm(one, topic, {} if own else {"ClusterName": args.cluster_name})
@@ -118,9 +119,9 @@ class Monitoring(pulumi.ComponentResource):
     def _agents(self, groups: Sequence[pulumi.Resource]) -> eks.Addon:
         """They write to what is there before them, and on destroy are gone before it."""
         args, name = self._args, f"{self._name}-cloudwatch"
-        issuer = args.cluster.access.issuer
-        assert issuer is not None, "a cluster of the stack's own has an issuer"
-        role = irsa_role(name, issuer, NAMESPACE, ACCOUNT, self._tags, self._child)
+        pods = args.cluster.access.pods
+        assert pods is not None, "the pods of a cluster of the stack's own get at AWS"
+        role = account_role(name, pods, NAMESPACE, ACCOUNT, self._tags, self._child)
         granted = aws_iam.RolePolicy(
             name,
             role=role.name,
@@ -134,7 +135,7 @@ class Monitoring(pulumi.ComponentResource):
                 cluster_name=args.cluster.name,
                 addon=ADDON,
                 version=args.build,
-                role_arn=role.arn,
+                role=role,
                 configuration=json.dumps(_CONFIGURATION, sort_keys=True),
                 tags=self._tags,
             ),
@@ -153,18 +154,6 @@ class Monitoring(pulumi.ComponentResource):
             ),
             opts=self._child,
         )
-
-    def _topic(self) -> sns.Topic:
-        """What an alarm says is no secret, and CloudWatch may use no key of AWS's own for SNS."""
-        # A name has no dots, which that of a stack may have.
-        topic = sns.Topic(
-            f"{self._name}-alarms", name=f"{self._args.cluster_name}-alarms", tags=self._tags, opts=self._child
-        )
-        if self._args.email is not None:
-            sns.TopicSubscription(
-                f"{self._name}-alarms", topic=topic.arn, protocol="email", endpoint=self._args.email, opts=self._child
-            )
-        return topic
 
     def _alarm(self, one: Alarm, topic: sns.Topic, dimensions: Mapping[str, pulumi.Input[str]]) -> None:
         cloudwatch.MetricAlarm(

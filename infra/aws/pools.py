@@ -9,9 +9,10 @@ import pulumi_eks
 from pulumi_aws import ec2, eks
 
 from infra import versions
-from infra.aws import instances
+from infra.aws import iam, instances
 from infra.settings import NodeSettings, Pool, Taint
 from infra.settings.groups import BASE, POOL_TAG, gpu_labels, groups, labels, taints
+from infra.settings.pod_access import PodAccess
 
 # A group's name has 63 characters, of which the provider's suffix takes 26.
 PREFIX = 37
@@ -23,7 +24,8 @@ _EFFECTS = {"NoSchedule": "NO_SCHEDULE", "PreferNoSchedule": "PREFER_NO_SCHEDULE
 class GroupsArgs:
     """Where node groups are made; `subnets` are the private ones by zone, in the order of the settings.
 
-    `scaled` groups have their size from an autoscaler. A GPU is `gpu_shares` for pods.
+    `scaled` groups have their size from an autoscaler. A GPU is `gpu_shares` for pods. With `pod_access` `node` pods
+    reach the metadata that tells them the nodes' role.
     """
 
     cluster: pulumi_eks.Cluster
@@ -32,6 +34,7 @@ class GroupsArgs:
     role_arn: pulumi.Input[str]
     scaled: bool
     gpu_shares: int
+    pod_access: PodAccess = "irsa"
     subnets: Mapping[str, pulumi.Input[str]]
     tags: Mapping[str, str]
 
@@ -156,7 +159,8 @@ def cared_for(args: pulumi.ResourceTransformArgs) -> pulumi.ResourceTransformRes
 def _launch_template(
     name: str, disk_gib: int, pool: str, args: GroupsArgs, opts: pulumi.ResourceOptions
 ) -> ec2.LaunchTemplate:
-    """What a node group cannot say itself: an encrypted disk, and metadata that pods cannot reach."""
+    """What a node group cannot say itself: an encrypted disk, and metadata that pods reach only if they are to."""
+    to_pods = args.pod_access == "node"
     named = {**args.tags, "Name": f"{args.cluster_name}-node"}
     if pool != BASE:  # whose nodes another tag would renew
         named[POOL_TAG] = pool
@@ -176,11 +180,11 @@ def _launch_template(
         ],
         # One hop ends at the node: a pod would need two to borrow the node's role.
         metadata_options=ec2.LaunchTemplateMetadataOptionsArgs(
-            http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+            http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=2 if to_pods else 1
         ),
         tag_specifications=[
             ec2.LaunchTemplateTagSpecificationArgs(resource_type=kind, tags=named) for kind in ("instance", "volume")
         ],
-        tags={**args.tags, POOL_TAG: pool},
+        tags={**args.tags, POOL_TAG: pool, **({iam.POD_ACCESS_TAG: "node"} if to_pods else {})},
         opts=pulumi.ResourceOptions(parent=opts.parent),
     )

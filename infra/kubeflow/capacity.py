@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from infra.aws.instances import GI, MI, Instance, instance
+from infra.kubeflow.operated import workloads
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
 
@@ -77,9 +78,10 @@ def requirements(objects: Iterable[Manifest]) -> Requirements:
     """Add up the requests of everything that makes pods; UserError naming the object whose request is no quantity.
 
     A container without a request counts with its limit, as the API server would have it, and otherwise as nothing.
-    Horizontal autoscalers count with their minimum, Jobs as if they never ended, CronJobs not at all.
+    Horizontal autoscalers count with their minimum, Jobs as if they never ended, CronJobs not at all. What the
+    Prometheus operator makes of its resources counts, too.
     """
-    given = list(objects)
+    given = [*(sent := list(objects)), *workloads(sent)]
     namespaces = {m["metadata"]["name"]: _labels(m) for m in given if m["kind"] == "Namespace"}
     least = minimums(given)
     sidecar = _sidecar(given)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from infra.kubeflow.operated import workloads
 from ordering.manifests.objects import Manifest, title
 
 DEFAULT = "storageclass.kubernetes.io/is-default-class"
@@ -12,7 +13,7 @@ def without_class(objects: Iterable[Manifest]) -> list[str]:
 
     A claim that names a volume, or an empty class, wants none (Kubernetes' "Persistent Volumes", "Class").
     """
-    given = list(objects)
+    given = [*(sent := list(objects)), *workloads(sent)]
     if any(one["kind"] == "StorageClass" and is_default(one) for one in given):
         return []
     found = []

@@ -4,6 +4,7 @@ kubeflow/training-operator, pkg/config and cmd/training-operator.v1/main.go (v1.
 frontend/server/configs.ts, which adds the tag that somebody asks for.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,7 @@ def _spelled(manifest: Manifest) -> Manifest:
 
 
 def _with(container: dict[str, Any]) -> dict[str, Any]:
-    repository = str(container.get("image", "")).partition("@")[0].partition(":")[0]
+    repository = re.sub(r"(:[^/:@]+)?(@.*)?$", "", str(container.get("image", "")))
     for known in _KNOWN:
         if f"/{repository}".endswith(known.program):
             container = known.add(container)

@@ -81,6 +81,7 @@ def load(
     root: Path,
     kubernetes_version: str | None,
     components: Sequence[Path] = (),
+    beside: Sequence[Manifest] = (),
     allow: Collection[str] = (),
     edges: Sequence[tuple[str, str]] = (),
     parts: Sequence[str] = (),
@@ -91,8 +92,8 @@ def load(
     """Find, render and order a release; `edges` are pairs of ids of which the first needs the second.
 
     `sample` allows a small platform of ours where the release is out of reach.
-    `components` are folders of kustomize components to lay over it, relative ones from `root`. `allow` is what the
-    build may do on top, as `render` takes it.
+    `components` are folders of kustomize components to lay over it, relative ones from `root`, and `beside` is what the
+    stack sends besides. `allow` is what the build may do on top, as `render` takes it.
     `parts` are what is wanted of it (all for none), `existing` what the cluster has of it. `change` is what the stack
     changes in objects, and in none of their names.
 
@@ -102,7 +103,7 @@ def load(
     """
     source = resolve(release=release, path=path, sample=sample, root=root, allow=allow)
     rendered = render(source.path, components=[root / component for component in components], allow=allow)
-    objects, left_out = slim(rendered), list[Manifest]()
+    objects, left_out = slim([*rendered, *beside]), list[Manifest]()
     if parts or existing:
         selection = choose(build([one for one in objects if not _of_stack(one)], overrides=edges), parts, existing)
         objects, left_out = [*selection.objects, *filter(_of_stack, objects)], selection.existing

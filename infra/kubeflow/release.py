@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -59,6 +59,14 @@ RELEASES = {
     ),
 }
 
+KUBE_PROMETHEUS = Pin(
+    "v0.18.0",
+    "4775d44d1aacfab7effa08293357521a3c603b87",
+    "https://github.com/prometheus-operator/kube-prometheus",
+    (".",),
+)
+"""For Kubernetes 1.33 to 1.36 (its README, "Compatibility")."""
+
 
 @dataclass(frozen=True)
 class Release:
@@ -97,9 +105,8 @@ def resolve(
         if given:
             return _folder(source, given, root, allow)
     title = release_title(release)
-    shared = root.resolve().parent / "shared" / "kubeflow" / release
-    if shared.is_dir():
-        return _release(release, shared, "shared", f"{title} from {os.path.relpath(shared, root)}.")
+    if (beside := _beside(release, title, root)) is not None:
+        return beside
     pin = RELEASES.get(release)
     if pin is None:
         known = " or ".join((", ".join(list(RELEASES)[:-1]), list(RELEASES)[-1]))
@@ -107,24 +114,66 @@ def resolve(
             f"kubeflowRelease {release!r} is not a release that this version knows: choose {known}, "
             "or name a folder with manifests in kubeflowPath."
         )
-    cached = cache.home(env) / "releases" / f"{release}-{pin.commit[:12]}"
-    if (cached / kustomization.NAMES[0]).is_file():
-        return _release(release, cached, "cache", f"{title} (commit {pin.commit[:12]}) from the cache.")
     try:
-        _fetch(pin, cached, env, kustomize)
+        return _pinned(release, title, pin, env, kustomize)
     except UserError as error:
         if not sample:
-            raise UserError(
-                f"{title} is not available: tried KUBEFLOW_MANIFESTS and kubeflowPath (not set), {shared} "
-                f"(no such folder), {cached} (nothing cached) and {pin.address} ({_reason(error)}); "
-                "name a folder with manifests in kubeflowPath, or give this machine access to the repository."
-            ) from None
+            raise _unavailable(title, release, pin, root, env, error, ("KUBEFLOW_MANIFESTS", "kubeflowPath")) from None
         note = (
             f"{title} is not available ({_reason(error)}), so this stack runs {SAMPLE.as_posix()}, a small "
             "platform with the same kinds of dependencies, but no Kubeflow: name its manifests in KUBEFLOW_MANIFESTS."
         )
         return _release("sample", root / SAMPLE, "sample", note)
-    return _release(release, cached, "git", f"{title} from {pin.address} (commit {pin.commit[:12]}), now cached.")
+
+
+def resolve_monitoring(
+    *, path: str | None, root: Path, env: Mapping[str, str] = os.environ, kustomize: str | None = None
+) -> Release:
+    """Find kube-prometheus as `resolve` finds a release: the folder `path` (the setting monitoringPath) comes first."""
+    if path:
+        return _folder("monitoringPath", path, root, ())
+    pin = KUBE_PROMETHEUS
+    name, title = f"kube-prometheus-{pin.tag}", f"kube-prometheus {pin.tag}"
+    try:
+        return _beside(name, title, root) or _pinned(name, title, pin, env, kustomize)
+    except UserError as error:
+        raise _unavailable(title, name, pin, root, env, error, ("monitoringPath",)) from None
+
+
+def _shared(name: str, root: Path) -> Path:
+    return root.resolve().parent / "shared" / "kubeflow" / name
+
+
+def _cached(name: str, pin: Pin, env: Mapping[str, str]) -> Path:
+    return cache.home(env) / "releases" / f"{name}-{pin.commit[:12]}"
+
+
+def _beside(name: str, title: str, root: Path) -> Release | None:
+    """What a folder beside the checkout has."""
+    shared = _shared(name, root)
+    return (
+        _release(name, shared, "shared", f"{title} from {os.path.relpath(shared, root)}.") if shared.is_dir() else None
+    )
+
+
+def _pinned(name: str, title: str, pin: Pin, env: Mapping[str, str], kustomize: str | None) -> Release:
+    """What the cache has of a pin, or else Git; UserError where neither has it."""
+    cached = _cached(name, pin, env)
+    if (cached / kustomization.NAMES[0]).is_file():
+        return _release(name, cached, "cache", f"{title} (commit {pin.commit[:12]}) from the cache.")
+    _fetch(pin, cached, env, kustomize)
+    return _release(name, cached, "git", f"{title} from {pin.address} (commit {pin.commit[:12]}), now cached.")
+
+
+def _unavailable(
+    title: str, name: str, pin: Pin, root: Path, env: Mapping[str, str], error: UserError, unset: Sequence[str]
+) -> UserError:
+    """What was tried, and that the last of `unset`, which may name a folder, is what to set."""
+    return UserError(
+        f"{title} is not available: tried {' and '.join(unset)} (not set), {_shared(name, root)} (no such folder), "
+        f"{_cached(name, pin, env)} (nothing cached) and {pin.address} ({_reason(error)}); "
+        f"name a folder with manifests in {unset[-1]}, or give this machine access to the repository."
+    )
 
 
 def _folder(source: str, given: str, root: Path, allow: Collection[str]) -> Release:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.aws.iam import partition
+from infra.settings.pod_access import PodAccess
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
@@ -26,19 +27,22 @@ _MINIMUM = (2, 16)
 
 _NAMESPACE = "kubeflow"
 _CONFIG = "pipeline-install-config"
+_HOOKS = "kubeflow-pipelines-profile-controller"
 _ROOT = "s3://{bucket}/v2/artifacts"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactStore:
-    """The bucket's name, its region, and the ARNs of the roles of PLATFORM_ACCOUNTS, by name.
+    """The bucket's name, its region, and the ARNs of the roles that PLATFORM_ACCOUNTS have to name, by account.
 
-    The bucket and the roles may be text or whatever stands for text that is not known yet, such as a `pulumi.Output`.
+    `way` is how pods get at it. The bucket and the roles may be text or whatever stands for text that is not known yet,
+    such as a `pulumi.Output`.
     """
 
     bucket: Any
     region: str
     platform_roles: Mapping[str, Any]
+    way: PodAccess = "irsa"
 
     @property
     def host(self) -> str:
@@ -89,12 +93,28 @@ def _fill(manifest: Manifest, store: ArtifactStore, join: Callable[..., Any]) ->
         return _with_data(manifest, {"defaultPipelineRoot": join(_ROOT, bucket=store.bucket), "providers": providers})
     if _is(manifest, "ConfigMap", "workflow-controller-configmap"):
         return _with_data(manifest, {"artifactRepository": join(_repository(store), bucket=store.bucket)})
-    if any(_is(manifest, "ServiceAccount", name) for name in PLATFORM_ACCOUNTS):
+    if _is(manifest, "Deployment", _HOOKS):
+        return _with_way(manifest, store.way)
+    if any(_is(manifest, "ServiceAccount", name) for name in store.platform_roles):
         metadata = manifest["metadata"]
         role = store.platform_roles[metadata["name"]]
         annotations = {**(metadata.get("annotations") or {}), ROLE_ANNOTATION: role}
         return {**manifest, "metadata": {**metadata, "annotations": annotations}}
     return manifest
+
+
+def _with_way(hooks: Manifest, way: PodAccess) -> Manifest:
+    """The hooks, which are told how the proxies that they make get at the bucket."""
+    spec, template = hooks["spec"], hooks["spec"]["template"]
+    told = {"name": "POD_ACCESS", "value": way}
+    containers = [
+        {**one, "env": [told if variable["name"] == told["name"] else variable for variable in one["env"]]}
+        if one.get("env")
+        else one
+        for one in template["spec"]["containers"]
+    ]
+    pod = {**template["spec"], "containers": containers}
+    return {**hooks, "spec": {**spec, "template": {**template, "spec": pod}}}
 
 
 def _repository(store: ArtifactStore) -> str:

@@ -32,6 +32,7 @@ from infra.settings.monitoring import read_monitoring
 from infra.settings.network import check_way_out, read_network
 from infra.settings.nodes import INSTANCE_TYPE, read_nodes, read_pools
 from infra.settings.notebooks import read_notebooks
+from infra.settings.pod_access import read_pod_access
 from infra.settings.raw import RawSettings
 from infra.settings.sagemaker import read_sagemaker
 from infra.settings.secret import check_encrypted
@@ -107,7 +108,13 @@ def load(
         database=read_database(raw, cluster),
         backup_days=read_backup_days(raw, cluster),
         address=read_address(raw, region, creates=cluster.mode == "create", has_login=has_gateway(kubeflow)),
-        monitoring=read_monitoring(raw, creates=cluster.mode == "create"),
+        monitoring=read_monitoring(
+            raw,
+            creates=cluster.mode == "create",
+            reaches_aws=cluster.reaches_aws,
+            release=kubeflow.release,
+            has_gateway=has_gateway(kubeflow),
+        ),
         budget=read_budget(raw),
         sagemaker=read_sagemaker(raw, cluster, kubeflow, profiles=has_gateway(kubeflow)),
         kubeflow=kubeflow,
@@ -210,6 +217,7 @@ def _cluster(
         log_retention_days=int(retention) if raw.sound("clusterLogRetentionDays") else 1,
         access=read_access(raw, stack, region),
         network_policy=raw.boolean("clusterNetworkPolicy"),
+        pod_access=read_pod_access(raw, creates=mode == "create"),
     )
 
 
@@ -254,10 +262,11 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
             "kubeflowRelease", f"{release} needs Kubernetes {lowest} or newer, and clusterVersion is {cluster.version}."
         )
     artifacts = raw.text("kubeflowArtifacts", ("release", "s3"))
-    if artifacts == "s3" and cluster.mode == "existing" and not (cluster.stack or cluster.oidc_provider_arn):
+    if artifacts == "s3" and not cluster.reaches_aws:
         raw.problem(
             "kubeflowArtifacts",
-            "'s3' needs roles for service accounts, so the cluster's IAM OIDC provider; set clusterOidcProviderArn.",
+            "'s3' needs roles for service accounts, so the cluster's IAM OIDC provider; set clusterOidcProviderArn, or "
+            "podAccess to pod-identity.",
         )
     namespaces = raw.texts("kubeflowProfileNamespaces")
     profiles = release not in versions.PIPELINES_ALONE

@@ -12,6 +12,7 @@ from infra.settings.budget import BudgetSettings
 from infra.settings.images import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
 from infra.settings.notebooks import NotebookSettings
+from infra.settings.pod_access import PodAccess
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,7 +65,8 @@ class ClusterSettings:
     """The cluster to create, or where to find the one that exists.
 
     `kubeconfig` is a path or the content of a file; `context` is a context in it (or in kubectl's default file);
-    `stack` is another stack whose outputs `kubeconfig` and `oidc_provider_arn` are used.
+    `stack` is another stack whose outputs `kubeconfig` and `oidc_provider_arn` are used. `pod_access` is how service
+    accounts get at AWS: by the OIDC provider, by EKS Pod Identity, or all of them as the node they are on.
     """
 
     mode: Literal["create", "existing"]
@@ -78,6 +80,19 @@ class ClusterSettings:
     log_retention_days: int
     access: AccessSettings
     network_policy: bool
+    pod_access: PodAccess
+
+    @property
+    def has_roles(self) -> bool:
+        """Whether service accounts can have roles of their own in AWS."""
+        if self.pod_access == "node":
+            return False
+        return self.mode == "create" or self.pod_access == "pod-identity" or bool(self.stack or self.oidc_provider_arn)
+
+    @property
+    def reaches_aws(self) -> bool:
+        """Whether pods can get at AWS at all, be it by a role of their own or by their node's."""
+        return self.has_roles or self.pod_access == "node"
 
 
 @dataclass(frozen=True, kw_only=True)

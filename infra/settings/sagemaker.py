@@ -11,9 +11,17 @@ def read_sagemaker(raw: RawSettings, cluster: ClusterSettings, kubeflow: Kubeflo
     """
     if not raw.boolean("sagemaker"):
         return False
-    if cluster.mode == "existing" and not (cluster.stack or cluster.oidc_provider_arn):
+    if cluster.pod_access == "node":
         raw.problem(
-            "sagemaker", "needs roles for service accounts, so the cluster's OIDC provider; set clusterOidcProviderArn."
+            "sagemaker",
+            "needs a role for each service account, or any pod could pass on any role of jobs, and podAccess is node; "
+            "set that to irsa or pod-identity.",
+        )
+    elif not cluster.has_roles:
+        raw.problem(
+            "sagemaker",
+            "needs roles for service accounts, so the cluster's OIDC provider; set clusterOidcProviderArn, or "
+            "podAccess to pod-identity.",
         )
     if not profiles and kubeflow.artifacts != "s3":
         raw.problem("sagemaker", "needs kubeflowArtifacts s3 where there are no profiles; set that, too.")

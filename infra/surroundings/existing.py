@@ -10,8 +10,10 @@ from ordering.graph.index import Platform
 from ordering.graph.kinds import BUILT_IN_GROUPS
 from ordering.manifests.objects import Manifest, title
 
+PROMETHEUS = "the Prometheus operator"
+
 # What tells a part of a cluster: the last part of its controller's image.
-_CONTROLLERS = {"pilot": "Istio", "cert-manager-controller": "cert-manager"}
+_CONTROLLERS = {"pilot": "Istio", "cert-manager-controller": "cert-manager", "prometheus-operator": PROMETHEUS}
 
 
 def controllers(deployment: Manifest) -> Iterator[tuple[str, str]]:

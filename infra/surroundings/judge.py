@@ -6,7 +6,7 @@ from typing import Any
 from infra import versions
 from infra.kubeflow import classes
 from infra.kubeflow.capacity import check_nodes, requirements
-from infra.surroundings.existing import check_existing, controllers
+from infra.surroundings.existing import PROMETHEUS, check_existing, controllers
 from infra.surroundings.look import Surroundings
 from infra.surroundings.nodes import free, grows
 from infra.surroundings.others import by_pulumi, intercepting, is_answered
@@ -101,8 +101,15 @@ def _installed(found: Surroundings, objects: Sequence[Manifest], release: str) -
         if by_pulumi(one):
             continue
         for name, version in controllers(one):
-            if name in ours:
-                where = one["metadata"]["namespace"]
+            where = one["metadata"]["namespace"]
+            if name in ours and name == PROMETHEUS:
+                yield Remark(
+                    check=name,
+                    sentence=f"The cluster has {name} {version} already (namespace {where}), which would take up what "
+                    "monitoring brings for its own; set monitoring to none.",
+                    stops=True,
+                )
+            elif name in ours:
                 yield Remark(
                     check=name,
                     sentence=f"The cluster has {name} {version} already (namespace {where}), and {release} brings its "

@@ -381,6 +381,10 @@ _ROWS: dict[str, tuple[Row, ...]] = {
         Each("resolveConflictsOnCreate", one_of("NONE", "OVERWRITE")),
         Each("resolveConflictsOnUpdate", one_of("NONE", "OVERWRITE", "PRESERVE")),
     ),
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": (
+        Each("roleArn", arn),
+        Each("targetRoleArn", arn),
+    ),
     "aws:eks/accessEntry:AccessEntry": (
         Each("clusterName", _CLUSTER_NAME),
         Each("principalArn", both(arn, matching(r"arn:[^:]+:iam::.*", "the ARN of an IAM role or user"))),

@@ -5,6 +5,7 @@ MiniStack 1.5.33 with AUTH=true leaves doors open, by its source (core/iam_evalu
 identity's token is not verified; and every origin may read what a browser asks for. None of them is open here.
 """
 
+import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, urlencode
 
 from ministack.core import iam_evaluator
 
-from localcloud.emulator import tokens
+from localcloud.emulator import ACCOUNT, tokens
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -24,6 +25,8 @@ _SCHEME, _LENGTH = b"x-forwarded-proto", b"content-length"
 _HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d+)?")
 # IAM's users and roles have such keys; MiniStack's several names for root do not look like them.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=((?:AKIA|ASIA)[0-9A-F]{16})/")
+_SCOPE = re.compile(r"AWS4-HMAC-SHA256 Credential=([A-Z0-9]+)/\d+/([a-z0-9-]+)/")
+_OF_POD = re.compile(r"/clusters/([^/]+)/assume-role-for-pod-identity")
 _WEB_IDENTITY = "AssumeRoleWithWebIdentity"
 
 
@@ -52,6 +55,9 @@ class Guard:
         except RefusedError as refused:
             await _refuse(send, str(refused))
             return
+        if scope["method"] == "POST" and (asked := _OF_POD.fullmatch(scope["path"])):
+            await _answer(send, *self._of_pod(asked[1], scope, body))
+            return
         headers = [one for one in scope["headers"] if one[0].lower() != _LENGTH]
         # What never leaves the machine counts as encrypted, as policies ask for, unless a caller says otherwise.
         if not any(name.lower() == _SCHEME for name, _ in headers):
@@ -77,6 +83,21 @@ class Guard:
             return self._with_known_token(body)
         _check_signature(scope, given, body)
         return body
+
+    def _of_pod(self, cluster: str, scope: Message, body: bytes) -> tuple[int, dict[str, Any]]:
+        """What EKS answers to the agent of a node that asks for a pod's credentials."""
+        from localcloud.emulator.conduct import pod_identity  # of MiniStack's services, which read settings at import
+
+        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        signed = _SCOPE.match(headers[b"authorization"])
+        assert signed, "the signature has been checked"
+        if not self._token_key.is_file():
+            return 400, {"__type": "InvalidTokenException", "message": "no API server runs here"}
+        try:
+            key = self._token_key.read_bytes()
+            return 200, pod_identity.assume(cluster, body, key, access_key=signed[1], account=ACCOUNT, region=signed[2])
+        except pod_identity.FaultError as fault:
+            return fault.status, {"__type": fault.name, "message": str(fault)}
 
     def _with_known_token(self, body: bytes) -> bytes:
         """The form that asks for a web identity: AWS wants no signature there, but the issuer's on the token."""
@@ -152,6 +173,15 @@ def _without_origins(send: Send) -> Send:
         await send(message)
 
     return sending
+
+
+async def _answer(send: Send, status: int, told: dict[str, Any]) -> None:
+    answer = json.dumps(told).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(answer)).encode())]
+    if "__type" in told:
+        headers.append((b"x-amzn-errortype", str(told["__type"]).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
 
 
 async def _refuse(send: Send, reason: str) -> None:

@@ -15,6 +15,7 @@ PORT = 8080
 ENABLED = "pipelines.kubeflow.org/enabled"
 ACCOUNT = "default-editor"
 ROLE = "eks.amazonaws.com/role-arn"
+WAY = "kubeflow-on-pulumi/pod-access"
 PROXY = "ml-pipeline-ui-artifact"
 
 Manifest = dict[str, Any]
@@ -40,7 +41,8 @@ def sync(namespace: Manifest, attached: Manifest, related: Manifest, environ: Ma
     """What metacontroller should attach to a namespace, and the status that it should write.
 
     A pod gets the role that its account has when the pod is made, and the Profile controller annotates the account some
-    time after it has made it. So the proxy waits for the account, and names the role: a changed one makes new pods.
+    time after it has made it. So the proxy waits for the account, and names the role: a changed one makes new pods. So
+    does another way to get at AWS.
     """
     metadata = namespace["metadata"]
     if metadata.get("labels", {}).get(ENABLED) != "true":
@@ -49,7 +51,7 @@ def sync(namespace: Manifest, attached: Manifest, related: Manifest, environ: Ma
     wanted = configuration(name, bucket=environ["S3_BUCKET"], host=environ["S3_HOST"], region=environ["S3_REGION"])
     if account is not None:
         role = (account["metadata"].get("annotations") or {}).get(ROLE)
-        wanted += proxy(name, role, image=environ["PROXY_IMAGE"], host=environ["S3_HOST"], region=environ["S3_REGION"])
+        wanted += proxy(name, role, environ)
     there = {(found["kind"], found["metadata"]["name"]) for objects in attached.values() for found in objects.values()}
     ready = account is not None and all((one["kind"], one["metadata"]["name"]) in there for one in wanted)
     return {"status": {"kubeflow-pipelines-ready": str(ready)}, "attachments": wanted}
@@ -100,26 +102,28 @@ def config_map(name: str, namespace: str, data: dict[str, str], annotations: dic
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
-def proxy(namespace: str, role: str | None, *, image: str, host: str, region: str) -> list[Manifest]:
+def proxy(namespace: str, role: str | None, environ: Mapping[str, str]) -> list[Manifest]:
     """The artifact proxy: a server of the UI that reads with the namespace's own account, and the Service before it.
 
     The central UI sends it whatever asks for artifacts of this namespace, with the header that says who asks; the
     sidecar and the profile's AuthorizationPolicy let in whom the profile lets in (Pipelines 2.16,
     frontend/server/handlers/artifacts.ts). Names and port are what the UI looks for.
     """
-    labels = {"app": PROXY}
+    labels, way = {"app": PROXY}, environ["POD_ACCESS"]
+    # The Profile controller leaves the role on the account when it is no longer asked for it.
+    marks = {WAY: way} if way != "irsa" else {ROLE: role} if role else {}
     environment = {
-        "AWS_S3_ENDPOINT": host,
-        "AWS_REGION": region,
-        # The account's role or nothing: never the node's.
-        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_S3_ENDPOINT": environ["S3_HOST"],
+        "AWS_REGION": environ["S3_REGION"],
+        # The account's role or nothing: never the node's, unless that is all there is.
+        "AWS_EC2_METADATA_DISABLED": "false" if way == "node" else "true",
         "ML_PIPELINE_SERVICE_HOST": "ml-pipeline.kubeflow",
         "ML_PIPELINE_SERVICE_PORT": "8888",
         "FRONTEND_SERVER_NAMESPACE": namespace,
     }
     container = {
         "name": PROXY,
-        "image": image,
+        "image": environ["PROXY_IMAGE"],
         "ports": [{"containerPort": 3000}],
         "env": [{"name": name, "value": value} for name, value in environment.items()],
         "readinessProbe": {"tcpSocket": {"port": 3000}},
@@ -134,7 +138,7 @@ def proxy(namespace: str, role: str | None, *, image: str, host: str, region: st
         },
     }
     template = {
-        "metadata": {"labels": labels, "annotations": {ROLE: role} if role else {}},
+        "metadata": {"labels": labels, "annotations": marks},
         "spec": {"serviceAccountName": ACCOUNT, "containers": [container]},
     }
     metadata = {"name": PROXY, "namespace": namespace, "labels": labels}

@@ -12,16 +12,31 @@ VALUES_A_MINUTE = 40
 LOGS_GB = 20
 
 
-def amount(settings: Settings) -> Decimal:
-    """US dollars a month."""
+REPLICAS = 2
+"""Pods of Prometheus, each with a volume of its own (kube-prometheus v0.18.0, manifests/prometheus-prometheus.yaml)."""
+
+
+def kept_gib(settings: Settings) -> int:
+    """What the volumes of Prometheus hold in all, in GiB; 0 without it."""
+    return REPLICAS * settings.monitoring.storage_gib if settings.monitoring.kind == "prometheus" else 0
+
+
+def price(settings: Settings) -> tuple[str, Decimal]:
+    """What monitoring comes to, and US dollars a month."""
+    if settings.monitoring.kind == "prometheus":
+        gib = kept_gib(settings)
+        return f"{gib} GiB of Prometheus' measurements on gp3", gib * prices.GP3_GIB_MONTH
+    return _what(settings), _amount(settings)
+
+
+def _amount(settings: Settings) -> Decimal:
     nodes = settings.nodes.desired + sum(pool.desired for pool in settings.pools)
     values = nodes * PODS_A_NODE * VALUES_A_MINUTE * 60 * prices.HOURS
     measured = Decimal(values) / 1_000_000 * prices.OBSERVATIONS_MILLION
     return measured + LOGS_GB * prices.LOGS_GB + _alarms(settings) * prices.ALARM_MONTH
 
 
-def what(settings: Settings) -> str:
-    """What that rests on."""
+def _what(settings: Settings) -> str:
     return f"{PODS_A_NODE} pods a node measured, {LOGS_GB} GB of their logs (assumed), {_alarms(settings)} alarms"
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from datetime import date
 
 from infra import inputs, preflight, versions
+from infra.aws import associations
 from infra.kubeflow.credentials import KNOWN_EMAIL
+from infra.kubeflow.pod_access import AS_NODE
 from infra.settings import Settings
 from ops.doctor.finding import Finding, attempt, broken, ok, warning
 from ops.project import PROJECT_ROOT
@@ -27,8 +29,13 @@ def check_stack(found: StackSettings, today: date) -> list[Finding]:
             check_endpoint(found),
             *check_scaling(settings),
             *check_notebooks(settings),
+            *check_pod_access(settings),
         ]
-    return [*attempt("cluster", lambda: check_existing(found)), *findings]
+    return [
+        *attempt("cluster", lambda: check_existing(found)),
+        *attempt("pod access", lambda: check_pod_access(settings)),
+        *findings,
+    ]
 
 
 def check_version(version: str, today: date) -> Finding:
@@ -71,6 +78,16 @@ def check_notebooks(settings: Settings) -> Iterator[Finding]:
             "idle ones are stopped, and their nodes stay, for nothing takes any away",
             "set nodesAutoscaling to cluster-autoscaler",
         )
+
+
+def check_pod_access(settings: Settings) -> Iterator[Finding]:
+    """Whether every pod may what any may, and whether a given cluster has what Pod Identity takes."""
+    way, created = settings.cluster.pod_access, settings.cluster.mode == "create"
+    if way == "node":
+        yield warning("pod access", AS_NODE.rstrip("."), "set podAccess to irsa or pod-identity")
+    elif way == "pod-identity" and not created:
+        associations.check_agent(settings)
+        yield ok("pod access", f"the cluster {settings.cluster.name} has the agent of EKS Pod Identity")
 
 
 def check_passwords(found: StackSettings) -> Iterator[Finding]:

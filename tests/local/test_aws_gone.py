@@ -74,6 +74,7 @@ IDS = {
     "aws:eks/cluster:Cluster": "k",
     "aws:eks/nodeGroup:NodeGroup": "k:k-1",
     "aws:eks/addon:Addon": "k:coredns",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": "a-0123456789abcdefg",
     "aws:eks/accessEntry:AccessEntry": f"k:{ROLE_ARN}",
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": f"k#{ROLE_ARN}#{ACCESS}",
     **{token: "team-data" for token in GOOD if token.startswith("aws:s3/")},

@@ -25,6 +25,7 @@ CONFIG: Manifest = {
 UNPLACED: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "unplaced"}, "data": {"a": "ours"}}
 """Names no namespace, as one of 1.10.2 does."""
 WEB = deployment(SPACE, "web")
+WEB["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "OURS", "value": "1"}]
 ACCOUNT: Manifest = {
     "apiVersion": "v1",
     "kind": "ServiceAccount",
@@ -199,7 +200,7 @@ def test_taken_over_it_is_as_the_stack_says_and_no_object_was_made_again(checkou
     assert in_space(cluster, "configmap", "settings")["data"] == {"a": "ours"}
     assert cluster.at("configmap", "unplaced", "-n", "default")["data"] == {"a": "ours"}
     (container,) = in_space(cluster, "deployment", "web")["spec"]["template"]["spec"]["containers"]
-    assert "env" not in container, "what only kubectl had set goes"
+    assert container["env"] == [{"name": "OURS", "value": "1"}], "what only kubectl had set goes"
     assert set(changes(checkout.must("preview"))) == {"unchanged"}
     assert set(changes(checkout.must("up"))) == {"unchanged"}
 

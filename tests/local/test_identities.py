@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from botocore.exceptions import ClientError
 
 from infra.aws import iam
 from infra.aws.cluster import EBS_CSI_POLICY
-from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, IssuerArgs, irsa_role, runners
+from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
+from infra.aws.pod_access import IssuerArgs, NodeArgs, PodAccessArgs, PodIdentityArgs, account_role
 from infra.aws.registry import Registry, RegistryArgs
 from infra.aws.storage import Storage, StorageArgs
 from infra.kubeflow.s3 import COMPONENT, ROLE_ANNOTATION
@@ -33,7 +34,7 @@ from tests.local.permissions import BACKUPS, OTHERS, OWN, Places
 from tests.local.stack import REGION, aws_client
 
 ROOT = iam.account_root(REGION, emulator.ACCOUNT)
-AUDIENCE = pipelines_role.AUDIENCE
+AUDIENCE, PODS = pipelines_role.AUDIENCE, "pods.eks.amazonaws.com"
 TAGS = {"test": "identities"}
 EBS = "kube-system/ebs-csi-controller-sa"
 
@@ -52,24 +53,43 @@ MAY = {
     | {"get_bucket_location"},
     EBS: set[str](),
 }
+BY_ROLES = ("irsa", "pod-identity")
 ACCOUNTS = [*MAY, "kubeflow/ml-pipeline-ui", "kubeflow/default", "team/default"]
 
 
 @dataclass(frozen=True)
 class World:
-    """The account and the cluster, the ARNs of the roles by service account, and what there is to ask for."""
+    """The account and the cluster, the ARNs of roles by service account, and what there is to ask for.
+
+    `roles` are those of IRSA, `associated` those of EKS Pod Identity, and `node` is the nodes'.
+    """
 
     environment: dict[str, str]
     cluster: Cluster
     roles: dict[str, str]
+    associated: dict[str, str]
+    node: str
     places: Places
 
-    def token(self, account: str, audience: str = AUDIENCE) -> str:
-        """A token that the API server signs."""
+    def token(self, account: str, audience: str = AUDIENCE, *, pod: bool = False) -> str:
+        """A token that the API server signs, for a pod of the account if it is to be bound to one."""
         place, _, name = account.partition("/")
-        done = self.cluster.run("create", "token", name, "-n", place, "--audience", audience)
+        bound = ("--bound-object-kind", "Pod", "--bound-object-name", f"of-{name}") if pod else ()
+        done = self.cluster.run("create", "token", name, "-n", place, "--audience", audience, *bound)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    def taken(self, way: str, account: str) -> dict[str, str]:
+        """The environment of a pod of an account that gets at AWS that way."""
+        if way == "irsa":
+            return self.take(self.roles[account], self.token(account))
+        return self.associated_with(self.token(account, PODS, pod=True))
+
+    def associated_with(self, token: str, cluster: str = "there") -> dict[str, str]:
+        """The environment of the pod whose token a node's agent hands in; ClientError when it gets no role."""
+        agent = aws_client("eks-auth", self.environment)
+        got = agent.assume_role_for_pod_identity(clusterName=cluster, token=token)["credentials"]
+        return session(self.environment, {key[0].upper() + key[1:]: value for key, value in got.items()})
 
     def take(self, role: str, token: str) -> dict[str, str]:
         """The environment of whoever takes a role with a token, as a pod does; ClientError when it may not."""
@@ -103,28 +123,40 @@ def program(issuer_url: str) -> None:
     """The program's own components for identities, with the bucket and the repository that they are about."""
     provider = aws.iam.OpenIdConnectProvider("issuer", url=issuer_url, client_id_lists=[AUDIENCE])
     issuer = IssuerArgs(provider_arn=provider.arn, issuer=issuer_url.removeprefix("https://"))
+    node = aws.iam.Role("node", assume_role_policy=iam.to_json(iam.principal_trust_policy([ROOT])))
     storage = Storage("s", StorageArgs(kept=None, on_destroy="empty", tags=TAGS))
     registry = Registry("s", RegistryArgs(kept=None, repository=None, on_destroy="empty", tags=TAGS))
-    identity = Identity(
-        "s",
-        IdentityArgs(
-            region=REGION,
-            account=emulator.ACCOUNT,
-            administrator=AdministratorArgs(role_name="administrator", cluster_name="there", principals=(ROOT,)),
-            issuer=issuer,
-            runners=runners(["team", "other"]),
-            bucket_arn=storage.bucket_arn,
-            repository_arn=registry.repository_arn,
-            tags=TAGS,
-        ),
-    )
-    place, account = EBS.split("/")
-    volumes = irsa_role("s-ebs-csi", issuer, place, account, TAGS, pulumi.ResourceOptions())
-    aws.iam.RolePolicyAttachment("ebs", role=volumes.name, policy_arn=iam.managed_policy(REGION, EBS_CSI_POLICY))
+    administrator = AdministratorArgs(role_name="administrator", cluster_name="there", principals=(ROOT,))
+
+    def identity_of(name: str, pods: PodAccessArgs) -> dict[str, Any]:
+        """The roles of runners and of the volume driver."""
+        made = Identity(
+            name,
+            IdentityArgs(
+                region=REGION,
+                account=emulator.ACCOUNT,
+                administrator=administrator if name == "s" else None,
+                pods=pods,
+                runners=runners(["team", "other"]),
+                bucket_arn=storage.bucket_arn,
+                repository_arn=registry.repository_arn,
+                tags=TAGS,
+            ),
+        )
+        if name == "s":
+            pulumi.export("administrator", made.administrator_role_arn)
+        place, account = EBS.split("/")
+        volumes = account_role(f"{name}-ebs-csi", pods, place, account, TAGS, pulumi.ResourceOptions())
+        policy = iam.managed_policy(REGION, EBS_CSI_POLICY)
+        aws.iam.RolePolicyAttachment(f"{name}-ebs", role=volumes.name, policy_arn=policy)
+        return {**made.runner_role_arns, EBS: volumes.arn}
+
+    identity_of("n", NodeArgs(role=node))
     pulumi.export("bucket", storage.bucket)
     pulumi.export("repository", registry.repository_url.apply(lambda url: url.rpartition("/")[2]))
-    pulumi.export("roles", {**identity.runner_role_arns, EBS: volumes.arn})
-    pulumi.export("administrator", identity.administrator_role_arn)
+    pulumi.export("roles", identity_of("s", issuer))
+    pulumi.export("associated", identity_of("p", PodIdentityArgs(cluster_name="there")))
+    pulumi.export("node", node.arn)
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +168,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             place, _, name = account.partition("/")
             about = {"name": name, "namespace": place}
             cluster.apply(namespace(place), {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": about})
+            pod = {"serviceAccountName": name, "containers": [{"name": "a", "image": "a"}]}
+            bound = {"name": f"of-{name}", "namespace": place}
+            cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": bound, "spec": pod})
         with running_cloud(root, plane.kubeconfig(root)) as cloud:
             trust = iam.to_json(iam.service_trust_policy("eks.amazonaws.com"))
             role = cloud.client("iam").create_role(RoleName="clusters", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -153,7 +188,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 cluster="there",
             )
             furnish(cloud.environment, places)
-            yield World(cloud.environment, cluster, out["roles"], places)
+            yield World(cloud.environment, cluster, out["roles"], out["associated"], out["node"], places)
     finally:
         plane.stop(root, wipe=True)
 
@@ -180,7 +215,7 @@ def furnish(environment: Mapping[str, str], places: Places) -> None:
 
 
 def test_every_account_with_a_role_is_known_here(world: World) -> None:
-    assert world.roles.keys() == MAY.keys()
+    assert world.roles.keys() == world.associated.keys() == MAY.keys()
 
 
 @pytest.mark.parametrize("account", MAY)
@@ -191,9 +226,60 @@ def test_a_role_is_for_its_account_alone(world: World, account: str) -> None:
 
 
 @pytest.mark.parametrize("account", MAY)
-def test_an_account_may_do_what_its_pods_do_and_nothing_else(world: World, account: str) -> None:
-    taken = world.take(world.roles[account], world.token(account))
-    assert permissions.allowed(taken, world.places) == MAY[account]
+@pytest.mark.parametrize("way", BY_ROLES)
+def test_an_account_may_do_what_its_pods_do_and_nothing_else(world: World, account: str, way: str) -> None:
+    assert permissions.allowed(world.taken(way, account), world.places) == MAY[account]
+
+
+def test_as_the_node_every_pod_may_what_the_platform_s_own_may(world: World) -> None:
+    sts = aws_client("sts", world.environment)
+    given = sts.assume_role(RoleArn=world.node, RoleSessionName="node")["Credentials"]
+    assert permissions.allowed(session(world.environment, given), world.places) == MAY["kubeflow/ml-pipeline"]
+
+
+def test_by_an_association_a_pod_gets_its_account_s_role_and_no_other(world: World) -> None:
+    for account in sorted(set(ACCOUNTS) - MAY.keys()):
+        with pytest.raises(ClientError, match="no association"):
+            world.associated_with(world.token(account, PODS, pod=True))
+    good = world.token("team/default-editor", PODS, pod=True)
+    for token, cluster, words in (
+        (world.token("team/default-editor", pod=True), "there", "audience"),
+        (world.token("team/default-editor", PODS), "there", "not bound to a pod"),
+        (f"{good[:-4]}AAAA", "there", "not signed by the local API server"),
+        (good, "there-2", "no association"),
+    ):
+        with pytest.raises(ClientError, match=words):
+            world.associated_with(token, cluster)
+    # Whoever may not ask as a node does gets nothing, with the best of tokens.
+    nobody = replace(world, environment=world.taken("pod-identity", "team/default-editor"))
+    with pytest.raises(ClientError, match="AccessDenied"):
+        nobody.associated_with(good)
+
+
+def test_a_role_at_another_account_s_pods_is_not_taken_or_reaches_their_prefixes_alone(world: World) -> None:
+    eks, roles = aws_client("eks", world.environment), aws_client("iam", world.environment)
+    role, token = world.associated["team/default-editor"], world.token("other/default-editor", PODS, pod=True)
+    where = {"clusterName": "there", "namespace": "other", "serviceAccount": "default-editor"}
+    [association] = eks.list_pod_identity_associations(**where)["associations"]
+    known = {"clusterName": "there", "associationId": association["associationId"]}
+    eks.update_pod_identity_association(**known, roleArn=role)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        world.associated_with(token)
+    name = role.rpartition("/")[2]
+    document = roles.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    [statement] = document["Statement"]
+    for changed, taken in (
+        ({**statement, "Action": ["sts:AssumeRole"], "Condition": {}}, False),
+        ({**statement, "Condition": {}}, True),
+    ):
+        trust = json.dumps({**document, "Statement": [changed]})
+        roles.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
+        if not taken:
+            with pytest.raises(ClientError, match="AccessDenied"):
+                world.associated_with(token)
+    assert permissions.allowed(world.associated_with(token), world.places) == MAY["other/default-editor"]
+    roles.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+    eks.update_pod_identity_association(**known, roleArn=world.associated["other/default-editor"])
 
 
 def test_an_administrator_may_ask_for_the_cluster_and_nothing_else(world: World) -> None:
@@ -215,6 +301,7 @@ def hooked(world: World) -> list[Manifest]:
         "kubeflow", controller, volumes=[{"name": "hooks", "configMap": {"name": "profile-controller-s3"}}]
     )
     place = {"S3_BUCKET": world.places.bucket, "S3_REGION": REGION, "S3_HOST": "s3.example", "PROXY_IMAGE": "none"}
+    place["POD_ACCESS"] = "irsa"
     [container] = backend["spec"]["template"]["spec"]["containers"]
     container["env"] = [{"name": name, "value": value} for name, value in place.items()]
     definition = crd("metacontroller.k8s.io", "DecoratorController", scope="Cluster", versions=("v1alpha1",))

@@ -9,14 +9,29 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pulumi import automation
 
+import tools
+from infra.inputs import load_release
+from infra.present import unknown
 from ops.identify import field_managers
 from tests.local.cluster import Cluster, bundles, crd, deployment, namespace, service, until, webhook
 from tests.local.kubernetes_stack import Declare, Engine, Manifest, changes, platform, program
+from tests.unit.kubeflow.kube_prometheus import PLATFORM, monitoring_at
+from tests.unit.kubeflow.platforms import ROOT, written
+from tests.unit.settings_source import settings
+
+GP3: Manifest = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "ebs.csi.aws.com",
+    "volumeBindingMode": "WaitForFirstConsumer",
+}
 
 
 class Play:
@@ -342,3 +357,32 @@ def test_a_moved_version_is_the_same_object(play: Play) -> None:
     assert changes(stack.preview()) == {}
     stack.destroy()
     assert play.get("configmap", "settings") is None
+
+
+def test_prometheus_and_its_volumes(
+    engine: Engine, cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small kube-prometheus with all that is laid over it; nothing of it is left by a destroy."""
+    monkeypatch.setenv("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
+    given = settings(
+        kubeflowPath=str(written(tmp_path / "platform", PLATFORM)),
+        monitoring="prometheus",
+        monitoringPath=str(monitoring_at(tmp_path / "monitoring")),
+    )
+    objects = load_release(given, "1.35", ROOT, unknown).objects
+    kubeconfig = cluster.plane.kubeconfig.read_text()
+    stack = engine.stack("prometheus", platform(GP3, *objects), kubeconfig)
+    stack.up()
+
+    def claims() -> list[Manifest]:
+        found = cluster.get("persistentvolumeclaims", "-n", "monitoring") or {"items": []}
+        return [one for one in found["items"] if one["status"]["phase"] == "Bound"]
+
+    bound = until(lambda: claims()[1:] and claims(), "a volume for each Prometheus")
+    assert {one["metadata"]["name"] for one in bound} == {f"prometheus-k8s-db-prometheus-k8s-{n}" for n in (0, 1)}
+    assert {one["spec"]["resources"]["requests"]["storage"] for one in bound} == {"50Gi"}
+    # What the API server has made of Secrets, and what the operator has written, changes nothing.
+    assert changes(stack.preview()) == {}
+    stack.destroy()
+    assert cluster.get("namespace", "monitoring") is None
+    until(lambda: cluster.get("persistentvolumes") is None, "volumes to be gone")

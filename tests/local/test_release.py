@@ -1,7 +1,8 @@
 """Real releases from end to end: everything Available, nothing refused, nothing to change, nothing left.
 
 26.03 has pods that start at once; those of 1.10.2 take 6 to 18 s, as when images are pulled. Kubeflow Pipelines by
-itself is without Istio and cert-manager. It and 26.03 are changed in all of their objects by a run that is killed.
+itself is without Istio and cert-manager. It and 26.03 are changed in all of their objects by a run that is killed. On
+the plane of 26.03 no pod starts whose image is not from the account's own registry.
 """
 
 import base64
@@ -17,6 +18,7 @@ import pytest
 from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
 from ops.audit import Report
+from tests.local import sealed
 from tests.local.cluster import Cluster
 from tests.local.stack import Checkout, changes, checked_out, now, objects, release, unavailable, world
 from tests.local.test_interrupted import cut
@@ -24,6 +26,8 @@ from tests.unit.kubeflow.culling import notebook, program_of_culling
 
 ALONE = "pipelines-2.16.0"
 RELEASES = {"26.03": "instant", ALONE: "instant", "1.10.2": "realistic"}
+
+SEALED = "26.03"
 
 CULLING = {"notebooksIdleMinutes": 60, "notebooksGpuIdleMinutes": 30}
 
@@ -44,6 +48,8 @@ class Run:
     def __init__(self, checkout: Checkout, pods: str) -> None:
         self.checkout, self.pods = checkout, pods
         emulator.start(checkout.root)
+        if checkout.manifests == release(SEALED):
+            sealed.seal(checkout, SEALED)
         self.before = world(checkout)
         begun = now()
         checkout.environment[plane.PACE] = "0.3"
@@ -126,6 +132,28 @@ def test_a_preview_that_refreshes_is_empty_too(run: Run) -> None:
         mark.unlink()
 
 
+@pytest.mark.parametrize("run", [SEALED], indirect=True)
+def test_no_image_of_what_controllers_start_is_from_elsewhere(run: Run) -> None:
+    """That nothing of the release was refused, and all of it is Available, is above."""
+    cluster = run.checkout.cluster()
+    started = sealed.started(cluster)
+    assert {what: len(images) for what, images in started.items()} == {
+        "notebooks": 8,
+        "steps of pipelines": 3,
+        "boards": 2,
+        "trials": 13,
+        "models": 25,
+        "proxies": 1,
+        "jobs of trainers": 6,
+        "solvers and viewers": 2,
+    }
+    assert {what: sealed.refused(cluster, images) for what, images in started.items()} == {what: [] for what in started}
+    assert sealed.refused(cluster, ["quay.io/argoproj/argoexec:v3.7.3", "mysql:8.4"]) == [
+        "quay.io/argoproj/argoexec:v3.7.3",
+        "mysql:8.4",
+    ]
+
+
 @pytest.mark.parametrize("run", ["26.03"], indirect=True)
 def test_idle_notebooks_with_a_gpu_are_stopped_by_who_may_do_that_alone(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -136,7 +164,7 @@ def test_idle_notebooks_with_a_gpu_are_stopped_by_who_may_do_that_alone(
     ]
     assert (configured["ENABLE_CULLING"], configured["CULL_IDLE_TIME"]) == ("true", "60")
     job = cluster.at("cronjob", "notebook-culling", "-n", "kubeflow")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    assert job["containers"][0]["image"].startswith("ghcr.io/kubeflow/kubeflow/jupyter-web-app:")
+    assert "/ghcr.io/kubeflow/kubeflow/jupyter-web-app:" in job["containers"][0]["image"]
     cluster.apply(
         notebook("long", gpus=1, idle=45), notebook("short", gpus=1, idle=15), notebook("without", gpus=0, idle=45)
     )

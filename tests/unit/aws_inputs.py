@@ -317,6 +317,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "configurationValues": "{}",
         "resolveConflictsOnCreate": "OVERWRITE",
     },
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": {
+        "clusterName": "k",
+        "namespace": "kubeflow",
+        "serviceAccount": "ml-pipeline",
+        "roleArn": ROLE_ARN,
+        "tags": {"team": "a"},
+    },
     "aws:eks/accessEntry:AccessEntry": {"clusterName": "k", "principalArn": ROLE_ARN},
     "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": {
         "clusterName": "k",

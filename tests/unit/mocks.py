@@ -155,6 +155,9 @@ class _Callbacks:
     def register_transform(self, _: pulumi.ResourceTransform) -> callback_pb2.Callback:
         return callback_pb2.Callback()
 
+    def register_resource_hook(self, _: pulumi.ResourceHook) -> None:
+        return None
+
 
 async def _callbacks() -> _Callbacks:
     return _Callbacks()

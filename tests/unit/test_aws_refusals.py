@@ -57,6 +57,8 @@ ISSUED = "aws:acm/certificateValidation:CertificateValidation"
 CLUSTER, NODES, ADDON = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", "aws:eks/addon:Addon"
 ENTRY, ACCESS = "aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
 
+PODS = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+
 LONG = "x" * 2000
 NO_PRINCIPAL = POLICY.replace('"Resource": "*"', '"Sid": "a"')
 
@@ -300,6 +302,8 @@ BAD: list[tuple[str, str, Any]] = [
     (ADDON, "resolveConflictsOnCreate", "PRESERVE"),
     (ADDON, "resolveConflictsOnUpdate", "FORCE"),
     (ADDON, "serviceAccountRoleArn", "ebs"),
+    (PODS, "roleArn", "node"),
+    (PODS, "targetRoleArn", "node"),
     (ENTRY, "principalArn", "node"),
     (ENTRY, "principalArn", f"arn:aws:sts::{ACCOUNT}:assumed-role/node/me"),
     (ACCESS, "policyArn", "AmazonEKSClusterAdminPolicy"),

@@ -43,7 +43,6 @@ OTHERS: dict[str, Any] = {
     "nodesDiskGiB": 50,
     "storageOnDestroy": "empty",
     "files": "efs",
-    "monitoring": "cloudwatch",
     "kubeflowArtifacts": "s3",
     "kubeflowProfileNamespaces": [],
 }
@@ -106,7 +105,7 @@ def test_nothing_of_aws_is_made_or_exported() -> None:
         "Kubeflow",
     }
     lacking = {key for key, value in found.exports.items() if value is None}
-    of_aws = {"oidc_provider_arn", "vpc_id", "bucket", "repository_url", "region", "node_pools"}
+    of_aws = {"oidc_provider_arn", "vpc_id", "bucket", "repository_url", "region", "node_pools", "pod_access"}
     of_login = {"dashboard_service", "dashboard_logout", "token_issuer", "address"}
     assert lacking == of_aws | of_login | {"pipelines_image"}
     assert found.exports["runner_role_arns"] == {}

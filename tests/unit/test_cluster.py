@@ -44,8 +44,8 @@ def cluster(
             "name": made.name,
             "kubeconfig": made.access.kubeconfig,
             "kubeconfig is secret": made.access.kubeconfig.is_secret() if made.access.kubeconfig else None,
-            "provider": made.access.issuer.provider_arn if made.access.issuer else None,
-            "issuer": made.access.issuer.issuer if made.access.issuer else None,
+            "provider": made.access.oidc_provider_arn,
+            "issuer": made.access.issuer,
             "group": made.security_group_id,
         }
 
@@ -316,7 +316,7 @@ def existing(kubeconfig: str | None = None, **changes: str) -> Recording:
         return {
             "kubeconfig": access.kubeconfig,
             "secret": access.kubeconfig.is_secret() if access.kubeconfig else None,
-            "issuer": access.issuer.issuer if access.issuer else None,
+            "issuer": access.issuer,
         }
 
     return record(program)

@@ -51,6 +51,7 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
         "cloudwatch",
         "cognito-idp",
         "ecr",
+        "eks",
         "logs",
         "sns",
         "elasticloadbalancing",
@@ -84,7 +85,7 @@ def test_nothing_reads_what_a_stack_keeps_or_hands_out_what_it_has() -> None:
     ):
         assert action not in named
     passing = next(one for one in deployer.policy()["Statement"] if one["Action"] == ["iam:PassRole"])
-    takers = [f"{service}.amazonaws.com" for service in ("backup", "ec2", "eks")]
+    takers = [f"{service}.amazonaws.com" for service in ("backup", "ec2", "eks", "pods.eks")]
     assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": takers}}
 
 

@@ -4,7 +4,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, IssuerArgs, runners
+from infra.aws.identity import AdministratorArgs, Identity, IdentityArgs, runners
+from infra.aws.pod_access import IssuerArgs
 from tests.unit.mocks import ISSUER, OIDC_PROVIDER, Recording, record
 
 BUCKET = "arn:aws:s3:::artifacts"
@@ -24,7 +25,7 @@ def identity(*, administrator: bool = True, issuer: bool = True) -> Recording:
                 )
                 if administrator
                 else None,
-                issuer=IssuerArgs(provider_arn=OIDC_PROVIDER, issuer=ISSUER) if issuer else None,
+                pods=IssuerArgs(provider_arn=OIDC_PROVIDER, issuer=ISSUER) if issuer else None,
                 runners=runners(["team-a"]),
                 bucket_arn=pulumi.Output.from_input(BUCKET),
                 repository_arn=pulumi.Output.from_input(REPOSITORY),

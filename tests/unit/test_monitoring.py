@@ -17,6 +17,8 @@ from tests.unit.mocks import ISSUER, Recording, record
 from tests.unit.settings_source import settings
 
 SEEN: dict[str, Any] = {"monitoring": "cloudwatch", "monitoringEmail": "platform@example.com"}
+PROMETHEUS = {**SEEN, "monitoring": "prometheus"}
+LAB: dict[str, Any] = {"clusterMode": "existing", "clusterContext": "lab"}
 GROUP = "arn:aws:logs:us-west-2:123456789012:log-group:/aws/containerinsights/{}:log-stream:a"
 
 
@@ -103,10 +105,28 @@ def test_nobody_is_paged_without_it() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"monitoring": "datadog"}, "monitoring 'datadog' is not one of none, cloudwatch."),
+        ({"monitoring": "datadog"}, "monitoring 'datadog' is not one of none, cloudwatch, prometheus."),
         (
             {"monitoring": "cloudwatch", "clusterMode": "existing", "clusterContext": "lab"},
-            "monitoring 'cloudwatch' is an add-on of a cluster to create; set it to none",
+            "monitoring 'cloudwatch' is an add-on of a cluster to create; set it to prometheus or none",
+        ),
+        (
+            {"monitoring": "prometheus", "kubeflowRelease": "pipelines-2.16.0"},
+            "monitoring 'prometheus' shows its dashboards behind Kubeflow's gateway, and pipelines-2.16.0 has none;",
+        ),
+        (
+            {"monitoringPath": "kp"},
+            "monitoringPath is for kube-prometheus; set monitoring to prometheus, or remove it.",
+        ),
+        ({"monitoringRetentionDays": 0}, "monitoringRetentionDays 0 is out of range; choose a number from 1 to 3650."),
+        ({"monitoringStorageGiB": 5}, "monitoringStorageGiB 5 is out of range; choose a number from 10 to 16384."),
+        (
+            {**PROMETHEUS, "clusterMode": "existing", "clusterContext": "lab"},
+            "monitoringEmail gets Prometheus' alarms by SNS, which takes a role for a service account, so",
+        ),
+        (
+            {"monitoring": "prometheus", "monitoringEmail": "a@b.c", "cloud": "none", **LAB},
+            "monitoringEmail is a setting of AWS, and cloud is none;",
         ),
         ({**SEEN, "monitoringEmail": "platform"}, "monitoringEmail 'platform' is not an e-mail address; write one"),
         ({"monitoringEmail": "a@example.com"}, "monitoringEmail a@example.com would never get an alarm;"),
@@ -122,3 +142,31 @@ def test_it_is_priced_by_what_is_measured() -> None:
     [change] = cost.difference(settings(), settings(**SEEN))
     # 5 nodes of 20 pods and 40 values a minute at 0.21 a million, 20 GB of logs at 0.50, 5 alarms at 0.10.
     assert (change.name, cost.money(change.delta)) == ("monitoring", "47.29")
+
+
+def test_a_cluster_of_somebody_else_s_is_seen_too_and_pages_nobody() -> None:
+    found = record(lambda: program(inputs(monitoring="prometheus", cloud="none", **LAB)).export())
+    assert not [one for one in found.resources if one.type.startswith("aws:")]
+
+
+def test_alertmanager_publishes_to_the_topic_and_does_nothing_else() -> None:
+    found = record(lambda: program(inputs(**PROMETHEUS)).export())
+    assert found.one("Topic").inputs["name"] == "kubeflow-dev-alarms"
+    assert found.one("TopicSubscription").inputs["endpoint"] == "platform@example.com"
+    [statement] = json.loads(found.one("Role", "kubeflow-dev-alertmanager").inputs["assumeRolePolicy"])["Statement"]
+    subject = statement["Condition"]["StringEquals"][f"{ISSUER}:sub"]
+    assert subject == "system:serviceaccount:monitoring:alertmanager-main"
+    [granted] = json.loads(found.one("RolePolicy", "kubeflow-dev-alertmanager").inputs["policy"])["Statement"]
+    assert granted["Action"] == ["sns:Publish"]
+    assert granted["Resource"].endswith("alarms")
+    # CloudWatch has no part in it.
+    assert not [*found.all("MetricAlarm"), *found.all("LogMetricFilter")]
+    quiet = record(lambda: program(inputs(monitoring="prometheus")).export())
+    assert not quiet.all("Topic")
+
+
+def test_what_prometheus_keeps_is_priced() -> None:
+    [change] = cost.difference(settings(), settings(monitoring="prometheus", monitoringStorageGiB=100))
+    assert change.after
+    # Two volumes of 100 GiB at 0.08.
+    assert (change.after.what, cost.money(change.delta)) == ("200 GiB of Prometheus' measurements on gp3", "16.00")

@@ -156,6 +156,7 @@ def test_a_network_without_a_way_out_has_endpoints_of_what_is_asked_and_no_gatew
     [
         ({"nodesAutoscaling": "cluster-autoscaler"}, {"autoscaling"}),
         ({"files": "efs"}, {"elasticfilesystem"}),
+        ({"podAccess": "pod-identity"}, {"eks-auth"}),
         ({"monitoring": "cloudwatch"}, {"monitoring"}),
         ({"sagemaker": True, "kubeflowArtifacts": "s3"}, {"sagemaker.api", "sagemaker.runtime"}),
         ({"database": "rds", "backupDays": 7}, set()),

@@ -27,6 +27,7 @@ OUTPUTS = {
     "pipelines_image",
     "runner_role_arns",
     "node_pools",
+    "pod_access",
     "region",
     "dashboard_user",
     "dashboard_password",
@@ -97,6 +98,7 @@ def test_what_a_new_cluster_s_stack_exports() -> None:
             for name in ("kubeflow/ml-pipeline", "kubeflow/pipeline-runner", "kubeflow-user-example-com/default-editor")
         },
         "node_pools": {"base": {"gpus": False, "spot": False, "taints": []}},
+        "pod_access": "irsa",
         "region": "us-west-2",
         "dashboard_user": "user@example.com",
         "dashboard_password": "correct horse battery",

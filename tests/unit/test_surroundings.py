@@ -154,6 +154,16 @@ def test_what_is_there_already_is_told_with_its_version_and_place() -> None:
     assert remarks(own, deployments=[ours]) == []
 
 
+def test_a_prometheus_operator_that_is_there_already_stops_the_run() -> None:
+    operator = "quay.io/prometheus-operator/prometheus-operator:v0.80.0"
+    own = deployment("prometheus-operator", operator, namespace="monitoring")
+    theirs = deployment("operator", operator, namespace="observability")
+    found = only(own, deployments=[theirs])
+    assert found.stops
+    assert "has the Prometheus operator v0.80.0 already (namespace observability)" in found.sentence
+    assert found.sentence.endswith("set monitoring to none.")
+
+
 def webhook(resource: str, group: str = "", **changes: Any) -> Manifest:
     rule = {"operations": ["CREATE"], "apiGroups": [group], "apiVersions": ["v1"], "resources": [resource]}
     service = {"service": {"namespace": "policy", "name": "judge"}}

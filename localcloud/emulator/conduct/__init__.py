@@ -15,6 +15,7 @@ from localcloud.emulator.conduct.files import Files
 from localcloud.emulator.conduct.logs import Logs
 from localcloud.emulator.conduct.network import Network
 from localcloud.emulator.conduct.phases import Phases
+from localcloud.emulator.conduct.pod_identity import take_tags_of_associations, use_variables_of_policies
 from localcloud.emulator.conduct.registry import Registry
 
 
@@ -34,3 +35,5 @@ def install(application: Any, minute: float) -> None:
     handlers["autoscaling"] = NodeGroups(phases, handlers["autoscaling"])
     handlers["acm"] = Certificates(phases, handlers["acm"])
     use_permissions_of_aws()
+    use_variables_of_policies()
+    take_tags_of_associations()

@@ -127,6 +127,8 @@ class Eks(Before):
             return _refused_addon(wanted)
         if path.endswith("/access-entries"):
             return _refused_entry(wanted)
+        if path.endswith("/pod-identity-associations"):
+            return _refused_association(wanted)
         return _refused_policy(wanted) if path.endswith("/access-policies") else None
 
     def _refused_end(self, path: str) -> Answer | None:
@@ -197,6 +199,13 @@ def _refused_entry(wanted: Body) -> Answer | None:
     if path.rpartition("/")[2] in (iam._roles if kind == "role" else iam._users):
         return None
     return _invalid("The specified principalArn is invalid: invalid principal.")
+
+
+def _refused_association(wanted: Body) -> Answer | None:
+    """The words for which the provider asks again (terraform-provider-aws, pod_identity_association.go)."""
+    if str(wanted.get("roleArn", "")).rpartition("/")[2] in iam._roles:
+        return None
+    return _invalid("Role provided in the request does not exist.")
 
 
 def _refused_policy(wanted: Body) -> Answer | None:

@@ -283,18 +283,22 @@ class _Play:
             self._schedule(now)
 
     def _removable(self, now: int) -> list[_Node]:
-        """Nodes that are used by less than half and whose pods fit on others that stay, the empty ones first."""
+        """Nodes that are used by less than half and whose pods fit on others that stay, the empty ones first.
+
+        One that would take another's pods may go all the same, where those fit elsewhere with its own
+        (core/scaledown/planner/planner.go: `categorizeNodes`).
+        """
         free = {node: node.free for node in self._nodes if node.ready <= now}
-        taking: set[_Node] = set()
+        pods = {node: list(node.pods) for node in free}
         found = []
         for node in sorted(free, key=lambda one: (bool(one.pods), one.number)):
-            if self._size(node.group) <= node.group.min or node in taking or node.used() >= HALF:
+            if self._size(node.group) <= node.group.min or node.used() >= HALF:
                 continue
-            moved = _moved(node, free)
+            moved = _moved(node, pods[node], free)
             if moved is not None:
-                for place, left in moved.items():
-                    free[place] = left
-                    taking.add(place)
+                for one, place in moved:
+                    free[place] = free[place].less(one.pod.request)
+                    pods[place].append(one)
                 del free[node]
                 found.append(node)
         return found
@@ -342,16 +346,17 @@ def _waste(group: NodeGroup, placed: Sequence[_Running], nodes: int) -> float:
     return (1 - cpu) + (1 - memory)
 
 
-def _moved(node: _Node, free: dict[_Node, Room]) -> dict[_Node, Room] | None:
-    """What other nodes would have left with all pods of one; None where a pod must stay or fits nowhere else."""
-    left: dict[_Node, Room] = {}
-    for one in node.pods:
+def _moved(node: _Node, pods: Sequence[_Running], free: dict[_Node, Room]) -> list[tuple[_Running, _Node]] | None:
+    """On which other nodes all pods of one would be; None where a pod must stay or fits nowhere else."""
+    left, places = dict(free), []
+    for one in pods:
         if not one.pod.movable:
             return None
-        for place, room in free.items():
-            if place is not node and place.takes(one) and left.get(place, room).holds(one.pod.request):
-                left[place] = left.get(place, room).less(one.pod.request)
+        for place, room in left.items():
+            if place is not node and place.takes(one) and room.holds(one.pod.request):
+                left[place] = room.less(one.pod.request)
+                places.append((one, place))
                 break
         else:
             return None
-    return left
+    return places

@@ -11,6 +11,7 @@ HOOK_ENVIRONMENT = {
     "S3_BUCKET": "the-bucket",
     "S3_REGION": "eu-west-1",
     "S3_HOST": "s3.eu-west-1.amazonaws.com",
+    "POD_ACCESS": "irsa",
     "PROXY_IMAGE": "registry.example/kfp-frontend:2.16.0",
 }
 NAMESPACE: dict[str, Any] = {"metadata": {"name": "ada", "labels": {"pipelines.kubeflow.org/enabled": "true"}}}

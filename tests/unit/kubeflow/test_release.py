@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.kubeflow import release as releases
-from infra.kubeflow.release import RELEASES, Pin, Release, resolve
+from infra.kubeflow.release import RELEASES, Pin, Release, resolve, resolve_monitoring
 from ordering.errors import UserError
 from ordering.manifests.render import render
 
@@ -106,6 +106,40 @@ def test_a_release_of_several_folders_comes_as_one_from_its_own_repository(
     first = found(root, env, release="pipelines-2.16.0")
     assert sorted(names(first, env)) == ["defined", "kubeflow-newer"]
     assert first.note.startswith(f"Kubeflow Pipelines 2.16.0 from {repository.as_uri()} (commit ")
+
+
+def test_kube_prometheus_is_found_like_a_release(
+    root: Path, env: dict[str, str], repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder(repository / "root", "monitoring")
+    pin = Pin("v9", _commit(repository), repository.as_uri(), ("root",))
+    monkeypatch.setattr(releases, "KUBE_PROMETHEUS", pin)
+    # What a person says of the release says nothing of this.
+    env["KUBEFLOW_MANIFESTS"] = str(folder(root / "theirs"))
+    first = resolve_monitoring(path=None, root=root, env=env)
+    assert (first.origin, names(first, env)) == ("git", ["monitoring"])
+    monkeypatch.setattr(releases, "KUBE_PROMETHEUS", Pin("v9", pin.commit, "file:///nowhere", ("root",)))
+    assert resolve_monitoring(path=None, root=root, env=env).origin == "cache"
+    folder(root.parent / "shared" / "kubeflow" / "kube-prometheus-v9", "shared")
+    assert names(resolve_monitoring(path=None, root=root, env=env), env) == ["shared"]
+    folder(root / "mine", "mine")
+    assert names(resolve_monitoring(path="mine", root=root, env=env), env) == ["mine"]
+
+
+def test_kube_prometheus_that_is_nowhere_says_what_was_tried(
+    root: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError) as caught:
+        resolve_monitoring(path="none", root=root, env=env)
+    assert str(caught.value).startswith(f"monitoringPath names 'none', and {root / 'none'} does not exist:")
+    monkeypatch.setattr(releases, "KUBE_PROMETHEUS", Pin("v9", "0" * 40, "file:///nowhere", (".",)))
+    with pytest.raises(UserError) as caught:
+        resolve_monitoring(path=None, root=root, env=env)
+    said = str(caught.value)
+    assert said.startswith("kube-prometheus v9 is not available: tried monitoringPath (not set), ")
+    assert said.endswith(
+        "name a folder with manifests in monitoringPath, or give this machine access to the repository."
+    )
 
 
 def test_a_release_with_remote_bases_comes_from_git_alone(

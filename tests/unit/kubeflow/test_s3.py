@@ -191,9 +191,7 @@ def test_every_proxy_runs_the_ui_s_own_image(rendered: list[Manifest]) -> None:
 
 def test_the_ui_finds_the_proxy_that_the_hook_makes(rendered: list[Manifest]) -> None:
     interface = environment(rendered, "ml-pipeline-ui")
-    made = {
-        one["kind"]: one for one in hook.program().proxy("ada", None, image="any", host=STORE.host, region="eu-west-1")
-    }
+    made = {one["kind"]: one for one in hook.program().proxy("ada", None, hook.HOOK_ENVIRONMENT)}
     service, pods = made["Service"], made["Deployment"]["spec"]["template"]
     assert service["metadata"]["name"] == interface["ARTIFACTS_SERVICE_PROXY_NAME"]
     (port,) = service["spec"]["ports"]

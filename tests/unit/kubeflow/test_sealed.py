@@ -156,7 +156,7 @@ def test_a_program_that_knows_an_image_is_told_the_seal_s(repository: str, setti
         flags = dict(one.split("=") for one in container.get("args", []))
         return str({**flags, **{one["name"]: one["value"] for one in container.get("env", [])}}[setting])
 
-    program = deployment(image=f"ghcr.io/kubeflow/{repository}:v1@{DIGEST}")
+    program = deployment(image=f"registry.test:5000/kubeflow/{repository}:v1@{DIGEST}")
     (sealed,) = use_seal([program], SEAL)
     assert told(sealed["spec"]["template"]["spec"]["containers"][0]) == f"{HOST}/kubeflow-dev/{image}"
     assert use_seal([sealed], SEAL) == [sealed]

@@ -32,7 +32,7 @@ class Live:
 
     def __init__(self, *objects: Manifest) -> None:
         self.objects, self.asked, self.released = objects, [], []  # type: ignore[var-annotated]
-        self.refuses = ""
+        self.refuses, self.loses = "", False
 
     def metadata(self, api_version: str, kind: str) -> list[Manifest]:
         self.asked.append(kind)
@@ -46,8 +46,9 @@ class Live:
         if self.refuses:
             raise UserError(self.refuses)
 
-    def release(self, manifest: Manifest, manager: str) -> None:
+    def release(self, manifest: Manifest, manager: str) -> bool:
         self.released.append((manifest["metadata"]["name"], manager))
+        return self.loses and manager == adopting.KUBECTL[0]
 
 
 def state(*manifests: Manifest, kind: str = "kubernetes:core/v1:ConfigMap") -> list[dict[str, Any]]:
@@ -126,9 +127,11 @@ def test_what_goes_or_what_the_server_refuses_is_not_taken_over() -> None:
 
 def test_kubectl_is_released_from_all_that_was_taken_over() -> None:
     live, told = Live(), list[str]()
-    adopting.release(there(), GRAPH, live, told.append)
+    assert adopting.release(there(), GRAPH, live, told.append) == []
     assert {manager for _, manager in live.released} == set(adopting.KUBECTL)
     assert told == ["Took over 1 object that was there."]
+    live.loses = True
+    assert adopting.release(there(), GRAPH, live, told.append) == [id_of(config())], "it is not as the engine saw it"
 
 
 def priority(name: str, value: int) -> Manifest:

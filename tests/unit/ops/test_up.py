@@ -88,6 +88,7 @@ def brought(
     refusal: UserError | None = None,
     live_version: str = "",
     clients: dict[Any, Any] | None = None,
+    leaves: bool = False,
 ) -> Brought:
     graph = build([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}])
     program = SimpleNamespace(
@@ -99,6 +100,7 @@ def brought(
         notices=(),
         live_version=live_version,
         given=None,
+        leaves_pod_identity=leaves,
     )
     session = Session(
         stack=cast("Any", engine),
@@ -118,6 +120,13 @@ def test_what_is_agreed_to_is_looked_at_once_shown_and_then_made() -> None:
     assert done.preview.costs is not None
     assert sum(line.before for line in done.preview.costs) == 0
     assert round(sum(line.after for line in done.preview.costs), 2) == 868.1
+
+
+def test_a_stack_that_leaves_pod_identity_is_asked_about_twice() -> None:
+    engine = Engine([event("create", BUCKET, "artifacts", **tagged())])
+    brought(engine, lambda _: engine.did.append("asked"), leaves=True)
+    once = ["looked", "previewed", "shown", "asked", "updated"]
+    assert engine.did == [*once, *once]
 
 
 def test_what_others_changed_is_read_before_anything_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from ops.commands import cost as cost_command
 from ops.costs.week import report, setup
 from ops.costs.week.model import DAY, HOUR, PLATFORM, WEEK, NodeGroup, Outcome, Pod, Room, Work
 from ops.costs.week.report import Week, played
-from ops.costs.week.simulation import AFTER_ADD, NODE_START, UNNEEDED, simulate
+from ops.costs.week.simulation import AFTER_ADD, NODE_START, SCAN, UNNEEDED, simulate
 from ops.costs.week.trace import Notebook, Pipeline, Shape, Step, Trace
 from ordering.errors import UserError
 from tests.unit.settings_source import settings
@@ -193,6 +193,14 @@ def test_a_half_empty_node_goes_when_its_pods_fit_elsewhere_and_may_move() -> No
         assert sizes(outcome, UNNEEDED - 1) == 2
         assert sizes(outcome, UNNEEDED) == left
         assert [one.moved for one in outcome.starts].count(True) == (1 if movable else 0)
+
+
+def test_a_node_that_would_take_pods_of_another_waits_no_longer_for_that() -> None:
+    small = {"request": Room(500, GI), "seconds": None}
+    full = pods(1, request=Room(2000, GI), seconds=None, movable=False)
+    outcome = simulate([group(desired=3, min=1)], [*pods(2, **small), *full], until=DAY, scaling=True)
+    # One node's pods go to the second, and with its own from there to the third, one node at a time.
+    assert [sizes(outcome, when) for when in (UNNEEDED - 1, UNNEEDED, UNNEEDED + SCAN)] == [3, 2, 1]
 
 
 def test_none_goes_within_ten_minutes_of_the_last_that_came() -> None:
