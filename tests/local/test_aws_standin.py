@@ -10,6 +10,7 @@ import pulumi_aws as aws
 import pytest
 from pulumi import automation
 
+from infra.aws.user_pool import UserPool, UserPoolArgs
 from localcloud import emulator
 from localcloud.aws.record import recorded_kinds
 from tests.local.aws_cloud import KUBECONFIG, Cloud, changes, made_by_hand, planned, running_cloud
@@ -92,6 +93,29 @@ def test_platform_from_up_to_destroy(cloud: Cloud) -> None:
         for key in made_by_hand(keys, "list_keys", "Keys")
     ]
     assert set(states) <= {"PendingDeletion"}
+
+
+def test_a_user_pool_comes_up_with_its_people_and_goes(cloud: Cloud) -> None:
+    users = ["ada@example.com"]
+
+    def program() -> None:
+        about = UserPoolArgs(
+            prefix="kubeflow-dev-1", region="us-west-2", users=tuple(users), groups=("kubeflow",), protect=False,
+            callback="https://k.example.com/oauth2/callback", home="https://k.example.com/", tags={"team": "a"},
+        )  # fmt: skip
+        pulumi.export("client", UserPool("kubeflow-dev", about).client_id)
+
+    stack, people = cloud.stack("people", program), cloud.client("cognito-idp")
+    stack.up()
+    assert planned(stack.preview()) == {}
+    assert changes(stack.refresh()) == {}
+    users.append("grace@example.com")
+    assert changes(stack.up()) == {"create": 2}
+    [pool] = people.list_user_pools(MaxResults=9)["UserPools"]
+    members = people.list_users_in_group(UserPoolId=pool["Id"], GroupName="kubeflow")["Users"]
+    assert len(members) == 2
+    stack.destroy()
+    assert people.list_user_pools(MaxResults=9)["UserPools"] == []
 
 
 def test_drift_is_seen_and_fixed(cloud: Cloud) -> None:

@@ -141,9 +141,6 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
                 "monitoringEmail": "platform@example.com",
                 "budgetMonthly": 900,
                 "budgetEmail": "platform@example.com",
-                "login": "cognito",
-                "loginGroups": ["kubeflow"],
-                "dashboardUser": "ada@example.com",
                 "nodePools": [GPU, STEADY],
                 **gateway.settings(zone),
                 "nodesAutoscaling": "cluster-autoscaler",
@@ -156,6 +153,10 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         checkout.configure(
             {
                 "networkNat": "single",
+                # Which needs a way out to the issuer.
+                "login": "cognito",
+                "loginGroups": ["kubeflow"],
+                "dashboardUser": "ada@example.com",
                 "nodesDesired": 6,
                 "budgetMonthly": 1200,
                 "databaseBackupDays": 9,
