@@ -32,6 +32,7 @@ NEWER = {
     "snapshot-controller": "v8.6.0-eksbuild.1",
     "eks-node-monitoring-agent": "v1.7.0-eksbuild.1",
     "amazon-cloudwatch-observability": "v6.3.0-eksbuild.1",
+    "eks-pod-identity-agent": "v1.9.0-eksbuild.1",
 }
 
 
