@@ -199,7 +199,10 @@ def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> di
         outputs = run.up(session)
     # The cluster serves other kinds now.
     session.clients.clear()
-    taken = outdated.taken_over([one.id for one in found], _released(session, found))
+    changed = _released(session, found)
+    # What a gate waits for is written into the object that it is of, and would be read as that object's own.
+    gated = {node.gate for node in session.program.graph.nodes}
+    taken = outdated.taken_over((one.id for one in found if one.id not in gated), changed)
     if urns := outdated.urns | taken:
         run.refresh(session, sorted(urns))
     _handed_on(session)
