@@ -5,22 +5,17 @@ bench/results/destroys.json; the next call goes on with what is missing. The tab
 that is kept.
 """
 
-import json
-import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
-
 from bench.journeys import Kill, brought_up, ended, kills, peopled
 from bench.people import FINALIZERS
+from bench.resumed import Kept, Results, resumed
 from bench.tables import replaced
 from localcloud import emulator
 from localcloud.aws.record import recorded_kinds
@@ -30,7 +25,6 @@ from ordering.errors import UserError
 from tests.local.stack import Checkout, checked_out, world
 from tests.local.test_release import LEFT_BY_ISTIO
 
-KEPT = Path(__file__).parent / "results" / "destroys.json"
 PAGE = PROJECT_ROOT / "docs" / "reliability.md"
 SEED = 14
 TIMES = 10
@@ -120,19 +114,16 @@ def plan(kept: Iterable[Mapping[str, Any]]) -> list[int]:
     return [number for number in range(TIMES) if number not in right]
 
 
-def run(kept: list[dict[str, Any]], rounds: int) -> None:
+def run(results: Results, rounds: int) -> None:
     """So many of the rounds that are left, on a checkout of their own."""
     moments = kills(SEED, TIMES, LONGEST_S)
     with tempfile.TemporaryDirectory(prefix="gone-") as name, checked_out(Path(name)) as made:
         checkout = Checkout(made.root, None)
         emulator.start(checkout.root)
         empty = world(checkout)
-        for number in plan(kept)[:rounds]:
-            kept[:] = [one for one in kept if one["number"] != number]
-            outcome = destroyed(checkout, number, moments[number], empty)
-            kept.append({"at": datetime.now(UTC).isoformat(timespec="seconds"), **asdict(outcome)})
-            KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-            click.echo(json.dumps(kept[-1]), err=True)
+        for number in plan(results.kept)[:rounds]:
+            results.forget(number=number)
+            results.keep(asdict(destroyed(checkout, number, moments[number], empty)))
 
 
 def table(kept: Sequence[Mapping[str, Any]]) -> str:
@@ -146,17 +137,12 @@ def table(kept: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-@click.command()
-@click.option("--rounds", type=int, default=TIMES, help="At most so many rounds.")
-@click.option("--report", is_flag=True, help="Only write the page.")
-def main(rounds: int, report: bool) -> None:
-    """Bring up, fill, destroy, kill, and write down what came of it."""
-    # Control planes are ended on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    kept: list[dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.exists() else []
-    if not report:
-        run(kept, rounds)
+def write(kept: Sequence[Kept]) -> None:
+    """Puts the table into the page."""
     PAGE.write_text(replaced(PAGE.read_text(), table(kept), "destroys"))
+
+
+main = resumed("destroys", run, write, meaning="Bring up, fill, destroy, kill, and write down what came of it.")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,7 @@ it is kept in bench/results/parts.json; the next call goes on with what is missi
 made of all that is kept.
 """
 
-import json
 import random
-import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
-
 from bench import retry
+from bench.resumed import Kept, Results, resumed
 from bench.tables import replaced
 from infra.kubeflow.parts import PARTS, Selection, choose
 from infra.kubeflow.slim import slim
@@ -34,7 +30,6 @@ from ordering.manifests.render import render
 from tests.local.stack import Checkout, changes, checked_out, release, unavailable, world
 from tests.local.test_release import LEFT_BY_ISTIO
 
-KEPT = Path(__file__).parent / "results" / "parts.json"
 PAGE = PROJECT_ROOT / "docs" / "platforms.md"
 RELEASE = "26.03"
 SEED = 17
@@ -159,19 +154,17 @@ def plan(kept: Iterable[Mapping[str, Any]], all_: Sequence[Set]) -> list[Set]:
     return [one for one in all_ if one.title not in right]
 
 
-def run(kept: list[dict[str, Any]], rounds: int) -> None:
+def run(results: Results, rounds: int) -> None:
     """So many of the sets that are left, each on a checkout of its own, for what is there already differs."""
     manifests = release(RELEASE)
     graph = build(slim(render(manifests)))
-    for one in plan(kept, sets(graph))[:rounds]:
+    for one in plan(results.kept, sets(graph))[:rounds]:
         with tempfile.TemporaryDirectory(prefix="parts-") as name, checked_out(Path(name)) as made:
             checkout = Checkout(made.root, manifests, {emulator.MINUTE: "0"})
             emulator.start(checkout.root)
             outcome = judged(checkout, one, graph)
-        kept[:] = [each for each in kept if each["title"] != one.title]
-        kept.append({"at": datetime.now(UTC).isoformat(timespec="seconds"), **asdict(outcome)})
-        KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-        click.echo(json.dumps(kept[-1]), err=True)
+        results.forget(title=one.title)
+        results.keep(asdict(outcome))
 
 
 def table(kept: Sequence[Mapping[str, Any]]) -> str:
@@ -184,17 +177,14 @@ def table(kept: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-@click.command()
-@click.option("--rounds", type=int, default=len(PARTS) + RANDOM, help="At most so many sets.")
-@click.option("--report", is_flag=True, help="Only write the page.")
-def main(rounds: int, report: bool) -> None:
-    """Bring up parts, look at them, destroy them, and write down what came of it."""
-    # Control planes are ended on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    kept: list[dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.exists() else []
-    if not report:
-        run(kept, rounds)
+def write(kept: Sequence[Kept]) -> None:
+    """Puts the table into the page."""
     PAGE.write_text(replaced(PAGE.read_text(), table(kept), "parts"))
+
+
+main = resumed(
+    "parts", run, write, meaning="Bring up parts, look at them, destroy them, and write down what came of it."
+)
 
 
 if __name__ == "__main__":

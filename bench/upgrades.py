@@ -6,24 +6,19 @@ through; the next call goes on with the journeys that are not whole. The table i
 is kept.
 """
 
-import json
 import random
-import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import click
-
 from bench.journeys import INSTALLERS, VICTIMS, Kill, brought_up, ended, peopled, rendered
 from bench.people import Manifest
+from bench.resumed import Kept, Results, resumed
 from bench.tables import replaced
 from ops.cluster import Access, answering, api_of, connected
 from ops.project import PROJECT_ROOT
@@ -31,7 +26,6 @@ from ordering.errors import UserError
 from tests.local.cluster import Cluster, until
 from tests.local.stack import Checkout, changes, checked_out, now, unavailable
 
-KEPT = Path(__file__).parent / "results" / "upgrades.json"
 PAGE = PROJECT_ROOT / "docs" / "upgrading.md"
 SEED = 15
 JOURNEYS = (("make up", 0), ("make up", 5), ("kubectl apply --server-side", 0), ("kubectl apply", 0))
@@ -191,10 +185,10 @@ def measured(kept: Iterable[Mapping[str, Any]], command: str) -> int:
     return next((int(one["steps"]) for one in kept if one["command"] == command and not one["wanted"]), 0)
 
 
-def run(kept: list[dict[str, Any]], journeys: int) -> None:
+def run(results: Results, rounds: int) -> None:
     """So many of the journeys that are left."""
-    for installed, number in plan(kept)[:journeys]:
-        kept[:] = [one for one in kept if (one["installed"], one["wanted"]) != (installed, number)]
+    for installed, number in plan(results.kept)[:rounds]:
+        results.forget(installed=installed, wanted=number)
         with tempfile.TemporaryDirectory(prefix="up-") as name, checked_out(Path(name)) as copy:
             checkout = Checkout(copy.root, None)
             brought_up(checkout, OLD, installed)
@@ -205,12 +199,9 @@ def run(kept: list[dict[str, Any]], journeys: int) -> None:
                     assert "cannot open it" in refused.stderr, refused.stderr
                     forget_database(checkout.cluster())
                 there = [*people, *(rendered(OLD) if command == "adopt" else ())]
-                wanted = moments(seed, number, measured(kept, command))
+                wanted = moments(seed, number, measured(results.kept, command))
                 trip = travel(checkout, command, installed, there, wanted)
-                at = datetime.now(UTC).isoformat(timespec="seconds")
-                kept.append({"at": at, "right": trip.right, **asdict(trip)})
-                KEPT.write_text(json.dumps(kept, indent=1) + "\n")
-                click.echo(json.dumps(kept[-1]), err=True)
+                results.keep({"right": trip.right, **asdict(trip)})
 
 
 def table(kept: Sequence[Mapping[str, Any]]) -> str:
@@ -226,17 +217,12 @@ def table(kept: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-@click.command()
-@click.option("--journeys", type=int, default=len(JOURNEYS), help="At most so many journeys there and back.")
-@click.option("--report", is_flag=True, help="Only write the page.")
-def main(journeys: int, report: bool) -> None:
-    """Upgrade, roll back, kill, and write down what came of it."""
-    # Control planes are ended on the way out.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    kept: list[dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.exists() else []
-    if not report:
-        run(kept, journeys)
+def write(kept: Sequence[Kept]) -> None:
+    """Puts the table into the page."""
     PAGE.write_text(replaced(PAGE.read_text(), table(kept), "upgrades"))
+
+
+main = resumed("upgrades", run, write, meaning="Upgrade, roll back, kill, and write down what came of it.")
 
 
 if __name__ == "__main__":
