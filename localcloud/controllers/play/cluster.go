@@ -105,8 +105,8 @@ func New(config *rest.Config, options Options) (*Cluster, error) {
 	c.kinds = newKinds(c)
 	parts := []func() error{
 		c.playKinds, c.playIssuers, c.playCertificates, c.playInjector,
-		c.playBackends, c.playRoots, c.playVolumes, c.playSnapshots, c.playProfiles, c.playMetacontroller, c.playCacheDeployer,
-		c.playConversions, c.playJobs, c.playMonitors,
+		c.playBackends, c.playRoots, c.playVolumes, c.playSnapshots, c.playProfiles, c.playMetacontroller,
+		c.playCacheDeployer, c.playConversions, c.playJobs, c.playMonitors,
 	}
 	if options.Realistic {
 		parts = append(parts, c.playMounts, c.playSecrets)
