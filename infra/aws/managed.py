@@ -55,8 +55,9 @@ def native_password(rds: Any) -> list[Parameter]:
 
     MySQL 8.4 loads it with an option of that name only (its reference manual, "Native Pluggable Authentication"). Which
     parameters RDS has for 8.4 its API tells ("DescribeEngineDefaultParameters"): one that it does not have would fail
-    the whole group. Where it has none nothing is set. `authentication_policy` stays: its first factor is `*` at RDS
-    ("*:caching_sha2_password"), by which each user may have a plugin of its own. ClientError when AWS does not say.
+    the whole group. Where it has none nothing is set. `authentication_policy` stays: that of Aurora 8.4, the only one
+    of AWS's that is documented, begins with `*`, by which each user may have a plugin of its own (Aurora user guide,
+    "Security considerations for upgrading … to version 8.4"). ClientError when AWS does not say.
     """
     pages = rds.get_paginator("describe_engine_default_parameters").paginate(DBParameterGroupFamily=FAMILY)
     return [
