@@ -152,10 +152,14 @@ def autoscaler(given: Inputs, access: ClusterAccess) -> Autoscaler:
 
 
 def with_pod_access(
-    stack: Settings, objects: Mapping[ObjectId, Manifest], scaler: Autoscaler | None
+    stack: Settings, objects: Mapping[ObjectId, Manifest], scaler: Autoscaler | None, paging: Paging | None
 ) -> dict[ObjectId, Manifest]:
     """The objects, the pods of accounts that get at AWS such as they have to be for the way they do."""
-    accounts = {f"kubeflow/{name}" for name in PLATFORM_ACCOUNTS} | ({f"{NAMESPACE}/{ACCOUNT}"} if scaler else set())
+    accounts = {
+        *(f"kubeflow/{name}" for name in PLATFORM_ACCOUNTS),
+        *([f"{NAMESPACE}/{ACCOUNT}"] if scaler else []),
+        *([f"{prometheus.NAMESPACE}/{prometheus.ACCOUNT}"] if paging else []),
+    }
     found = use_access(objects, stack.cluster.pod_access, accounts)
     return use_role(found, scaler.role_arn) if scaler and scaler.role_arn else found
 

@@ -174,7 +174,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         stack.name,
         KubeflowArgs(
             graph=release.graph,
-            replacements=options.with_pod_access(stack, filled, scaler),
+            replacements=options.with_pod_access(stack, filled, scaler, paging),
             provider=access.provider,
             needs=[
                 *(part.ready for part in (cluster, files) if part),

@@ -9,6 +9,9 @@ from ordering.manifests.objects import Manifest
 
 ANNOTATION = "kubeflow-on-pulumi/pod-access"
 
+_OPERATED = ("Alertmanager", "Prometheus")
+"""Kinds whose pods the Prometheus operator makes, with `podMetadata` (its API reference, "EmbeddedObjectMetadata")."""
+
 AS_NODE = (
     "podAccess is node: every pod of the cluster, also one that a person of any profile starts, may do what the nodes "
     "may and what the platform needs: read and write all artifacts of all profiles, and all that the volume drivers, "
@@ -44,14 +47,23 @@ def use_access(
 
 def _account(one: Manifest) -> str | None:
     """The service account of a workload's pods; None for what makes none."""
-    if one["kind"] not in ("Deployment", "StatefulSet", "DaemonSet"):
+    if one["kind"] in _OPERATED:
+        pod = one["spec"]
+    elif one["kind"] in ("Deployment", "StatefulSet", "DaemonSet"):
+        pod = one["spec"]["template"]["spec"]
+    else:
         return None
-    pod = one["spec"]["template"]["spec"]
     return f"{one['metadata'].get('namespace')}/{pod.get('serviceAccountName', 'default')}"
 
 
 def _marked(one: Manifest, way: PodAccess) -> Manifest:
-    spec, template = one["spec"], one["spec"]["template"]
-    metadata = template.get("metadata") or {}
-    annotations = {**(metadata.get("annotations") or {}), ANNOTATION: way}
-    return {**one, "spec": {**spec, "template": {**template, "metadata": {**metadata, "annotations": annotations}}}}
+    spec = one["spec"]
+    if one["kind"] in _OPERATED:
+        return {**one, "spec": {**spec, "podMetadata": _with_mark(spec.get("podMetadata"), way)}}
+    template = spec["template"]
+    return {**one, "spec": {**spec, "template": {**template, "metadata": _with_mark(template.get("metadata"), way)}}}
+
+
+def _with_mark(metadata: Manifest | None, way: PodAccess) -> Manifest:
+    given = metadata or {}
+    return {**given, "annotations": {**(given.get("annotations") or {}), ANNOTATION: way}}

@@ -224,6 +224,15 @@ def test_of_workloads_those_of_the_accounts_alone_are_marked() -> None:
     assert ANNOTATION not in json.dumps(SERVER)
 
 
+def test_what_an_operator_makes_pods_of_is_marked_where_it_takes_that() -> None:
+    alerts = {"serviceAccountName": "alertmanager-main", "podMetadata": {"labels": {"a": "b"}}}
+    about = {"name": "main", "namespace": "monitoring"}
+    given = {"apiVersion": "monitoring.coreos.com/v1", "kind": "Alertmanager", "metadata": about, "spec": alerts}
+    (marked,) = use_access({id_of(given): given}, "pod-identity", {"monitoring/alertmanager-main"}).values()
+    assert marked["spec"]["podMetadata"] == {"labels": {"a": "b"}, "annotations": {ANNOTATION: "pod-identity"}}
+    assert use_access({id_of(given): given}, "irsa", {"monitoring/alertmanager-main"})[id_of(given)] == given
+
+
 @pytest.mark.parametrize(("way", "disabled"), [("irsa", "true"), ("pod-identity", "true"), ("node", "false")])
 def test_a_profile_s_proxy_gets_at_the_bucket_the_same_way(way: str, disabled: str) -> None:
     environ = {**hook.HOOK_ENVIRONMENT, "POD_ACCESS": way}
