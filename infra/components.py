@@ -7,6 +7,7 @@ from infra.aws.backup import Backup
 from infra.aws.cluster import Cluster, ClusterAccess
 from infra.aws.database import Database
 from infra.aws.files import Files
+from infra.aws.firewall import Firewall
 from infra.aws.identity import Identity
 from infra.aws.images import Images
 from infra.aws.monitoring import Monitoring
@@ -30,6 +31,7 @@ class Components:
     files: Files | None
     images: Images | None
     address: Address | None
+    firewall: Firewall | None
     database: Database | None
     backup: Backup | None
     monitoring: Monitoring | Paging | None

@@ -11,6 +11,7 @@ from infra.aws.autoscaler import Autoscaler, AutoscalerArgs
 from infra.aws.backup import Backup, BackupArgs
 from infra.aws.cluster import Cluster, ClusterAccess
 from infra.aws.database import Database
+from infra.aws.firewall import Firewall, FirewallArgs
 from infra.aws.identity import AdministratorArgs
 from infra.aws.images import Images, ImagesArgs
 from infra.aws.monitoring import Monitoring, MonitoringArgs
@@ -50,6 +51,13 @@ def address(stack: Settings, network: Network, cluster: Cluster, storage: Storag
             tags=stack.resource_tags,
         ),
     )
+
+
+def firewall(stack: Settings, address: Address | None) -> Firewall | None:
+    """What stands before the address, if anything is to."""
+    if stack.address is None or not stack.address.waf or address is None:
+        return None
+    return Firewall(stack.name, FirewallArgs(balancer_arn=address.arn, tags=stack.resource_tags))
 
 
 def images(given: Inputs, cluster: Cluster) -> Images:

@@ -186,6 +186,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
         ),
     )
     address = options.address(stack, network, cluster, own.storage) if own and network and cluster else None
+    firewall = options.firewall(stack, address)
     seen = options.monitoring(given, cluster, address) if cluster and stack.monitoring.kind == "cloudwatch" else None
     backup = options.backup(given) if stack.backup_days else None
     given.extensions.add(
@@ -197,6 +198,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
             files=files,
             images=sealed,
             address=address,
+            firewall=firewall,
             database=database,
             backup=backup,
             monitoring=seen or paging,

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import tools
 from infra.aws.apis import services
+from infra.aws.firewall import MANAGED
 from infra.aws.instances import GI
 from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements
@@ -252,9 +253,10 @@ def _address(settings: Settings, address: AddressSettings) -> Line:
     """On the internet it has an address in each zone; its record and its certificate cost nothing."""
     addresses = len(settings.network.zones) if address.scheme == "internet-facing" else 0
     hour = prices.BALANCER_HOUR + prices.BALANCER_UNIT_HOUR + addresses * prices.ADDRESS_HOUR
-    return _line(
-        "address", f"a load balancer, {addresses} addresses, and one unit of traffic (assumed)", hour * prices.HOURS
-    )
+    what, month = f"a load balancer, {addresses} addresses, and one unit of traffic (assumed)", hour * prices.HOURS
+    if address.waf:
+        what, month = f"{what}, and AWS WAF", month + prices.WAF_MONTH + (len(MANAGED) + 1) * prices.WAF_RULE_MONTH
+    return _line("address", what, month)
 
 
 def _line(name: str, what: str, amount: Decimal) -> Line:

@@ -276,6 +276,13 @@ def _route(_: Account, inputs: Inputs) -> str | None:
     return f"r-{inputs['routeTableId']}{zlib.crc32(str(inputs['destinationCidrBlock']).encode())}"
 
 
+def _web_acl(account: Account, inputs: Inputs) -> str | None:
+    """AWS lists a hundred at a time, and of its own accord no more."""
+    name, scope = str(inputs["name"]), str(inputs["scope"])
+    found = account.client("wafv2").list_web_acls(Scope=scope, Limit=100)["WebACLs"]
+    return account.only({f"{one['Id']}/{name}/{scope}" for one in found if one["Name"] == name})
+
+
 _FINDERS: dict[str, Finder] = {
     "aws:backup/plan:Plan": _plan,
     "aws:backup/selection:Selection": _selection,
@@ -291,4 +298,5 @@ _FINDERS: dict[str, Finder] = {
     "aws:lb/listener:Listener": _listener,
     "aws:lb/loadBalancer:LoadBalancer": _load_balancer,
     "aws:lb/targetGroup:TargetGroup": _target_group,
+    "aws:wafv2/webAcl:WebAcl": _web_acl,
 }

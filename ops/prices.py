@@ -27,6 +27,8 @@ GP3_GIB_MONTH = Decimal("0.08")
 # A load balancer, and one unit of its capacity: 25 new connections a second, 3,000 open ones, or 1 GB an hour.
 BALANCER_HOUR = Decimal("0.0225")
 BALANCER_UNIT_HOUR = Decimal("0.008")
+# A web ACL and a rule of it; a million requests, which are not counted here, cost 0.60.
+WAF_MONTH, WAF_RULE_MONTH = Decimal(5), Decimal(1)
 COGNITO_FREE_USERS = 10_000
 COGNITO_USER_MONTH = Decimal("0.015")
 EFS_GB_MONTH = Decimal("0.30")

@@ -153,6 +153,11 @@ TYPES = {
     "aws:sns/topicSubscription:TopicSubscription": "sns: Subscribe SetSubscriptionAttributes Unsubscribe",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "ec2: AuthorizeSecurityGroupEgress",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "ec2: AuthorizeSecurityGroupIngress",
+    "aws:wafv2/webAcl:WebAcl": "wafv2: CreateWebACL UpdateWebACL DeleteWebACL TagResource UntagResource",
+    # Both want the right at the load balancer, too (Service Authorization Reference, "AWS WAF V2", AssociateWebACL).
+    "aws:wafv2/webAclAssociation:WebAclAssociation": (
+        "wafv2: AssociateWebACL DisassociateWebACL; elasticloadbalancing: SetWebACL"
+    ),
 }
 
 # What a setting brings that is off by default. IAM bounds each managed policy, so what these take is one of its own.
@@ -172,6 +177,7 @@ _OPTIONAL = (
     "aws:rds/",
     "aws:route53/",
     "aws:sns/",
+    "aws:wafv2/",
 )
 CORE = tuple(one for one in TYPES if not one.startswith(_OPTIONAL))
 
@@ -209,6 +215,7 @@ _READS = {
     # Whether a secret is there, and nothing of what it holds.
     "secretsmanager": "DescribeSecret",
     "sns": "GetSubscriptionAttributes GetTopicAttributes ListTagsForResource",
+    "wafv2": "GetWebACL GetWebACLForResource ListTagsForResource ListWebACLs",
     "s3": (
         "GetAccelerateConfiguration GetBucket* GetEncryptionConfiguration GetLifecycleConfiguration "
         "GetReplicationConfiguration ListAllMyBuckets ListBucket ListBucketVersions ListTagsForResource"

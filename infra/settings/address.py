@@ -9,7 +9,7 @@ from infra.aws import cidr
 from infra.settings import limits
 from infra.settings.raw import RawSettings
 
-KEYS = ("addressHost", "addressZone", "addressCertificate", "addressScheme", "addressCidrs")
+KEYS = ("addressHost", "addressZone", "addressCertificate", "addressScheme", "addressCidrs", "addressWaf")
 
 # A certificate's first name has 64 characters (ACM API reference, RequestCertificate: DomainName).
 _LONGEST_HOST = 64
@@ -27,7 +27,7 @@ class AddressSettings:
     """Where the platform is opened: `https://host`.
 
     `zone` is the id of the Route 53 zone that gets the host's record, `certificate` the ARN of one that is there; at
-    least one of them is set. `cidrs` may connect.
+    least one of them is set. `cidrs` may connect, and with `waf` AWS WAF looks at what they ask.
     """
 
     host: str
@@ -35,6 +35,7 @@ class AddressSettings:
     certificate: str | None
     scheme: Literal["internet-facing", "internal"]
     cidrs: tuple[str, ...]
+    waf: bool
 
     @property
     def url(self) -> str:
@@ -46,9 +47,9 @@ def read_address(raw: RawSettings, region: str, *, creates: bool, has_login: boo
     """The address, or None where none is wanted; `creates` says that the stack makes the cluster's network."""
     host, zone, certificate = (raw.text(key) for key in KEYS[:3])
     scheme = cast("Literal['internet-facing', 'internal']", raw.text("addressScheme", ("internet-facing", "internal")))
-    cidrs = raw.texts("addressCidrs")
+    cidrs, waf = raw.texts("addressCidrs"), raw.boolean("addressWaf")
     if not host:
-        for key, given in (("addressZone", zone), ("addressCertificate", certificate), ("addressCidrs", cidrs)):
+        for key, given in zip(KEYS[1:3] + KEYS[4:], (zone, certificate, cidrs, waf), strict=True):
             if given:
                 raw.problem(key, "is set, and addressHost is not; set that to the name that people open, or remove it.")
         return None
@@ -58,7 +59,7 @@ def read_address(raw: RawSettings, region: str, *, creates: bool, has_login: boo
     _check_certificate(raw, host, zone, certificate, region)
     _check_cidrs(raw, host, scheme, cidrs)
     return AddressSettings(
-        host=host, zone=zone or None, certificate=certificate or None, scheme=scheme, cidrs=tuple(cidrs)
+        host=host, zone=zone or None, certificate=certificate or None, scheme=scheme, cidrs=tuple(cidrs), waf=waf
     )
 
 

@@ -86,6 +86,12 @@ ROWS: dict[str, tuple[Row, ...]] = {
     ),
     # Without one AWS's provider makes up a name; this one makes up none, and says so before a create.
     "aws:rds/instance:Instance": (Only(("identifier",), needed=True),),
+    "aws:wafv2/webAcl:WebAcl": (
+        Each("name", matching(r"[0-9A-Za-z_-]{1,128}", "a name of at most 128 letters, digits, - and _")),
+        Each("scope", one_of("CLOUDFRONT", "REGIONAL")),
+        Each("rules.*.statement.rateBasedStatement.limit", between(10, 2_000_000_000)),
+    ),
+    "aws:wafv2/webAclAssociation:WebAclAssociation": (Each("resourceArn", arn), Each("webAclArn", arn)),
     "aws:sns/topic:Topic": (Each("name", matching(r"[0-9A-Za-z_-]{1,256}(\.fifo)?", "a topic's name")),),
     "aws:sns/topicSubscription:TopicSubscription": (
         Each("topic", arn),

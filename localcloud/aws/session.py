@@ -18,7 +18,8 @@ from localcloud.providers.kinds import Call
 from localcloud.providers.values import Properties
 from ordering.errors import UserError
 
-_NOT_FOUND = re.compile(r"NotFound|NoSuch|ResourceNotFoundException|DoesNotExist|^404$")  # HEAD has no body to say more
+# HEAD has no body to say more than 404.
+_NOT_FOUND = re.compile(r"NotFound|NoSuch|Nonexistent|DoesNotExist|^404$")
 # Throttling is answered with waits: botocore's standard mode backs off exponentially.
 CLIENT = Config(
     retries={"mode": "standard", "max_attempts": 5},

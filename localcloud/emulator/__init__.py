@@ -47,6 +47,7 @@ SERVICES = (
     "sns",
     "sts",
     "tagging",
+    "wafv2",
 )
 ACCOUNT = "123456789012"
 

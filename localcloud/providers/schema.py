@@ -28,12 +28,20 @@ _SCALARS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Type:
-    """A property's type: string, integer, number, boolean, list, map, object or any."""
+    """A property's type: string, integer, number, boolean, list, map, object or any.
+
+    `of` names the class of an object in a module's folder; one may hold others of its own kind.
+    """
 
     kind: str
     optional: bool = False
     item: "Type | None" = None
-    fields: dict[str, "Type"] | None = None
+    of: tuple[Path, str] | None = None
+
+    @property
+    def fields(self) -> dict[str, "Type"] | None:
+        """What an object has; None where nothing is known of it."""
+        return _nested(*self.of) or None if self.of else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +160,11 @@ def _source(token: str) -> tuple[Path, str, str]:
 
 
 @cache
+def _nested(folder: Path, class_name: str) -> dict[str, Type]:
+    return _fields(folder, _nested_source(folder), class_name)
+
+
+@cache
 def _nested_source(folder: Path) -> str:
     path = folder / "_inputs.py"
     return path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -182,8 +195,7 @@ def _type(folder: Path, annotation: str) -> Type:
     if mapping := re.fullmatch(r"Mapping\[(?:_builtins\.)?str, (.*)\]", text, re.DOTALL):
         return Type(kind="map", optional=optional, item=_type(folder, mapping[1]))
     if reference := re.fullmatch(r"'(\w+Args)'", text):
-        fields = _fields(folder, _nested_source(folder), reference[1])
-        return Type(kind="object", optional=optional, fields=fields or None)
+        return Type(kind="object", optional=optional, of=(folder, reference[1]))
     return Type(kind="any", optional=optional)
 
 

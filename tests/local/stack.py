@@ -226,6 +226,8 @@ def cloud(checkout: Checkout) -> set[str]:
         one["BudgetName"]
         for one in checkout.aws("budgets").describe_budgets(AccountId=emulator.ACCOUNT).get("Budgets", ())
     ]
+    acls = checkout.aws("wafv2").list_web_acls(Scope="REGIONAL")["WebACLs"]
+    listed["web ACL"] = [one["Name"] for one in acls]
     listed["log group"] = [one["logGroupName"] for one in checkout.aws("logs").describe_log_groups()["logGroups"]]
     return {f"{kind} {one}" for kind, ones in listed.items() for one in ones}
 

@@ -50,6 +50,11 @@ IDS = {
     "aws:backup/selection:Selection": "12345678-1234-1234-1234-123456789013",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": "k-failed-runs",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "k-api",
+    "aws:wafv2/webAcl:WebAcl": "12345678-1234-1234-1234-123456789014",
+    "aws:wafv2/webAclAssociation:WebAclAssociation": (
+        f"arn:aws:wafv2:{REGION}:123456789012:regional/webacl/k/12345678-1234-1234-1234-123456789014,"
+        f"{ELB}:loadbalancer/app/team/0123456789abcdef"
+    ),
     "aws:budgets/budget:Budget": "123456789012:kubeflow-dev-monthly",
     "aws:sns/topic:Topic": f"arn:aws:sns:{REGION}:123456789012:k-alarms",
     "aws:sns/topicSubscription:TopicSubscription": f"arn:aws:sns:{REGION}:123456789012:k-alarms:1",

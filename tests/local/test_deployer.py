@@ -132,6 +132,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             {
                 "clusterAdministratorPrincipals": principals,
                 "networkNat": "none",
+                "addressWaf": True,
                 "files": "efs",
                 "imagesFrom": "ecr",
                 "database": "rds",

@@ -35,6 +35,7 @@ IMAGES = {
 
 TOPIC_ARN = f"arn:aws:sns:us-west-2:{ACCOUNT}:k-alarms"
 GROUP_ARN = f"arn:aws:elasticloadbalancing:us-west-2:{ACCOUNT}:targetgroup/k/0123456789abcdef"
+SEEN = {"cloudwatchMetricsEnabled": True, "metricName": "all", "sampledRequestsEnabled": True}
 BALANCER_ARN = f"arn:aws:elasticloadbalancing:us-west-2:{ACCOUNT}:loadbalancer/app/k/0123456789abcdef"
 CERTIFICATE_ARN = f"arn:aws:acm:us-west-2:{ACCOUNT}:certificate/12345678-1234-1234-1234-123456789012"
 
@@ -188,6 +189,25 @@ GOOD: dict[str, dict[str, Any]] = {
         "logGroupName": "/aws/containerinsights/k/application",
         "pattern": "Failed",
         "metricTransformation": {"name": "FailedRuns", "namespace": "Kubeflow/k", "value": "1"},
+    },
+    "aws:wafv2/webAcl:WebAcl": {
+        "name": "k-address",
+        "scope": "REGIONAL",
+        "defaultAction": {"allow": {}},
+        "rules": [
+            {
+                "name": "flood",
+                "priority": 0,
+                "action": {"block": {}},
+                "statement": {"rateBasedStatement": {"limit": 20000, "aggregateKeyType": "IP"}},
+                "visibilityConfig": SEEN,
+            }
+        ],
+        "visibilityConfig": SEEN,
+    },
+    "aws:wafv2/webAclAssociation:WebAclAssociation": {
+        "resourceArn": BALANCER_ARN,
+        "webAclArn": f"arn:aws:wafv2:us-west-2:{ACCOUNT}:regional/webacl/k-address/0123456789ab",
     },
     "aws:budgets/budget:Budget": {
         "name": "kubeflow-dev-monthly",

@@ -49,6 +49,7 @@ FILTER, ALARM = "aws:cloudwatch/logMetricFilter:LogMetricFilter", "aws:cloudwatc
 VAULT, PLAN = "aws:backup/vault:Vault", "aws:backup/plan:Plan"
 SELECTION = "aws:backup/selection:Selection"
 BUDGET = "aws:budgets/budget:Budget"
+ACL, ACL_OF = "aws:wafv2/webAcl:WebAcl", "aws:wafv2/webAclAssociation:WebAclAssociation"
 TOPIC, SUBSCRIPTION = "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"
 BALANCER, LISTENER = "aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"
 TARGETS, ATTACHMENT = "aws:lb/targetGroup:TargetGroup", "aws:autoscaling/attachment:Attachment"
@@ -272,6 +273,12 @@ BAD: list[tuple[str, str, Any]] = [
     (PLAN, "rules.0.lifecycle.deleteAfter", 0),
     (PLAN, "rules.0.targetVaultName", "a b"),
     (SELECTION, "iamRoleArn", "backup"),
+    (ACL, "name", "k.address"),
+    (ACL, "scope", "GLOBAL"),
+    (ACL, "rules.0.statement.rateBasedStatement.limit", 5),
+    (ACL, "rules.0.statement.rateBasedStatement.aggregateKeyType", "HOST"),
+    (ACL, "visibilityConfig.metricName", "all of them"),
+    (ACL_OF, "webAclArn", "k-address"),
     (BUDGET, "name", "k:monthly"),
     (BUDGET, "limitAmount", "much"),
     (BUDGET, "budgetType", "MONEY"),

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from ministack.core.responses import request_scope
-from ministack.services import acm, alb, autoscaling, backup, cloudwatch_logs, ec2, ecr, efs, eks, iam, rds
+from ministack.services import acm, alb, autoscaling, backup, cloudwatch_logs, ec2, ecr, efs, eks, iam, rds, waf
 
 from localcloud.emulator import conduct
 from localcloud.emulator.conduct.phases import Phases
@@ -43,7 +43,7 @@ class Cloud:
         monkeypatch.setattr(conduct, "Phases", lambda minute: Phases(minute, now=lambda: self.now))
         services = {"eks": eks, "ec2": ec2, "logs": cloudwatch_logs, "elasticfilesystem": efs}
         services |= {"elasticloadbalancing": alb, "autoscaling": autoscaling, "acm": acm, "rds": rds, "backup": backup}
-        services |= {"ecr": ecr}
+        services |= {"ecr": ecr, "wafv2": waf}
         app = SimpleNamespace(SERVICE_HANDLERS={name: one.handle_request for name, one in services.items()})
         conduct.install(app, 60.0)
         self.handlers = app.SERVICE_HANDLERS

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree as ET
 
 import pytest
-from ministack.services import acm, alb, autoscaling, route53, s3
+from ministack.services import acm, alb, autoscaling, route53, s3, waf
 
 from infra.aws import iam
 from tests.unit.test_conduct import ACCOUNT, Cloud, cloud, waited  # noqa: F401 (a fixture)
@@ -49,9 +49,15 @@ class Front:
         return first(text, "TargetGroupArn")
 
     def acm(self, action: str, **body: Any) -> dict[str, Any]:
-        headers = {"x-amz-target": f"CertificateManager.{action}"}
-        _, _, answer = waited(self.handlers["acm"]("POST", "/", headers, json.dumps(body).encode(), {}))
-        told: dict[str, Any] = json.loads(answer)
+        return self.told("acm", f"CertificateManager.{action}", body)
+
+    def waf(self, action: str, **body: Any) -> dict[str, Any]:
+        return self.told("wafv2", f"AWSWAF_20190729.{action}", body)
+
+    def told(self, service: str, target: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What a service of the JSON protocol says."""
+        asked = self.handlers[service]("POST", "/", {"x-amz-target": target}, json.dumps(body).encode(), {})
+        told: dict[str, Any] = json.loads(waited(asked)[2])
         return told
 
     def status(self, arn: str) -> str:
@@ -66,7 +72,7 @@ def first(text: str, tag: str) -> str:
 @pytest.fixture
 def front(cloud: Cloud) -> Iterator[Front]:  # noqa: F811
     yield Front(cloud)
-    for service in (acm, alb, autoscaling, route53, s3):
+    for service in (acm, alb, autoscaling, route53, s3, waf):
         service.reset()
 
 
@@ -165,3 +171,16 @@ def test_a_node_group_s_autoscaling_group_takes_target_groups(front: Front) -> N
     assert front.ask("autoscaling", "AttachLoadBalancerTargetGroups", **nowhere)[0] == "ValidationError"
     unknown = {**about, "TargetGroupARNs": ["arn:x"]}
     assert front.ask("autoscaling", "AttachLoadBalancerTargetGroups", **unknown)[0] == "ValidationError"
+
+
+def test_a_web_acl_is_kept_while_it_stands_before_a_load_balancer(front: Front) -> None:
+    about = {"Name": "k", "Scope": "REGIONAL", "Id": front.waf("CreateWebACL", Name="k")["Summary"]["Id"]}
+    acl = front.waf("GetWebACL", **about)
+    pair = {"WebACLArn": acl["WebACL"]["ARN"], "ResourceArn": front.balancer()[1]}
+    nobody = {**pair, "ResourceArn": f"{pair['ResourceArn']}0"}
+    assert front.waf("AssociateWebACL", **nobody)["__type"] == "WAFNonexistentItemException"
+    assert front.waf("AssociateWebACL", **pair) == {}
+    gone = {**about, "LockToken": acl["LockToken"]}
+    assert front.waf("DeleteWebACL", **gone)["__type"] == "WAFAssociatedItemException"
+    assert front.waf("DisassociateWebACL", ResourceArn=pair["ResourceArn"]) == {}
+    assert front.waf("DeleteWebACL", **gone) == {}

@@ -57,6 +57,7 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
         "elasticloadbalancing",
         "route53",
         "secretsmanager",
+        "wafv2",
     }
 
 

@@ -12,6 +12,7 @@ from localcloud.emulator.conduct.budgets import use_permissions_of_aws
 from localcloud.emulator.conduct.database import Database
 from localcloud.emulator.conduct.eks import Eks
 from localcloud.emulator.conduct.files import Files
+from localcloud.emulator.conduct.firewall import Firewall
 from localcloud.emulator.conduct.logs import Logs
 from localcloud.emulator.conduct.network import Network
 from localcloud.emulator.conduct.phases import Phases
@@ -33,6 +34,7 @@ def install(application: Any, minute: float) -> None:
     handlers["elasticfilesystem"] = Files(phases, handlers["elasticfilesystem"])
     handlers["elasticloadbalancing"] = Balancers(phases, handlers["elasticloadbalancing"])
     handlers["autoscaling"] = NodeGroups(phases, handlers["autoscaling"])
+    handlers["wafv2"] = Firewall(phases, handlers["wafv2"])
     handlers["acm"] = Certificates(phases, handlers["acm"])
     use_permissions_of_aws()
     use_variables_of_policies()

@@ -1,0 +1,103 @@
+"""What looks at requests before the load balancer takes them: a web ACL of AWS WAF.
+
+The rules are AWS's own, which it keeps up to date (AWS WAF developer guide, "AWS Managed Rules rule groups list"). Of
+bodies most only count: what people send there is code, pages and notebooks, and looks like an attack.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import wafv2
+
+MANAGED: Mapping[str, tuple[str, ...]] = {
+    "AWSManagedRulesAmazonIpReputationList": (),
+    "AWSManagedRulesCommonRuleSet": (
+        "CrossSiteScripting_BODY",
+        "EC2MetaDataSSRF_BODY",
+        "GenericLFI_BODY",
+        "GenericRFI_BODY",
+        # 8 KiB, which a saved notebook and an uploaded pipeline exceed.
+        "SizeRestrictions_BODY",
+        # A sign-in carries its state and where it began in the address.
+        "SizeRestrictions_QUERYSTRING",
+    ),
+    "AWSManagedRulesKnownBadInputsRuleSet": (),
+}
+"""The groups in the order in which they look, each with its rules that only count."""
+
+REQUESTS = 20_000
+"""Of one address in five minutes, at most: all of an office may come from one, and each open page asks now and then."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirewallArgs:
+    """The load balancer that it stands before."""
+
+    balancer_arn: pulumi.Input[str]
+    tags: Mapping[str, str]
+
+
+class Firewall(pulumi.ComponentResource):
+    """A web ACL, and its association with a load balancer."""
+
+    arn: pulumi.Output[str]
+    """The web ACL's: for a log of one's own."""
+
+    def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("kubeflow:infra:Firewall", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        full = f"{name}-address"
+        rules = [_managed(group, counted, number) for number, (group, counted) in enumerate(MANAGED.items())]
+        acl = wafv2.WebAcl(
+            full,
+            name=full,
+            scope="REGIONAL",
+            default_action=wafv2.WebAclDefaultActionArgs(allow=wafv2.WebAclDefaultActionAllowArgs()),
+            rules=[*rules, _flood(len(rules))],
+            visibility_config=_seen("all"),
+            tags=dict(args.tags),
+            opts=child,
+        )
+        wafv2.WebAclAssociation(full, resource_arn=args.balancer_arn, web_acl_arn=acl.arn, opts=child)
+        self.arn = acl.arn
+        self.register_outputs({"arn": self.arn})
+
+
+def _managed(group: str, counted: tuple[str, ...], priority: int) -> "wafv2.WebAclRuleArgs":
+    count = wafv2.WebAclRuleStatementManagedRuleGroupStatementRuleActionOverrideActionToUseArgs(
+        count=wafv2.WebAclRuleStatementManagedRuleGroupStatementRuleActionOverrideActionToUseCountArgs()
+    )
+    statement = wafv2.WebAclRuleStatementManagedRuleGroupStatementArgs(
+        vendor_name="AWS",
+        name=group,
+        rule_action_overrides=[
+            wafv2.WebAclRuleStatementManagedRuleGroupStatementRuleActionOverrideArgs(name=rule, action_to_use=count)
+            for rule in counted
+        ],
+    )
+    return wafv2.WebAclRuleArgs(
+        name=group,
+        priority=priority,
+        override_action=wafv2.WebAclRuleOverrideActionArgs(none=wafv2.WebAclRuleOverrideActionNoneArgs()),
+        statement=wafv2.WebAclRuleStatementArgs(managed_rule_group_statement=statement),
+        visibility_config=_seen(group),
+    )
+
+
+def _flood(priority: int) -> "wafv2.WebAclRuleArgs":
+    statement = wafv2.WebAclRuleStatementRateBasedStatementArgs(limit=REQUESTS, aggregate_key_type="IP")
+    return wafv2.WebAclRuleArgs(
+        name="flood",
+        priority=priority,
+        action=wafv2.WebAclRuleActionArgs(block=wafv2.WebAclRuleActionBlockArgs()),
+        statement=wafv2.WebAclRuleStatementArgs(rate_based_statement=statement),
+        visibility_config=_seen("flood"),
+    )
+
+
+def _seen(metric: str) -> "wafv2.WebAclVisibilityConfigArgs":
+    """Counted in CloudWatch under a name, with samples that the console shows."""
+    return wafv2.WebAclVisibilityConfigArgs(
+        cloudwatch_metrics_enabled=True, metric_name=metric, sampled_requests_enabled=True
+    )
