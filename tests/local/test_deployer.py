@@ -83,6 +83,7 @@ UNJUDGED = {
     "secretsmanager": "DescribeSecret",
     "servicequotas": "GetServiceQuota ListAWSDefaultServiceQuotas",
     "sns": "SetSubscriptionAttributes SetTopicAttributes TagResource UntagResource",
+    "wafv2": "ListWebACLs TagResource UntagResource UpdateWebACL",
 }
 
 PIPELINES = """
