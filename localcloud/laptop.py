@@ -82,7 +82,6 @@ def client_environment(root: Path) -> dict[str, str]:
     return {
         **emulator.environment(root),
         "LOCALCLOUD_KUBECONFIG": str(plane.kubeconfig(root)),
-        "LOCALCLOUD_PLANE": str(root),
         "LOCALCLOUD_AWS_RECORD": str(emulator.record(root)),
         "LOCALCLOUD_ISSUER": plane.issuer(root),
     }

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import tools
 from infra.aws.apis import services
-from infra.aws.firewall import MANAGED
+from infra.aws.firewall_rules import MANAGED
 from infra.aws.instances import GI
 from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements

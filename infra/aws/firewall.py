@@ -1,8 +1,4 @@
-"""What looks at requests before the load balancer takes them: a web ACL of AWS WAF.
-
-The rules are AWS's own, which it keeps up to date (AWS WAF developer guide, "AWS Managed Rules rule groups list"). Of
-bodies most only count: what people send there is code, pages and notebooks, and looks like an attack.
-"""
+"""What looks at requests before the load balancer takes them: a web ACL of AWS WAF."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,24 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import wafv2
 
-MANAGED: Mapping[str, tuple[str, ...]] = {
-    "AWSManagedRulesAmazonIpReputationList": (),
-    "AWSManagedRulesCommonRuleSet": (
-        "CrossSiteScripting_BODY",
-        "EC2MetaDataSSRF_BODY",
-        "GenericLFI_BODY",
-        "GenericRFI_BODY",
-        # 8 KiB, which a saved notebook and an uploaded pipeline exceed.
-        "SizeRestrictions_BODY",
-        # A sign-in carries its state and where it began in the address.
-        "SizeRestrictions_QUERYSTRING",
-    ),
-    "AWSManagedRulesKnownBadInputsRuleSet": (),
-}
-"""The groups in the order in which they look, each with its rules that only count."""
-
-REQUESTS = 20_000
-"""Of one address in five minutes, at most: all of an office may come from one, and each open page asks now and then."""
+from infra.aws.firewall_rules import MANAGED, REQUESTS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ The emulator takes any text for an enum: what makes one is held against botocore
 from functools import partial
 from typing import Any
 
-from localcloud.aws import brought
 from localcloud.aws.eks_common import api, retag, tags_of, written
 from localcloud.aws.model import validate
 from localcloud.aws.names import lower_parameters
@@ -58,14 +57,11 @@ def _delete_addon(call: Call) -> None:
     preserve = {"preserve": True} if call.inputs.get("preserve") else {}
     api(call).delete_addon(**_addon_key(call), **preserve)
     until_gone(f"the add-on {call.id}", lambda: _addon_status(call), minutes=40)
-    if not preserve:
-        brought.take(_addon_key(call)["addonName"])
 
 
 def _setup_addon(call: Call) -> None:
     passing = ("CREATING", "UPDATING", "DEGRADED")
     until(f"the add-on {call.id}", lambda: _addon_status(call), wanted="ACTIVE", passing=passing, minutes=20)
-    brought.bring(_addon_key(call)["addonName"])
     if call.old and call.changed("addonVersion", "serviceAccountRoleArn", "configurationValues"):
         wanted = lower_parameters(call.inputs, _ADDON, resolveConflictsOnUpdate="resolveConflicts")
         _update(call, "UpdateAddon", "update_addon", wanted)

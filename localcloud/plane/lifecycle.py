@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import tools
-from localcloud.plane import certificates, processes
+from localcloud.plane import certificates, processes, snapshots
 from localcloud.plane.api import ApiServer
 from localcloud.plane.components import COMPONENTS, PORTS, Component, components, kubeconfig
 from localcloud.plane.layout import Layout, Pods, Record, State, read_state, write_state
@@ -196,6 +196,7 @@ class _Starter:
         match name:
             case "controllers":
                 layout.egress_socket.unlink(missing_ok=True)
+                self._wait("kube-apiserver", self._hand_over_kinds)
             case "kwok":
                 # An API server whose etcd has just come back is ready, and not at each request.
                 self._wait("kube-apiserver", self._hand_over_nodes)
@@ -227,6 +228,12 @@ class _Starter:
             case _:
                 # What these do shows on the nodes, for which `_wait_for_work` waits.
                 return lambda: True
+
+    def _hand_over_kinds(self) -> bool:
+        """Create the definitions that are missing. True, or OSError."""
+        for definition in snapshots.definitions():
+            self._server().create(snapshots.DEFINITIONS, definition)
+        return True
 
     def _hand_over_nodes(self) -> bool:
         """Create the nodes that are missing, and free them from the kwok that had them. True, or OSError."""

@@ -1,4 +1,4 @@
-"""Snapshots of volumes on the local control plane, as the add-on's definitions and controller serve them."""
+"""Snapshots of volumes on the local control plane, as the add-on's definitions and controller would serve them."""
 
 import json
 from collections.abc import Iterator
@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from localcloud import plane
-from localcloud.aws import brought
 from ops import snapshots
 from ops.cluster import Access, connected
 from tests.local.cluster import Cluster, Manifest, namespace, until
 
-SPACE, DRIVER, ADDON = "saved", "ebs.csi.aws.com", "snapshot-controller"
+SPACE, DRIVER = "saved", "ebs.csi.aws.com"
 SIZE = {"requests": {"storage": "1Gi"}}
 
 
@@ -43,16 +42,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A plane with a claim that is bound to a volume of the driver."""
     root = tmp_path_factory.mktemp("snapshots")
     running = Cluster(plane.start(root))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(brought.PLANE, str(root))
-        claim = {"accessModes": ["ReadWriteOnce"], "resources": SIZE, "storageClassName": "now"}
-        stored = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "now"}}
-        running.apply(
-            namespace(SPACE),
-            {**stored, "provisioner": DRIVER},
-            made("PersistentVolumeClaim", "data", spec=claim),
-        )
-        yield running
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": SIZE, "storageClassName": "now"}
+    stored = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "now"}}
+    running.apply(
+        namespace(SPACE),
+        {**stored, "provisioner": DRIVER},
+        made("PersistentVolumeClaim", "data", spec=claim),
+    )
+    yield running
     plane.stop(root, wipe=True)
 
 
@@ -79,15 +76,9 @@ REFUSED: list[tuple[Manifest, str]] = [
 these definitions in place of ours."""
 
 
-def test_the_kinds_are_there_with_the_add_on_and_as_strict_as_its_own(cluster: Cluster) -> None:
+def test_the_kinds_are_there_and_as_strict_as_the_add_on_s(cluster: Cluster) -> None:
     with connected(Access(cluster.plane.kubeconfig.read_text(), None)) as api:
         assert "no VolumeSnapshotClass for ebs.csi.aws.com" in told(cluster, api, "a_1")
-    brought.bring(ADDON)
-    refused(cluster)
-
-
-def refused(cluster: Cluster) -> None:
-    """Each is refused with its sentence."""
     for manifest, why in REFUSED:
         done = cluster.try_apply(manifest)
         assert done.returncode, manifest
@@ -145,8 +136,3 @@ def failed(name: str, cluster: Cluster) -> Manifest | None:
 
 def status(name: str, cluster: Cluster) -> Manifest:
     return cluster.at("volumesnapshot", name, "-n", SPACE).get("status") or {}
-
-
-def test_the_add_on_takes_its_kinds_along(cluster: Cluster) -> None:
-    brought.take(ADDON)
-    until(lambda: not cluster.run("get", "crd", "-o", "name").stdout, "the definitions go")

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from infra.aws.firewall import MANAGED, REQUESTS, Firewall, FirewallArgs
+from infra.aws.firewall import Firewall, FirewallArgs
+from infra.aws.firewall_rules import MANAGED, REQUESTS
 from ordering.errors import UserError
 from tests.unit.mocks import Recording, record
 from tests.unit.settings_source import settings

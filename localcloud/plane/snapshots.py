@@ -1,35 +1,23 @@
-"""What EKS's add-ons bring to a cluster besides pods: the definitions of kinds.
+"""The kinds of volume snapshots, which EKS's add-on `snapshot-controller` brings to a cluster: here they always are.
 
-Of those that a stack has, `snapshot-controller` alone brings any that it makes objects of: the kinds and rules of
-kubernetes-csi/external-snapshotter's client/config/crd at 8.7, without descriptions and group snapshots.
+Names and rules are those of kubernetes-csi/external-snapshotter's client/config/crd at 8.7, without descriptions and
+snapshots of groups.
 """
 
-import os
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from localcloud.plane.api import ApiServer
-
-PLANE = "LOCALCLOUD_PLANE"
-"""Names the folder of the plane that is the cluster; unset where there is none, and an add-on is AWS's record alone."""
-
-SERVED_S = 30.0
-POLL_S = 0.1
+from typing import Any
 
 _GROUP = "snapshot.storage.k8s.io"
-_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+"""Where the API server takes them."""
+
 _TEXT = {"type": "string"}
 _POLICY = {**_TEXT, "enum": ["Delete", "Retain"]}
 
 Schema = dict[str, Any]
 
 
-def definitions(addon: str) -> list[dict[str, Any]]:
-    """The CustomResourceDefinitions of an add-on."""
-    if addon != "snapshot-controller":
-        return []
+def definitions() -> list[dict[str, Any]]:
+    """The CustomResourceDefinitions."""
     snapshot = _object(
         required=("source",),
         source=_one_of("volumeSnapshotContentName", "persistentVolumeClaimName"),
@@ -108,46 +96,3 @@ def _one_of(one: str, other: str) -> Schema:
     fields = {field: {**_TEXT, **_rules(_never_changes(field))} for field in (one, other)}
     told = (exactly, f"exactly one of {one} and {other} must be set")
     return {"type": "object", "properties": fields} | _rules(_once_set(other), _once_set(one), told)
-
-
-def bring(addon: str) -> None:
-    """Makes an add-on's definitions, and waits until they are served; OSError where the cluster refuses them."""
-    wanted, server = definitions(addon), _cluster()
-    if server is None:
-        return
-    for one in wanted:
-        server.create(_DEFINITIONS, one)
-    end = time.monotonic() + SERVED_S
-    for name in map(_name, wanted):
-        while not _is_served(server.get(f"{_DEFINITIONS}/{name}")):
-            if time.monotonic() > end:
-                raise OSError(f"{name} is not served within {SERVED_S:.0f} s")
-            time.sleep(POLL_S)
-
-
-def take(addon: str) -> None:
-    """Deletes an add-on's definitions, and with them what is left of their kinds."""
-    if server := _cluster():
-        for name in map(_name, definitions(addon)):
-            server.delete(f"{_DEFINITIONS}/{name}")
-
-
-def _name(definition: dict[str, Any]) -> str:
-    return str(definition["metadata"]["name"])
-
-
-def _is_served(definition: dict[str, Any] | None) -> bool:
-    conditions = ((definition or {}).get("status") or {}).get("conditions") or ()
-    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)
-
-
-def _cluster() -> "ApiServer | None":
-    root = os.environ.get(PLANE)
-    if not root:
-        return None
-    # A third of a second to import, which only this needs.
-    from localcloud.plane.api import ApiServer
-    from localcloud.plane.layout import Layout, read_state
-
-    layout = Layout(Path(root))
-    return ApiServer(read_state(layout).ports["kube-apiserver"], layout.certificates)
