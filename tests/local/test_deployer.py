@@ -57,7 +57,8 @@ UNJUDGED = {
         "ListTagsForResource ModifyMountTargetSecurityGroups TagResource UntagResource UpdateFileSystem"
     ),
     "elasticloadbalancing": (
-        "AddTags ModifyListener ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags SetSecurityGroups SetSubnets"
+        "AddTags ModifyListener ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags SetSecurityGroups SetSubnets "
+        "SetWebACL"
     ),
     "iam": (
         "AddClientIDToOpenIDConnectProvider ListInstanceProfilesForRole ListOpenIDConnectProviders ListRolePolicies "

@@ -17,7 +17,7 @@ OURS = "kubeflow-dev-address-1a2b3c4-1234567890.us-west-2.elb.amazonaws.com."
 
 def address(**changes: Any) -> AddressSettings:
     given: dict[str, Any] = {"host": HOST, "zone": ZONE, "certificate": None, "scheme": "internet-facing"}
-    return AddressSettings(**{**given, "cidrs": ("0.0.0.0/0",), **changes})
+    return AddressSettings(**{**given, "cidrs": ("0.0.0.0/0",), "waf": False, **changes})
 
 
 def refused(code: str) -> ClientError:
