@@ -1,14 +1,11 @@
 """What EKS says of Pod Identity in a stack's cluster: whether its agent is there, and which associations are."""
 
-from typing import Any
-
+from infra.aws import eks_api
 from infra.settings import Settings
 from ordering.errors import UserError
 
 AGENT = "eks-pod-identity-agent"
 """EKS's name of the add-on that hands pods their roles' credentials."""
-
-_TIMEOUT_SECONDS = 5
 
 
 def check_agent(settings: Settings) -> None:
@@ -17,7 +14,7 @@ def check_agent(settings: Settings) -> None:
     (EKS user guide, "Set up the Amazon EKS Pod Identity Agent".)
     """
     name = settings.cluster.name
-    eks = _client(settings)
+    eks = eks_api.client(settings.region)
     try:
         cluster = eks.describe_cluster(name=name)["cluster"]
         if (cluster.get("computeConfig") or {}).get("enabled"):
@@ -42,7 +39,7 @@ def has_some(settings: Settings) -> bool:
     """Whether service accounts of the cluster get roles by associations of the stack's; UserError if EKS is silent."""
     name, tags = settings.cluster.name, settings.resource_tags
     own = {key: tags[key] for key in ("pulumi:project", "pulumi:stack")}
-    eks = _client(settings)
+    eks = eks_api.client(settings.region)
     try:
         pages = eks.get_paginator("list_pod_identity_associations").paginate(clusterName=name)
         ids = [one["associationId"] for page in pages for one in page["associations"]]
@@ -58,15 +55,6 @@ def has_some(settings: Settings) -> bool:
         return False
     except Exception as error:
         raise _unsaid(settings, error) from None
-
-
-def _client(settings: Settings) -> Any:
-    # boto3 takes 0.3 s to import; nothing else of the program needs it but who is calling.
-    import boto3
-    from botocore.config import Config
-
-    config = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS * 3, retries={"max_attempts": 3})
-    return boto3.Session(region_name=settings.region).client("eks", config=config)
 
 
 def _unsaid(settings: Settings, error: Exception) -> Exception:

@@ -41,7 +41,7 @@ class Autoscaler(pulumi.ComponentResource):
     role_arn: pulumi.Output[str] | None
     """The role that its account has to name, if any."""
     ready: Sequence[pulumi.Resource]
-    """What comes before its pods, for them to get their role."""
+    """What comes before its pods, for them to get their role, and for that to do something."""
 
     def __init__(self, name: str, args: AutoscalerArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("kubeflow:infra:Autoscaler", name, None, opts)
@@ -54,10 +54,7 @@ class Autoscaler(pulumi.ComponentResource):
             policy=iam.to_json(scaling_policy(args.region, args.account, args.cluster_name)),
             opts=child,
         )
-        # Known once it may do something.
-        self.role_arn = (
-            pulumi.Output.all(role.annotated, granted.id).apply(lambda known: str(known[0])) if role.annotated else None
-        )
+        self.role_arn = role.annotated
         self.ready = [granted, *role.needs]
         self.register_outputs({"role_arn": self.role_arn})
 

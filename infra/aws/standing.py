@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from infra.aws import eks_api
 from infra.aws.iam import CLUSTER_ADMIN_POLICY
 from infra.preflight import Caller
 from infra.settings import AccessSettings, Settings
 from ordering.errors import UserError
 
-_TIMEOUT_SECONDS = 5
 _NAMED = 3
 """Administrators that a sentence names."""
 
@@ -37,13 +37,9 @@ class Living:
 
 def look(settings: Settings, caller: Caller) -> Living | None:
     """The stack's cluster as EKS tells of it, or None where there is none yet; UserError when EKS does not say."""
-    # boto3 takes 0.3 s to import; nothing else of the program needs it but who is calling.
-    import boto3
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    config = Config(connect_timeout=_TIMEOUT_SECONDS, read_timeout=_TIMEOUT_SECONDS * 3, retries={"max_attempts": 3})
-    eks: Any = boto3.Session(region_name=settings.region).client("eks", config=config)
+    eks = eks_api.client(settings.region)
     try:
         return _living(eks, settings)
     except eks.exceptions.ResourceNotFoundException:

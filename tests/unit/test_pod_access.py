@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate_trust_policy
 
-from infra.aws import associations, iam
+from infra.aws import associations, eks_api, iam
 from infra.aws.associations import AGENT
 from infra.kubeflow.pod_access import ANNOTATION, AS_NODE, leaving, notices, use_access
 from infra.program import program
@@ -326,7 +326,7 @@ class Pages:
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, eks: Eks, cluster: str = "lab") -> Settings:
-    monkeypatch.setattr(associations, "_client", lambda _: eks)
+    monkeypatch.setattr(eks_api, "client", lambda _: eks)
     return settings(**ON_EXISTING, podAccess="pod-identity", clusterName=cluster)
 
 

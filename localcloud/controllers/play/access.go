@@ -77,10 +77,7 @@ func (c *Cluster) limit(ctx context.Context, profile *unstructured.Unstructured,
 	}
 	if len(wanted.Spec.Hard) == 0 {
 		err := quotas.Delete(ctx, wanted.Name, metav1.DeleteOptions{})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return err
+		return ignoreGone(err)
 	}
 	return bring(ctx, quotas, wanted, func(found, wanted *corev1.ResourceQuota) bool {
 		same := reflect.DeepEqual(found.Spec, wanted.Spec)

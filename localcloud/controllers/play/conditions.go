@@ -25,7 +25,7 @@ func setCondition(object *unstructured.Unstructured, kind, status, reason, messa
 	wanted := map[string]any{
 		"type": kind, "status": status, "reason": reason, "message": message,
 		"observedGeneration": object.GetGeneration(),
-		"lastTransitionTime": time.Now().UTC().Format(time.RFC3339),
+		"lastTransitionTime": now(),
 	}
 	for i, item := range conditions {
 		condition, ok := item.(map[string]any)
@@ -49,3 +49,6 @@ func setCondition(object *unstructured.Unstructured, kind, status, reason, messa
 	_ = unstructured.SetNestedSlice(object.Object, append(conditions, wanted), "status", "conditions")
 	return true
 }
+
+// now is as the API server writes times.
+func now() string { return time.Now().UTC().Format(time.RFC3339) }

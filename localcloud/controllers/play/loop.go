@@ -90,3 +90,11 @@ func each[T any](items []T, do func(T) error) error {
 	}
 	return errors.Join(failures...)
 }
+
+// ignoreGone is the failure of a change, unless what was to be changed is gone.
+func ignoreGone(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}

@@ -174,10 +174,7 @@ func (c *Cluster) syncMounts(ctx context.Context) error {
 		_, err = c.client.CoreV1().
 			Pods(pod.Namespace).
 			Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "kubelet"})
-		if apierrors.IsNotFound(err) {
-			return nil
-		}
-		return err
+		return ignoreGone(err)
 	})
 }
 

@@ -149,10 +149,7 @@ func (c *Cluster) syncProfile(
 		return nil
 	}
 	_, err = client.Update(ctx, profile, metav1.UpdateOptions{FieldManager: profileManager})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
+	return ignoreGone(err)
 }
 
 // profileNamespace gives the namespace of a Profile with the labels that it should have; nil while it comes or goes.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -208,13 +207,4 @@ func (c *Cluster) dropContent(ctx context.Context, snapshot *unstructured.Unstru
 
 func contentName(snapshot *unstructured.Unstructured) string {
 	return "snapcontent-" + string(snapshot.GetUID())
-}
-
-func now() string { return time.Now().UTC().Format(time.RFC3339) }
-
-func ignoreGone(err error) error {
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }

@@ -147,8 +147,5 @@ func (c *Cluster) reclaim(ctx context.Context, volume *corev1.PersistentVolume) 
 	err := c.client.CoreV1().PersistentVolumes().Delete(ctx, volume.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &volume.UID},
 	})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
+	return ignoreGone(err)
 }
