@@ -231,8 +231,10 @@ class _Starter:
 
     def _hand_over_kinds(self) -> bool:
         """Create the definitions that are missing. True, or OSError."""
+        server = self._server()
         for definition in snapshots.definitions():
-            self._server().create(snapshots.DEFINITIONS, definition)
+            if server.get(f"{snapshots.DEFINITIONS}/{definition['metadata']['name']}") is None:
+                server.create(snapshots.DEFINITIONS, definition)
         return True
 
     def _hand_over_nodes(self) -> bool:
