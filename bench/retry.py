@@ -26,7 +26,7 @@ _ANNOTATIONS_BYTES = 240 << 10
 """The API server's limit is 256 KiB for all annotations of an object together."""
 
 # The stack makes this one beside the cluster; the loop finds it there, as on a cluster that somebody else made.
-_STORAGE_CLASS = {
+STORAGE_CLASS = {
     "apiVersion": "storage.k8s.io/v1",
     "kind": "StorageClass",
     "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
@@ -39,7 +39,7 @@ def until_applied(plane: Plane, objects: list[Manifest]) -> dict[str, Any]:
     """`until kubectl apply --server-side --force-conflicts -f …; do sleep 10; done`, then until all Deployments are
     Available; with an empty discovery cache. UserError when it comes to no end."""
     with _kubectl(plane) as kubectl:
-        if kubectl.apply([_STORAGE_CLASS], *SERVER_SIDE):
+        if kubectl.apply([STORAGE_CLASS], *SERVER_SIDE):
             raise UserError(f"kubectl cannot write to {plane.server}; see {plane.logs}.")
         since, started = datetime.now(UTC), time.time()
         passes = _passes(kubectl, objects)

@@ -22,16 +22,23 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "ENDS_S", 0.3)
 
 
+@pytest.fixture(autouse=True)
+def hearing() -> Iterator[None]:
+    """A program inherits what is ignored, as SIGINT is by tests in the background of a shell.
+
+    Not by `preexec_fn`: gRPC has handlers of forks, which may end a child of a process with threads.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def engine(folder: Path, script: str) -> "subprocess.Popen[bytes]":
     program = folder / "bin" / "pulumi"
     program.parent.mkdir(exist_ok=True)
     program.write_text(f"#!/bin/sh\n{script}\nwhile :; do sleep 0.05; done\n")
     program.chmod(0o755)
-
-    def hear() -> None:  # tests that run in the background of a shell inherit that it is ignored
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    return subprocess.Popen([str(program), "up"], preexec_fn=hear)
+    return subprocess.Popen([str(program), "up"])
 
 
 @pytest.fixture
