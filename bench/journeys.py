@@ -51,8 +51,11 @@ class Kill:
         return due
 
 
-INSTALLERS = ("make up", "kubectl apply --server-side", "kubectl apply")
-"""What brings a release up: the stack, or the loop of kubectl that its readme has, into a cluster of the stack."""
+INSTALLERS = ("make up", "kubectl apply --server-side", "kubectl apply", "make up STACK=kind")
+"""What brings a release up: the stack, or the loop of kubectl that its readme has, into a cluster of the stack; or a
+stack without a cloud, on a cluster of somebody else's."""
+KUBECTL = INSTALLERS[1:3]
+NO_CLOUD = INSTALLERS[3]
 
 
 def brought_up(checkout: Checkout, release: str, installer: str = INSTALLERS[0]) -> None:
@@ -61,8 +64,8 @@ def brought_up(checkout: Checkout, release: str, installer: str = INSTALLERS[0])
     if shared.is_dir() and not beside.exists():
         beside.symlink_to(shared.resolve())
     checkout.configure({"kubeflowRelease": release})
-    if installer == INSTALLERS[0]:
-        checkout.must("up")
+    if installer not in KUBECTL:
+        checkout.must("up", "--yes")
         return
     about = {"name": "nothing-yet", "namespace": "default"}
     empty = checkout.root.parent / "empty"

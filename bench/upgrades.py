@@ -1,9 +1,9 @@
 """`python -m bench.upgrades`: upgrades from 1.10.2 to 26.03 and rollbacks with people's objects, also killed ones.
 
 A journey goes there and back on a control plane of its own; where kubectl installed the old release, it adopts that
-before. Each way is kept in bench/results/upgrades.json when it is
-through; the next call goes on with the journeys that are not whole. The table in docs/upgrading.md is made of all that
-is kept.
+before. The one without a cloud, whose databases nothing can dump here, ends with a destroy. Each way is kept in
+bench/results/upgrades.json when it is through; the next call goes on with the journeys that are not whole. The table in
+docs/upgrading.md is made of all that is kept.
 """
 
 import random
@@ -16,7 +16,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bench.journeys import INSTALLERS, VICTIMS, Kill, brought_up, ended, peopled, rendered
+from bench.destroys import finishing
+from bench.journeys import INSTALLERS, KUBECTL, NO_CLOUD, VICTIMS, Kill, brought_up, ended, peopled, rendered
 from bench.people import Manifest
 from bench.resumed import Kept, Results, resumed
 from bench.tables import replaced
@@ -24,11 +25,13 @@ from ops.cluster import Access, answering, api_of, connected
 from ops.project import PROJECT_ROOT
 from ordering.errors import UserError
 from tests.local.cluster import Cluster, until
-from tests.local.stack import Checkout, changes, checked_out, now, unavailable
+from tests.local.stack import Checkout, changes, checked_out, now, objects, unavailable
+from tests.local.test_release import LEFT_BY_ISTIO
+from tests.local.without_cloud import person
 
 PAGE = PROJECT_ROOT / "docs" / "upgrading.md"
 SEED = 15
-JOURNEYS = (("make up", 0), ("make up", 5), ("kubectl apply --server-side", 0), ("kubectl apply", 0))
+JOURNEYS = (("make up", 0), ("make up", 5), *((installed, 0) for installed in INSTALLERS[1:]))
 """What brought the old release up, and the kills of each way."""
 LOOK_S = 20.0
 """Seconds after which the first kill of a way comes, at most: it looks, and saves, for about as long."""
@@ -107,7 +110,7 @@ def travel(checkout: Checkout, command: str, installed: str, kept: Sequence[Mani
     """Goes one way, killed as wanted, until the command ends by itself; `kept` is there afterwards as before."""
     since, before = now(), made(checkout.cluster(), kept)
     with polled(checkout.cluster()) as seen:
-        done = ended(checkout, (command, *WAYS[command]), wanted)
+        done = ended(checkout, typed(command, installed), wanted)
     asked = checkout.audit(since)
     after = made(checkout.cluster(), kept)
     return Trip(
@@ -171,7 +174,31 @@ def forget_database(cluster: Cluster) -> None:
 
 def ways(installed: str) -> list[str]:
     """The commands of a journey, in order."""
-    return [way for way in WAYS if way != "adopt" or installed != INSTALLERS[0]]
+    return [way for way in WAYS if way != "adopt" or installed in KUBECTL]
+
+
+def typed(command: str, installed: str) -> tuple[str, ...]:
+    """A way as a person types it."""
+    return (command, *WAYS[command], *(("--backup=objects",) if installed == NO_CLOUD else ()))
+
+
+@contextmanager
+def place(installed: str, folder: Path) -> Iterator[Checkout]:
+    """Where a journey is made; without a cloud nobody may be looked up, and all that was made goes at its end."""
+    if installed != NO_CLOUD:
+        with checked_out(folder) as made:
+            yield Checkout(made.root, None)
+        return
+    with person(folder, None) as someone:
+        checkout = someone.checkout
+        before = objects(checkout.cluster())
+        checkout.must("password")
+        yield checkout
+        with finishing(checkout.cluster().plane.kubeconfig):
+            checkout.must("destroy", "--yes")
+        left = (objects(checkout.cluster()) ^ before) - LEFT_BY_ISTIO
+        assert not left, left
+        assert not someone.looked_up, someone.looked_up
 
 
 def plan(kept: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
@@ -189,13 +216,12 @@ def run(results: Results, rounds: int) -> None:
     """So many of the journeys that are left."""
     for installed, number in plan(results.kept)[:rounds]:
         results.forget(installed=installed, wanted=number)
-        with tempfile.TemporaryDirectory(prefix="up-") as name, checked_out(Path(name)) as copy:
-            checkout = Checkout(copy.root, None)
+        with tempfile.TemporaryDirectory(prefix="up-") as name, place(installed, Path(name)) as checkout:
             brought_up(checkout, OLD, installed)
             people = peopled(checkout.cluster(), OLD)
             for seed, command in enumerate(ways(installed), SEED + number):
                 if command == "rollback":
-                    refused = checkout.ops(command, *WAYS[command])
+                    refused = checkout.ops(*typed(command, installed))
                     assert "cannot open it" in refused.stderr, refused.stderr
                     forget_database(checkout.cluster())
                 there = [*people, *(rendered(OLD) if command == "adopt" else ())]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws import instances
+from infra.aws.patience import PATIENCE
 from infra.settings import Settings
 from ops import peaks, renewal
 from ops.steps import Step
@@ -24,7 +24,6 @@ VPCS = ("vpc", "L-F678F1CE")
 ADDRESSES = ("ec2", "L-0263D0A3")
 
 _STANDARD = instances.vcpu_quota("m5.xlarge")
-_CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 2})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +112,7 @@ def _refuse(settings: Settings, groups: Iterable[Step]) -> None:
 
 def limit_of(region: str, service: str, code: str) -> int | None:
     """The account's quota, or AWS's default where the account has none of its own; None when neither is told."""
-    client = boto3.client("service-quotas", region_name=region, config=_CONFIG)
+    client = boto3.client("service-quotas", region_name=region, config=PATIENCE)
     with suppress(ClientError):
         return int(client.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
     with suppress(ClientError):
@@ -173,4 +172,4 @@ def _is_own(item: Mapping[str, Any], settings: Settings) -> bool:
 
 
 def _ec2(region: str) -> "EC2Client":
-    return boto3.client("ec2", region_name=region, config=_CONFIG)
+    return boto3.client("ec2", region_name=region, config=PATIENCE)

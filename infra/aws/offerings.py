@@ -4,18 +4,16 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws import instances
+from infra.aws.patience import PATIENCE
 from infra.settings import Settings
 from ordering.errors import UserError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import FilterTypeDef
-
-_CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 2})
 
 
 def check(settings: Settings) -> None:
@@ -25,7 +23,7 @@ def check(settings: Settings) -> None:
     """
     if not settings.pools:
         return
-    ec2: EC2Client = boto3.client("ec2", region_name=settings.region, config=_CONFIG)
+    ec2: EC2Client = boto3.client("ec2", region_name=settings.region, config=PATIENCE)
     try:
         for pool in settings.pools:
             told = _types(ec2, pool.instance_types)

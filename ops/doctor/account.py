@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import preflight
 from infra.aws import cidr, instances, kept, offerings, standing
+from infra.aws.patience import PATIENCE
 from infra.settings import Settings
 from ops import peaks, quotas
 from ops.doctor.address import check_address
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 # infra.aws.cluster gives the control plane the first two zones; EKS has none in these (EKS user guide, "Subnet
 # requirements for clusters").
 WITHOUT_EKS = frozenset(("use1-az3", "usw1-az2", "cac1-az3"))
-
-_CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 2})
 
 
 def check_account(region: str, config: Mapping[str, str], settings: Settings | None) -> list[Finding]:
@@ -117,7 +115,7 @@ def check_kept(settings: Settings) -> Iterator[Finding]:
     """What an earlier life of the stack left, and whether its names are free."""
 
     def client(service: str) -> Any:
-        return boto3.client(service, region_name=settings.region, config=_CONFIG)  # type: ignore[call-overload]
+        return boto3.client(service, region_name=settings.region, config=PATIENCE)  # type: ignore[call-overload]
 
     try:
         found = kept.look(client, settings)
@@ -204,7 +202,7 @@ def _asked(check: str, find: Callable[[Settings], Iterable[Finding]], settings: 
 
 
 def _ec2(region: str) -> "EC2Client":
-    return boto3.client("ec2", region_name=region, config=_CONFIG)
+    return boto3.client("ec2", region_name=region, config=PATIENCE)
 
 
 def _listed(names: Iterable[str]) -> str:

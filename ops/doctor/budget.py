@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import boto3
-from botocore.config import Config
 
+from infra.aws.patience import PATIENCE
 from infra.settings import Settings
 from infra.settings.budget import TAG
 from ops.cost import bill, money, total
@@ -13,7 +13,6 @@ from ops.doctor.finding import Finding, ok, warning
 # Cost Explorer is served in one place for all regions (AWS General Reference, "AWS Billing and Cost Management
 # endpoints").
 _REGION = "us-east-1"
-_CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 2})
 
 
 def check_budget(settings: Settings) -> Iterator[Finding]:
@@ -23,7 +22,7 @@ def check_budget(settings: Settings) -> Iterator[Finding]:
     """
     if settings.budget is None or settings.emulated:
         return
-    told = boto3.client("ce", region_name=_REGION, config=_CONFIG).list_cost_allocation_tags(TagKeys=[TAG])
+    told = boto3.client("ce", region_name=_REGION, config=PATIENCE).list_cost_allocation_tags(TagKeys=[TAG])
     if any(one["Status"] == "Active" for one in told.get("CostAllocationTags", ())):
         yield ok("budget tag", f"AWS counts costs by {TAG}")
     else:

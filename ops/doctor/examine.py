@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from infra import extensions, preflight
 from infra.declared import full_key
 from infra.issuer import discover
+from infra.kubeflow import succession
 from infra.settings import Settings, SettingsError
 from ops import kind, policies
 from ops.doctor.account import check_account
@@ -16,9 +18,11 @@ from ops.doctor.plugins import check_plugins
 from ops.doctor.release import check_release
 from ops.doctor.stack import check_passwords, check_stack
 from ops.doctor.state import check_state
-from ops.doctor.tools import check_tools
+from ops.doctor.tools import check_tools, is_here
 from ops.project import PROJECT_ROOT, is_local, project_name
 from ops.settings import read_config, stack_settings
+from ops.stack import outputs
+from ordering.errors import UserError
 from tools import proxy
 
 
@@ -65,8 +69,18 @@ def examine(stack: str, changes: Mapping[str, str] | None = None) -> list[Findin
             return findings
         findings += check_stack(found, today)
         findings += attempt("login", lambda: check_login(found.settings))
-        findings += check_release(found.settings, PROJECT_ROOT)
+        findings += check_release(found.settings, PROJECT_ROOT, _ran(stack))
     return findings
+
+
+def _ran(stack: str) -> Any:
+    """The release of the stack's last run; None where it has none, or its state is a finding already."""
+    if not is_here("pulumi"):
+        return None
+    try:
+        return outputs(stack).get(succession.OUTPUT)
+    except UserError:
+        return None
 
 
 def check_kind() -> Iterator[Finding]:

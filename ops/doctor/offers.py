@@ -5,11 +5,11 @@ from datetime import date, datetime
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import versions
 from infra.aws import instances
+from infra.aws.patience import PATIENCE
 from infra.settings import Settings
 from ops import offered, peaks
 from ops.doctor.finding import Finding, broken, ok, warning
@@ -20,12 +20,11 @@ IMAGE_DAYS = 60
 STANDARD: instances.Image = "AL2023_x86_64_STANDARD"
 
 _PIN = "`make versions` pins what EKS offers now"
-_CONFIG = Config(connect_timeout=5, read_timeout=15, retries={"max_attempts": 2})
 
 
 def check_offers(settings: Settings) -> list[Finding]:
     """All of it; a warning where AWS does not let it look."""
-    eks, ssm = (boto3.client(name, region_name=settings.region, config=_CONFIG) for name in ("eks", "ssm"))
+    eks, ssm = (boto3.client(name, region_name=settings.region, config=PATIENCE) for name in ("eks", "ssm"))
     try:
         return [
             check_support(eks, settings.cluster.version),

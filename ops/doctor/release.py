@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from infra import inputs, preflight, surroundings
 from infra.aws.instances import GI, instance, volume_slots
+from infra.kubeflow import succession
 from infra.kubeflow.budgets import blocking
 from infra.kubeflow.capacity import EKS_PER_CLUSTER, Requirements, check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.credentials import Credentials, assert_none_left, find_known, replace
 from infra.kubeflow.load import LoadedRelease
+from infra.kubeflow.release import Release
 from infra.present import present, unknown
 from infra.settings import Settings
 from infra.surroundings.others import by_pulumi
@@ -24,8 +27,11 @@ from ordering.graph import Graph
 from ordering.manifests.objects import Manifest
 
 
-def check_release(settings: Settings, root: Path) -> list[Finding]:
-    """All that the manifests tell, read and ordered as the program does; `root` is where relative paths start."""
+def check_release(settings: Settings, root: Path, ran: Any = None) -> list[Finding]:
+    """All that the manifests tell, read and ordered as the program does.
+
+    `root` is where relative paths start, `ran` the release that the stack's last run brought, None where nobody knows.
+    """
     loaded: list[LoadedRelease] = []
 
     def find() -> Iterator[Finding]:
@@ -40,6 +46,7 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
     if not loaded:
         return findings
     objects = loaded[0].objects
+    findings += attempt("release", lambda: check_succession(settings, loaded[0].source, ran))
     findings += attempt("well-known secrets", lambda: check_secrets(objects))
     findings += attempt(CHECK, lambda: check_network_policies(settings, objects, reached))
     if settings.images.source == "ecr" and not settings.emulated:
@@ -53,6 +60,17 @@ def check_release(settings: Settings, root: Path) -> list[Finding]:
         findings += check_volumes(needed, settings)
         findings += attempt("budgets", lambda: check_budgets(objects))
     return findings
+
+
+def check_succession(settings: Settings, source: Release, ran: Any) -> Iterator[Finding]:
+    """Whether the release may follow the one that the stack has."""
+    succession.check(settings, source, ran)
+    if succession.changes(settings, source, ran):
+        yield warning(
+            "release",
+            f"the stack has {ran}, and `up` brings {settings.kubeflow.release}",
+            f"take `make upgrade TO={settings.kubeflow.release}`, which saves before and looks afterwards",
+        )
 
 
 def _has(settings: Settings, root: Path) -> Has:

@@ -47,6 +47,7 @@ class Checkout:
     root: Path
     manifests: Path | None = SAMPLE
     environment: dict[str, str] = field(default_factory=dict)
+    stack: str = "local"
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """`python -m ops` with these arguments, running, in a session of its own as a terminal's would be."""
@@ -57,8 +58,9 @@ class Checkout:
         env.pop("CI", None)
         if self.manifests is not None:
             env["KUBEFLOW_MANIFESTS"] = str(self.manifests)
+        stack = [] if self.stack == "local" else [f"--stack={self.stack}"]
         return subprocess.Popen(
-            [sys.executable, "-m", "ops", *arguments],
+            [sys.executable, "-m", "ops", *arguments, *stack],
             cwd=self.root,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -81,8 +83,8 @@ class Checkout:
         return done.stdout
 
     def configure(self, settings: Mapping[str, Any]) -> None:
-        """Sets these settings (key to value) in Pulumi.local.yaml; None takes one away."""
-        path = self.root / "Pulumi.local.yaml"
+        """Sets these settings (key to value) in the stack's file; None takes one away."""
+        path = self.root / f"Pulumi.{self.stack}.yaml"
         content = yaml.safe_load(path.read_text())
         for key, value in settings.items():
             content["config"][key if ":" in key else f"kubeflow:{key}"] = value
@@ -97,7 +99,7 @@ class Checkout:
     @property
     def state_file(self) -> Path:
         """The state at rest."""
-        return self.state / ".pulumi" / "stacks" / "kubeflow" / "local.json"
+        return self.state / ".pulumi" / "stacks" / "kubeflow" / f"{self.stack}.json"
 
     def deployment(self) -> dict[str, Any]:
         """The state at rest, as it is in the file."""

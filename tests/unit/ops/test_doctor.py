@@ -12,11 +12,12 @@ from rich.console import Console
 
 from infra.aws.instances import GI
 from infra.kubeflow.capacity import Load, Requirements
+from infra.kubeflow.release import Release
 from infra.settings import WELL_KNOWN_PASSWORD
 from ops.commands import doctor
 from ops.doctor import examine, plugins, tools
 from ops.doctor.finding import Finding, attempt, broken, ok, refused
-from ops.doctor.release import check_release, check_room, check_secrets, check_volumes
+from ops.doctor.release import check_release, check_room, check_secrets, check_succession, check_volumes
 from ops.doctor.stack import check_endpoint, check_existing, check_passwords, check_version
 from ops.doctor.state import check_state
 from ops.settings import SEALED, StackSettings
@@ -130,6 +131,23 @@ def test_secrets_that_are_replaced_are_fine_and_others_break_the_stack() -> None
 def test_a_release_that_cannot_be_had_is_a_finding(tmp_path: Path) -> None:
     gone = only(check_release(settings(kubeflowPath="nowhere"), tmp_path))
     assert (gone.check, gone.state, gone.advice) == ("release", "broken", "name a folder with a kustomization")
+
+
+PINNED = Release(name="26.03", path=Path(), digest="", origin="shared", note="")
+
+
+def test_an_older_release_than_the_stack_has_breaks_it_and_a_newer_one_is_said() -> None:
+    old = settings(kubeflowRelease="1.10.2")
+    gone = only(attempt("release", lambda: check_succession(old, PINNED, "26.03")))
+    assert gone.state == "broken"
+    assert gone.found.startswith("dev has 26.03, and kubeflowRelease is 1.10.2, which is older")
+    later = only(check_succession(settings(kubeflowRelease="26.03"), PINNED, "1.10.2"))
+    assert (later.state, later.advice) == (
+        "warning",
+        "take `make upgrade TO=26.03`, which saves before and looks afterwards",
+    )
+    for ran in ("26.03", None, "of somebody's own"):
+        assert not list(check_succession(settings(kubeflowRelease="26.03"), PINNED, ran))
 
 
 SAMPLE = Path(__file__).resolve().parents[3] / "manifests" / "sample"
