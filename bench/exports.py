@@ -108,7 +108,10 @@ ROUNDS = [(platform, engine, ordered) for platform in PODS for engine in ENGINES
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What came of one: the engine's exit code and seconds, what was refused, and Deployments that never came up."""
+    """What came of one: the engine's exit code and seconds, what was refused, and Deployments that never came up.
+
+    `told` has the first of the refusals, `said` the end of what the engine said.
+    """
 
     platform: str
     engine: str
@@ -120,6 +123,7 @@ class Round:
     refused: int
     refused_calls: int
     unavailable: int
+    told: tuple[str, ...]
     said: str
 
     @property
@@ -173,6 +177,7 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
         refused=len(asked.refused),
         refused_calls=len(asked.refused_calls),
         unavailable=len(missing),
+        told=tuple(str(one) for one in (*asked.refused, *asked.refused_calls))[:8],
         said=said[-600:],
     )
 
