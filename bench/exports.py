@@ -28,7 +28,7 @@ from ordering.graph import build
 from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
 from tests.local.cluster import Cluster
-from tests.local.stack import SAMPLE, release, unavailable
+from tests.local.stack import SAMPLE, release
 from tools.build import environment, find_go
 
 PAGE = PROJECT_ROOT / "ordering" / "README.md"
@@ -159,7 +159,7 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
         code, said = _run(engine, folder, {**os.environ, **lab.plane.environment, "HOME": made})
         seconds = time.time() - since
         deadline = time.time() + _SETTLED_S
-        while (missing := unavailable(cluster)) and not code and time.time() < deadline:
+        while (missing := _missing(cluster, manifests)) and not code and time.time() < deadline:
             time.sleep(1)
         asked = lab.refused(since)
     return Round(
@@ -175,6 +175,19 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
         unavailable=len(missing),
         said=said[-600:],
     )
+
+
+def _missing(cluster: Cluster, manifests: Iterable[Manifest]) -> set[tuple[str, str]]:
+    """Deployments of the manifests, by namespace and name, that are not Available, or were never made."""
+    there = cluster.get("deployments", "-A") or {"items": []}
+    up = {
+        (one["metadata"]["namespace"], one["metadata"]["name"])
+        for one in there["items"]
+        if any(c["type"] == "Available" and c["status"] == "True" for c in one["status"].get("conditions", ()))
+    }
+    return {
+        (one["metadata"]["namespace"], one["metadata"]["name"]) for one in manifests if one["kind"] == "Deployment"
+    } - up
 
 
 def _run(engine: Engine, folder: Path, told: Mapping[str, str]) -> tuple[int, str]:
