@@ -13,7 +13,6 @@ import click
 import yaml
 
 from localcloud import emulator
-from ops import audit
 from ordering.errors import UserError
 from ordering.graph import id_of
 from ordering.manifests.objects import Manifest
@@ -63,18 +62,14 @@ def lived(folder: Path) -> str:
     cells = (
         len(manifests),
         f"{up_s:.0f} s",
-        f"{_refused(up)} of {up.writes}",
+        f"{len(up.refused)} of {up.writes}",
         f"{len(up.refused_calls)} of {up.calls}",
         "no change" if planned.keys() == {"unchanged"} else str(planned),
-        f"{what}: {done.get('updated', done)}, {_refused(change)} refused",
+        f"{what}: {done.get('update', 0)} updated, {len(change.refused)} refused",
         f"{destroy_s:.0f} s, {len(destroy.refused_calls)} of {destroy.calls} webhook calls refused, "
         + (f"left: {', '.join(left)}" if left else "nothing left"),
     )
     return f"| {' | '.join(map(str, cells))} |"
-
-
-def _refused(asked: audit.Report) -> int:
-    return len(asked.refused)
 
 
 @click.command(help="Bring a platform up, change it, destroy it, and print what came of it.")

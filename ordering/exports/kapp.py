@@ -5,6 +5,7 @@ built-in kinds by itself; for conditions of custom resources its configuration s
 """
 
 import hashlib
+import json
 from typing import Any
 
 from ordering.exports.export import Export, annotated, dump, needs, objects, shared_notes
@@ -12,6 +13,27 @@ from ordering.graph import Graph, Node, ObjectId
 
 GROUP = "kapp.k14s.io/change-group"
 RULE = "kapp.k14s.io/change-rule"
+
+
+# kapp's own matchers either count a condition of an earlier generation, or wait for ever for a kind that does not tell
+# in its status which generation it has observed (pkg/kapp/resourcesmisc/custom_waiting_resource.go), as cert-manager's
+# Issuers do not.
+_RULE = """\
+def is_done(resource):
+  generation = getattr(resource.metadata, "generation", None)
+  status = getattr(resource, "status", None)
+  if status != None and getattr(status, "observedGeneration", generation) == generation:
+    for one in getattr(status, "conditions", None) or []:
+      if one.type == {condition} and one.status == "True":
+        if getattr(one, "observedGeneration", generation) == generation:
+          return {{"done": True, "successful": True, "message": ""}}
+        end
+      end
+    end
+  end
+  return {{"done": False, "successful": False, "message": "Waiting for condition " + {condition}}}
+end
+"""
 
 
 def export(graph: Graph) -> Export:
@@ -49,8 +71,7 @@ def _wait_rules(nodes: list[Node]) -> list[dict[str, Any]]:
     }
     return [
         {
-            "supportsObservedGeneration": True,
-            "conditionMatchers": [{"type": condition, "status": "True", "success": True}],
+            "ytt": {"funcContractV1": {"resource.star": _RULE.format(condition=json.dumps(condition))}},
             "resourceMatchers": [{"apiVersionKindMatcher": {"apiVersion": api_version, "kind": kind}}],
         }
         for api_version, kind, condition in sorted(wanted)

@@ -97,8 +97,9 @@ def test_kapp_has_a_rule_both_ways_for_each_need(graph: Graph) -> None:
     group = found["MutatingWebhookConfigurationoperator"]["kapp.k14s.io/change-group.order"]
     rules = {value for key, value in found["Thingthing"].items() if "change-rule" in key}
     assert {f"upsert after upserting {group}", f"delete before deleting {group}"} <= rules
-    assert "conditionMatchers" in text
-    assert "Certificate" in text.partition("waitRules")[2]
+    config = next(one for one in read(text) if one["kind"] == "Config")
+    kinds = {one["resourceMatchers"][0]["apiVersionKindMatcher"]["kind"]: one for one in config["waitRules"]}
+    assert 'one.type == "Ready"' in kinds["Certificate"]["ytt"]["funcContractV1"]["resource.star"]
 
 
 def test_depends_on_names_the_direct_needs(graph: Graph) -> None:
