@@ -63,9 +63,9 @@ def _chart(manifests: Sequence[Manifest]) -> Mapping[str, str]:
     definitions = [one for one in manifests if one["kind"] == "CustomResourceDefinition"]
     rest = dump(one for one in manifests if one["kind"] != "CustomResourceDefinition")
     return {
-        "Chart.yaml": dump([{"apiVersion": "v2", "name": "alone", "version": "0.1.0"}]),
-        "templates/all.yaml": rest.replace("{{", '{{ "{{" }}'),
-        **({"crds/definitions.yaml": dump(definitions)} if definitions else {}),
+        "alone/Chart.yaml": dump([{"apiVersion": "v2", "name": "alone", "version": "0.1.0"}]),
+        "alone/templates/all.yaml": rest.replace("{{", '{{ "{{" }}'),
+        **({"alone/crds/definitions.yaml": dump(definitions)} if definitions else {}),
     }
 
 
@@ -92,12 +92,13 @@ ENGINES = {
         alone=_file,
     ),
     "Helm": Engine(
-        module="helm.sh/helm/v3",
+        module="helm.sh/helm/v4",
         package="cmd/helm",
-        version="3.18.6",
+        version="4.1.0",
         target="helm",
         commands=lambda program, folder: [
-            (program, "install", "exported", str(folder), "--wait", "--timeout=20m"),
+            (program, "install", chart.name, str(chart), "--wait", "--timeout=10m")
+            for chart in sorted(folder.iterdir())
         ],
         alone=_chart,
     ),
