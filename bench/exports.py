@@ -63,9 +63,9 @@ def _chart(manifests: Sequence[Manifest]) -> Mapping[str, str]:
     definitions = [one for one in manifests if one["kind"] == "CustomResourceDefinition"]
     rest = dump(one for one in manifests if one["kind"] != "CustomResourceDefinition")
     return {
-        "Chart.yaml": dump([{"apiVersion": "v2", "name": "alone", "version": "0.1.0"}]),
-        "templates/all.yaml": rest.replace("{{", '{{ "{{" }}'),
-        **({"crds/definitions.yaml": dump(definitions)} if definitions else {}),
+        "alone/Chart.yaml": dump([{"apiVersion": "v2", "name": "alone", "version": "0.1.0"}]),
+        "alone/templates/all.yaml": rest.replace("{{", '{{ "{{" }}'),
+        **({"alone/crds/definitions.yaml": dump(definitions)} if definitions else {}),
     }
 
 
@@ -92,12 +92,13 @@ ENGINES = {
         alone=_file,
     ),
     "Helm": Engine(
-        module="helm.sh/helm/v3",
+        module="helm.sh/helm/v4",
         package="cmd/helm",
-        version="3.18.6",
+        version="4.1.0",
         target="helm",
         commands=lambda program, folder: [
-            (program, "install", "exported", str(folder), "--wait", "--timeout=20m"),
+            (program, "install", chart.name, str(chart), "--wait", "--timeout=10m")
+            for chart in sorted(folder.iterdir())
         ],
         alone=_chart,
     ),
@@ -108,7 +109,10 @@ ROUNDS = [(platform, engine, ordered) for platform in PODS for engine in ENGINES
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What came of one: the engine's exit code and seconds, what was refused, and Deployments that never came up."""
+    """What came of one: the engine's exit code and seconds, what was refused, and Deployments that never came up.
+
+    `told` has the first of the refusals, `said` the end of what the engine said.
+    """
 
     platform: str
     engine: str
@@ -120,6 +124,7 @@ class Round:
     refused: int
     refused_calls: int
     unavailable: int
+    told: tuple[str, ...]
     said: str
 
     @property
@@ -173,6 +178,7 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
         refused=len(asked.refused),
         refused_calls=len(asked.refused_calls),
         unavailable=len(missing),
+        told=tuple(str(one) for one in (*asked.refused, *asked.refused_calls))[:8],
         said=said[-600:],
     )
 

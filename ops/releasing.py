@@ -112,8 +112,8 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
 def _examined(stack: str, way: Way, say: Callable[[str], None]) -> None:
     """UserError for what doctor finds with the old release or the new one."""
     broken: list[tuple[str, Finding]] = []
-    for release in (way.old, way.new):
-        found = examine(stack, {upgrading.RELEASE: release})
+    for release, settings in ((way.old, {upgrading.RELEASE: way.old}), (way.new, way.settings)):
+        found = examine(stack, settings)
         broken += [(release, one) for one in found if one.state == "broken"]
         for one in found:
             if one.state == "warning" and release == way.new:

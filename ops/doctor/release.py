@@ -65,7 +65,7 @@ def check_release(settings: Settings, root: Path, ran: Any = None) -> list[Findi
 def check_succession(settings: Settings, source: Release, ran: Any) -> Iterator[Finding]:
     """Whether the release may follow the one that the stack has."""
     succession.check(settings, source, ran)
-    if succession.changes(settings, source, ran):
+    if succession.changes(settings, source, ran) and settings.kubeflow.release_before != ran:
         yield warning(
             "release",
             f"the stack has {ran}, and `up` brings {settings.kubeflow.release}",

@@ -1,4 +1,4 @@
-"""A cluster of somebody else's and no cloud at all: the stack `kind`, by a `kind` of our own that hands out the plane."""
+"""A cluster of somebody else's and no cloud at all: the whole life of the stack `kind`."""
 
 from collections.abc import Iterator
 

@@ -17,6 +17,7 @@ from unittest import mock
 import yaml
 
 from localcloud import plane, plugin
+from tests.local.cluster import Cluster
 from tests.local.stack import Checkout, checked_out
 
 # What kind v0.31.0 does and says (pkg/cmd/kind), with a control plane that runs already.
@@ -51,6 +52,14 @@ def getaddrinfo(host, *rest, **more):
 socket.getaddrinfo = getaddrinfo
 """
 
+# As kind's own (pkg/build/nodeimage/const_storage.go), with the one driver whose volumes the laptop plays.
+_STANDARD = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": "ebs.csi.aws.com",
+    "volumeBindingMode": "WaitForFirstConsumer",
+}
 _THIS_MACHINE = {"127.0.0.1", "localhost", "0.0.0.0", "None"}
 
 
@@ -78,6 +87,7 @@ def person(folder: Path, manifests: Path | None) -> Iterator[Person]:
     without = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with checked_out(folder) as made, mock.patch.dict(os.environ, without, clear=True):
         started = plane.start(made.root)
+        Cluster(started).apply(_STANDARD)
         bin_ = folder / "bin"
         bin_.mkdir()
         content = yaml.safe_load(started.kubeconfig.read_text())

@@ -45,10 +45,10 @@ def test_the_table_has_a_row_for_each_in_the_order_of_the_rounds() -> None:
 
 def test_a_chart_of_the_manifests_alone_has_definitions_apart_and_no_templates() -> None:
     files = ENGINES["Helm"].alone([CONFIG, KIND])
-    assert list(yaml.safe_load_all(files["crds/definitions.yaml"])) == [KIND]
-    rendered = files["templates/all.yaml"].replace('{{ "{{" }}', "{{")
+    assert list(yaml.safe_load_all(files["alone/crds/definitions.yaml"])) == [KIND]
+    rendered = files["alone/templates/all.yaml"].replace('{{ "{{" }}', "{{")
     assert list(yaml.safe_load_all(rendered)) == [CONFIG]
-    assert "{{ .Name" not in files["templates/all.yaml"]
+    assert "{{ .Name" not in files["alone/templates/all.yaml"]
 
 
 def test_the_others_take_one_file() -> None:

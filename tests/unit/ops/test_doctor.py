@@ -146,6 +146,9 @@ def test_an_older_release_than_the_stack_has_breaks_it_and_a_newer_one_is_said()
         "warning",
         "take `make upgrade TO=26.03`, which saves before and looks afterwards",
     )
+    for release, before in (("26.03", "1.10.2"), ("1.10.2", "26.03")):
+        on_its_way = settings(kubeflowRelease=release, kubeflowReleaseBefore=before)
+        assert not list(check_succession(on_its_way, PINNED, before)), "make upgrade and make rollback are on their way"
     for ran in ("26.03", None, "of somebody's own"):
         assert not list(check_succession(settings(kubeflowRelease="26.03"), PINNED, ran))
 

@@ -1,12 +1,15 @@
-"""What is said of a managed database before a release changes: RDS keeps it, or nobody does."""
+"""What is said and asked before a release changes: of a managed database, and of doctor."""
 
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from ops import releasing
+from ops.doctor.finding import Finding
 from ops.releasing import managed
 from ops.run import Session
+from ops.upgrading import Way
 from tests.unit.inputs import inputs
 
 
@@ -25,3 +28,19 @@ def test_a_managed_database_is_no_part_of_a_backup(settings: dict[str, Any], sai
     found = managed(cast("Session", session))
     assert (said in "".join(heard), bool(heard)) == (True, bool(said))
     assert (lacks in "".join(found), bool(found)) == (True, bool(lacks))
+
+
+@pytest.mark.parametrize(("old", "new"), [("1.10.2", "26.03"), ("26.03", "1.10.2")])
+def test_doctor_is_asked_for_the_new_release_with_the_one_before(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would take a rollback for somebody's mistake."""
+    asked: list[dict[str, str]] = []
+
+    def examine(_: str, changes: dict[str, str]) -> list[Finding]:
+        asked.append(changes)
+        return []
+
+    monkeypatch.setattr(releasing, "examine", examine)
+    releasing._examined("dev", Way(old=old, new=new, before=old, begun=False), print)
+    assert asked == [{"kubeflowRelease": old}, {"kubeflowRelease": new, "kubeflowReleaseBefore": old}]
