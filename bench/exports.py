@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,8 @@ ROUNDS = [(platform, engine, ordered) for platform in PODS for engine in ENGINES
 class Round:
     """What came of one: the engine's exit code and seconds, what was refused, and Deployments that never came up.
 
+    `conflicts` are updates of an object that somebody else had changed since it was read, which kapp tries again.
+
     `told` has the first of the refusals, `said` the end of what the engine said.
     """
 
@@ -121,6 +124,7 @@ class Round:
     objects: int
     code: int
     seconds: float
+    conflicts: int
     refused: int
     refused_calls: int
     unavailable: int
@@ -167,6 +171,7 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
         while (missing := _missing(cluster, manifests)) and not code and time.time() < deadline:
             time.sleep(1)
         asked = lab.refused(since)
+    conflicts = [one for one in asked.refused if one.verb == "update" and one.code == HTTPStatus.CONFLICT]
     return Round(
         platform=platform,
         engine=name,
@@ -175,10 +180,11 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
         objects=len(manifests),
         code=code,
         seconds=round(seconds, 1),
-        refused=len(asked.refused),
+        conflicts=len(conflicts),
+        refused=len(asked.refused) - len(conflicts),
         refused_calls=len(asked.refused_calls),
         unavailable=len(missing),
-        told=tuple(str(one) for one in (*asked.refused, *asked.refused_calls))[:8],
+        told=tuple(str(one) for one in (*asked.refused, *asked.refused_calls) if one not in conflicts)[:8],
         said=said[-600:],
     )
 
@@ -227,12 +233,12 @@ def run(results: Results, rounds: int) -> None:
 
 def table(kept: Sequence[Mapping[str, Any]]) -> str:
     """A row for each round."""
-    lines = ["| platform | engine | | ended with | s | refused requests | refused webhook calls | not Available |"]
-    lines.append("|---|---|---|--:|--:|--:|--:|--:|")
+    lines = ["| platform | engine | | ended with | s | conflicts | refused | refused webhook calls | not Available |"]
+    lines.append("|---|---|---|--:|--:|--:|--:|--:|--:|")
     for one in sorted(kept, key=lambda one: ROUNDS.index((one["platform"], one["engine"], one["ordered"]))):
         engine = ENGINES[one["engine"]]
         what = f"`--to {engine.target}`" if one["ordered"] else "the manifests alone"
-        keys = ("code", "seconds", "refused", "refused_calls", "unavailable")
+        keys = ("code", "seconds", "conflicts", "refused", "refused_calls", "unavailable")
         figures = " | ".join(str(one[key]) for key in keys)
         lines.append(f"| {one['platform']} | {one['engine']} {one['version']} | {what} | {figures} |")
     return "\n".join(lines)
