@@ -88,7 +88,8 @@ ENGINES = {
         target="depends-on",
         commands=lambda program, folder: [
             (program, "init", str(folder)),
-            (program, "apply", str(folder), "--reconcile-timeout=2m"),
+            # Else it keeps what it applied in an annotation, which no long definition has room for.
+            (program, "apply", str(folder), "--server-side", "--reconcile-timeout=2m"),
         ],
         alone=_file,
     ),
