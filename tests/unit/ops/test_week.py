@@ -17,9 +17,10 @@ from infra.settings import Settings
 from ops import cost
 from ops.commands import cost as cost_command
 from ops.costs.week import report, setup
+from ops.costs.week.autoscaler import AFTER_ADD, GOES_AFTER, PROXY, RECHECK, SCAN
 from ops.costs.week.model import DAY, HOUR, PLATFORM, WEEK, NodeGroup, Outcome, Pod, Room, Work
 from ops.costs.week.report import Week, played
-from ops.costs.week.simulation import AFTER_ADD, NODE_START, SCAN, UNNEEDED, simulate
+from ops.costs.week.simulation import NODE_START, simulate
 from ops.costs.week.trace import Notebook, Pipeline, Shape, Step, Trace
 from ordering.errors import UserError
 from tests.unit.settings_source import settings
@@ -68,7 +69,7 @@ def test_a_pool_from_zero_and_back_runs_as_long_as_its_notebook_and_ten_minutes(
     week = run(stack(GPU), notebook(shape=shape(gpus=1)))
     gpu = pool(week, "gpu")
     assert (gpu.floor, gpu.peak, week.waited, week.stuck) == (0, 1, NODE_START, ())
-    assert gpu.usage.hours == 8 + Decimal(UNNEEDED) / HOUR
+    assert gpu.usage.hours == 8 + Decimal(GOES_AFTER) / HOUR
     # 1.006 dollars, of which spot takes 40%, and a disk of 100 GiB.
     hourly = Decimal("0.4024") + 8 / Decimal(730)
     assert gpu.usage.monthly == pytest.approx(gpu.usage.hours * hourly * 730 / 168)
@@ -190,8 +191,8 @@ def test_a_half_empty_node_goes_when_its_pods_fit_elsewhere_and_may_move() -> No
     two = group(desired=2, min=1)
     for movable, left in ((True, 1), (False, 2)):
         outcome = simulate([two], pods(2, seconds=None, movable=movable), until=DAY, scaling=True)
-        assert sizes(outcome, UNNEEDED - 1) == 2
-        assert sizes(outcome, UNNEEDED) == left
+        assert sizes(outcome, GOES_AFTER - 1) == 2
+        assert sizes(outcome, GOES_AFTER) == left
         assert [one.moved for one in outcome.starts].count(True) == (1 if movable else 0)
 
 
@@ -200,14 +201,14 @@ def test_a_node_that_would_take_pods_of_another_waits_no_longer_for_that() -> No
     full = pods(1, request=Room(2000, GI), seconds=None, movable=False)
     outcome = simulate([group(desired=3, min=1)], [*pods(2, **small), *full], until=DAY, scaling=True)
     # One node's pods go to the second, and with its own from there to the third, one node at a time.
-    assert [sizes(outcome, when) for when in (UNNEEDED - 1, UNNEEDED, UNNEEDED + SCAN)] == [3, 2, 1]
+    assert [sizes(outcome, when) for when in (GOES_AFTER - 1, GOES_AFTER, GOES_AFTER + SCAN)] == [3, 2, 1]
 
 
 def test_none_goes_within_ten_minutes_of_the_last_that_came() -> None:
     late = [Work(start=500, end=None, stages=one.stages) for one in pods(4, request=Room(3000, GI))]
     outcome = simulate([group(min=0, desired=1), group(name="h", pool="h")], late, until=DAY, scaling=True)
     empty = simulate([group(min=0, desired=1)], [], until=DAY, scaling=True)
-    assert sizes(empty, UNNEEDED) == 0
+    assert sizes(empty, GOES_AFTER) == 0
     assert sizes(outcome, 500 + AFTER_ADD - 1) == 4
 
 
