@@ -1,4 +1,4 @@
-"""A week's works for real: a control plane of their own, its scheduler, and the cluster autoscaler; an hour in a minute."""
+"""Works for real: a control plane with its scheduler, and the cluster autoscaler over it, an hour in a minute."""
 
 import contextlib
 import heapq

@@ -77,12 +77,17 @@ def _case(name: str, about: str, of: Settings, trace: Trace, needed: Requirement
 
 
 def _groups(of: Settings, needed: Requirements) -> list[NodeGroup]:
-    """The stack's, each in one zone: kwok's nodes are made after one template, and AWS's choice of a zone is no part."""
-    return [replace(group, zones=group.zones[:1]) for group in setup.node_groups(of, needed.per_node)]
+    """The stack's, as kwok's provider can have them: in one zone each, with all that an instance has for pods.
+
+    Its nodes are made after one template, from which the autoscaler knows what they offer; on AWS it guesses.
+    """
+    return [
+        replace(group, zones=group.zones[:1], capacity=group.room) for group in setup.node_groups(of, needed.per_node)
+    ]
 
 
 def _between(first: int, hours: int, works: Iterable[Work]) -> Iterable[Work]:
-    """The works that begin in so many hours of Monday, and what is there from the start, by a clock that begins then."""
+    """The works that begin in some hours of Monday, and what is always there, by a clock that begins then."""
     for work in works:
         if work.start == 0 and work.end is None and work.stages[0][0].seconds is None:
             yield work

@@ -6,6 +6,7 @@ work", "How does scale-down work"; config/const.go, config/flags/flags.go); what
 """
 
 import random
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from ops.costs.week.model import NodeGroup, Room
@@ -16,13 +17,24 @@ GOES_AFTER = UNNEEDED + SCAN
 """Seconds from the moment that nobody needs a node until it goes: it must be more than ten minutes at a look."""
 HALF = 0.5
 
-PROXY = Room(100, 0, pods=1)
-"""What it lets a pod kube-proxy take on a node of which it has seen no example (cloudprovider/utils.go)."""
+_PROXY = 100
+_MOST_PODS = 110
 
 
-def empty_room(group: NodeGroup) -> Room:
-    """What a node offers of a group of which the autoscaler has seen none yet."""
-    return group.free.less(PROXY)
+def expected(group: NodeGroup) -> Room:
+    """What it takes a node to offer of a group of which it has seen none: all that the instance has, but kube-proxy's.
+
+    cloudprovider/aws/aws_manager.go, `buildNodeFromTemplate` ("TODO: use proper allocatable!!"), with the pods of every
+    node, and one kube-proxy more (cloudprovider/utils.go, `BuildKubeProxy`). It knows no limit of volumes.
+    """
+    own = Room(*(whole - free for whole, free in zip(group.room, group.free, strict=True)))
+    return Room(
+        group.capacity.cpu - own.cpu - _PROXY,
+        group.capacity.memory - own.memory,
+        group.free.gpus,
+        _MOST_PODS - own.pods - 1,
+        sys.maxsize,
+    )
 
 
 class Autoscaler:
@@ -61,7 +73,7 @@ class Autoscaler:
             options = []
             for group in self._groups:
                 most = group.max - sum(node.group is group for node in nodes) - found.count(group)
-                free = group.free if group in self._seen else empty_room(group)
+                free = group.free if group in self._seen else expected(group)
                 count, placed = _packed(group, free, left, most)
                 if placed:
                     options.append((_waste(group, placed, count), group, count, placed))
