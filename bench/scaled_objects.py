@@ -61,7 +61,10 @@ def template(group: NodeGroup) -> Manifest:
                 _ZONE: group.zones[0],
                 **(gpu_labels("g5.xlarge") if group.room.gpus else {}),
             },
-            "annotations": {f"{_PROVIDER}/min-count": str(group.min), f"{_PROVIDER}/max-count": str(group.max)},
+            "annotations": {
+                f"{_PROVIDER}/{size}-count": str(count)
+                for size, count in (("min", group.min), ("desired", group.desired), ("max", group.max))
+            },
         },
         "spec": {"taints": [*taints, {"key": STARTING, "value": "", "effect": "NoSchedule"}]},
         "status": {
@@ -151,6 +154,8 @@ def arguments(kubeconfig: str, port: int, scale: float) -> list[str]:
         "--skip-nodes-with-local-storage=false",
         *(f"--{name}={scaled(seconds, scale)}" for name, seconds in delays.items()),
         "--bypassed-scheduler-names=nobody",
+        # The provider counts the nodes that it sees, and looking again at once it would not see those just made.
+        "--frequent-loops-enabled=false",
         f"--startup-taint={STARTING}",
         f"--kubeconfig={kubeconfig}",
         "--leader-elect=false",

@@ -32,6 +32,7 @@ from ordering.manifests.objects import Manifest
 SCALE = 60.0
 """Seconds of the week in one of ours."""
 _PATIENCE = 90.0
+_PLACED = 10.0
 _LOOKS = "Calculating unneeded nodes"
 
 
@@ -69,8 +70,11 @@ def run(program: Path, groups: Sequence[NodeGroup], works: Sequence[Work], until
             for number in range(group.desired):
                 api.create(objects.first(group, number))
         _until_ready(api, sum(group.desired for group in groups))
-        with _autoscaler(program, made.kubeconfig, root), ThreadPoolExecutor(16) as hands:
-            return _Run(made.kubeconfig, api, hands, groups, until).play(works)
+        with ThreadPoolExecutor(16) as hands:
+            playing = _Run(made.kubeconfig, api, hands, groups, until)
+            playing.place([work for work in works if work.start == 0])
+            with _autoscaler(program, made.kubeconfig, root):
+                return playing.play([work for work in works if work.start > 0])
     finally:
         plane.stop(root)
         shutil.rmtree(root, ignore_errors=True)
@@ -94,24 +98,31 @@ class _Run:
         self._started: set[str] = set()
         self._seen: set[str] = set()
         self._measured = Measured()
-        self._begun = 0.0
+        self._numbers = itertools.count()
+        self._begun: float | None = None
 
-    def play(self, works: Sequence[Work]) -> Measured:
-        self._begun = time.monotonic()
+    def place(self, works: Sequence[Work]) -> None:
+        """Begins what is there from the start, and waits until all that fits has its node."""
         for kind, heard in ((self._core.list_node, self._node), (self._core.list_pod_for_all_namespaces, self._pod)):
             threading.Thread(target=self._watch, args=(kind, heard), daemon=True).start()
-        for number, work in enumerate(works):
-            self._at(work.start, partial(self._begin, _Job(work, number)))
+        for work in works:
+            self._begin(_Job(work, next(self._numbers)))
+        deadline = time.monotonic() + _PLACED
+        while self._waits.keys() - self._started and time.monotonic() < deadline:
+            self._hear(0.1)
+
+    def play(self, works: Sequence[Work]) -> Measured:
+        """Begins the others, each at its time."""
+        self._begun = time.monotonic()
+        for work in works:
+            self._at(work.start, partial(self._begin, _Job(work, next(self._numbers))))
         while (now := self._now()) < self._until:
             while self._agenda and self._agenda[0][0] <= now:
                 when, _, action = heapq.heappop(self._agenda)
                 self._measured.late_s = round(max(self._measured.late_s, now - when), 1)
                 action()
             following = self._agenda[0][0] if self._agenda else self._until
-            with contextlib.suppress(queue.Empty):
-                heard, about = self._events.get(timeout=max((min(following, self._until) - self._now()) / SCALE, 0.001))
-                heard(about)
-            self._fail_early()
+            self._hear(max((min(following, self._until) - self._now()) / SCALE, 0.001))
         for group, since in self._born.values():
             self._hours[group] += (self._until - since) / HOUR
         self._measured.stuck += [key for key in self._waits if key not in self._started]
@@ -119,7 +130,13 @@ class _Run:
         return self._measured
 
     def _now(self) -> float:
-        return (time.monotonic() - self._begun) * SCALE
+        return 0.0 if self._begun is None else (time.monotonic() - self._begun) * SCALE
+
+    def _hear(self, patience: float) -> None:
+        with contextlib.suppress(queue.Empty):
+            heard, about = self._events.get(timeout=patience)
+            heard(about)
+        self._fail_early()
 
     def _at(self, when: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (when, next(self._order), action))
@@ -162,13 +179,9 @@ class _Run:
     def _start_node(self, name: str) -> None:
         while True:
             node = self._core.read_node(name)
-            taints = [one.to_dict() for one in node.spec.taints or () if one.key != objects.STARTING]
-            body = {
-                "metadata": {"resourceVersion": node.metadata.resource_version},
-                "spec": {"taints": [{key: one[key] for key in ("key", "value", "effect")} for one in taints]},
-            }
+            node.spec.taints = [one for one in node.spec.taints or () if one.key != objects.STARTING]
             try:
-                self._core.patch_node(name, body, _content_type="application/merge-patch+json")
+                self._core.replace_node(name, node)
             except client.ApiException as error:
                 if error.status != 409:
                     raise

@@ -79,10 +79,13 @@ def _case(name: str, about: str, of: Settings, trace: Trace, needed: Requirement
 def _groups(of: Settings, needed: Requirements) -> list[NodeGroup]:
     """The stack's, as kwok's provider can have them: in one zone each, with all that an instance has for pods.
 
-    Its nodes are made after one template, from which the autoscaler knows what they offer; on AWS it guesses.
+    Its nodes are made after one template, from which the autoscaler knows what they offer; on AWS it guesses. Between
+    groups that waste alike it draws lots, so that no two runs are the same: each has a MiB more than the one before.
     """
+    made = setup.node_groups(of, needed.per_node)
     return [
-        replace(group, zones=group.zones[:1], capacity=group.room) for group in setup.node_groups(of, needed.per_node)
+        replace(group, zones=group.zones[:1], capacity=group.room._replace(memory=group.room.memory + number * MI))
+        for number, group in enumerate(made)
     ]
 
 

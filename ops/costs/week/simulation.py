@@ -179,7 +179,7 @@ class _Play:
             node.free = node.free.less(one.pod.request)
             one.node = node
             if one.pod.claim:
-                self._zones.setdefault(one.pod.claim, node.zone)
+                one.zone = self._zones.setdefault(one.pod.claim, node.zone)
             self._starts.append(Start(pod=one.pod, when=now, waited=now - one.since, moved=one.moved))
             if one.pod.seconds is not None:
                 self._at(now + one.pod.seconds, partial(self._end, one))

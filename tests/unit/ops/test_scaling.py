@@ -155,6 +155,13 @@ def test_what_was_unneeded_before_stays_so_beside_another_that_could_go_instead(
     assert [sizes(outcome, when) for when in (GOES_AFTER - 1, GOES_AFTER)] == [2, 1]
 
 
+def test_a_pod_does_not_move_out_of_the_zone_of_the_volume_that_it_made() -> None:
+    zones = [group(name=name, zones=(name,), desired=1, min=number) for number, name in enumerate(("a", "b"))]
+    for claim, left in ((None, 1), ("t/home", 2)):
+        outcome = simulate(zones, works((0, {"seconds": None, "claim": claim})), until=DAY, scaling=True)
+        assert sizes(outcome, HOUR) == left
+
+
 def test_pods_that_ask_for_most_of_a_node_are_packed_first() -> None:
     """Two that want memory and two that want CPU go in pairs, on two nodes; CPU first, it would be three."""
     seen = (0, {"seconds": STABLE, "request": Room(100, GI)})
