@@ -1,7 +1,7 @@
 """Nodes and pods of a played week as objects for a real API server, scheduler and autoscaler."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bench.synthetic import manifest
@@ -13,13 +13,12 @@ PLACE = "bench"
 GROUP, POOL, STARTING, WORK = "bench/group", "bench/pool", "bench/starting", "bench/work"
 _ZONE, _ARCH = "topology.kubernetes.io/zone", "kubernetes.io/arch"
 _GPU = "nvidia.com/gpu"
-_CLASS = "zonal"
 _PROVIDER = "cluster-autoscaler.kwok.nodegroup"
 _TEMPLATES = "kwok-provider-templates"
 
 
-def surroundings(groups: Sequence[NodeGroup], claims: Iterable[str]) -> list[Manifest]:
-    """What is there before the work: what kwok's provider reads, what runs on every node, a class, and claims."""
+def surroundings(groups: Sequence[NodeGroup]) -> list[Manifest]:
+    """What is there before the work: what kwok's provider reads, and what runs on every node."""
     config = {
         "apiVersion": "v1alpha1",
         "readNodesFrom": "configmap",
@@ -33,14 +32,6 @@ def surroundings(groups: Sequence[NodeGroup], claims: Iterable[str]) -> list[Man
         manifest("v1", "ConfigMap", "kwok-provider-config", "kube-system", data={"config": json.dumps(config)}),
         manifest("v1", "ConfigMap", _TEMPLATES, "kube-system", data={"templates": json.dumps(templates)}),
         _everywhere(groups[0]),
-        manifest(
-            "storage.k8s.io/v1",
-            "StorageClass",
-            _CLASS,
-            provisioner="ebs.csi.aws.com",
-            volumeBindingMode="WaitForFirstConsumer",
-        ),
-        *(_claim(name) for name in claims),
     ]
 
 
@@ -97,7 +88,7 @@ def first(group: NodeGroup, number: int) -> Manifest:
 
 
 def work(pod: Pod, key: str) -> Manifest:
-    """What makes a pod run: itself, or where it is made again, a StatefulSet with its volume or a Deployment."""
+    """What makes a pod run: itself, or where it is made again, a StatefulSet or a Deployment; a zone for its volume."""
     place = "kube-system" if pod.name == "eks" else PLACE
     labels = {WORK: key}
     spec = {
@@ -111,20 +102,12 @@ def work(pod: Pod, key: str) -> Manifest:
         ],
         "containers": [{"name": "main", "image": "registry.example/work:1", "resources": _resources(pod.request)}],
     }
-    if pod.claim:
-        volume = {"name": "home", "persistentVolumeClaim": {"claimName": claim_name(pod.claim)}}
-        spec = {**spec, "volumes": [volume]}
     if pod.seconds is not None and not pod.movable:
         return manifest("v1", "Pod", key, place, labels=labels, spec=spec)
     body = {"replicas": 1, "selector": {"matchLabels": labels}}
     body["template"] = {"metadata": {"labels": labels}, "spec": spec}
     kind = "StatefulSet" if pod.claim else "Deployment"
     return manifest("apps/v1", kind, key, place, labels=labels, spec=body)
-
-
-def claim_name(claim: str) -> str:
-    """The name of a claim's object."""
-    return claim.replace("/", "-").replace(" ", "-").lower()
 
 
 def scaled(seconds: float, scale: float) -> str:
@@ -178,15 +161,6 @@ def _everywhere(group: NodeGroup) -> Manifest:
     }
     body = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": spec}}
     return manifest("apps/v1", "DaemonSet", "everywhere", "kube-system", spec=body)
-
-
-def _claim(name: str) -> Manifest:
-    spec = {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": _CLASS,
-        "resources": {"requests": {"storage": "10Gi"}},
-    }
-    return manifest("v1", "PersistentVolumeClaim", claim_name(name), PLACE, spec=spec)
 
 
 def _amounts(room: Room) -> dict[str, str]:

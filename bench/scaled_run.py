@@ -63,8 +63,7 @@ def run(program: Path, groups: Sequence[NodeGroup], works: Sequence[Work], until
         api = api_of(Access(made.kubeconfig.read_text(), None))
         for node in api.list("v1", "Node"):
             api.delete(node)
-        claims = sorted({pod.claim for work in works for stage in work.stages for pod in stage if pod.claim})
-        for one in objects.surroundings(groups, claims):
+        for one in objects.surroundings(groups):
             api.create(one)
         for group in groups:
             for number in range(group.desired):

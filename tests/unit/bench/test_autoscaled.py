@@ -26,8 +26,7 @@ def test_the_cases_are_of_differing_kinds_and_no_call_changes_them() -> None:
 def test_a_case_is_what_kwok_and_a_plane_can_have(case: Case) -> None:
     # Its provider makes nodes after one template, and knows no more of them; nobody here counts volumes.
     assert all(len(one.zones) == 1 and one.capacity.memory - one.room.memory < GI for one in case.groups)
-    claims = {pod.claim for work in case.works for stage in work.stages for pod in stage if pod.claim}
-    assert len({objects.claim_name(claim) for claim in claims}) == len(claims)
+    assert all(pod.zone for work in case.works for stage in work.stages for pod in stage if pod.claim)
     assert max(len(work.stages[0]) for work in case.works) < min(one.free.pods for one in case.groups)
     assert played(case).stuck == ()
     assert all(0 <= work.start < case.hours * HOUR for work in case.works)
@@ -43,19 +42,18 @@ def test_a_node_of_a_template_offers_what_the_played_one_does() -> None:
     assert [one["key"] for one in node["spec"]["taints"]] == ["team", objects.STARTING]
     there = objects.first(large, 0)
     assert [one["key"] for one in there["spec"]["taints"]] == ["team"]
-    [daemon] = [one for one in objects.surroundings([large], []) if one["kind"] == "DaemonSet"]
+    [daemon] = [one for one in objects.surroundings([large]) if one["kind"] == "DaemonSet"]
     [container] = daemon["spec"]["template"]["spec"]["containers"]
     assert container["resources"]["requests"]["cpu"] == f"{large.room.cpu - large.free.cpu}m"
 
 
 def test_a_notebook_is_made_again_and_a_step_is_not() -> None:
     about = {"team": "t", "request": Room(1500, 4 * GI, 1), "pool": "gpu", "tolerates": frozenset({Taint(key="k")})}
-    notebook = objects.work(Pod(name="n", claim="t/My home", **about), "w0-0-0")
+    notebook = objects.work(Pod(name="n", claim="t/home", zone="a", **about), "w0-0-0")
     assert notebook["kind"] == "StatefulSet"
     spec = notebook["spec"]["template"]["spec"]
-    assert spec["volumes"][0]["persistentVolumeClaim"]["claimName"] == "t-my-home"
     assert spec["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": "1"}
-    assert spec["nodeSelector"] == {objects.POOL: "gpu"}
+    assert spec["nodeSelector"] == {objects.POOL: "gpu", "topology.kubernetes.io/zone": "a"}
     step = objects.work(Pod(name="s", seconds=60, movable=False, **about), "w1-0-0")
     assert step["kind"] == "Pod"
     assert step["spec"]["tolerations"] == [{"key": "k", "value": "", "effect": "NoSchedule"}]
@@ -67,7 +65,7 @@ def test_delays_are_scaled_and_nothing_listens_beyond_loopback() -> None:
     assert "--scale-down-unneeded-time=10000ms" in given
     assert "--unremovable-node-recheck-timeout=5000ms" in given
     assert "--address=127.0.0.1:8085" in given
-    config = next(one for one in objects.surroundings(ALL[0].groups, []) if "config" in one.get("data", {}))
+    config = next(one for one in objects.surroundings(ALL[0].groups) if "config" in one.get("data", {}))
     assert json.loads(config["data"]["config"])["nodegroups"] == {"fromNodeLabelKey": objects.GROUP}
 
 
