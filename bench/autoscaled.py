@@ -25,6 +25,8 @@ from ops.project import PROJECT_ROOT
 from ordering.errors import UserError
 
 PAGE = PROJECT_ROOT / "docs" / "fidelity.md"
+NAME = "autoscaled"
+RESULTS = PROJECT_ROOT / "bench" / "results" / f"{NAME}.json"
 TIMES = 2
 """Runs of each case: the autoscaler draws lots between groups that waste alike."""
 
@@ -100,10 +102,10 @@ def _row(ours: float, theirs: Sequence[float]) -> str:
 @click.option("--rounds", type=int, default=sys.maxsize, help="At most so many runs.", show_default="all")
 def main(program: Path | None, rounds: int) -> None:
     """The command."""
-    results, all_ = opened("autoscaled"), cases()
+    results, all_ = opened(NAME), cases()
     for case, number in plan(results.kept, all_)[:rounds] if program else ():
         results.keep(compared(program.resolve(), case, number) if program else {})
-    PAGE.write_text(replaced(PAGE.read_text(), table(results.kept, all_), "autoscaled"))
+    PAGE.write_text(replaced(PAGE.read_text(), table(results.kept, all_), NAME))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.synthetic import manifest
 from infra.settings.groups import gpu_labels
-from ops.costs.week.model import HOUR, NodeGroup, Pod, Room
+from ops.costs.week.model import NodeGroup, Pod, Room
 from ordering.manifests.objects import Manifest
 
 PLACE = "bench"
@@ -129,7 +129,8 @@ def arguments(kubeconfig: str, port: int, scale: float) -> list[str]:
         "scale-down-delay-after-failure": 180,
         "unremovable-node-recheck-timeout": 300,
         "node-delete-delay-after-taint": 5,
-        "blocking-system-pod-distruption-timeout": HOUR,
+        # An hour, after which EKS's own pods are moved; what is played are weeks, in which it is over.
+        "blocking-system-pod-distruption-timeout": 0,
     }
     return [
         "--cloud-provider=kwok",

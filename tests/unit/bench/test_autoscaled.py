@@ -1,12 +1,15 @@
 """What is compared with the real autoscaler, how it is made for it, and what is told of it."""
 
 import json
+from statistics import mean
+from typing import Any
 
 import pytest
 
 from bench import scaled_objects as objects
-from bench.autoscaled import TIMES, hours, plan, played, table
+from bench.autoscaled import NAME, PAGE, RESULTS, TIMES, hours, plan, played, table
 from bench.scaling_cases import Case, cases
+from bench.tables import replaced
 from infra.aws.instances import GI
 from infra.settings import Taint
 from ops.costs.week.model import HOUR, Pod, Room
@@ -48,7 +51,12 @@ def test_a_node_of_a_template_offers_what_the_played_one_does() -> None:
 
 
 def test_a_notebook_is_made_again_and_a_step_is_not() -> None:
-    about = {"team": "t", "request": Room(1500, 4 * GI, 1), "pool": "gpu", "tolerates": frozenset({Taint(key="k")})}
+    about: dict[str, Any] = {
+        "team": "t",
+        "request": Room(1500, 4 * GI, 1),
+        "pool": "gpu",
+        "tolerates": frozenset({Taint(key="k")}),
+    }
     notebook = objects.work(Pod(name="n", claim="t/home", zone="a", **about), "w0-0-0")
     assert notebook["kind"] == "StatefulSet"
     spec = notebook["spec"]["template"]["spec"]
@@ -81,3 +89,19 @@ def test_the_next_call_goes_on_and_the_table_says_how_far_off_the_mean_is() -> N
     whole = sum(ours.values())
     row = table(kept, ALL).splitlines()[-1]
     assert row == f"| **{case.name}** | all | {whole:.1f} | {whole:.1f}, {whole * 1.02:.1f} | -1.0% |"
+
+
+KEPT = json.loads(RESULTS.read_text())
+
+
+def test_the_page_has_the_table_of_what_is_kept_and_of_what_is_played_today() -> None:
+    page = PAGE.read_text()
+    assert replaced(page, table(KEPT, ALL), NAME) == page
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: case.name)
+def test_node_hours_are_within_two_percent_of_the_real_autoscaler(case: Case) -> None:
+    runs = [one for one in KEPT if one["case"] == case.name]
+    real = mean(sum(one["hours"].values()) for one in runs)
+    assert sum(hours(played(case)).values()) == pytest.approx(real, rel=0.02)
+    assert not any(one["stuck"] for one in runs)

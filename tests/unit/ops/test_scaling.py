@@ -160,6 +160,7 @@ def test_a_pod_does_not_move_out_of_the_zone_of_the_volume_that_it_made() -> Non
     for claim, left in ((None, 1), ("t/home", 2)):
         outcome = simulate(zones, works((0, {"seconds": None, "claim": claim})), until=DAY, scaling=True)
         assert sizes(outcome, HOUR) == left
+        assert any(one.moved for one in outcome.starts) == (left == 1)
 
 
 def test_pods_that_ask_for_most_of_a_node_are_packed_first() -> None:
