@@ -77,7 +77,7 @@ def table(kept: Sequence[Kept], all_: Sequence[Case]) -> str:
         for pool, amount in ours.items():
             lines.append(f"| {case.name} | {pool} | {_row(amount, [one[pool] for one in theirs])} |")
         whole = [sum(one.values()) for one in theirs]
-        lines.append(f"| **{case.name}** | all | {_row(sum(ours.values()), whole)} |")
+        lines.append(f"| **{case.name}**: {case.about} | all | {_row(sum(ours.values()), whole)} |")
     return "\n".join(lines)
 
 
@@ -89,7 +89,8 @@ def _by_pool(amounts: Mapping[str, float], pools: Mapping[str, str]) -> dict[str
 
 
 def _row(ours: float, theirs: Sequence[float]) -> str:
-    off = f"{(ours / mean(theirs) - 1) * 100:+.1f}%" if mean(theirs) else "0"
+    # Without the sign of what is rounded to nothing.
+    off = f"{round((ours / mean(theirs) - 1) * 100, 1) + 0.0:+.1f}%" if mean(theirs) else "0"
     return f"{ours:.1f} | {', '.join(f'{one:.1f}' for one in theirs)} | {off}"
 
 
@@ -103,8 +104,9 @@ def _row(ours: float, theirs: Sequence[float]) -> str:
 def main(program: Path | None, rounds: int) -> None:
     """The command."""
     results, all_ = opened(NAME), cases()
-    for case, number in plan(results.kept, all_)[:rounds] if program else ():
-        results.keep(compared(program.resolve(), case, number) if program else {})
+    if program is not None:
+        for case, number in plan(results.kept, all_)[:rounds]:
+            results.keep(compared(program.resolve(), case, number))
     PAGE.write_text(replaced(PAGE.read_text(), table(results.kept, all_), NAME))
 
 

@@ -88,7 +88,7 @@ def test_the_next_call_goes_on_and_the_table_says_how_far_off_the_mean_is() -> N
     assert plan(kept[:1], [case, ALL[1]]) == [(ALL[1], 0), *((one, 1) for one in (case, ALL[1]))][: 2 * TIMES]
     whole = sum(ours.values())
     row = table(kept, ALL).splitlines()[-1]
-    assert row == f"| **{case.name}** | all | {whole:.1f} | {whole:.1f}, {whole * 1.02:.1f} | -1.0% |"
+    assert row == f"| **{case.name}**: {case.about} | all | {whole:.1f} | {whole:.1f}, {whole * 1.02:.1f} | -1.0% |"
 
 
 KEPT = json.loads(RESULTS.read_text())
