@@ -67,6 +67,30 @@ def test_a_missing_password_breaks_the_stack() -> None:
     assert [one.state for one in check_passwords(stack("local", emulated="true"))] == ["ok"]
 
 
+@pytest.mark.parametrize(
+    ("login", "where"),
+    [
+        ({"login": "cognito"}, "stack's user pool"),
+        (
+            {
+                "login": "oidc",
+                "loginIssuer": "https://id.example.com",
+                "loginClientId": "kubeflow",
+                "loginClientSecret": "theirs",
+            },
+            "company's identity provider",
+        ),
+    ],
+)
+@pytest.mark.parametrize("emulated", ["false", "true"])
+def test_where_people_sign_in_elsewhere_the_stack_has_no_password(
+    login: dict[str, Any], where: str, emulated: str
+) -> None:
+    found = list(check_passwords(stack(**login, dashboardUser="ada@example.com", emulated=emulated)))
+    assert [(one.state, one.check) for one in found] == [("ok", "password")]
+    assert found[0].found == f"none of the stack's own: people sign in at the {where}"
+
+
 def test_a_login_that_everybody_knows_is_a_warning() -> None:
     assert [one.check for one in check_passwords(stack()) if one.state == "warning"] == ["login"]
 
