@@ -22,7 +22,6 @@ from typing import Any
 
 import yaml
 
-from bench.issuer import answering
 from bench.resumed import Kept, Results, resumed
 from bench.tables import replaced
 from infra.aws.instances import GI
@@ -32,6 +31,7 @@ from localcloud import emulator
 from localcloud.aws.record import recorded_kinds
 from ops.project import PROJECT_ROOT
 from tests.local.cluster import Cluster, Manifest
+from tests.local.issuer import answering
 from tests.local.stack import Checkout, changes, checked_out, now, release, unavailable, world
 from tests.local.test_release import LEFT_BY_ISTIO
 

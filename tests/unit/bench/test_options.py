@@ -6,11 +6,11 @@ import httpx
 import pytest
 import yaml
 
-from bench.issuer import DOCUMENT, answering
 from bench.options import EXAMPLE, ISSUER, LEAVING, ROLE, ZONE, Option, options, plan, production, table
 from infra.issuer import discover
 from infra.settings import Settings
 from ops import cost
+from tests.local.issuer import DOCUMENT, answering
 from tests.unit.settings_source import DEFAULTS, settings
 
 ALL, *ALONE = options()
