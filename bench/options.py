@@ -120,7 +120,13 @@ def options() -> list[Option]:
         option("`backupDays`", "backups", backupDays=35),
         option("`kubeflowArtifacts: s3`", "volumes", kubeflowArtifacts="s3"),
         option("`imagesFrom: ecr`", "images", imagesFrom="ecr"),
-        option("the same, with `networkNat: none`", "images", "NAT", "endpoints", imagesFrom="ecr", networkNat="none"),
+        option(
+            "the same, with `networkNat: none`",
+            *("images", "NAT", "endpoints"),
+            examined=["endpoints"],
+            imagesFrom="ecr",
+            networkNat="none",
+        ),
         option("`monitoring: cloudwatch`", "monitoring", monitoring="cloudwatch", monitoringEmail=MAIL),
         option("`monitoring: prometheus`", "monitoring", monitoring="prometheus", monitoringEmail=MAIL),
         option("`nodesAutoscaling: cluster-autoscaler`", nodesAutoscaling="cluster-autoscaler"),
@@ -264,7 +270,7 @@ def run(results: Results, rounds: int) -> None:
     """So many of the options that are left, each on a checkout of its own."""
     for one in plan(results.kept, options())[:rounds]:
         with tempfile.TemporaryDirectory(prefix="options-") as name, checked_out(Path(name)) as made:
-            checkout = Checkout(made.root, release(RELEASE), {emulator.MINUTE: "0"})
+            checkout = Checkout(made.root, release(RELEASE))
             emulator.start(checkout.root)
             outcome = judged(checkout, one)
         results.forget(title=one.title)
