@@ -224,7 +224,7 @@ def standing(checkout: Checkout) -> list[str]:
 
 def claimed_gib(cluster: Cluster) -> int:
     """What the cluster's claims add up to, but for Prometheus', which are on a line of their own."""
-    claims = cluster.at("persistentvolumeclaims", "-A")["items"]
+    claims = (cluster.get("persistentvolumeclaims", "-A") or {"items": []})["items"]
     ours = [one["spec"]["resources"]["requests"]["storage"] for one in claims if _namespace(one) != NAMESPACE]
     return int(sum(map(quantity, ours)) / GI)
 
