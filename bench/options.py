@@ -88,7 +88,7 @@ _ADDRESS = {"addressHost": f"kubeflow.{DOMAIN}", "addressZone": ZONE, "addressCi
 
 
 def options() -> list[Option]:
-    """All of the example, then each option alone."""
+    """All of the example, then each option alone: those that it has not, and those that it has."""
     return [
         Option(
             title="all of `Pulumi.production.yaml`",
@@ -98,7 +98,6 @@ def options() -> list[Option]:
             ),
             examined=frozenset({"database", "address"}),
         ),
-        option("`database: rds`", "database", "volumes", examined=["database"], database="rds"),
         option(
             "`login: oidc`",
             examined=["login"],
@@ -109,16 +108,8 @@ def options() -> list[Option]:
             loginGroups=["ml"],
             dashboardUser=OWNER,
         ),
-        option("`login: cognito`", "login", login="cognito", loginGroups=["ml"], dashboardUser=OWNER),
-        option("`loginTokens`", loginTokens=True),
-        option("`addressHost`, with a zone", "address", examined=["address"], **_ADDRESS),
-        option("the same, with `addressWaf`", "address", examined=["address"], **_ADDRESS, addressWaf=True),
-        option("`files: efs`", "files", files="efs"),
         option("`podAccess: pod-identity`", podAccess="pod-identity"),
         option("`podAccess: node`", examined=["pod access"], podAccess="node"),
-        option("`sagemaker`", sagemaker=True),
-        option("`backupDays`", "backups", backupDays=35),
-        option("`kubeflowArtifacts: s3`", "volumes", kubeflowArtifacts="s3"),
         option("`imagesFrom: ecr`", "images", imagesFrom="ecr"),
         option(
             "the same, with `networkNat: none`",
@@ -130,6 +121,15 @@ def options() -> list[Option]:
         option("`monitoring: cloudwatch`", "monitoring", monitoring="cloudwatch", monitoringEmail=MAIL),
         option("`monitoring: prometheus`", "monitoring", monitoring="prometheus", monitoringEmail=MAIL),
         option("`nodesAutoscaling: cluster-autoscaler`", nodesAutoscaling="cluster-autoscaler"),
+        option("`database: rds`", "database", "volumes", examined=["database"], database="rds"),
+        option("`login: cognito`", "login", login="cognito", loginGroups=["ml"], dashboardUser=OWNER),
+        option("`loginTokens`", loginTokens=True),
+        option("`addressHost`, with a zone", "address", examined=["address"], **_ADDRESS),
+        option("the same, with `addressWaf`", "address", examined=["address"], **_ADDRESS, addressWaf=True),
+        option("`files: efs`", "files", files="efs"),
+        option("`sagemaker`", sagemaker=True),
+        option("`backupDays`", "backups", backupDays=35),
+        option("`kubeflowArtifacts: s3`", "volumes", kubeflowArtifacts="s3"),
     ]
 
 
