@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from ordering.graph import build
 from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
 from tests.local.cluster import Cluster
-from tests.local.stack import SAMPLE, release, unavailable
+from tests.local.stack import SAMPLE, release
 from tools.build import environment, find_go
 
 PAGE = PROJECT_ROOT / "ordering" / "README.md"
@@ -63,9 +64,9 @@ def _chart(manifests: Sequence[Manifest]) -> Mapping[str, str]:
     definitions = [one for one in manifests if one["kind"] == "CustomResourceDefinition"]
     rest = dump(one for one in manifests if one["kind"] != "CustomResourceDefinition")
     return {
-        "Chart.yaml": dump([{"apiVersion": "v2", "name": "alone", "version": "0.1.0"}]),
-        "templates/all.yaml": rest.replace("{{", '{{ "{{" }}'),
-        **({"crds/definitions.yaml": dump(definitions)} if definitions else {}),
+        "alone/Chart.yaml": dump([{"apiVersion": "v2", "name": "alone", "version": "0.1.0"}]),
+        "alone/templates/all.yaml": rest.replace("{{", '{{ "{{" }}'),
+        **({"alone/crds/definitions.yaml": dump(definitions)} if definitions else {}),
     }
 
 
@@ -87,17 +88,19 @@ ENGINES = {
         target="depends-on",
         commands=lambda program, folder: [
             (program, "init", str(folder)),
-            (program, "apply", str(folder), "--reconcile-timeout=2m"),
+            # Else it keeps what it applied in an annotation, which no long definition has room for.
+            (program, "apply", str(folder), "--server-side", "--reconcile-timeout=2m"),
         ],
         alone=_file,
     ),
     "Helm": Engine(
-        module="helm.sh/helm/v3",
+        module="helm.sh/helm/v4",
         package="cmd/helm",
-        version="3.18.6",
+        version="4.1.0",
         target="helm",
         commands=lambda program, folder: [
-            (program, "install", "exported", str(folder), "--wait", "--timeout=20m"),
+            (program, "install", chart.name, str(chart), "--wait", "--timeout=10m")
+            for chart in sorted(folder.iterdir())
         ],
         alone=_chart,
     ),
@@ -110,6 +113,8 @@ ROUNDS = [(platform, engine, ordered) for platform in PODS for engine in ENGINES
 class Round:
     """What came of one: the engine's exit code and seconds, what was refused, and Deployments that never came up.
 
+    `conflicts` are updates of an object that somebody else had changed since it was read, which kapp tries again.
+
     `told` has the first of the refusals, `said` the end of what the engine said.
     """
 
@@ -120,6 +125,7 @@ class Round:
     objects: int
     code: int
     seconds: float
+    conflicts: int
     refused: int
     refused_calls: int
     unavailable: int
@@ -163,9 +169,10 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
         code, said = _run(engine, folder, {**os.environ, **lab.plane.environment, "HOME": made})
         seconds = time.time() - since
         deadline = time.time() + _SETTLED_S
-        while (missing := unavailable(cluster)) and not code and time.time() < deadline:
+        while (missing := _missing(cluster, manifests)) and not code and time.time() < deadline:
             time.sleep(1)
         asked = lab.refused(since)
+    conflicts = [one for one in asked.refused if one.verb == "update" and one.code == HTTPStatus.CONFLICT]
     return Round(
         platform=platform,
         engine=name,
@@ -174,12 +181,26 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
         objects=len(manifests),
         code=code,
         seconds=round(seconds, 1),
-        refused=len(asked.refused),
+        conflicts=len(conflicts),
+        refused=len(asked.refused) - len(conflicts),
         refused_calls=len(asked.refused_calls),
         unavailable=len(missing),
-        told=tuple(str(one) for one in (*asked.refused, *asked.refused_calls))[:8],
+        told=tuple(str(one) for one in (*asked.refused, *asked.refused_calls) if one not in conflicts)[:8],
         said=said[-600:],
     )
+
+
+def _missing(cluster: Cluster, manifests: Iterable[Manifest]) -> set[tuple[str, str]]:
+    """Deployments of the manifests, by namespace and name, that are not Available, or were never made."""
+    there = cluster.get("deployments", "-A") or {"items": []}
+    up = {
+        (one["metadata"]["namespace"], one["metadata"]["name"])
+        for one in there["items"]
+        if any(c["type"] == "Available" and c["status"] == "True" for c in one["status"].get("conditions", ()))
+    }
+    return {
+        (one["metadata"]["namespace"], one["metadata"]["name"]) for one in manifests if one["kind"] == "Deployment"
+    } - up
 
 
 def _run(engine: Engine, folder: Path, told: Mapping[str, str]) -> tuple[int, str]:
@@ -213,12 +234,12 @@ def run(results: Results, rounds: int) -> None:
 
 def table(kept: Sequence[Mapping[str, Any]]) -> str:
     """A row for each round."""
-    lines = ["| platform | engine | | ended with | s | refused requests | refused webhook calls | not Available |"]
-    lines.append("|---|---|---|--:|--:|--:|--:|--:|")
+    lines = ["| platform | engine | | ended with | s | conflicts | refused | refused webhook calls | not Available |"]
+    lines.append("|---|---|---|--:|--:|--:|--:|--:|--:|")
     for one in sorted(kept, key=lambda one: ROUNDS.index((one["platform"], one["engine"], one["ordered"]))):
         engine = ENGINES[one["engine"]]
         what = f"`--to {engine.target}`" if one["ordered"] else "the manifests alone"
-        keys = ("code", "seconds", "refused", "refused_calls", "unavailable")
+        keys = ("code", "seconds", "conflicts", "refused", "refused_calls", "unavailable")
         figures = " | ".join(str(one[key]) for key in keys)
         lines.append(f"| {one['platform']} | {one['engine']} {one['version']} | {what} | {figures} |")
     return "\n".join(lines)

@@ -33,6 +33,14 @@ class Results:
         click.echo(json.dumps(self.kept[-1]), err=True)
 
 
+def opened(name: str) -> Results:
+    """What is kept of a bench."""
+    # Control planes are ended on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    path = Path(__file__).parent / "results" / f"{name}.json"
+    return Results(path, json.loads(path.read_text()) if path.exists() else [])
+
+
 def resumed(
     name: str, run: Callable[[Results, int], None], write: Callable[[Sequence[Kept]], None], *, meaning: str
 ) -> click.Command:
@@ -42,10 +50,7 @@ def resumed(
     @click.option("--rounds", type=int, default=sys.maxsize, help="At most so many rounds.", show_default="all")
     @click.option("--report", is_flag=True, help="Only write the page.")
     def main(rounds: int, report: bool) -> None:
-        # Control planes are ended on the way out.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        path = Path(__file__).parent / "results" / f"{name}.json"
-        results = Results(path, json.loads(path.read_text()) if path.exists() else [])
+        results = opened(name)
         if not report:
             run(results, rounds)
         write(results.kept)

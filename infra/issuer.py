@@ -19,11 +19,16 @@ _SCOPES = ("openid", "email", "profile", "groups")
 
 @dataclass(frozen=True, kw_only=True)
 class Issuer:
-    """An identity provider: its address, the scopes to ask it for, and where it ends a session, if it says so."""
+    """An identity provider: its address, the scopes to ask it for, and where it ends a session, if it says so.
+
+    `claims` are those that it lists, which need not be all of its own, and None where it lists none. What a claim
+    holds, a list or one text, only a token tells.
+    """
 
     url: str
     scopes: tuple[str, ...]
     end_session: str | None
+    claims: tuple[str, ...] | None = None
 
     @property
     def logout_host(self) -> str | None:
@@ -54,10 +59,12 @@ def discover(url: str) -> Issuer:
     offered = document.get("scopes_supported")
     known = offered if isinstance(offered, list) else _SCOPES[:3]
     end = document.get("end_session_endpoint")
+    claims = document.get("claims_supported")
     return Issuer(
         url=url,
         scopes=tuple(scope for scope in _SCOPES if scope == "openid" or scope in known),
         end_session=end if isinstance(end, str) and re.fullmatch(r"https?://[^\s\"\\?#]+", end) else None,
+        claims=tuple(map(str, claims)) if isinstance(claims, list) else None,
     )
 
 

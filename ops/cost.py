@@ -11,8 +11,6 @@ from infra.aws.firewall_rules import MANAGED
 from infra.aws.instances import GI
 from infra.inputs import load_release
 from infra.kubeflow.capacity import Requirements, requirements
-from infra.kubeflow.prometheus import is_wanted as has_prometheus
-from infra.kubeflow.release import resolve
 from infra.present import unknown
 from infra.settings import AddressSettings, Pool, Settings
 from ops import prices
@@ -22,7 +20,6 @@ from ops.project import PROJECT_ROOT
 from ops.sizes import proposal
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
-from ordering.manifests.render import render
 
 # What nobody knows beforehand, in GB and for a small team: each line that rests on one of these says so.
 ARTIFACTS_GB = 100
@@ -140,10 +137,9 @@ def _users(people: int) -> Line:
     return _line("login", what, max(0, people - free) * prices.COGNITO_USER_MONTH)
 
 
-def difference(before: Settings, after: Settings, *, volumes_gib: int = 0) -> tuple[Change, ...]:
-    """The lines of the bill that change between two settings; UserError as for `estimate`."""
-    old = {line.name: line for line in estimate(before, volumes_gib=volumes_gib)}
-    new = {line.name: line for line in estimate(after, volumes_gib=volumes_gib)}
+def difference(before: Iterable[Line], after: Iterable[Line]) -> tuple[Change, ...]:
+    """The lines that two bills do not have in common."""
+    old, new = {line.name: line for line in before}, {line.name: line for line in after}
     names = [*old, *(name for name in new if name not in old)]
     return tuple(
         Change(name=name, before=old.get(name), after=new.get(name)) for name in names if old.get(name) != new.get(name)
@@ -181,14 +177,9 @@ def requested(settings: Settings) -> Requirements:
 
 
 def _objects(settings: Settings) -> Sequence[Manifest]:
+    """The release as it is sent: a part that is left out claims nothing, nor does a MySQL that RDS stands in for."""
     os.environ.setdefault("KUSTOMIZE", str(tools.ensure("kustomize")["kustomize"]))
-    kubeflow = settings.kubeflow
-    if kubeflow.parts or kubeflow.existing or has_prometheus(settings):
-        return load_release(settings, None, PROJECT_ROOT, unknown).objects
-    source = resolve(
-        release=kubeflow.release, path=kubeflow.path, sample=settings.emulated, root=PROJECT_ROOT, allow=kubeflow.build
-    )
-    return render(source.path, allow=kubeflow.build)
+    return load_release(settings, None, PROJECT_ROOT, unknown).objects
 
 
 def _cluster(settings: Settings) -> list[Line]:

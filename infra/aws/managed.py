@@ -53,11 +53,13 @@ def check(rds: Any, database: DatabaseSettings, zones: Iterable[str]) -> None:
 def native_password(rds: Any) -> list[Parameter]:
     """What has the server load `mysql_native_password`, by which ML Metadata's client signs in.
 
-    MySQL 8.4 loads it with an option of that name only (its reference manual, "Native Pluggable Authentication"). Which
-    parameters RDS has for 8.4 its API tells ("DescribeEngineDefaultParameters"): one that it does not have would fail
-    the whole group. Where it has none nothing is set. `authentication_policy` stays: that of Aurora 8.4, the only one
-    of AWS's that is documented, begins with `*`, by which each user may have a plugin of its own (Aurora user guide,
-    "Security considerations for upgrading … to version 8.4"). ClientError when AWS does not say.
+    MySQL 8.4 loads it with an option of that name only (its reference manual, "Native Pluggable Authentication"). On
+    RDS it still works with 8.4, and not with a later version (RDS user guide, "Known issues and limitations", "MySQL
+    default authentication plugin"). That no option is wanted for that is said of Aurora alone, where the plugin is
+    always on and nobody changes that (Aurora user guide, "Aurora MySQL version 8.4 compatible with MySQL 8.4"). So RDS
+    is asked which parameters it has for 8.4 (API reference, "DescribeEngineDefaultParameters"): one that it does not
+    have would fail the whole group. Where nobody may set one nothing is set. `authentication_policy` stays: it is what
+    a user gets that names no plugin, `caching_sha2_password` by default. ClientError when AWS does not say.
     """
     pages = rds.get_paginator("describe_engine_default_parameters").paginate(DBParameterGroupFamily=FAMILY)
     return [

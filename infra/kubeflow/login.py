@@ -3,6 +3,9 @@
 oauth2-proxy asks the issuer directly. Of what it lets in, Istio sees the ID token and nothing else, and a request that
 brings a token never comes to oauth2-proxy (26.03, AuthorizationPolicy `istio-ingressgateway-oauth2-proxy`). So the
 gateway holds the token to the same bounds. Options are those of oauth2-proxy v7.7 (1.10.2) to v7.15.
+
+A claim of groups may be a list or one text; that is one group by its whole name to both (oauth2-proxy,
+`pkg/providers/util/claim_extractor.go`; Istio, `pilot/pkg/security/authz/matcher/metadata.go`).
 """
 
 import json

@@ -32,7 +32,7 @@ def command(stack: str, changes: tuple[str, ...], trace: Path | None, form: str)
     now = stack_settings(stack).settings
     then = stack_settings(stack, wanted).settings if wanted else now
     found = bill(now)
-    differing = difference(now, then, volumes_gib=found.volumes_gib)
+    differing = difference(found.lines, bill(then).lines) if wanted else ()
     played = report.week(then, read_file(trace)) if trace else None
     if form == "json":
         week = show.document(str(trace), played) if played else None

@@ -104,10 +104,19 @@ def check_extensions() -> Iterator[Finding]:
 
 
 def check_login(settings: Settings) -> Iterator[Finding]:
-    """Whether the company's issuer answers, and is who it is taken for."""
-    if settings.login.kind == "oidc":
-        found = discover(settings.login.issuer)
+    """Whether the company's issuer answers, is who it is taken for, and knows the claims that are read."""
+    login = settings.login
+    if login.kind == "oidc":
+        found = discover(login.issuer)
         yield ok("login", f"{found.url} answers and is its own issuer")
+        read = [login.user_claim, *([login.groups_claim] if login.groups else [])]
+        for claim in read if found.claims is not None else []:
+            if claim not in (found.claims or ()):
+                yield warning(
+                    "login",
+                    f"{found.url} does not list {claim} among its claims",
+                    f"whose ID token lacks {claim} does not get in: look at one, or write another claim",
+                )
         if found.end_session is None:
             yield warning("login", f"{found.url} ends no sessions", "a log-out ends that of the platform alone")
 

@@ -96,7 +96,11 @@ def check_passwords(found: StackSettings) -> Iterator[Finding]:
     for problem in found.refused:
         what, _, advice = problem.rpartition("; ")
         yield broken("password", what or problem, (advice if what else f"make password STACK={stack}").rstrip("."))
-    if found.settings.emulated:
+    kind = found.settings.login.kind
+    if kind != "release":
+        where = "company's identity provider" if kind == "oidc" else "stack's user pool"
+        yield ok("password", f"none of the stack's own: people sign in at the {where}")
+    elif found.settings.emulated:
         yield ok("password", "the well-known one, allowed on this machine only")
     elif not found.settings.dashboard.password.reveal():
         yield ok("password", "none: Pipelines alone knows no login", "keep its address private")

@@ -101,12 +101,12 @@ def first_users(graph: Graph, steps: Mapping[ObjectId, int]) -> dict[ObjectId, O
     }
 
 
-def shared_notes(graph: Graph, *, conditions: bool = False, over: bool = True) -> list[str]:
-    """What no target here expresses. `conditions`: it waits for those of custom resources. `over`: it sends what
-    somebody else makes."""
+def shared_notes(graph: Graph, *, conditions: bool = False, fields: bool = False, over: bool = True) -> list[str]:
+    """What a target does not express. `conditions`: it waits for those of custom resources. `fields`: it waits for what
+    a controller writes into an object. `over`: it sends what somebody else makes."""
     notes = []
     unseen = [node for node in graph.nodes if any("caBundle" in text for text in node.wait.expressions)]
-    if unseen:
+    if unseen and not fields:
         notes.append(
             f"{_named(unseen)}: a webhook configuration counts as ready at once, not when its caBundle is filled; "
             "what it intercepts may be refused until then."
@@ -118,7 +118,7 @@ def shared_notes(graph: Graph, *, conditions: bool = False, over: bool = True) -
             f"{_named(custom)}: their condition Ready is not waited for unless a health check of yours knows it."
         )
     profiles = [node for node in objects(graph) if any("finalizers" in text for text in node.wait.expressions)]
-    if profiles:
+    if profiles and not fields:
         notes.append(f"{_named(profiles)}: what their controller makes is not waited for.")
     made = [node for node in objects(graph) if node.made_by]
     if made and over:

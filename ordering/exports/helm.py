@@ -1,73 +1,74 @@
-"""Helm: a chart whose custom resources, Jobs and Pods that need something ready are `post-install` hooks by weight.
+"""Helm: a chart for each step of the order, to be installed one after the other with `helm install --wait`.
 
-Helm sends a release by kinds ("install order" of pkg/release/util/kind_sorter.go, helm.sh/helm/v3 3.18) and waits, with
-`--wait`, before hooks for `post-install`. What is refused until then fails the installation, so what is in a namespace
-that a controller makes is a hook, too. A hook is no part of the release: what holds data is made once and never again.
-Helm takes over nothing that others made (pkg/action/validate.go), so that is not in the chart.
+One chart cannot carry an order: Helm sends a release by kinds ("install order" of pkg/release/v1/util/kind_sorter.go,
+helm.sh/helm/v4 4.1) and waits for all of it before its hooks, so that what needs a hook would never be ready, and of
+hooks it waits for Jobs and Pods alone. Helm 4 waits for custom resources, too, if their status tells what kstatus
+reads. Helm takes over nothing that others made (pkg/action/validate.go), so that is not in the charts.
 """
 
-from ordering.exports.export import Export, annotated, dump, objects, shared_notes, titles
-from ordering.graph import Graph, Node, takes_time
-from ordering.graph.controllers import profiles
-from ordering.graph.hooks import AFTER, HOOK, WEIGHT, hooks_of
-from ordering.graph.index import CRD, Platform
+from ordering.exports.export import Export, annotated, dump, first_users, is_claim, needs, objects, shared_notes, titles
+from ordering.graph import Graph, Node, ObjectId, takes_time
+from ordering.graph.hooks import AFTER, HOOK
+from ordering.manifests.objects import Manifest
 
-_RUNS = frozenset({("batch", "Job"), ("", "Pod")})
-_HOLDING = frozenset({("", "PersistentVolumeClaim"), ("apps", "StatefulSet")})
 _POLICY = "helm.sh/hook-delete-policy"
+_LARGEST_BYTES = 2 << 20
+"""Of a chart's objects. Helm keeps a release, compressed, in one Secret, which the API server limits to 1 MiB."""
 
 
 def export(graph: Graph) -> Export:
-    """`Chart.yaml`, definitions in `crds/` and templates; to be installed with `helm install --wait`."""
-    defined = {
-        (str(node.manifest["spec"]["group"]), str(node.manifest["spec"]["names"]["kind"]))
-        for node in objects(graph)
-        if (node.id.group, node.id.kind) == CRD
-    }
-    late = profiles(Platform(node.manifest for node in objects(graph)))
-    crds, ordinary, hooks, left, others = [], [], [], [], []
-    for node in objects(graph):
-        kind = (node.id.group, node.id.kind)
-        if node.made_by:
-            others.append(node.id)
-        elif kind == CRD:
-            crds.append(node.manifest)
-        elif hooks_of(node.manifest) or not _waits(graph, node):
-            ordinary.append(node.manifest)
-        elif kind in defined or kind in _RUNS or node.id.namespace in late:
-            once = kind in _HOLDING
-            moment, policy = (AFTER, "hook-failed") if once else (f"{AFTER},post-upgrade", "before-hook-creation")
-            hooks.append(annotated(node, {HOOK: moment, WEIGHT: str(node.level), _POLICY: policy}))
-        else:
-            ordinary.append(node.manifest)
-            left.append(node)
+    """A folder for each chart, by whose names they are installed, and in reverse uninstalled."""
+    steps = _steps(graph)
+    users = first_users(graph, steps)
+    spare = [claim for claim, user in users.items() if user is None]
+    # A claim binds with its first pod, and Helm waits for a claim to be bound.
+    steps |= {claim: steps[user] for claim, user in users.items() if user is not None}
+    sent = [node for node in objects(graph) if not node.made_by]
+    files: dict[str, str] = {}
+    charts = 0
+    for step in sorted({steps[node.id] for node in sent}):
+        manifests = [_sent(node, spare) for node in sent if steps[node.id] == step]
+        for part in _parts(manifests):
+            charts += 1
+            name = f"order-{charts:03}"
+            files[f"{name}/Chart.yaml"] = dump([{"apiVersion": "v2", "name": name, "version": "0.1.0"}])
+            files[f"{name}/templates/all.yaml"] = _escaped(part)
     notes = [
-        f"{len(left)} objects that need others to be ready are sent with the rest, and may be refused or start again "
-        "until then: Helm has no order among objects of a release but that of kinds.",
-        f"{len(hooks)} objects are hooks: they are not removed with the release, and made again in each upgrade.",
-        "Between hooks, Helm waits for Jobs and Pods alone.",
-        "Helm never changes or removes the definitions in crds/.",
-        *shared_notes(graph, over=False),
+        f'{charts} charts: `for chart in order-*; do helm install "$chart" "./$chart" --wait || break; done` installs '
+        "them with Helm 4, and `helm uninstall` takes them away in reverse.",
+        "A chart is sent when all of the one before is ready: an object waits for more than it needs.",
+        *shared_notes(graph, conditions=True, over=False),
     ]
-    if others:
+    if spare:
+        notes.append(f"{titles(spare)}: mounted by nothing here, and so hooks: made once, and left by an uninstall.")
+    if others := [node.id for node in objects(graph) if node.made_by]:
         notes.append(
-            f"{titles(others)}: made by the cluster or a controller, and so not in the chart; apply them by hand."
+            f"{titles(others)}: made by the cluster or a controller, and so not in the charts; apply them by hand."
         )
-    chart = {"apiVersion": "v2", "name": "exported", "version": "0.1.0"}
-    files = {
-        "Chart.yaml": dump([chart]),
-        "values.yaml": "{}\n",
-        "templates/release.yaml": _escaped(dump(ordinary)),
-        "templates/hooks.yaml": _escaped(dump(hooks)),
-        "crds/definitions.yaml": dump(crds),
-    }
-    return Export({name: text for name, text in files.items() if text}, tuple(notes))
+    return Export(files, tuple(notes))
 
 
-def _waits(graph: Graph, node: Node) -> bool:
-    """Whether anything that an object needs is waited for, definitions apart, which Helm sends first."""
-    needed = (graph.node(need) for need in graph.needs_of(node.id))
-    return any(takes_time(other) and (other.id.group, other.id.kind) != CRD for other in needed)
+def _steps(graph: Graph) -> dict[ObjectId, int]:
+    """When each object may be sent: a step after those of its needs that others have to wait for."""
+    steps: dict[ObjectId, int] = {}
+    for node in objects(graph):
+        waited = (steps[need] + takes_time(graph.node(need)) for need in needs(graph, node) if not is_claim(need))
+        steps[node.id] = max(waited, default=0)
+    return steps
+
+
+def _sent(node: Node, spare: list[ObjectId]) -> Manifest:
+    return annotated(node, {HOOK: AFTER, _POLICY: "hook-failed"} if node.id in spare else {})
+
+
+def _parts(manifests: list[Manifest]) -> list[str]:
+    """The objects as texts of which none is larger than a chart may be."""
+    parts = [""]
+    for text in (dump([one]) for one in manifests):
+        if parts[-1] and len(parts[-1]) + len(text) > _LARGEST_BYTES:
+            parts.append("")
+        parts[-1] += text
+    return parts
 
 
 def _escaped(text: str) -> str:

@@ -1,11 +1,13 @@
 """kapp: a change group for each object that others need, and a change rule for each direct need.
 
 Annotations and waiting rules are those of kapp 0.64 ("Apply Ordering", "Apply Waiting", "Config"). kapp waits for
-built-in kinds by itself; for conditions of custom resources its configuration says so.
+built-in kinds by itself; for conditions of custom resources, and for what a controller writes into an object, its
+configuration says so.
 """
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from ordering.exports.export import Export, annotated, dump, needs, objects, shared_notes
@@ -35,6 +37,34 @@ def is_done(resource):
 end
 """
 
+_FIELDS = """\
+def at(value, path):
+  for step in path:
+    if value == None:
+      return None
+    end
+    if type(step) == "int":
+      value = value[step] if len(value) > step else None
+    else:
+      value = getattr(value, step, None)
+    end
+  end
+  return value
+end
+
+def is_done(resource):
+  for path, text in {wanted}:
+    found = at(resource, path)
+    if not found or (text and found != text):
+      return {{"done": False, "successful": False, "message": "Waiting for " + str(path[-1])}}
+    end
+  end
+  return {{"done": True, "successful": True, "message": ""}}
+end
+"""
+_JSONPATH = re.compile(r"jsonpath=\{(?P<path>[\w.\[\]]+)\}(?:=(?P<text>.*))?")
+_STEP = re.compile(r"\w+")
+
 
 def export(graph: Graph) -> Export:
     """One file for `kapp deploy`: the objects, and a configuration with what to wait for."""
@@ -50,9 +80,9 @@ def export(graph: Graph) -> Export:
         if node.made_by:
             extra["kapp.k14s.io/delete-strategy"] = "orphan"
         found.append(annotated(node, extra))
-    if rules := _wait_rules(nodes):
+    if rules := [*_field_rules(nodes), *_condition_rules(nodes)]:
         found.append({"apiVersion": "kapp.k14s.io/v1alpha1", "kind": "Config", "waitRules": rules})
-    return Export({"resources.yaml": dump(found)}, tuple(shared_notes(graph, conditions=True)))
+    return Export({"resources.yaml": dump(found)}, tuple(shared_notes(graph, conditions=True, fields=True)))
 
 
 def _group(id_: ObjectId) -> str:
@@ -61,7 +91,30 @@ def _group(id_: ObjectId) -> str:
     return f"order/{id_.kind.lower()}-{digest}"
 
 
-def _wait_rules(nodes: list[Node]) -> list[dict[str, Any]]:
+def _field_rules(nodes: list[Node]) -> list[dict[str, Any]]:
+    """A rule for each object that others wait to have something written into, such as a webhook's caBundle."""
+    rules = []
+    for node in nodes:
+        found = [one for one in map(_JSONPATH.fullmatch, node.wait.expressions) if one]
+        if not found:
+            continue
+        wanted = [
+            [[int(step) if step.isdecimal() else step for step in _STEP.findall(one["path"])], one["text"] or ""]
+            for one in found
+        ]
+        about = {"kind": node.id.kind, "name": node.id.name}
+        if place := node.manifest["metadata"].get("namespace"):
+            about["namespace"] = place
+        rules.append(
+            {
+                "ytt": {"funcContractV1": {"resource.star": _FIELDS.format(wanted=json.dumps(wanted))}},
+                "resourceMatchers": [{"kindNamespaceNameMatcher": about}],
+            }
+        )
+    return rules
+
+
+def _condition_rules(nodes: list[Node]) -> list[dict[str, Any]]:
     """A rule for each condition of a custom kind that somebody waits for."""
     wanted = {
         (node.id.api_version, node.id.kind, expression.removeprefix("condition=").partition("=")[0])

@@ -208,6 +208,17 @@ def cloud(checkout: Checkout) -> set[str]:
     listed["repository"] = [
         one["repositoryName"] for one in checkout.aws("ecr").describe_repositories()["repositories"]
     ]
+    listed["image rule"] = [
+        one["ecrRepositoryPrefix"]
+        for one in checkout.aws("ecr").describe_pull_through_cache_rules()["pullThroughCacheRules"]
+    ]
+    rds = checkout.aws("rds")
+    listed["database"] = [one["DBInstanceIdentifier"] for one in rds.describe_db_instances()["DBInstances"]]
+    listed["database snapshot"] = [one["DBSnapshotIdentifier"] for one in rds.describe_db_snapshots()["DBSnapshots"]]
+    listed["database subnets"] = [one["DBSubnetGroupName"] for one in rds.describe_db_subnet_groups()["DBSubnetGroups"]]
+    listed["database parameters"] = [
+        one["DBParameterGroupName"] for one in rds.describe_db_parameter_groups()["DBParameterGroups"]
+    ]
     elb = checkout.aws("elbv2")
     listed["load balancer"] = [one["LoadBalancerArn"] for one in elb.describe_load_balancers()["LoadBalancers"]]
     listed["target group"] = [one["TargetGroupArn"] for one in elb.describe_target_groups()["TargetGroups"]]

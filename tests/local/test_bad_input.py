@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from localcloud import emulator, laptop
+from tests.local.issuer import answering
 from tests.local.stack import Checkout, changes, checked_out, world
 
+HOST, CERTIFICATE = (
+    "kubeflow.example.com",
+    "arn:aws:acm:{}:123456789012:certificate/12345678-1234-1234-1234-123456789012",
+)
 CONFIG_MAP = """
 apiVersion: v1
 kind: ConfigMap
@@ -54,6 +59,16 @@ def settings(*words: str, **values: Any) -> Bad:
     return Bad(words, values)
 
 
+def address(*words: str, zone: str = "", certificate: str = "") -> Bad:
+    given = {"addressHost": HOST, "addressZone": zone, "addressCertificate": certificate, "addressCidrs": ["0.0.0.0/0"]}
+    return Bad(words, given)
+
+
+def login(*words: str, issuer: str) -> Bad:
+    given = {"login": "oidc", "loginIssuer": issuer, "loginClientId": "kubeflow", "loginClientSecret": "theirs"}
+    return Bad(words, {**given, "dashboardUser": "ada@example.com"})
+
+
 def release(*words: str, **files: str) -> Bad:
     return Bad(words, {"kubeflowPath": "bad"}, {f"{name}.yaml": content for name, content in files.items()})
 
@@ -77,6 +92,18 @@ CASES = {
         {"clusterMode": "existing", "clusterKubeconfig": "bad/lab.yaml"},
         {"lab.yaml": UNREACHABLE},
     ),
+    "a managed database without a network": settings(
+        "database", "clusterMode", database="rds", clusterMode="existing", clusterContext="lab"
+    ),
+    "a class that is none of RDS": settings(
+        "m7g.large", "db.m7g.large", database="rds", databaseInstanceClass="m7g.large"
+    ),
+    "a certificate of another region": address("us-east-1", "us-west-2", certificate=CERTIFICATE.format("us-east-1")),
+    "a certificate that is not there": address(
+        "no certificate of this account", certificate=CERTIFICATE.format("us-west-2")
+    ),
+    "a zone that is not there": address("no Route 53 zone of this account", zone="Z0123456789ABC"),
+    "an issuer that does not answer": login("http://127.0.0.1:1", "does not answer", issuer="http://127.0.0.1:1"),
     "a release that is nowhere": settings("kubeflowPath", "nowhere", kubeflowPath="nowhere"),
     "a folder without a kustomization": release("bad", "kustomization", other=CONFIG_MAP),
     "a file that is not YAML": release(
@@ -167,9 +194,37 @@ def test_up_says_what_is_wrong_and_makes_nothing(project: Checkout, before: set[
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
     checkout = replace(project, manifests=None) if "kubeflowPath" in bad.settings else project
+    refuses(checkout, bad)
+
+
+def refuses(checkout: Checkout, bad: Bad) -> None:
     sentence = refused(checkout, "up")
     assert [word for word in bad.words if word not in sentence] == []
-    assert [one for one in project.resources().values() if one.get("custom")] == []
+    assert [one for one in checkout.resources().values() if one.get("custom")] == []
+
+
+def test_up_refuses_a_zone_and_a_certificate_of_another_host(project: Checkout, before: set[str]) -> None:
+    route53, acm = project.aws("route53"), project.aws("acm")
+    made = route53.create_hosted_zone(Name="example.org", CallerReference="bad")["HostedZone"]["Id"]
+    certificate = acm.request_certificate(DomainName="*.example.org", ValidationMethod="DNS")["CertificateArn"]
+    zone = made.rpartition("/")[2]
+    try:
+        for bad in (
+            address(f"addressZone {zone} is the zone example.org, which does not own {HOST}", zone=zone),
+            address(f"is for *.example.org, not for {HOST}", certificate=certificate),
+        ):
+            project.configure(bad.settings)
+            refuses(project, bad)
+    finally:
+        route53.delete_hosted_zone(Id=made)
+        acm.delete_certificate(CertificateArn=certificate)
+
+
+def test_up_refuses_an_issuer_that_is_another(project: Checkout, before: set[str]) -> None:
+    with answering() as issuer:
+        bad = login(f"loginIssuer {issuer}/ says that its issuer is '{issuer}'", issuer=f"{issuer}/")
+        project.configure(bad.settings)
+        refuses(project, bad)
 
 
 def test_a_well_known_password_is_for_the_laptop_only(project: Checkout, before: set[str]) -> None:

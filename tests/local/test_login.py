@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,15 @@ import pytest
 
 import tools
 from infra.kubeflow.login import COMPONENT, Login, use_login
+from infra.settings.login import COGNITO_GROUPS
 from ordering.manifests.render import render
 
 ROOT = Path(__file__).parents[2]
 RELEASE = ROOT.parent / "shared" / "kubeflow" / "26.03"
 PASSWORD = "Passw0rd!long"
 PEOPLE = {"ada@example.com": ["ml"], "bob@example.com": [], "eve@other.com": ["ml"]}
+ONE_TEXT, TEXTS = "custom:team", {"ada@example.com": "ml", "bob@example.com": "ml,data"}
+"""A claim that is no list, as of a provider that joins groups to one text, or knows of one alone."""
 START_S = 120
 
 
@@ -58,51 +61,83 @@ def wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"{url} does not answer")
 
 
+@dataclass(frozen=True)
+class Provider:
+    """Where it is, what it says of itself, a client, and where that brings people back to, by the claim of groups."""
+
+    url: str
+    about: dict[str, Any]
+    client: str
+    secret: str
+    platforms: dict[str, str]
+
+
+@contextmanager
+def started(command: list[str], env: dict[str, str], answers: str) -> Iterator[None]:
+    """A program, for the length of the block, which begins when it answers."""
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    try:
+        wait(answers, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    folder, port = tmp_path_factory.mktemp("login"), free()
-    url, provider = f"http://127.0.0.1:{free()}", f"http://127.0.0.1:{port}"
-    program = tools.ensure("oauth2-proxy")["oauth2-proxy"]
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    port = free()
     emulated = {
+        "SERVICES": "cognito-idp",
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_HOST": "127.0.0.1",
         "IOT_MTLS_PORT": "0",
     }
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
-            env={"PATH": os.defpath, "HOME": str(folder), "SERVICES": "cognito-idp", **emulated},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-        )
-    ]
-    try:
-        wait(f"{provider}/_ministack/health", started[0])
-        login, found = registered(url, provider)
-        (folder / "proxy.cfg").write_text(configuration(login, found))
-        secrets = {"CLIENT_ID": login.client_id, "CLIENT_SECRET": login.client_secret, "COOKIE_SECRET": "c" * 32}
-        given = {f"OAUTH2_PROXY_{key}": value for key, value in {**secrets, "COOKIE_SECURE": "false"}.items()}
-        address = f"--http-address={url.removeprefix('http://')}"
-        started.append(subprocess.Popen([program, address, f"--config={folder}/proxy.cfg"], env=given))
-        wait(f"{url}/ping", started[1])
-        yield Platform(url, provider, login.client_id)
-    finally:
-        for one in reversed(started):
-            one.terminate()
-            one.wait(30)
+    env = {"PATH": os.defpath, "HOME": str(tmp_path_factory.mktemp("provider")), **emulated}
+    url = f"http://127.0.0.1:{port}"
+    with started([sys.executable, "-m", "ministack"], env, f"{url}/_ministack/health"):
+        yield registered(url, {claim: f"http://127.0.0.1:{free()}" for claim in (COGNITO_GROUPS, ONE_TEXT)})
 
 
-def registered(url: str, provider: str) -> tuple[Login, dict[str, Any]]:
-    """A pool with a client and people, as a login; and what the pool says of itself."""
+@contextmanager
+def proxied(provider: Provider, claim: str, folder: Path) -> Iterator[Platform]:
+    """oauth2-proxy as a stack has it, which reads groups from a claim."""
+    url = provider.platforms[claim]
+    login = login_at(provider, claim)
+    (folder / "proxy.cfg").write_text(configuration(login, provider.about))
+    secrets = {"CLIENT_ID": login.client_id, "CLIENT_SECRET": login.client_secret, "COOKIE_SECRET": "c" * 32}
+    given = {f"OAUTH2_PROXY_{key}": value for key, value in {**secrets, "COOKIE_SECURE": "false"}.items()}
+    program = tools.ensure("oauth2-proxy")["oauth2-proxy"]
+    address = f"--http-address={url.removeprefix('http://')}"
+    with started([str(program), address, f"--config={folder}/proxy.cfg"], given, f"{url}/ping"):
+        yield Platform(url, provider.url, provider.client)
+
+
+@pytest.fixture(scope="module")
+def platform(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with proxied(provider, COGNITO_GROUPS, tmp_path_factory.mktemp("login")) as running:
+        yield running
+
+
+@pytest.fixture
+def of_one_text(provider: Provider, tmp_path: Path) -> Iterator[Platform]:
+    with proxied(provider, ONE_TEXT, tmp_path) as running:
+        yield running
+
+
+def registered(url: str, platforms: dict[str, str]) -> Provider:
+    """A pool with a client and people."""
     api = boto3.client(
         "cognito-idp",
-        endpoint_url=provider,
+        endpoint_url=url,
         region_name="us-west-2",
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-    pool = api.create_user_pool(PoolName="people", UsernameAttributes=["email"])["UserPool"]["Id"]
+    team: Any = {"Name": ONE_TEXT.partition(":")[2], "AttributeDataType": "String", "Mutable": True}
+    made = api.create_user_pool(PoolName="people", UsernameAttributes=["email"], Schema=[team])
+    pool = made["UserPool"]["Id"]
     client = api.create_user_pool_client(
         UserPoolId=pool,
         ClientName="platform",
@@ -111,31 +146,36 @@ def registered(url: str, provider: str) -> tuple[Login, dict[str, Any]]:
         AllowedOAuthFlows=["code"],
         AllowedOAuthScopes=["openid", "email", "profile"],
         SupportedIdentityProviders=["COGNITO"],
-        CallbackURLs=[f"{url}/oauth2/callback"],
-        LogoutURLs=[f"{url}/"],
+        CallbackURLs=[f"{one}/oauth2/callback" for one in platforms.values()],
+        LogoutURLs=[f"{one}/" for one in platforms.values()],
     )["UserPoolClient"]
     api.create_group(UserPoolId=pool, GroupName="ml")
     for mail, groups in PEOPLE.items():
-        attributes = [{"Name": "email", "Value": mail}, {"Name": "email_verified", "Value": "true"}]
+        about = {"email": mail, "email_verified": "true"} | ({ONE_TEXT: TEXTS[mail]} if mail in TEXTS else {})
+        attributes: Any = [{"Name": name, "Value": value} for name, value in about.items()]
         api.admin_create_user(UserPoolId=pool, Username=mail, UserAttributes=attributes, MessageAction="SUPPRESS")
         api.admin_set_user_password(UserPoolId=pool, Username=mail, Password=PASSWORD, Permanent=True)
         for group in groups:
             api.admin_add_user_to_group(UserPoolId=pool, Username=mail, GroupName=group)
-    found = httpx.get(f"{provider}/{pool}/.well-known/openid-configuration").json()
-    login = Login(
-        issuer=found["issuer"],
-        client_id=client["ClientId"],
-        client_secret=client["ClientSecret"],
+    about = httpx.get(f"{url}/{pool}/.well-known/openid-configuration").json()
+    return Provider(url, about, client["ClientId"], client["ClientSecret"], platforms)
+
+
+def login_at(provider: Provider, claim: str) -> Login:
+    """A login there, for whoever is of the group `ml`."""
+    return Login(
+        issuer=provider.about["issuer"],
+        client_id=provider.client,
+        client_secret=provider.secret,
         scopes=("openid", "email", "profile"),
         user_claim="email",
-        groups_claim="cognito:groups",
+        groups_claim=claim,
         groups=("ml",),
         domains=("example.com",),
-        logout=provider.removeprefix("http://"),
+        logout=provider.url.removeprefix("http://"),
         ended_by_token=None,
-        url=url,
+        url=provider.platforms[claim],
     )
-    return login, found
 
 
 def configuration(login: Login, found: dict[str, Any]) -> str:
@@ -189,3 +229,15 @@ def test_whoever_lacks_the_group_or_the_domain_is_refused(platform: Platform, ma
         assert (seen.status_code, seen.url.path) == (403, "/oauth2/callback")
         assert browser.get("/").status_code == 403
         assert "authorization" not in browser.get("/").headers
+
+
+def test_a_claim_that_is_one_text_is_one_group_and_no_list_of_them(of_one_text: Platform) -> None:
+    browser, seen = signed_in(of_one_text, "ada@example.com")
+    with closing(browser):
+        assert (seen.status_code, seen.url.path) == (200, "/")
+        assert browser.get("/oauth2/userinfo").json()["groups"] == ["ml"]
+    browser, seen = signed_in(of_one_text, "bob@example.com")
+    with closing(browser):
+        assert (seen.status_code, seen.url.path) == (403, "/oauth2/callback")
+        assert "You do not have permission to access this resource." in seen.text
+        assert browser.get("/").status_code == 403

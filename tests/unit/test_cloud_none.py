@@ -155,7 +155,10 @@ def test_only_the_chosen_context_of_a_kubeconfig_goes_on() -> None:
 def test_there_is_nothing_to_price() -> None:
     found = cost.bill(settings(**NONE))
     assert (found.lines, found.note) == ((), cost.NO_CLOUD)
-    assert cost.difference(settings(**NONE), settings(**NONE, kubeflowRelease="1.10.2")) == ()
+    assert (
+        cost.difference(cost.estimate(settings(**NONE)), cost.estimate(settings(**NONE, kubeflowRelease="1.10.2")))
+        == ()
+    )
 
 
 @pytest.fixture

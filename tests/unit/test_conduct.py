@@ -301,6 +301,21 @@ def test_an_interface_endpoint_takes_its_time_and_holds_its_subnets_and_group(cl
     assert endpoint not in ec2._vpc_endpoints
 
 
+def test_an_api_that_endpoints_are_offered_of_is_one_that_can_be_made(cloud: Cloud) -> None:
+    asked = {"Filter.1.Name": "service-type", "Filter.1.Value.1": "Interface"}
+    found = cloud.ec2("DescribeVpcEndpointServices", **asked)
+    names = re.findall("<serviceName>(.+?)</serviceName>", found)
+    zones = re.findall("<availabilityZoneSet>(.+?)</availabilityZoneSet>", found)
+    assert len(names) == len(zones) == len(set(names)) > 20
+    assert {zone.count("<item>us-west-2") for zone in zones} == {4}
+    wanted = {**STS, "VpcId": cloud.vpc}
+    assert [one for one in names if cloud.ec2("CreateVpcEndpoint", **{**wanted, "ServiceName": one}).isalpha()] == []
+    one = {"Filter.2.Name": "service-name", "Filter.2.Value.1": "com.amazonaws.us-west-2.eks"}
+    assert re.findall("<serviceName>(.+?)</serviceName>", cloud.ec2("DescribeVpcEndpointServices", **asked, **one)) == [
+        "com.amazonaws.us-west-2.eks"
+    ]
+
+
 def test_a_table_in_use_and_an_attached_gateway_stay(cloud: Cloud) -> None:
     way_out = gateway(cloud)
     cloud.ec2("CreateRouteTable", VpcId=cloud.vpc)

@@ -4,8 +4,10 @@ from typing import Literal
 import pytest
 
 from infra.aws.database import Database, DatabaseArgs, Parameter
+from infra.program import program
 from infra.settings import SettingsError
 from ops.costs.database import database_price
+from tests.unit.inputs import inputs
 from tests.unit.mocks import Recording, record
 from tests.unit.settings_source import settings
 
@@ -69,6 +71,14 @@ def test_what_its_clients_need_is_set_where_rds_has_it() -> None:
         ("require_secure_transport", "immediate"),
         ("mysql_native_password", "pending-reboot"),
     ]
+
+
+def test_no_password_has_a_character_that_sql_a_shell_or_an_address_would_read_otherwise() -> None:
+    found = record(lambda: program(inputs(database="rds"))).resources
+    made = [one for one in found if one.type == "random:index/randomPassword:RandomPassword"]
+    for name in ("database-password", "katib-mysql-password"):
+        assert [one for one in made if one.name.endswith(f"-{name}")], name
+    assert [one.name for one in made if one.inputs.get("special", True)] == []
 
 
 def test_its_data_outlives_the_stack_only_where_that_is_wanted() -> None:

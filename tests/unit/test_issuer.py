@@ -43,6 +43,17 @@ def test_it_is_asked_for_what_it_offers(answer: Callable[[int, object], None]) -
     assert found.logout_host == "id.example.com"
 
 
+@pytest.mark.parametrize(
+    ("listed", "claims"),
+    [({}, None), ({"claims_supported": ["sub", "email"]}, ("sub", "email")), ({"claims_supported": "sub"}, None)],
+)
+def test_its_claims_are_those_that_it_lists(
+    answer: Callable[[int, object], None], listed: dict[str, Any], claims: tuple[str, ...] | None
+) -> None:
+    answer(200, {**DOCUMENT, **listed})
+    assert issuer.discover(URL).claims == claims
+
+
 def test_what_it_leaves_out_is_what_every_issuer_has(answer: Callable[[int, object], None]) -> None:
     optional = ("scopes_supported", "end_session_endpoint")
     answer(200, {key: value for key, value in DOCUMENT.items() if key not in optional})

@@ -139,7 +139,7 @@ def test_what_would_page_nobody_is_refused(changes: dict[str, Any], words: str) 
 
 
 def test_it_is_priced_by_what_is_measured() -> None:
-    [change] = cost.difference(settings(), settings(**SEEN))
+    [change] = cost.difference(cost.estimate(settings()), cost.estimate(settings(**SEEN)))
     # 5 nodes of 20 pods and 40 values a minute at 0.21 a million, 20 GB of logs at 0.50, 5 alarms at 0.10.
     assert (change.name, cost.money(change.delta)) == ("monitoring", "47.29")
 
@@ -166,7 +166,9 @@ def test_alertmanager_publishes_to_the_topic_and_does_nothing_else() -> None:
 
 
 def test_what_prometheus_keeps_is_priced() -> None:
-    [change] = cost.difference(settings(), settings(monitoring="prometheus", monitoringStorageGiB=100))
+    [change] = cost.difference(
+        cost.estimate(settings()), cost.estimate(settings(monitoring="prometheus", monitoringStorageGiB=100))
+    )
     assert change.after
     # Two volumes of 100 GiB at 0.08.
     assert (change.after.what, cost.money(change.delta)) == ("200 GiB of Prometheus' measurements on gp3", "16.00")

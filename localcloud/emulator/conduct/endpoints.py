@@ -50,6 +50,27 @@ def refused(wanted: Parameters) -> Refusal | None:
     return _in_one_zone(ec2._parse_member_list(wanted, "SubnetId"))
 
 
+def offered(wanted: Parameters) -> Answer:
+    """What EC2 has endpoints of: what `refused` takes, in four zones; MiniStack knows three, and fewer APIs.
+
+    Of "DescribeVpcEndpointServices" the fields that tell an API, its type and its zones.
+    """
+    region, filters = ec2.get_region(), ec2._parse_filters(wanted)
+    names, types = filters.get("service-name"), filters.get("service-type")
+    zones = "".join(f"<item>{region}{letter}</item>" for letter in "abcd")
+    services = [(f"com.amazonaws.{region}.{one}", _INTERFACE) for one in sorted(_SERVICES)]
+    services += [(f"com.amazonaws.{region}.{one}", "Gateway") for one in ("dynamodb", "s3")]
+    chosen = [(name, kind) for name, kind in services if (not names or name in names) and (not types or kind in types)]
+    details = "".join(
+        f"<item><serviceName>{name}</serviceName><serviceType><item><serviceType>{kind}</serviceType></item></serviceType>"
+        f"<availabilityZoneSet>{zones}</availabilityZoneSet><owner>amazon</owner></item>"
+        for name, kind in chosen
+    )
+    set_of_names = "".join(f"<item>{name}</item>" for name in sorted({name for name, _ in chosen}))
+    body = f"<serviceNameSet>{set_of_names}</serviceNameSet><serviceDetailSet>{details}</serviceDetailSet>"
+    return ec2._xml(200, "DescribeVpcEndpointServicesResponse", body)  # type: ignore[no-any-return]
+
+
 def changed(wanted: Parameters) -> Refusal | None:
     """What EC2 says of subnets that an interface endpoint does not get in addition."""
     endpoint = ec2._vpc_endpoints.get(ec2._p(wanted, "VpcEndpointId"))

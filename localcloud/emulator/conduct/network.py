@@ -28,6 +28,8 @@ class Network(Before):
             return ec2._error(*refused, 400)  # type: ignore[no-any-return]
         if action == "DeleteVpcEndpoints":
             return endpoints.end(self._phases, wanted)
+        if action == "DescribeVpcEndpointServices":
+            return endpoints.offered(wanted)
         before = {*ec2._nat_gateways.keys(), *ec2._vpc_endpoints.keys()}
         answer = await self.served(asked)
         if answer[0] != 200:

@@ -20,7 +20,16 @@ KIND: dict[str, Any] = {
 
 
 def _row(platform: str, engine: str, *, ordered: bool, **figures: Any) -> dict[str, Any]:
-    figures = {"code": 0, "seconds": 7.0, "refused": 0, "refused_calls": 0, "unavailable": 0, "right": True, **figures}
+    figures = {
+        "code": 0,
+        "seconds": 7.0,
+        "conflicts": 2,
+        "refused": 0,
+        "refused_calls": 0,
+        "unavailable": 0,
+        "right": True,
+        **figures,
+    }
     version = figures.pop("version", ENGINES[engine].version)
     return {"platform": platform, "engine": engine, "ordered": ordered, "version": version, **figures}
 
@@ -38,17 +47,17 @@ def test_the_table_has_a_row_for_each_in_the_order_of_the_rounds() -> None:
     kept = [_row("26.03", "kapply", ordered=True), _row("sample", "kapp", ordered=False, code=1, refused=3)]
     version = {name: engine.version for name, engine in ENGINES.items()}
     assert table(kept).splitlines()[2:] == [
-        f"| sample | kapp {version['kapp']} | the manifests alone | 1 | 7.0 | 3 | 0 | 0 |",
-        f"| 26.03 | kapply {version['kapply']} | `--to depends-on` | 0 | 7.0 | 0 | 0 | 0 |",
+        f"| sample | kapp {version['kapp']} | the manifests alone | 1 | 7.0 | 2 | 3 | 0 | 0 |",
+        f"| 26.03 | kapply {version['kapply']} | `--to depends-on` | 0 | 7.0 | 2 | 0 | 0 | 0 |",
     ]
 
 
 def test_a_chart_of_the_manifests_alone_has_definitions_apart_and_no_templates() -> None:
     files = ENGINES["Helm"].alone([CONFIG, KIND])
-    assert list(yaml.safe_load_all(files["crds/definitions.yaml"])) == [KIND]
-    rendered = files["templates/all.yaml"].replace('{{ "{{" }}', "{{")
+    assert list(yaml.safe_load_all(files["alone/crds/definitions.yaml"])) == [KIND]
+    rendered = files["alone/templates/all.yaml"].replace('{{ "{{" }}', "{{")
     assert list(yaml.safe_load_all(rendered)) == [CONFIG]
-    assert "{{ .Name" not in files["templates/all.yaml"]
+    assert "{{ .Name" not in files["alone/templates/all.yaml"]
 
 
 def test_the_others_take_one_file() -> None:

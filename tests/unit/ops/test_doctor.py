@@ -11,6 +11,7 @@ from moto import mock_aws
 from rich.console import Console
 
 from infra.aws.instances import GI
+from infra.issuer import Issuer
 from infra.kubeflow.capacity import Load, Requirements
 from infra.kubeflow.release import Release
 from infra.settings import WELL_KNOWN_PASSWORD
@@ -25,6 +26,13 @@ from ordering.errors import UserError
 from tests.unit.settings_source import settings
 
 TODAY = date(2026, 11, 1)
+OIDC = {
+    "login": "oidc",
+    "loginIssuer": "https://id.example.com",
+    "loginClientId": "kubeflow",
+    "loginClientSecret": "theirs",
+    "dashboardUser": "ada@example.com",
+}
 
 
 def stack(name: str = "dev", refused: tuple[str, ...] = (), **changes: Any) -> StackSettings:
@@ -66,6 +74,47 @@ def test_a_missing_password_breaks_the_stack() -> None:
     assert (finding.state, finding.advice) == ("broken", "run `x`")
     assert [one.state for one in check_passwords(stack(dashboardUser="me@example.org"))] == ["ok"]
     assert [one.state for one in check_passwords(stack("local", emulated="true"))] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("login", "where"),
+    [
+        ({"login": "cognito", "dashboardUser": "ada@example.com"}, "stack's user pool"),
+        (OIDC, "company's identity provider"),
+    ],
+)
+@pytest.mark.parametrize("emulated", ["false", "true"])
+def test_where_people_sign_in_elsewhere_the_stack_has_no_password(
+    login: dict[str, Any], where: str, emulated: str
+) -> None:
+    found = list(check_passwords(stack(**login, emulated=emulated)))
+    assert [(one.state, one.check) for one in found] == [("ok", "password")]
+    assert found[0].found == f"none of the stack's own: people sign in at the {where}"
+
+
+@pytest.mark.parametrize(
+    ("claims", "groups", "lacking"),
+    [
+        (None, ["ml"], []),
+        (("sub", "email", "groups"), ["ml"], []),
+        (("sub", "email"), ["ml"], ["groups"]),
+        (("sub", "email"), [], []),
+        (("sub",), ["ml"], ["email", "groups"]),
+    ],
+)
+def test_claims_that_an_issuer_does_not_list_are_a_warning(
+    monkeypatch: pytest.MonkeyPatch, claims: tuple[str, ...] | None, groups: list[str], lacking: list[str]
+) -> None:
+    issuer = Issuer(
+        url=OIDC["loginIssuer"], scopes=("openid",), end_session=f"{OIDC['loginIssuer']}/end", claims=claims
+    )
+    monkeypatch.setattr(examine, "discover", lambda _: issuer)
+    first, *others = examine.check_login(settings(**OIDC, loginGroups=groups))
+    assert first.state == "ok"
+    assert [one.state for one in others] == ["warning"] * len(lacking)
+    assert [one.found for one in others] == [
+        f"{issuer.url} does not list {claim} among its claims" for claim in lacking
+    ]
 
 
 def test_a_login_that_everybody_knows_is_a_warning() -> None:

@@ -17,9 +17,10 @@ from infra.settings import Settings
 from ops import cost
 from ops.commands import cost as cost_command
 from ops.costs.week import report, setup
-from ops.costs.week.model import DAY, HOUR, PLATFORM, WEEK, NodeGroup, Outcome, Pod, Room, Work
+from ops.costs.week.autoscaler import GOES_AFTER
+from ops.costs.week.model import DAY, HOUR, PLATFORM, WEEK
 from ops.costs.week.report import Week, played
-from ops.costs.week.simulation import AFTER_ADD, NODE_START, SCAN, UNNEEDED, simulate
+from ops.costs.week.simulation import NODE_START, simulate
 from ops.costs.week.trace import Notebook, Pipeline, Shape, Step, Trace
 from ordering.errors import UserError
 from tests.unit.settings_source import settings
@@ -68,7 +69,7 @@ def test_a_pool_from_zero_and_back_runs_as_long_as_its_notebook_and_ten_minutes(
     week = run(stack(GPU), notebook(shape=shape(gpus=1)))
     gpu = pool(week, "gpu")
     assert (gpu.floor, gpu.peak, week.waited, week.stuck) == (0, 1, NODE_START, ())
-    assert gpu.usage.hours == 8 + Decimal(UNNEEDED) / HOUR
+    assert gpu.usage.hours == 8 + Decimal(GOES_AFTER) / HOUR
     # 1.006 dollars, of which spot takes 40%, and a disk of 100 GiB.
     hourly = Decimal("0.4024") + 8 / Decimal(730)
     assert gpu.usage.monthly == pytest.approx(gpu.usage.hours * hourly * 730 / 168)
@@ -100,7 +101,7 @@ def test_a_notebook_that_nobody_stops_keeps_its_node_until_it_is_culled() -> Non
     assert always.floor == 1
     assert always.usage.hours == 168
     culled = pool(run(stack(GPU, notebooksIdleMinutes=120, notebooksGpuIdleMinutes=30), mine), "gpu")
-    assert culled.usage.hours * 60 == pytest.approx(2 * (8 * 60 + 30 + 10))
+    assert culled.usage.hours * 60 == pytest.approx(2 * (8 * 60 + 30 + Decimal(GOES_AFTER) / 60))
 
 
 def test_without_an_autoscaler_an_empty_pool_stays_empty_and_says_so() -> None:
@@ -115,7 +116,8 @@ def test_steps_run_one_after_another_and_keep_their_node() -> None:
     gpu = pool(run(stack(GPU), pipelines=[train]), "gpu")
     # Two nodes that start, and run an hour; the second step goes on at once on one of them, and the other has nothing.
     assert gpu.peak == 2
-    assert gpu.usage.hours * 60 == pytest.approx((2 + 60 + 30 + 10) + (2 + 60 + 10))
+    gone = Decimal(GOES_AFTER) / 60
+    assert gpu.usage.hours * 60 == pytest.approx((2 + 60 + 30 + gone) + (2 + 60 + gone))
     assert gpu.usage.weekend_hours == gpu.usage.hours
 
 
@@ -152,63 +154,6 @@ def test_a_volume_where_no_nodes_come_is_refused() -> None:
 def test_a_cluster_of_somebody_else_has_no_pools_to_play_on() -> None:
     with pytest.raises(UserError, match="name a stack with clusterMode create"):
         run(settings(clusterMode="existing", clusterContext="lab"), notebook())
-
-
-def group(**changes: Any) -> NodeGroup:
-    room = Room(4000, 16 * GI, 0, 10, 5)
-    offered: dict[str, Any] = {"arch": "amd64", "room": room, "free": room, "capacity": room, "taints": frozenset()}
-    sizes: dict[str, Any] = {"zones": ("a",), "min": 0, "desired": 0, "max": 3}
-    return NodeGroup(**{"name": "g", "pool": "g", **offered, **sizes, **changes})
-
-
-def pods(number: int, **changes: Any) -> list[Work]:
-    request = {"request": Room(1000, GI), "seconds": 3600}
-    return [
-        Work(start=0, end=None, stages=((Pod(**{"name": f"p{index}", "team": "t", **request, **changes}),),))
-        for index in range(number)
-    ]
-
-
-def sizes(outcome: Outcome, when: int) -> int:
-    return len({one.node for one in outcome.spans if one.start <= when < one.end})
-
-
-def test_a_node_takes_no_more_pods_and_volumes_than_it_may() -> None:
-    small = Room(1, 1)
-    assert sizes(simulate([group()], pods(11, request=small), until=DAY, scaling=True), 1000) == 2
-    volume = Room(1, 1, volumes=1)
-    assert sizes(simulate([group()], pods(11, request=volume), until=DAY, scaling=True), 1000) == 3
-
-
-def test_nodes_come_from_the_group_that_wastes_least() -> None:
-    large = group(name="large", pool="large", room=Room(16000, 64 * GI, 0, 50, 5), capacity=Room(16000, 64 * GI))
-    outcome = simulate([large, group()], pods(2), until=DAY, scaling=True)
-    assert {one.group for one in outcome.spans} == {"g"}
-
-
-def test_a_half_empty_node_goes_when_its_pods_fit_elsewhere_and_may_move() -> None:
-    two = group(desired=2, min=1)
-    for movable, left in ((True, 1), (False, 2)):
-        outcome = simulate([two], pods(2, seconds=None, movable=movable), until=DAY, scaling=True)
-        assert sizes(outcome, UNNEEDED - 1) == 2
-        assert sizes(outcome, UNNEEDED) == left
-        assert [one.moved for one in outcome.starts].count(True) == (1 if movable else 0)
-
-
-def test_a_node_that_would_take_pods_of_another_waits_no_longer_for_that() -> None:
-    small = {"request": Room(500, GI), "seconds": None}
-    full = pods(1, request=Room(2000, GI), seconds=None, movable=False)
-    outcome = simulate([group(desired=3, min=1)], [*pods(2, **small), *full], until=DAY, scaling=True)
-    # One node's pods go to the second, and with its own from there to the third, one node at a time.
-    assert [sizes(outcome, when) for when in (UNNEEDED - 1, UNNEEDED, UNNEEDED + SCAN)] == [3, 2, 1]
-
-
-def test_none_goes_within_ten_minutes_of_the_last_that_came() -> None:
-    late = [Work(start=500, end=None, stages=one.stages) for one in pods(4, request=Room(3000, GI))]
-    outcome = simulate([group(min=0, desired=1), group(name="h", pool="h")], late, until=DAY, scaling=True)
-    empty = simulate([group(min=0, desired=1)], [], until=DAY, scaling=True)
-    assert sizes(empty, UNNEEDED) == 0
-    assert sizes(outcome, 500 + AFTER_ADD - 1) == 4
 
 
 def random_week(source: random.Random, of: Settings) -> Trace:

@@ -20,9 +20,9 @@ from bench.synthetic import (
     webhook,
     workload,
 )
-from ordering.exports import TARGETS
+from ordering.exports import TARGETS, Export, helm
 from ordering.exports.export import dump, needs
-from ordering.graph import Graph, build
+from ordering.graph import Graph, build, takes_time
 from ordering.manifests.extract import objects
 from ordering.manifests.objects import Manifest
 from ordering.manifests.parse import parse
@@ -98,8 +98,13 @@ def test_kapp_has_a_rule_both_ways_for_each_need(graph: Graph) -> None:
     rules = {value for key, value in found["Thingthing"].items() if "change-rule" in key}
     assert {f"upsert after upserting {group}", f"delete before deleting {group}"} <= rules
     config = yaml.safe_load(text.rpartition("\n---\n")[2])
-    kinds = {one["resourceMatchers"][0]["apiVersionKindMatcher"]["kind"]: one for one in config["waitRules"]}
-    assert 'one.type == "Ready"' in kinds["Certificate"]["ytt"]["funcContractV1"]["resource.star"]
+    waits = {
+        about["kind"]: one["ytt"]["funcContractV1"]["resource.star"]
+        for one in config["waitRules"]
+        for about in one["resourceMatchers"][0].values()
+    }
+    assert 'one.type == "Ready"' in waits["Certificate"]
+    assert '[["webhooks", 0, "clientConfig", "caBundle"], ""]' in waits["MutatingWebhookConfiguration"]
 
 
 def test_depends_on_names_the_direct_needs(graph: Graph) -> None:
@@ -125,17 +130,33 @@ def test_flux_has_a_step_for_each_level_that_waits_for_the_one_before(graph: Gra
     assert sum(len(read(export.files[name])) for name in files) == len(PLATFORM)
 
 
-def test_a_chart_has_hooks_for_what_needs_something_ready(graph: Graph) -> None:
-    files = TARGETS["helm"](graph).files
-    assert "kind: Thing" in files["crds/definitions.yaml"]
-    assert "helm.sh/hook: post-install,post-upgrade" in files["templates/hooks.yaml"]
-    assert "kind: Thing" in files["templates/hooks.yaml"]
-    assert '{{ "{{" }} not helm' in files["templates/hooks.yaml"]
-    assert "kind: Deployment" in files["templates/release.yaml"]
-    assert "Deployment" not in files["templates/hooks.yaml"]
+def charts(export: Export) -> dict[str, str]:
+    """In which chart each object is, by kind and name."""
+    return {
+        one["kind"] + one["metadata"]["name"]: name.partition("/")[0]
+        for name, text in export.files.items()
+        if "/templates/" in name
+        for one in read(text.replace('{{ "{{" }}', "{{"))
+    }
 
 
-def test_a_chart_sends_what_is_in_a_namespace_of_a_profile_once_that_can_be_there() -> None:
+def test_charts_rise_along_every_need_that_is_waited_for(graph: Graph) -> None:
+    """Helm sends a chart by kinds, and waits at its end for all of it."""
+    export = TARGETS["helm"](graph)
+    place = charts(export)
+    assert len(place) == len(PLATFORM)
+    for node in graph.nodes:
+        if node.gate is None:
+            for need in needs(graph, node):
+                before, after = place[need.kind + need.name], place[node.id.kind + node.id.name]
+                assert before < after if takes_time(graph.node(need)) else before <= after
+    assert [name for name in export.files if name.endswith("Chart.yaml")] == sorted(
+        f"{name}/Chart.yaml" for name in set(place.values())
+    )
+    assert '{{ "{{" }} not helm' in "".join(export.files.values())
+
+
+def test_charts_leave_out_what_others_make_and_wait_for_a_profile() -> None:
     """Helm fails an installation of which anything is refused, and takes over nothing that is there."""
     profile = manifest("kubeflow.org/v1", "Profile", "team", spec={"owner": {"kind": "User", "name": "a"}})
     claim = manifest("v1", "PersistentVolumeClaim", "data", "team", spec={})
@@ -143,13 +164,34 @@ def test_a_chart_sends_what_is_in_a_namespace_of_a_profile_once_that_can_be_ther
     theirs = account("default-editor", "team")
     given = [own, namespace("a"), workload("profiles", "a"), profile, config_map("settings", "team"), claim, theirs]
     export = TARGETS["helm"](build(given))
-    hooks = {one["kind"]: annotations(one) for one in read(export.files["templates/hooks.yaml"])}
-    assert hooks["ConfigMap"]["helm.sh/hook"] == "post-install,post-upgrade"
-    assert hooks["PersistentVolumeClaim"]["helm.sh/hook"] == "post-install"
-    assert hooks["PersistentVolumeClaim"]["helm.sh/hook-delete-policy"] == "hook-failed", "never made again"
-    assert "kind: Profile" in export.files["templates/release.yaml"]
-    assert "default-editor" not in "".join(export.files.values())
+    place = charts(export)
+    assert place["Deploymentprofiles"] < place["Profileteam"] < place["ConfigMapsettings"]
+    assert "ServiceAccountdefault-editor" not in place
     assert any(note.startswith("ServiceAccount team/default-editor: made by") for note in export.notes)
+    written = [one for name, text in export.files.items() if "/templates/" in name for one in read(text)]
+    hooks = {one["kind"]: annotations(one) for one in written if annotations(one)}
+    assert hooks == {
+        "PersistentVolumeClaim": {"helm.sh/hook": "post-install", "helm.sh/hook-delete-policy": "hook-failed"}
+    }, "nothing mounts it, so that it would never be bound, and Helm would wait for that"
+
+
+def test_a_claim_is_in_the_chart_of_what_mounts_it() -> None:
+    claim = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={"accessModes": ["ReadWriteOnce"]})
+    mount = [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]
+    secret = certificate("served", "a", "own")
+    given = [*cert_manager(), namespace("a"), issuer("own", "a"), secret, claim, workload("db", "a", volumes=mount)]
+    place = charts(TARGETS["helm"](build(given)))
+    assert place["PersistentVolumeClaimdata"] == place["Deploymentdb"]
+
+
+def test_no_chart_is_larger_than_what_helm_can_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helm, "_LARGEST_BYTES", 3000)
+    given = [config_map(f"c{number}", "default", data={"text": "x" * 900}) for number in range(10)]
+    files = TARGETS["helm"](build(given)).files
+    sizes = [len(text) for name, text in files.items() if "/templates/" in name]
+    assert len(sizes) > 2
+    assert max(sizes) <= 3000
+    assert len(charts(TARGETS["helm"](build(given)))) == 10
 
 
 @pytest.mark.parametrize("name", [*TARGETS])
@@ -219,7 +261,8 @@ def test_a_claim_that_nobody_mounts_holds_up_no_wave() -> None:
 @pytest.mark.parametrize("name", [*TARGETS])
 def test_what_no_target_waits_for_is_said(name: str, graph: Graph) -> None:
     notes = TARGETS[name](graph).notes
-    assert any("MutatingWebhookConfiguration" in note and "caBundle" in note for note in notes)
+    said = any("MutatingWebhookConfiguration" in note and "caBundle" in note for note in notes)
+    assert said is (name != "kapp"), "kapp is told by a rule of its own"
 
 
 @pytest.mark.parametrize("name", [*TARGETS])
