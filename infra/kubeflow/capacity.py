@@ -261,12 +261,17 @@ def _sidecar(objects: list[Manifest]) -> Load | None:
 
 
 def is_injected(metadata: Mapping[str, Any], namespace: Mapping[str, str]) -> bool:
-    """As the injector's webhooks select (istio.io, "Installing the sidecar"): the pod's label has the last word."""
-    wish = str(_mapping(metadata.get("labels")).get(_INJECT, "")).lower()
+    """As the injector's webhooks select (istio.io, "Installing the sidecar"): the pod's label has the last word.
+
+    An annotation of that name brings nothing to the webhooks, and keeps a pod without a label out (istio,
+    pkg/kube/inject/inject.go: `injectRequired`).
+    """
+    labels, annotations = _mapping(metadata.get("labels")), _mapping(metadata.get("annotations"))
+    wish = str(labels.get(_INJECT, "")).lower()
     enabled = namespace.get("istio-injection")
     if wish == "false" or enabled == "disabled":
         return False
-    return wish == "true" or enabled == "enabled"
+    return wish == "true" or (enabled == "enabled" and str(annotations.get(_INJECT)) != "false")
 
 
 def _namespace(manifest: Manifest) -> str:

@@ -160,7 +160,11 @@ def test_sidecars_count_where_the_injector_would_add_them() -> None:
     wish = workload(
         "Deployment", "wish", containers=[container()], metadata={"labels": {"sidecar.istio.io/inject": "true"}}
     )
+    quiet = workload(
+        "Deployment", "quiet", containers=[container()], metadata={"annotations": {"sidecar.istio.io/inject": "false"}}
+    )
     assert requirements([injector, enabled, plain, out]).total.cpu == 210
+    assert requirements([injector, enabled, plain, quiet]).total.cpu == 210
     assert requirements([injector, namespace, plain, out]).total.cpu == 200
     assert requirements([injector, namespace, wish]).total.cpu == 110
     assert requirements([enabled, plain, out]).total.cpu == 200
