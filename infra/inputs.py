@@ -11,7 +11,7 @@ from infra.aws import associations, offerings, standing
 from infra.aws.kept import Kept
 from infra.extensions import Extensions
 from infra.issuer import ClusterIssuer, Issuer, discover, of_cluster
-from infra.kubeflow import address, autoscaler, culling, pod_access, pools, profiles, prometheus
+from infra.kubeflow import address, also, autoscaler, culling, pod_access, pools, profiles, prometheus
 from infra.kubeflow.capacity import check_capacity, requirements
 from infra.kubeflow.classes import without_class
 from infra.kubeflow.database import COMPONENT as DATABASE_COMPONENT
@@ -197,6 +197,7 @@ def load_release(
         kubernetes_version=kubernetes_version,
         components=[*map(Path, kubeflow.components), *own],
         beside=prometheus.manifests(stack, root),
+        also=also.manifests(stack, root),
         allow=kubeflow.build,
         edges=[(edge.source, edge.target) for edge in kubeflow.edges],
         parts=kubeflow.parts,

@@ -40,6 +40,7 @@ TAKEN = (
     "kubeflowComponents",
     "kubeflowBuild",
     "kubeflowParts",
+    "kubeflowAlso",
     "kubeflowEdges",
     "kubeflowProfileNamespaces",
     "dashboardUser",

@@ -82,6 +82,7 @@ def load(
     kubernetes_version: str | None,
     components: Sequence[Path] = (),
     beside: Sequence[Manifest] = (),
+    also: Sequence[Manifest] = (),
     allow: Collection[str] = (),
     edges: Sequence[tuple[str, str]] = (),
     parts: Sequence[str] = (),
@@ -93,7 +94,8 @@ def load(
 
     `sample` allows a small platform of ours where the release is out of reach.
     `components` are folders of kustomize components to lay over it, relative ones from `root`, and `beside` is what the
-    stack sends besides. `allow` is what the build may do on top, as `render` takes it.
+    stack sends besides. `also` is what else a person wants sent, whichever parts are wanted; a namespace that it shares
+    with the release is the release's. `allow` is what the build may do on top, as `render` takes it.
     `parts` are what is wanted of it (all for none), `existing` what the cluster has of it. `change` is what the stack
     changes in objects, and in none of their names.
 
@@ -103,7 +105,9 @@ def load(
     """
     source = resolve(release=release, path=path, sample=sample, root=root, allow=allow)
     rendered = render(source.path, components=[root / component for component in components], allow=allow)
-    objects, left_out = slim([*rendered, *beside]), list[Manifest]()
+    namespaces = {one["metadata"]["name"] for one in rendered if one["kind"] == "Namespace"}
+    besides = [_beside(one) for one in also if one["kind"] != "Namespace" or one["metadata"]["name"] not in namespaces]
+    objects, left_out = slim([*rendered, *beside, *besides]), list[Manifest]()
     if parts or existing:
         selection = choose(build([one for one in objects if not _of_stack(one)], overrides=edges), parts, existing)
         objects, left_out = [*selection.objects, *filter(_of_stack, objects)], selection.existing
@@ -120,6 +124,12 @@ def load(
         existing=left_out,
         findings=[*findings, *from_a_cluster(rendered, left_out=True)],
     )
+
+
+def _beside(manifest: Manifest) -> Manifest:
+    """With the label of what the stack sends whichever parts are wanted."""
+    about = manifest["metadata"]
+    return {**manifest, "metadata": {**about, "labels": {**(about.get("labels") or {}), OF_STACK: "also"}}}
 
 
 def _of_stack(manifest: Manifest) -> bool:

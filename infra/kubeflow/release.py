@@ -1,5 +1,6 @@
 """Where the manifests come from: a folder that is named, one beside the checkout, the cache, or Git at a commit."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from infra.settings import ALSO, Also
 from infra.versions import release_title
 from ordering import cache
 from ordering.errors import UserError
@@ -138,6 +140,34 @@ def resolve_monitoring(
         return _beside(name, title, root) or _pinned(name, title, pin, env, kustomize)
     except UserError as error:
         raise _unavailable(title, name, pin, root, env, error, ("monitoringPath",)) from None
+
+
+def resolve_also(
+    also: Also,
+    *,
+    root: Path,
+    allow: Collection[str] = (),
+    env: Mapping[str, str] = os.environ,
+    kustomize: str | None = None,
+) -> Release:
+    """Find what is sent besides: a folder, relative to `root`, or what the cache has of a pinned commit, or Git.
+
+    `allow` is what the build of a folder may do. UserError where nobody has it.
+    """
+    if also.repository is None or also.commit is None:
+        return _folder(f"{ALSO} {also.name}", also.path, root, allow)
+    pin = Pin(also.commit[:12], also.commit, also.repository, (also.path,))
+    # The same commit may be asked for another of its folders later.
+    place = hashlib.sha256(f"{also.repository}\0{also.path}".encode()).hexdigest()[:12]
+    name = f"also-{also.name}-{place}"
+    try:
+        return _pinned(name, also.name, pin, env, kustomize)
+    except UserError as error:
+        raise UserError(
+            f"{also.name} of {ALSO} is not available: tried {_cached(name, pin, env)} (nothing cached) and "
+            f"{pin.address} ({_reason(error)}); give this machine access to the repository, or name a folder with its "
+            "manifests as path, without repository and commit."
+        ) from None
 
 
 def _shared(name: str, root: Path) -> Path:

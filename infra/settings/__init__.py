@@ -1,6 +1,8 @@
 """What a stack may set, read once and checked before any resource is touched."""
 
 from infra.settings.address import AddressSettings
+from infra.settings.also import KEY as ALSO
+from infra.settings.also import Also
 from infra.settings.budget import BudgetSettings
 from infra.settings.load import load
 from infra.settings.login import WELL_KNOWN_PASSWORD, password_fault
@@ -28,9 +30,11 @@ from infra.settings.raw import SettingsError
 from infra.settings.stack import read
 
 __all__ = [
+    "ALSO",
     "WELL_KNOWN_PASSWORD",
     "AccessSettings",
     "AddressSettings",
+    "Also",
     "BudgetSettings",
     "ClusterSettings",
     "DashboardSettings",

@@ -11,6 +11,7 @@ from infra.aws import iam
 from infra.settings import limits
 from infra.settings.access import public_cidrs, read_access
 from infra.settings.address import read_address
+from infra.settings.also import read_also
 from infra.settings.backup import read_backup_days
 from infra.settings.budget import read_budget
 from infra.settings.cloud import refuse_aws
@@ -297,6 +298,7 @@ def _kubeflow(raw: RawSettings, cluster: ClusterSettings) -> KubeflowSettings:
         profile_namespaces=namespaces,
         parts=raw.texts("kubeflowParts"),
         existing=_existing(raw, cluster),
+        also=read_also(raw),
     )
 
 

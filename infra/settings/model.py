@@ -8,6 +8,7 @@ from typing import Literal
 import pulumi
 
 from infra.settings.address import AddressSettings
+from infra.settings.also import Also
 from infra.settings.budget import BudgetSettings
 from infra.settings.images import ImageSettings
 from infra.settings.monitoring import MonitoringSettings
@@ -178,7 +179,7 @@ class KubeflowSettings:
     """The release to install, or a local folder with its kustomization, and the kustomize components over it.
 
     `build` is what kustomize may do on top. `parts` are what is wanted of it, all for none; `existing` are parts that
-    the cluster has.
+    the cluster has. `also` is what is sent besides, whichever parts are wanted.
     `conflicts` is what becomes of fields that somebody else has changed: `ours` takes them back, `told` refuses.
     `release_before` is what an upgrade has come from, or a rollback that has not ended; None for nothing to go back to.
     """
@@ -194,6 +195,7 @@ class KubeflowSettings:
     profile_namespaces: tuple[str, ...]
     parts: tuple[str, ...]
     existing: tuple[str, ...]
+    also: tuple[Also, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

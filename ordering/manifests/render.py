@@ -25,6 +25,7 @@ def render(
     path: str | os.PathLike[str],
     *,
     components: Sequence[str | os.PathLike[str]] = (),
+    namespace: str = "",
     allow: Collection[str] = (),
     kustomize: str | None = None,
     env: Mapping[str, str] = os.environ,
@@ -32,10 +33,11 @@ def render(
     """The objects of `path`, a folder with a kustomization or a YAML file, in the order in which they are rendered.
 
     The objects are those that kustomize renders, also where this reads the files itself, for nothing must be built.
-    `components` are kustomize components, applied in order on top. `allow` is what the build may do beyond kustomize's
-    defaults: `helm`, to render charts with it, and `any-file`, to read files outside of their folder. `kustomize` names
-    the program; without it $KUSTOMIZE, then PATH are looked at, and only if something must be built. Lists are
-    expanded, values are those of JSON. What depends on local files only is cached by content in
+    `components` are kustomize components, applied in order on top, and all is put into the `namespace`, if there is
+    one. `allow` is what the build may do beyond kustomize's defaults: `helm`, to render charts with it, and `any-file`,
+    to read files outside of their folder. `kustomize` names the program; without it $KUSTOMIZE, then PATH are looked
+    at, and only if something must be built. Lists are expanded, values are those of JSON. What depends on local files
+    only is cached by content in
     `$XDG_CACHE_HOME/kubeflow-on-pulumi/rendered`, for the owner alone to read: 12 MB of YAML cost 1 s to parse and
     8 s more in kustomize; the cache answers in 0.2 s.
 
@@ -43,19 +45,20 @@ def render(
     """
     source, overlays = Path(path), [Path(component) for component in components]
     layers = _layers(source, overlays, allow)
-    plain = layers[0].plain and not overlays
+    plain = layers[0].plain and not overlays and not namespace
     command = [] if plain else kustomization.tool(env, kustomize)
     local = not any(layer.remote for layer in layers)
     programs = [command[0]] if command else []
     if any(layer.helm for layer in layers):
         programs.append(kustomization.helm(env))
-    cached = cache.home(env) / "rendered" / f"{_key(layers, command, programs)}.json" if local else None
+    cached = cache.home(env) / "rendered" / f"{_key(layers, command, programs, namespace)}.json" if local else None
     if cached is not None and (known := _recall(cached)) is not None:
         return known
     if plain:
         rendered = unique(objects(doc for file in layers[0].resources for doc in documents(file)))
     else:
-        rendered = _built(command, source, overlays, layers, allow)
+        with _layered(source, overlays, namespace) as folder:
+            rendered = _built(command, source, folder, layers, allow)
     if not rendered:
         raise UserError(f"{source} renders no object at all: name a kustomization that has resources.")
     text = "[" + ",".join(_json(manifest) for manifest in rendered) + "]"
@@ -89,12 +92,11 @@ def _json(manifest: Manifest) -> str:
 
 
 def _built(
-    command: list[str], source: Path, overlays: list[Path], layers: list[Inputs], allow: Collection[str]
+    command: list[str], source: Path, folder: Path, layers: list[Inputs], allow: Collection[str]
 ) -> list[Manifest]:
     """What the tool renders; where a file that we can read is at fault, our message gives the line and the object."""
     try:
-        with _layered(source, overlays) as folder:
-            built = kustomization.build(command, folder, allow)
+        built = kustomization.build(command, folder, allow)
         return unique(objects(parse(built, f"{source} as rendered")))
     except UserError as error:
         resources = [file for layer in layers for file in layer.resources]
@@ -108,9 +110,9 @@ def _built(
 
 
 @contextmanager
-def _layered(source: Path, overlays: list[Path]) -> Iterator[Path]:
-    """The folder to build: `source` itself, or a kustomization made for the moment that lays the components over it."""
-    if not overlays:
+def _layered(source: Path, overlays: list[Path], namespace: str) -> Iterator[Path]:
+    """The folder to build: `source` itself, or a kustomization made for the moment with what is to be done to it."""
+    if not overlays and not namespace:
         yield source
         return
     with tempfile.TemporaryDirectory(prefix="kubeflow-on-pulumi-") as made:
@@ -120,7 +122,7 @@ def _layered(source: Path, overlays: list[Path]) -> Iterator[Path]:
             (top / "base.yaml").write_bytes(source.read_bytes())
         base = "base.yaml" if source.is_file() else os.path.relpath(source.resolve(), top)
         content = {"resources": [base], "components": [os.path.relpath(c.resolve(), top) for c in overlays]}
-        (top / kustomization.NAMES[0]).write_text(json.dumps(content))
+        (top / kustomization.NAMES[0]).write_text(json.dumps(content | ({"namespace": namespace} if namespace else {})))
         yield top
 
 
@@ -139,9 +141,9 @@ def _digest(layers: list[Inputs]) -> str:
     return total.hexdigest()
 
 
-def _key(layers: list[Inputs], command: list[str], programs: list[str]) -> str:
+def _key(layers: list[Inputs], command: list[str], programs: list[str], namespace: str) -> str:
     """The cache's name for a build. Another program may render other text; size and time tell them apart unrun."""
-    parts = [_FORMAT, _digest(layers), *command[1:]]
+    parts = [_FORMAT, _digest(layers), *([f"namespace {namespace}"] if namespace else []), *command[1:]]
     for program in programs:
         status = os.stat(program)
         parts.append(f"{os.path.realpath(program)}:{status.st_size}:{status.st_mtime_ns}")
