@@ -1,4 +1,4 @@
-"""The example of an extension on the real engine: what it changes and adds, what a broken one is told, and no trace."""
+"""A team's own on the real engine, an extension and a kustomization: what they add, what is refused, and no trace."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from tests.local.stack import Checkout, changes, checked_out, cloud
 
 EXAMPLE = Path("examples", "tag_and_bucket.py")
 DATASETS = "Bucket/kubeflow-local-datasets"
+OURS = "configMapGenerator: [{name: theirs, literals: [a=b], options: {disableNameSuffixHash: true}}]\n"
 TAG = {"Key": "cost-center", "Value": "ml-research"}
 
 
@@ -23,6 +24,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
             "a program that fails at its end has made nothing"
         )
         shutil.copy(made.root / EXAMPLE, made.root / "extensions.py")
+        (made.root / "ours").mkdir()
+        (made.root / "ours" / "kustomization.yaml").write_text(OURS)
+        made.configure({"kubeflowAlso": [{"name": "ours", "path": "ours", "namespace": "sample-apps"}]})
         foreseen = changes(made.must("preview"))
         assert changes(made.must("up")) == foreseen, "a preview knows less of the values, and as much of the changes"
         yield made
@@ -66,6 +70,12 @@ def test_there_is_a_second_bucket_closed_as_the_first_and_exported(checkout: Che
     assert set(closed.values()) == {True}
 
 
+def test_what_is_sent_besides_is_where_the_setting_says(checkout: Checkout) -> None:
+    found = checkout.cluster().get("configmap", "theirs", "-n", "sample-apps")
+    assert found is not None
+    assert found["data"] == {"a": "b"}
+
+
 def test_the_same_again_changes_nothing(checkout: Checkout) -> None:
     assert set(changes(checkout.must("preview"))) == {"unchanged"}
 
@@ -83,13 +93,15 @@ def test_a_broken_file_is_one_sentence_and_changes_nothing(checkout: Checkout, t
     assert checkout.resources() == before
 
 
-def test_without_the_file_its_tag_and_its_bucket_go_and_all_else_stays(checkout: Checkout) -> None:
+def test_without_them_tag_bucket_and_object_go_and_all_else_stays(checkout: Checkout) -> None:
     (checkout.root / "extensions.py").unlink()
+    checkout.configure({"kubeflowAlso": None})
     roles = len(tags_of_roles(checkout))
-    expected = {"update": roles, "delete": 2}
+    expected = {"update": roles, "delete": 3}
     refused_at = checkout.ops("up")
     assert f"This would lose for good {DATASETS} (the objects in it)" in refused_at.stderr
     done = changes(checkout.must("up", f"--lose={DATASETS}"))
     assert {what: count for what, count in done.items() if what != "unchanged"} == expected
     assert not [name for name, tags in tags_of_roles(checkout).items() if TAG in tags]
     assert len([one for one in cloud(checkout) if one.startswith("bucket ")]) == 1
+    assert checkout.cluster().get("configmap", "theirs", "-n", "sample-apps") is None
