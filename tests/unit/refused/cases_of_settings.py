@@ -135,6 +135,14 @@ _VALUES: Mapping[str, tuple[tuple[Any, str], ...]] = {
     ),
     "cloud": (("gcp", "'gcp'"), ("", "''"), ("none", "clusterMode 'create'")),
     "pipelinesImage": (("a b", "'a b'"), ("https://x", "https://x"), ("X", "'X'")),
+    "kubeflowAlso": (
+        ([{"name": "a"}], "must have the texts name and path"),
+        (
+            [{"name": "a", "path": "b", "repository": "https://c.example.com/d", "commit": "main"}],
+            "'main' is not a commit",
+        ),
+        ("a", "not a list"),
+    ),
     "kubeflowExisting": ((["istio"], "only for an existing cluster"), ("istio", "istio"), ([1], "[1]")),
     "kubeflowProfileNamespaces": ((["A_B"], "'A_B'"), (["-a"], "'-a'"), (["a" * 64], "a" * 64), (["a", "a"], "twice")),
     "dashboardUser": (
