@@ -10,7 +10,7 @@ import pytest
 from ministack.services import acm, alb, autoscaling, route53, s3, waf
 
 from infra.aws import iam
-from tests.unit.test_conduct import ACCOUNT, Cloud, cloud, waited  # noqa: F401 (a fixture)
+from tests.unit.conduct.conftest import ACCOUNT, Cloud, waited
 
 HOST = "kubeflow.example.com"
 
@@ -70,7 +70,7 @@ def first(text: str, tag: str) -> str:
 
 
 @pytest.fixture
-def front(cloud: Cloud) -> Iterator[Front]:  # noqa: F811
+def front(cloud: Cloud) -> Iterator[Front]:
     yield Front(cloud)
     for service in (acm, alb, autoscaling, route53, s3, waf):
         service.reset()
