@@ -17,11 +17,9 @@ from tests.local.stack import Checkout, changes, checked_out, unavailable, world
 from tests.local.test_interrupted import children, left_running, not_in_state
 
 SEED = 11
-# Each of the two in each of the two commands: bench/kills.py has more moments.
-ROUNDS = 2
-
+# One of the two in each command: bench/kills.py has both in each, at more moments.
 # Seconds after the first operation at which a provider is killed, at most: AWS comes first and goes last.
-LATEST = {("up", "aws"): 4.0, ("up", "kubernetes"): 10.0, ("destroy", "aws"): 8.0, ("destroy", "kubernetes"): 5.0}
+LATEST = {("up", "kubernetes"): 10.0, ("destroy", "aws"): 8.0}
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +70,14 @@ def bereft(checkout: Checkout, command: str, package: str, moments: random.Rando
 
 def test_a_run_whose_provider_died_comes_to_its_end_when_it_is_repeated(checkout: Checkout, empty: set[str]) -> None:
     moments = random.Random(SEED)
-    felt = 0
-    for number in range(ROUNDS):
-        package, other = ("aws", "kubernetes") if number % 2 == 0 else ("kubernetes", "aws")
-        felt += bereft(checkout, "up", package, moments)
-        checkout.must("up")
-        assert not unavailable(checkout.cluster())
-        assert changes(checkout.must("preview")).keys() == {"unchanged"}
-        assert not_in_state(checkout, empty) == set()
-        felt += bereft(checkout, "destroy", other, moments)
-        checkout.must("destroy")
-        assert world(checkout) ^ empty == set()
-        assert checkout.resources() == {}
-        assert recorded_kinds(emulator.record(checkout.root)) == {}
-    assert felt >= ROUNDS
+    felt = bereft(checkout, "up", "kubernetes", moments)
+    checkout.must("up")
+    assert not unavailable(checkout.cluster())
+    assert changes(checkout.must("preview")).keys() == {"unchanged"}
+    assert not_in_state(checkout, empty) == set()
+    felt |= bereft(checkout, "destroy", "aws", moments)
+    checkout.must("destroy")
+    assert world(checkout) ^ empty == set()
+    assert checkout.resources() == {}
+    assert recorded_kinds(emulator.record(checkout.root)) == {}
+    assert felt
