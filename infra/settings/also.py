@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from infra.settings.raw import RawSettings
 
@@ -14,6 +13,7 @@ KEY = "kubeflowAlso"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPOSITORY = re.compile(r"(?:https|ssh|file)://[!-~]+")
+_PASSWORD = re.compile(r"https://[^/]*@.*|\w+://[^/]*:[^/]*@.*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LOCAL, _GIT = {"name", "path"}, {"name", "path", "repository", "commit"}
 
@@ -68,7 +68,7 @@ def _fault(also: Also) -> str:
         return ""
     if not _REPOSITORY.fullmatch(also.repository):
         return f"{also.repository!r} is not the address of a Git repository; begin it with https:// or ssh://."
-    if urlsplit(also.repository).password is not None:
+    if _PASSWORD.fullmatch(also.repository):
         return f"{also.name!r} has a password in its repository's address; let Git's own settings have that."
     if not _COMMIT.fullmatch(also.commit):
         return f"{also.commit!r} is not a commit of 40 hexadecimal digits; a branch or a tag can move."

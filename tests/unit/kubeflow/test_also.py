@@ -56,6 +56,8 @@ def test_what_cannot_be_meant_is_refused(given: Any, fault: str) -> None:
         ({"commit": "main"}, "'main' is not a commit of 40 hexadecimal digits; a branch or a tag can move."),
         ({"repository": "git.example.com/x"}, "is not the address of a Git repository; begin it with https://"),
         ({"repository": "https://me:secret@git.example.com/x"}, "'registry' has a password in its repository's"),
+        ({"repository": "https://secret@git.example.com/x"}, "'registry' has a password in its repository's"),
+        ({"repository": "ssh://me:secret@git.example.com/x"}, "'registry' has a password in its repository's"),
         ({"path": "/etc"}, "'/etc' is not a folder of the repository; write it from the repository's root."),
         ({"path": "a/../../b"}, "is not a folder of the repository"),
         ({"path": "--upload-pack=x"}, "is not a folder of the repository"),
@@ -141,3 +143,10 @@ def test_it_goes_where_the_setting_says(tmp_path: Path) -> None:
 def test_what_is_in_both_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="Deployment kubeflow/operator"):
         loaded(tmp_path, workload("operator", "kubeflow"))
+
+
+@pytest.mark.parametrize("address", ["ssh://git@git.example.com:2222/team/registry.git", "https://[", REPOSITORY])
+def test_whatever_else_is_an_address_is_for_git_to_judge(address: str) -> None:
+    one = {"name": "registry", "path": "manifests", "repository": address, "commit": COMMIT}
+    (also,) = settings(kubeflowAlso=[one]).kubeflow.also
+    assert also.repository == address
