@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from bench import measure, pictures
+from bench.entry import ending_in_a_sentence
 from bench.report import table
 from ops.options import answer_option
-from ordering.errors import UserError
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -37,8 +37,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    ending_in_a_sentence(main)

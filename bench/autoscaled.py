@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from bench import scaled_run
+from bench.entry import ending_in_a_sentence
 from bench.resumed import Kept, opened
 from bench.scaling_cases import Case, cases
 from bench.tables import replaced
@@ -22,7 +23,6 @@ from ops.costs.week.autoscaler import STABLE
 from ops.costs.week.model import HOUR, Outcome
 from ops.costs.week.simulation import simulate
 from ops.project import PROJECT_ROOT
-from ordering.errors import UserError
 
 PAGE = PROJECT_ROOT / "docs" / "fidelity.md"
 NAME = "autoscaled"
@@ -111,8 +111,4 @@ def main(program: Path | None, rounds: int) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    ending_in_a_sentence(main)

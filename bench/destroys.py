@@ -15,8 +15,7 @@ from typing import Any
 
 from bench.journeys import Kill, brought_up, ended, kills, peopled
 from bench.people import FINALIZERS
-from bench.resumed import Kept, Results, resumed
-from bench.tables import replaced
+from bench.resumed import Results, page, resumed
 from localcloud import emulator
 from localcloud.aws.record import recorded_kinds
 from ops.cluster import Access, connected
@@ -137,12 +136,12 @@ def table(kept: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write(kept: Sequence[Kept]) -> None:
-    """Puts the table into the page."""
-    PAGE.write_text(replaced(PAGE.read_text(), table(kept), "destroys"))
-
-
-main = resumed("destroys", run, write, meaning="Bring up, fill, destroy, kill, and write down what came of it.")
+main = resumed(
+    "destroys",
+    run,
+    page(PAGE, table, "destroys"),
+    meaning="Bring up, fill, destroy, kill, and write down what came of it.",
+)
 
 
 if __name__ == "__main__":

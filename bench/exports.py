@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.lab import fresh
-from bench.resumed import Kept, Results, resumed
+from bench.resumed import Results, page, resumed
 from bench.retry import STORAGE_CLASS
-from bench.tables import replaced
 from localcloud.plane import Pods
 from ops.project import PROJECT_ROOT
 from ordering import cache
@@ -28,7 +27,7 @@ from ordering.exports.export import dump
 from ordering.graph import build
 from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
-from tests.local.cluster import Cluster
+from tests.local.cluster import Cluster, is_available
 from tests.local.stack import SAMPLE, release
 from tools.build import environment, find_go
 
@@ -193,11 +192,7 @@ def sent(platform: str, name: str, *, ordered: bool) -> Round:
 def _missing(cluster: Cluster, manifests: Iterable[Manifest]) -> set[tuple[str, str]]:
     """Deployments of the manifests, by namespace and name, that are not Available, or were never made."""
     there = cluster.get("deployments", "-A") or {"items": []}
-    up = {
-        (one["metadata"]["namespace"], one["metadata"]["name"])
-        for one in there["items"]
-        if any(c["type"] == "Available" and c["status"] == "True" for c in one["status"].get("conditions", ()))
-    }
+    up = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in there["items"] if is_available(one)}
     return {
         (one["metadata"]["namespace"], one["metadata"]["name"]) for one in manifests if one["kind"] == "Deployment"
     } - up
@@ -245,12 +240,12 @@ def table(kept: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write(kept: Sequence[Kept]) -> None:
-    """Puts the table into the page."""
-    PAGE.write_text(replaced(PAGE.read_text(), table(kept), "engines"))
-
-
-main = resumed("exports", run, write, meaning="Send exports by their engines, and write down what was refused.")
+main = resumed(
+    "exports",
+    run,
+    page(PAGE, table, "engines"),
+    meaning="Send exports by their engines, and write down what was refused.",
+)
 
 
 if __name__ == "__main__":

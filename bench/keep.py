@@ -6,12 +6,12 @@ timelines stay as they are: the kept report holds no times of single objects.
 
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bench.entry import ending_in_a_sentence
 from bench.pictures import draw_parts
 from bench.tables import replaced, tables
 from ordering.errors import UserError
@@ -60,8 +60,4 @@ def keep_latest() -> Any:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    ending_in_a_sentence(main)

@@ -22,8 +22,7 @@ from typing import Any
 
 import yaml
 
-from bench.resumed import Kept, Results, resumed
-from bench.tables import replaced
+from bench.resumed import Kept, Results, page, resumed
 from infra.aws.instances import GI
 from infra.kubeflow.capacity import quantity
 from infra.kubeflow.prometheus import NAMESPACE
@@ -290,13 +289,11 @@ def table(kept: Sequence[Kept]) -> str:
     return "\n".join(lines)
 
 
-def write(kept: Sequence[Kept]) -> None:
-    """Puts the table into the page."""
-    PAGE.write_text(replaced(PAGE.read_text(), table(kept), "options"))
-
-
 main = resumed(
-    "options", run, write, meaning="Bring up production options, look at them, destroy them, and write down what came."
+    "options",
+    run,
+    page(PAGE, table, "options"),
+    meaning="Bring up production options, look at them, destroy them, and write down what came.",
 )
 
 

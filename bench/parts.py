@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import retry
-from bench.resumed import Kept, Results, resumed
-from bench.tables import replaced
+from bench.resumed import Results, page, resumed
 from infra.kubeflow.parts import PARTS, Selection, choose
 from infra.kubeflow.slim import slim
 from infra.kubeflow.traffic import with_open_paths
@@ -177,13 +176,11 @@ def table(kept: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write(kept: Sequence[Kept]) -> None:
-    """Puts the table into the page."""
-    PAGE.write_text(replaced(PAGE.read_text(), table(kept), "parts"))
-
-
 main = resumed(
-    "parts", run, write, meaning="Bring up parts, look at them, destroy them, and write down what came of it."
+    "parts",
+    run,
+    page(PAGE, table, "parts"),
+    meaning="Bring up parts, look at them, destroy them, and write down what came of it.",
 )
 
 

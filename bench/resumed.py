@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from bench.tables import replaced
+
 Kept = Mapping[str, Any]
 """What came of a round."""
 
@@ -39,6 +41,15 @@ def opened(name: str) -> Results:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     path = Path(__file__).parent / "results" / f"{name}.json"
     return Results(path, json.loads(path.read_text()) if path.exists() else [])
+
+
+def page(path: Path, table: Callable[[Sequence[Kept]], str], name: str) -> Callable[[Sequence[Kept]], None]:
+    """Puts the table of what is kept between the markers of that name in a page."""
+
+    def write(kept: Sequence[Kept]) -> None:
+        path.write_text(replaced(path.read_text(), table(kept), name))
+
+    return write
 
 
 def resumed(

@@ -17,6 +17,7 @@ from localcloud.plane import Plane
 from ops import audit
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
+from tests.local.cluster import default_class, is_available
 
 PAUSE_S = 10.0
 MOST_PASSES = 30
@@ -26,13 +27,7 @@ _ANNOTATIONS_BYTES = 240 << 10
 """The API server's limit is 256 KiB for all annotations of an object together."""
 
 # The stack makes this one beside the cluster; the loop finds it there, as on a cluster that somebody else made.
-STORAGE_CLASS = {
-    "apiVersion": "storage.k8s.io/v1",
-    "kind": "StorageClass",
-    "metadata": {"name": "gp3", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-    "provisioner": "ebs.csi.aws.com",
-    "volumeBindingMode": "WaitForFirstConsumer",
-}
+STORAGE_CLASS = default_class("gp3")
 
 
 def until_applied(plane: Plane, objects: list[Manifest]) -> dict[str, Any]:
@@ -95,12 +90,7 @@ class _Kubectl:
         """Whether all Deployments are; one without a status is not."""
         command = [self.program, "get", "deployments", "--all-namespaces", "-o", "json"]
         answer = subprocess.run(command, env=self.environment, capture_output=True, check=True).stdout
-        return all(
-            any(
-                c["type"] == "Available" and c["status"] == "True" for c in item.get("status", {}).get("conditions", ())
-            )
-            for item in json.loads(answer)["items"]
-        )
+        return all(map(is_available, json.loads(answer)["items"]))
 
 
 @contextmanager

@@ -19,8 +19,7 @@ from typing import Any
 from bench.destroys import finishing
 from bench.journeys import INSTALLERS, KUBECTL, NO_CLOUD, VICTIMS, Kill, brought_up, ended, peopled, rendered
 from bench.people import Manifest
-from bench.resumed import Kept, Results, resumed
-from bench.tables import replaced
+from bench.resumed import Results, page, resumed
 from ops.cluster import Access, answering, api_of, connected
 from ops.project import PROJECT_ROOT
 from ordering.errors import UserError
@@ -243,12 +242,9 @@ def table(kept: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write(kept: Sequence[Kept]) -> None:
-    """Puts the table into the page."""
-    PAGE.write_text(replaced(PAGE.read_text(), table(kept), "upgrades"))
-
-
-main = resumed("upgrades", run, write, meaning="Upgrade, roll back, kill, and write down what came of it.")
+main = resumed(
+    "upgrades", run, page(PAGE, table, "upgrades"), meaning="Upgrade, roll back, kill, and write down what came of it."
+)
 
 
 if __name__ == "__main__":

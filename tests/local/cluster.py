@@ -22,6 +22,23 @@ Manifest = dict[str, Any]
 T = TypeVar("T")
 
 
+def is_available(deployment: Manifest) -> bool:
+    """Whether a Deployment says so; one without a status does not."""
+    conditions = (deployment.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
+
+
+def default_class(name: str) -> Manifest:
+    """A StorageClass for claims that name none, of the one driver whose volumes the laptop plays."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "ebs.csi.aws.com",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }
+
+
 class Cluster:
     """A local control plane, by kubectl."""
 

@@ -20,7 +20,7 @@ from localcloud import emulator, laptop, plane
 from ops import audit
 from ops.backend import LOCAL_PASSPHRASE
 from ops.project import PROJECT_ROOT
-from tests.local.cluster import Cluster, Manifest
+from tests.local.cluster import Cluster, Manifest, is_available
 
 SAMPLE = PROJECT_ROOT / "manifests" / "sample"
 REGION = "us-west-2"
@@ -255,7 +255,7 @@ def unavailable(cluster: Cluster) -> list[str]:
     return [
         f"{one['metadata']['namespace']}/{one['metadata']['name']}"
         for one in cluster.at("deployments", "-A")["items"]
-        if not any(c["type"] == "Available" and c["status"] == "True" for c in one["status"].get("conditions", []))
+        if not is_available(one)
     ]
 
 

@@ -17,7 +17,7 @@ from unittest import mock
 import yaml
 
 from localcloud import plane, plugin
-from tests.local.cluster import Cluster
+from tests.local.cluster import Cluster, default_class
 from tests.local.stack import Checkout, checked_out
 
 # What kind v0.31.0 does and says (pkg/cmd/kind), with a control plane that runs already.
@@ -52,14 +52,8 @@ def getaddrinfo(host, *rest, **more):
 socket.getaddrinfo = getaddrinfo
 """
 
-# As kind's own (pkg/build/nodeimage/const_storage.go), with the one driver whose volumes the laptop plays.
-_STANDARD = {
-    "apiVersion": "storage.k8s.io/v1",
-    "kind": "StorageClass",
-    "metadata": {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-    "provisioner": "ebs.csi.aws.com",
-    "volumeBindingMode": "WaitForFirstConsumer",
-}
+# Named as kind's own (pkg/build/nodeimage/const_storage.go).
+_STANDARD = default_class("standard")
 _THIS_MACHINE = {"127.0.0.1", "localhost", "0.0.0.0", "None"}
 
 

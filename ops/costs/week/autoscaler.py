@@ -60,6 +60,13 @@ class Autoscaler:
         """
         self._seen.update(node.group for node in nodes if node.ready + self._stable <= now)
 
+    def _sizes(self, nodes: Iterable[Node]) -> dict[NodeGroup, int]:
+        """How many nodes each group has."""
+        sizes = dict.fromkeys(self._groups, 0)
+        for node in nodes:
+            sizes[node.group] += 1
+        return sizes
+
     # Coming.
 
     def asked_for(self, waiting: Sequence[Running], nodes: Sequence[Node], now: int) -> list[NodeGroup]:
@@ -69,10 +76,11 @@ class Autoscaler:
         one is drawn (expander/random/random.go), whose draws are the same in each run here.
         """
         left, found = _without_room(waiting, [node for node in nodes if node.ready > now]), list[NodeGroup]()
+        sizes = self._sizes(nodes) if left else {}
         while left:
             options = []
             for group in self._groups:
-                most = group.max - sum(node.group is group for node in nodes) - found.count(group)
+                most = group.max - sizes[group] - found.count(group)
                 free = group.free if group in self._seen else expected(group)
                 count, placed = _packed(group, free, left, most)
                 if placed:
@@ -101,7 +109,7 @@ class Autoscaler:
         free = {node: node.free for node in nodes if node.ready <= now}
         pods = {node: list(node.pods) for node in free}
         self._blocked = {node: until for node, until in self._blocked.items() if node in free and until > now}
-        sizes = {group: sum(node.group is group for node in nodes) for group in self._groups}
+        sizes = self._sizes(nodes)
         found = dict[Node, int]()
         for node in sorted(free, key=lambda one: (bool(one.pods), one not in self._since, one.number)):
             if sizes[node.group] <= node.group.min or node.used() > HALF or node in self._blocked:
@@ -121,7 +129,7 @@ class Autoscaler:
         """The nodes that go: none within ten minutes of the last that came, and of those with pods one at a time."""
         if now - self._last_add < AFTER_ADD:
             return []
-        sizes = {group: sum(node.group is group for node in nodes) for group in self._groups}
+        sizes = self._sizes(nodes)
         found, drained = list[Node](), False
         for node, since in self._since.items():
             if now - since < GOES_AFTER or sizes[node.group] <= node.group.min or (node.pods and drained):
