@@ -16,6 +16,7 @@ from infra.api import client_of
 from localcloud import plane
 from ordering.check.table import FILE
 
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _PREFIXES = ("io.k8s.api.", "io.k8s.apimachinery.pkg.", "io.k8s.apiextensions-apiserver.pkg.apis.", "io.k8s.")
 # Types that are written as a plain value (k8s.io/apimachinery v0.35.4, their MarshalJSON).
 _VALUES = {
@@ -35,15 +36,20 @@ _PLAIN = {
 
 
 def documents(kubeconfig: str) -> Iterable[Mapping[str, Any]]:
-    """The OpenAPI v3 documents that a cluster serves."""
+    """The OpenAPI v3 documents of the groups that a cluster serves without a CustomResourceDefinition.
+
+    Those that have one come and go: their documents are there some time after it.
+    """
     client = client_of(kubeconfig, None)
 
     def get(path: str) -> Any:
         answer, *_ = client.call_api(path, "GET", auth_settings=["BearerToken"], _preload_content=False)
         return json.loads(answer.data)
 
+    defined = {one["spec"]["group"] for one in get(_DEFINITIONS)["items"]}
     for place in get("/openapi/v3")["paths"]:
-        yield get(f"/openapi/v3/{place}")
+        if not defined.intersection(place.split("/")):
+            yield get(f"/openapi/v3/{place}")
 
 
 def table(described: Iterable[Mapping[str, Any]], number: str) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The local control plane as pods and people meet it: it works, and what dies of it is started again."""
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from localcloud.plane.components import COMPONENTS
 from localcloud.plane.layout import Layout, read_state
 from localcloud.plane.stages import MOUNTS_READY, START_DELAY
 from tests.local.cluster import Cluster, Manifest, deployment, namespace, until
+from tests.local.sockets import listening
 from tools.catalog import KUBERNETES
 from tools.progress import Event
 
@@ -46,24 +46,6 @@ def running_pods(cluster: Cluster) -> set[str]:
         for item in cluster.at("pods", "-n", "default")["items"]
         if item["status"]["phase"] == "Running"
     }
-
-
-def listening(pids: set[int]) -> set[tuple[str, int]]:
-    """Address and port of every TCP socket on which one of the processes listens."""
-    inodes = set()
-    for pid in pids:
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            target = os.readlink(descriptor)
-            if target.startswith("socket:["):
-                inodes.add(target[8:-1])
-    found = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        for line in Path(table).read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:  # 0A: LISTEN
-                address, port = fields[1].split(":")
-                found.add((address, int(port, 16)))
-    return found
 
 
 def test_it_is_kubernetes_of_the_pinned_version(cluster: Cluster) -> None:

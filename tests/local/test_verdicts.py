@@ -12,7 +12,7 @@ from ordering.check import Absent, check
 from ordering.check.table import FILE
 from ordering.errors import UserError
 from ordering.graph import build
-from tests.local.cluster import Cluster, Manifest
+from tests.local.cluster import Cluster, Manifest, until
 
 RBAC = "rbac.authorization.k8s.io/v1"
 
@@ -198,8 +198,10 @@ def api(cluster: Cluster) -> Iterator[ClusterApi]:
         yield connection
 
 
-def test_the_table_is_what_the_pinned_server_serves(cluster: Cluster) -> None:
+@pytest.mark.usefixtures("api")
+def test_the_table_is_what_the_pinned_server_serves_of_itself(cluster: Cluster) -> None:
     kubeconfig = cluster.plane.kubeconfig.read_text()
+    until(lambda: "apis/judged.test/v1" in cluster.run("get", "--raw", "/openapi/v3").stdout, "Thing is described")
     served = openapi.text(openapi.table(openapi.documents(kubeconfig), openapi.version(kubeconfig)))
     assert FILE.read_text() == served, "run .venv/bin/python -m localcloud.plane.openapi"
 

@@ -11,12 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from localcloud import emulator, laptop, plane
 from state.serving import serving
+from tests.local.sockets import LOOPBACK, listening
 from tests.local.stack import aws_client
 from tests.unit import browser
 from tools import plugins
@@ -191,20 +191,9 @@ def _children(pid: int) -> set[int]:
 
 def _listening(pids: set[int]) -> set[int]:
     """The ports that the processes listen on, all of them on loopback."""
-    inodes: set[str] = set()
-    for pid in pids:
-        for file in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                inodes.add(os.readlink(file))
-            except OSError:
-                continue
-    lines: list[Any] = [
-        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
-    ]
-    found = [line[1].rsplit(":", 1) for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in inodes]
-    loopback = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
-    assert {address for address, _ in found} <= loopback
-    return {int(port, 16) for _, port in found}
+    sockets = listening(pids)
+    assert {address for address, _ in sockets} <= LOOPBACK
+    return {port for _, port in sockets}
 
 
 def _port(url: str) -> int:
