@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"regexp"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -23,17 +24,34 @@ const (
 	pipelinesSecret   = "mlpipeline-minio-artifact"
 	pipelinesArtifact = "ml-pipeline-ui-artifact"
 	pipelinesBucket   = "mlpipeline" // in the program's text
+	pipelinesFrontend = "ghcr.io/kubeflow/kfp-frontend"
 )
 
+// frontendDefault finds the image that the hook's program names for when its environment names none. It is read
+// there, for whoever takes all images from a registry of their own has renamed it there.
+var frontendDefault = regexp.MustCompile(`"FRONTEND_IMAGE", "([^"]+)"`)
+
 type pipelinesSettings struct {
-	proxy                 bool // a server of artifacts in each namespace
-	domain, host, version string
-	keys                  map[string]any // the stack's own, where each namespace gets those
+	proxy                        bool // a server of artifacts in each namespace
+	domain, host, image, version string
+	keys                         map[string]any // the stack's own, where each namespace gets those
 }
 
 // pipelinesSettings are those that the hook's pod reads of its environment.
 func (c *Cluster) pipelinesSettings(ctx context.Context, pod *corev1.Pod) (pipelinesSettings, error) {
-	settings := pipelinesSettings{domain: ".svc.cluster.local", host: "seaweedfs"}
+	settings := pipelinesSettings{domain: ".svc.cluster.local", host: "seaweedfs", image: pipelinesFrontend}
+	for _, volume := range pod.Spec.Volumes {
+		if volume.ConfigMap == nil {
+			continue
+		}
+		data, err := c.configData(ctx, pod.Namespace, volume.ConfigMap.Name)
+		if err != nil {
+			return settings, err
+		}
+		for _, text := range data {
+			settings.image = frontendImage(text, settings.image)
+		}
+	}
 	for _, container := range pod.Spec.Containers {
 		for _, variable := range container.Env {
 			switch variable.Name {
@@ -41,6 +59,8 @@ func (c *Cluster) pipelinesSettings(ctx context.Context, pod *corev1.Pod) (pipel
 				settings.domain = variable.Value
 			case "OBJECT_STORE_HOST":
 				settings.host = variable.Value
+			case "FRONTEND_IMAGE":
+				settings.image = variable.Value
 			case "MINIO_ACCESS_KEY":
 				secret, err := c.client.CoreV1().Secrets(pod.Namespace).Get(ctx, pipelinesSecret, metav1.GetOptions{})
 				if err != nil {
@@ -57,6 +77,14 @@ func (c *Cluster) pipelinesSettings(ctx context.Context, pod *corev1.Pod) (pipel
 	settings.proxy = settings.keys != nil || data["ARTIFACTS_PROXY_ENABLED"] == "true"
 	settings.version = data["appVersion"]
 	return settings, err
+}
+
+// frontendImage is the one that a program names, or else the one that is given.
+func frontendImage(program, otherwise string) string {
+	if found := frontendDefault.FindStringSubmatch(program); found != nil {
+		return found[1]
+	}
+	return otherwise
 }
 
 // pipelinesChildren is what the hook answers for a namespace. Keys of the Secret are made once: the hook gives back
@@ -96,20 +124,20 @@ func (c *Cluster) pipelinesChildren(
 	}
 	children = append(children, child("v1", "Secret", namespace, pipelinesSecret, map[string]any{"data": keys}))
 	if settings.proxy {
-		children = append(children, artifactServer(namespace, settings.version)...)
+		children = append(children, artifactServer(namespace, settings.image+":"+settings.version)...)
 	}
 	return children, nil
 }
 
 // artifactServer is the Deployment and the Service that serve a namespace's artifacts to the UI.
-func artifactServer(namespace, version string) []*unstructured.Unstructured {
+func artifactServer(namespace, image string) []*unstructured.Unstructured {
 	app := map[string]any{"app": pipelinesArtifact}
 	server := child("apps/v1", "Deployment", namespace, pipelinesArtifact, map[string]any{"spec": map[string]any{
 		"selector": map[string]any{"matchLabels": app},
 		"template": map[string]any{"metadata": map[string]any{"labels": app}, "spec": map[string]any{
 			"serviceAccountName": "default-editor",
 			"containers": []any{map[string]any{
-				"name": pipelinesArtifact, "image": "ghcr.io/kubeflow/kfp-frontend:" + version,
+				"name": pipelinesArtifact, "image": image,
 				"imagePullPolicy": "IfNotPresent",
 				"ports":           []any{map[string]any{"containerPort": int64(3000)}},
 				"resources": map[string]any{

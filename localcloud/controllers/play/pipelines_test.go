@@ -36,6 +36,17 @@ func TestTheHookAsksForWhatItsSettingsSay(t *testing.T) {
 	}
 }
 
+func TestTheFrontendsImageIsTheOneThatTheProgramNames(t *testing.T) {
+	for program, want := range map[string]string{
+		"": "otherwise",
+		`frontend_image or os.environ.get("FRONTEND_IMAGE", "1.dkr.example/dev/ghcr/kubeflow/kfp-frontend")`: "1.dkr.example/dev/ghcr/kubeflow/kfp-frontend",
+	} {
+		if got := frontendImage(program, "otherwise"); got != want {
+			t.Errorf("%q names %s", program, got)
+		}
+	}
+}
+
 func TestAHooksHostIsFoundInItsNamespace(t *testing.T) {
 	for host, want := range map[string]string{
 		"hook": "kubeflow/hook", "hook.other": "other/hook", "hook.other.svc.cluster.local": "other/hook",
