@@ -251,10 +251,10 @@ def world(checkout: Checkout) -> set[str]:
 
 
 def unavailable(cluster: Cluster) -> list[str]:
-    """Deployments that are not Available."""
+    """Deployments that are not Available; kubectl prints nothing where there is none at all."""
     return [
         f"{one['metadata']['namespace']}/{one['metadata']['name']}"
-        for one in cluster.at("deployments", "-A")["items"]
+        for one in (cluster.get("deployments", "-A") or {"items": []})["items"]
         if not is_available(one)
     ]
 
