@@ -42,7 +42,9 @@ def intercepting(
     names = {(one["kind"], one["metadata"]["name"]) for one in strangers}
     asked: dict[tuple[str, int], tuple[Webhook, list[str]]] = {}
     requests = [(id_.title, webhooks.request(id_)) for id_ in map(id_of, objects)]
-    requests += [(f"the pods of {one.id.title}", pod_request(one)) for one in platform.workloads.values()]
+    requests += [
+        (f"the pods of {one.id.title}", pod_request(one.namespace, one.labels)) for one in platform.workloads.values()
+    ]
     for told, request in requests:
         for webhook, _ in webhooks.intercepting(request) if request else ():
             if (webhook.configuration.kind, webhook.configuration.name) in names:

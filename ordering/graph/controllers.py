@@ -109,6 +109,7 @@ WRITTEN = {("ConfigMap", "istio-ca-root-cert"): ISTIO, ("Secret", "webhook-serve
 # What the Profile controller makes beside the namespace, which has the Profile's name (kubeflow/kubeflow,
 # components/profile-controller). The first label is in its code, the second in the file of labels that it is given.
 PROFILE_ACCOUNTS = frozenset({"default-editor", "default-viewer"})
+PROFILE_GROUP = "kubeflow.org"
 PROFILE_LABELS = {"istio-injection": "enabled", "app.kubernetes.io/part-of": "kubeflow-profile"}
 
 
@@ -126,5 +127,5 @@ class Controllers:
 
 def profiles(platform: Platform) -> dict[str, ObjectId]:
     """The namespaces that the Profile controller makes, and the Profile each comes from."""
-    found = {id_.name: id_ for id_ in platform.of_kind("kubeflow.org", "Profile")}
+    found = {id_.name: id_ for id_ in platform.of_kind(PROFILE_GROUP, "Profile")}
     return {name: id_ for name, id_ in found.items() if not platform.find("", "Namespace", "", name)}

@@ -17,7 +17,7 @@ from typing import Any
 from ordering.errors import UserError
 from ordering.graph import kinds, selectors
 from ordering.graph.ids import ObjectId
-from ordering.graph.index import Platform, Workload, mapping
+from ordering.graph.index import Platform, mapping
 from ordering.graph.selectors import Labels, Selector
 
 GROUP = "admissionregistration.k8s.io"
@@ -162,16 +162,16 @@ class Webhooks:
         )
 
 
-def pod_request(workload: Workload) -> Request:
-    """The request by which a workload's controller creates a pod; its name is not known beforehand."""
+def pod_request(namespace: str, labels: Labels) -> Request:
+    """The request by which a controller creates a pod; its name is not known beforehand."""
     return Request(
         group="",
         version="v1",
         resource="pods",
         kind="Pod",
-        namespace=workload.namespace,
+        namespace=namespace,
         name="",
-        labels=workload.labels,
+        labels=labels,
         equivalents=frozenset(),
     )
 

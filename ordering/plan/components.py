@@ -1,6 +1,7 @@
 """Which part of a platform an object belongs to, for colours and groups; a guess for people, never for the order."""
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 
 from ordering.graph import Graph, Node, ObjectId
 
@@ -15,12 +16,15 @@ _LABELS = (
 _SHARED = frozenset({"Namespace", "CustomResourceDefinition"})
 # A whole distribution is no component of itself.
 _TOO_WIDE = frozenset({"kubeflow", "kubeflow-profile"})
+# Who looks at the requests for an object is often a stranger to it.
+_PASSED = frozenset({"object_needs_webhook", "object_needs_policy"})
 
 
 def components(graph: Graph) -> dict[ObjectId, str]:
     """A component for every node: by its labels, else that of what needs it, else its API group or namespace."""
     found: dict[ObjectId, str] = {}
     users: dict[ObjectId, list[ObjectId]] = defaultdict(list)
+    passed = {(edge.source, edge.target) for edge in graph.edges if edge.rule in _PASSED}
     for node in graph.nodes:
         if label := _labelled(node):
             found[node.id] = label
@@ -31,9 +35,15 @@ def components(graph: Graph) -> dict[ObjectId, str]:
             _adopt(found, node.id, users[node.id])
     for node in graph.nodes:
         if node.id not in found:
-            _adopt(found, node.id, [need for need in node.needs if need.kind not in _SHARED])
+            _adopt(found, node.id, _own(node, passed))
             found.setdefault(node.id, _home(node))
     return found
+
+
+def _own(node: Node, passed: Collection[tuple[ObjectId, ObjectId]]) -> list[ObjectId]:
+    """The needs of an object that may be of its component; what looks at its requests only where there is no other."""
+    near = [need for need in node.needs if need.kind not in _SHARED]
+    return [need for need in near if (node.id, need) not in passed] or near
 
 
 def _adopt(found: dict[ObjectId, str], id_: ObjectId, near: list[ObjectId]) -> None:

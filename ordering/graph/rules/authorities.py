@@ -63,7 +63,7 @@ def _unfilled(facts: Facts) -> Iterator[ObjectId]:
 def _interceptors(facts: Facts, workloads: Sequence[Workload]) -> set[ObjectId]:
     """The configurations that workloads, or their pods, pass when they are created."""
     own = [request for workload in workloads if (request := facts.webhooks.request(workload.id))]
-    own += [pod_request(workload) for workload in workloads]
+    own += [pod_request(workload.namespace, workload.labels) for workload in workloads]
     return {webhook.configuration for request in own for webhook, _ in facts.webhooks.intercepting(request)}
 
 

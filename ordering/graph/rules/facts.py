@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from ordering.graph.controllers import PROFILE_LABELS, Controller, Controllers, profiles
+from ordering.graph.controllers import PROFILE_GROUP, PROFILE_LABELS, Controller, Controllers, profiles
 from ordering.graph.edges import Finding, Need, Strength, Unresolved
 from ordering.graph.ids import ObjectId
 from ordering.graph.index import Platform, Workload, mapping
@@ -14,6 +14,7 @@ from ordering.graph.overrides import overrides
 from ordering.graph.pods import arguments, first, references, values
 from ordering.graph.policies import Policies
 from ordering.graph.powers import Powers
+from ordering.graph.selectors import Labels
 from ordering.graph.webhooks import Request, Webhook, Webhooks, pod_request
 
 CERT_MANAGER_GROUP = "cert-manager.io"
@@ -46,13 +47,20 @@ class Facts:
         return Policies(self.platform, self.webhooks)
 
     def requests(self) -> Iterator[tuple[ObjectId, Request, str]]:
-        """Each object with the requests that create it and its pods, and what to call them."""
+        """Each object with the requests that create it and its pods, and what to call them.
+
+        A Profile counts with a pod in its namespace, of none of the labels that webhooks ask for: other controllers
+        make some as soon as it is there, such as the server of artifacts that Pipelines attaches.
+        """
         for id_ in self.platform.objects:
             if request := self.webhooks.request(id_):
                 yield id_, request, "its CREATE"
         for workload in self.platform.workloads.values():
             if workload.id.kind != "Pod":
-                yield workload.id, pod_request(workload), "the CREATE of its pods"
+                request = pod_request(workload.namespace, workload.labels)
+                yield workload.id, request, "the CREATE of its pods"
+        for profile in self.platform.of_kind(PROFILE_GROUP, "Profile"):
+            yield profile, pod_request(profile.name, Labels()), "the CREATE of pods in its namespace"
 
     def backends(self, webhook: Webhook) -> list[Workload]:
         """The workloads that answer a webhook; none when its Service is not among the manifests."""

@@ -100,11 +100,11 @@ def test_json_holds_what_waits_for_a_gate_to_all_that_the_gate_needs(sample: Pat
 def test_text_tells_levels_counts_and_the_critical_path(sample: Path) -> None:
     lines = plan(sample).stdout.splitlines()
     assert lines[0] == str(sample)
-    assert re.fullmatch(r"96 objects, 2 gates, \d+ needs \(\d+ after reduction\), 11 levels", lines[1])
+    assert re.fullmatch(r"96 objects, 2 gates, \d+ needs \(\d+ after reduction\), 13 levels", lines[1])
     levels = [line for line in lines if re.match(r" +\d+ +\d+  [A-Z]", line)]
     assert sum(int(line.split()[1]) for line in levels) == 98
     assert "CustomResourceDefinition* 7" in levels[0]
-    start = lines.index("Critical path (11 steps)")
+    start = lines.index("Critical path (13 steps)")
     assert lines[start + 1].strip() == "0  v1/Namespace//cert-manager"
     assert "Needs dropped, because they would close a cycle: none" in lines
     assert "Named, but in no manifest: nothing" in lines

@@ -208,10 +208,26 @@ def test_labels_of_a_namespace_that_a_profile_makes_are_known_in_part() -> None:
     def selecting(key: str, value: str) -> dict[str, Strength]:
         return interceptions(objects, hook(PODS, namespaceSelector={"matchLabels": {key: value}}))
 
-    assert selecting("istio-injection", "enabled") == {"Deployment person/notebook": Strength.INTERCEPTED}
+    def both(strength: Strength) -> dict[str, Strength]:
+        return {"Deployment person/notebook": strength, "Profile person": strength}
+
+    assert selecting("istio-injection", "enabled") == both(Strength.INTERCEPTED)
     assert selecting("istio-injection", "disabled") == {}
-    assert selecting("kubernetes.io/metadata.name", "person") == {"Deployment person/notebook": Strength.INTERCEPTED}
-    assert selecting("team", "x") == {"Deployment person/notebook": Strength.UNDECIDED}
+    assert selecting("kubernetes.io/metadata.name", "person") == both(Strength.INTERCEPTED)
+    assert selecting("team", "x") == both(Strength.UNDECIDED)
+
+
+def test_a_profile_waits_for_the_webhook_of_pods_that_others_make_in_its_namespace() -> None:
+    """The server of artifacts that Pipelines attaches to it; the webhook of PodDefaults asks for that label."""
+    objects = [
+        definition("kubeflow.org", "Profile", scope="Cluster"),
+        manifest("kubeflow.org/v1", "Profile", "person"),
+    ]
+    profiles = {"matchLabels": {"app.kubernetes.io/part-of": "kubeflow-profile"}}
+    assert interceptions(objects, hook(PODS, namespaceSelector=profiles)) == {"Profile person": Strength.INTERCEPTED}
+    trials = {"matchLabels": {"trial": "yes"}}
+    assert interceptions(objects, hook(PODS, namespaceSelector=profiles, objectSelector=trials)) == {}
+    assert interceptions(objects, hook(PODS, namespaceSelector=profiles, failurePolicy="Ignore")) == {}
 
 
 def test_the_network_plugin_in_kube_system_waits_for_nobody() -> None:
