@@ -2,11 +2,33 @@
 
 import http.client
 import json
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
 
 _TIMEOUT = 10.0  # seconds
+
+
+class _Local(http.client.HTTPConnection):
+    """A connection to a Unix socket."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(_TIMEOUT)
+        self.sock.connect(self.host)
+
+
+def synced(path: Path) -> bool:
+    """Whether the controllers, which listen on this socket, have read all that they watch. OSError if none answers."""
+    connection = _Local(str(path))
+    try:
+        connection.request("GET", "/readyz", headers={"Host": "controllers"})
+        return connection.getresponse().status == http.client.OK
+    except http.client.HTTPException as error:
+        raise OSError(f"{path} broke off its answer ({error or type(error).__name__})") from error
+    finally:
+        connection.close()
 
 
 class ApiServer:

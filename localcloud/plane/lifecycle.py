@@ -13,8 +13,9 @@ from typing import Any
 
 import tools
 from localcloud.plane import certificates, processes, snapshots
-from localcloud.plane.api import ApiServer
+from localcloud.plane.api import ApiServer, synced
 from localcloud.plane.components import COMPONENTS, PORTS, Component, components, kubeconfig
+from localcloud.plane.endpoints import behind, served
 from localcloud.plane.layout import Layout, Pods, Record, State, read_state, write_state
 from localcloud.plane.stages import nodes, pace
 from ordering.errors import UserError
@@ -24,6 +25,9 @@ from tools.progress import Event, Reminder, Report, silent
 
 _PATIENCE = 120.0  # seconds to get ready; a machine that also builds something is slow
 _POLL = 0.05  # seconds
+_CATCHES_UP = (
+    30.0  # seconds that Services have to lead to their pods again; no plane is refused for one that never does
+)
 _CLIENTS_END = 4.0  # seconds until what does not end when asked is killed
 _ETCD_ENDS = 3.0
 _LAST_LINE = 200  # characters of a log's last line that an error shows
@@ -220,11 +224,11 @@ class _Starter:
         ports = self._state.ports
         match name:
             case "etcd":
-                return lambda: _answers(socket.AF_INET, ("127.0.0.1", ports["etcd"]))
+                return lambda: _answers(ports["etcd"])
             case "kube-apiserver":
                 return self._server().ready
             case "controllers":
-                return lambda: _answers(socket.AF_UNIX, str(self._layout.egress_socket))
+                return lambda: synced(self._layout.egress_socket)
             case _:
                 # What these do shows on the nodes, for which `_wait_for_work` waits.
                 return lambda: True
@@ -260,6 +264,8 @@ class _Starter:
 
         self._wait("kwok", lambda: wanted <= _names(server.get(_LEASES)))
         self._wait("kube-controller-manager", schedulable)
+        late = time.monotonic() + _CATCHES_UP
+        self._wait("kube-controller-manager", lambda: time.monotonic() > late or not behind(*served(server)))
 
     def _server(self) -> ApiServer:
         return ApiServer(self._state.ports["kube-apiserver"], self._layout.certificates)
@@ -362,11 +368,9 @@ def _schedulable(node: dict[str, Any]) -> bool:
     return ready and not any(taint["key"] == "node.kubernetes.io/not-ready" for taint in taints)
 
 
-def _answers(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
-    with socket.socket(family) as client:
-        client.settimeout(1.0)
-        client.connect(address)
-    return True
+def _answers(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), timeout=1.0):
+        return True
 
 
 def _free(port: int) -> bool:

@@ -160,3 +160,28 @@ def test_the_commands(own_root: Path) -> None:
     assert broken.stderr.startswith("error: the control plane is incomplete, kube-scheduler is not running")
     assert run("stop", *where, "--wipe").stdout == "stopped, and its data is removed\n"
     assert run("stop", *where).stdout == "nothing was running\n"
+
+
+def test_what_a_dead_controller_manager_missed_is_there_before_the_start_ends(own_root: Path) -> None:
+    """A pod became ready without it: the API server knows the way to a webhook's backend by its endpoints alone."""
+    cluster = Cluster(plane.start(own_root))
+    os.kill(plane.status(own_root).pids["kube-controller-manager"], signal.SIGSTOP)
+    about = {"namespace": "default", "name": "hook"}
+    labels = {"app": "hook"}
+    backend = {"containers": [{"name": "main", "image": "none"}]}
+    cluster.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": about,
+            "spec": {"selector": labels, "ports": [{"port": 443}]},
+        },
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {**about, "labels": labels}, "spec": backend},
+    )
+    ready = cluster.run("wait", "-n", "default", "--for=condition=Ready", "pod/hook", "--timeout=60s")
+    assert ready.returncode == 0, ready.stderr
+    assert not cluster.get("endpointslices", "-n", "default", "-l", "kubernetes.io/service-name=hook")
+    cluster.kill("kube-controller-manager")
+    plane.start(own_root)
+    slices = cluster.at("endpointslices", "-n", "default", "-l", "kubernetes.io/service-name=hook")["items"]
+    assert [endpoint["conditions"]["ready"] for one in slices for endpoint in one["endpoints"]] == [True]

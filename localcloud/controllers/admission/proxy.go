@@ -30,11 +30,13 @@ func (s Service) Host() string { return s.Name + "." + s.Namespace + ".svc" }
 type Directory interface {
 	// Find gives the Service with this name of the form NAME.NAMESPACE.svc, or with this cluster IP.
 	Find(host string) (Service, bool)
+	// Synced tells whether all that is watched was read once.
+	Synced() bool
 	// Ready tells whether a ready endpoint stands behind the Service.
 	Ready(ctx context.Context, service Service) bool
 }
 
-// Proxy answers the CONNECT requests of kube-apiserver's egress selector.
+// Proxy answers the CONNECT requests of kube-apiserver's egress selector, and whoever asks whether it is ready.
 type Proxy struct {
 	directory Directory
 	authority *authority.Authority
@@ -100,13 +102,17 @@ func (p *Proxy) connect(ctx context.Context, conn net.Conn) {
 	_ = conn.SetDeadline(time.Now().Add(handshakeTimeout))
 	reader := bufio.NewReader(conn)
 	request, err := http.ReadRequest(reader)
-	if err != nil || request.Method != http.MethodConnect {
-		p.deny(conn, http.StatusBadRequest, "only CONNECT is served here")
+	switch {
+	case err == nil && request.Method == http.MethodGet && request.URL.Path == "/readyz":
+		p.health(conn)
+		return
+	case err != nil || request.Method != http.MethodConnect:
+		p.say(conn, http.StatusBadRequest, "only CONNECT is served here")
 		return
 	}
 	host, _, err := net.SplitHostPort(request.Host)
 	if err != nil {
-		p.deny(conn, http.StatusBadRequest, "CONNECT without a host and a port")
+		p.say(conn, http.StatusBadRequest, "CONNECT without a host and a port")
 		return
 	}
 	service, found := p.directory.Find(host)
@@ -147,6 +153,16 @@ func (p *Proxy) connect(ctx context.Context, conn net.Conn) {
 	}
 }
 
+// health says whether the Services are known by which calls find their backends. Calls are answered before, as well as
+// can be: what is watched may need a conversion to be read.
+func (p *Proxy) health(conn net.Conn) {
+	if p.directory.Synced() {
+		p.say(conn, http.StatusOK, "ok")
+		return
+	}
+	p.say(conn, http.StatusServiceUnavailable, "the caches are not filled yet")
+}
+
 const noEndpoint = "the Service has no ready endpoint"
 
 // handle answers a call inside a tunnel. A tunnel outlives the call it was opened for, so the
@@ -182,7 +198,7 @@ func (p *Proxy) handle(writer http.ResponseWriter, request *http.Request) {
 
 func (p *Proxy) refuse(conn net.Conn, target, reason string) {
 	p.add(Call{Service: target, Status: http.StatusServiceUnavailable, Reason: reason})
-	p.deny(conn, http.StatusServiceUnavailable, reason)
+	p.say(conn, http.StatusServiceUnavailable, reason)
 }
 
 func (p *Proxy) add(call Call) {
@@ -191,7 +207,7 @@ func (p *Proxy) add(call Call) {
 	}
 }
 
-func (p *Proxy) deny(conn net.Conn, status int, reason string) {
+func (p *Proxy) say(conn net.Conn, status int, reason string) {
 	defer func() { _ = conn.Close() }()
 	_, _ = fmt.Fprintf(
 		conn,
@@ -205,7 +221,7 @@ func (p *Proxy) pass(conn net.Conn, reader io.Reader, address string) {
 	defer func() { _ = conn.Close() }()
 	far, err := net.DialTimeout("tcp", address, handshakeTimeout)
 	if err != nil {
-		p.deny(conn, http.StatusBadGateway, err.Error())
+		p.say(conn, http.StatusBadGateway, err.Error())
 		return
 	}
 	defer func() { _ = far.Close() }()

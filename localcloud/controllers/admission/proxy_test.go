@@ -30,6 +30,8 @@ func (d *directory) Find(host string) (admission.Service, bool) {
 	return admission.Service{Namespace: "team", Name: "hook"}, host == "172.20.0.9" || host == "hook.team.svc"
 }
 
+func (d *directory) Synced() bool { return d.ready.Load() }
+
 func (d *directory) Ready(context.Context, admission.Service) bool { return d.ready.Load() }
 
 type plane struct {
@@ -69,6 +71,24 @@ func start(t *testing.T) plane {
 		_ = record.Close()
 	})
 	return made
+}
+
+func TestItIsReadyOnceAllThatIsWatchedWasRead(t *testing.T) {
+	made := start(t)
+	client := &http.Client{Transport: &http.Transport{Dial: func(string, string) (net.Conn, error) {
+		return net.Dial("unix", made.socket)
+	}}}
+	for _, want := range []int{http.StatusServiceUnavailable, http.StatusOK} {
+		made.directory.ready.Store(want == http.StatusOK)
+		response, err := client.Get("http://egress/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("want %d, got %s", want, response.Status)
+		}
+	}
 }
 
 // client calls as kube-apiserver does: CONNECT over the socket, TLS inside.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -54,6 +55,7 @@ type Cluster struct {
 	informers informers.SharedInformerFactory
 	metadata  metadatainformer.SharedInformerFactory
 	kinds     *kinds
+	synced    atomic.Bool
 	services  cache.Indexer
 	slices    cache.Indexer
 	loops     []*loop
@@ -147,6 +149,7 @@ func (c *Cluster) Run(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	c.synced.Store(true)
 	c.Log.Info("playing", "realistic", c.Realistic)
 	done := make(chan struct{})
 	for _, l := range c.loops {

@@ -30,6 +30,9 @@ func (c *Cluster) Find(host string) (admission.Service, bool) {
 	return service, err == nil && exists
 }
 
+// Synced tells whether all that is watched was read once.
+func (c *Cluster) Synced() bool { return c.synced.Load() }
+
 // Ready tells whether an endpoint of the Service is ready. When the cache says no the API server is
 // asked too, so that this process's own lag refuses nothing.
 func (c *Cluster) Ready(ctx context.Context, service admission.Service) bool {

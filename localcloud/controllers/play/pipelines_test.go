@@ -39,7 +39,7 @@ func TestTheHookAsksForWhatItsSettingsSay(t *testing.T) {
 func TestTheFrontendsImageIsTheOneThatTheProgramNames(t *testing.T) {
 	for program, want := range map[string]string{
 		"": "otherwise",
-		`frontend_image or os.environ.get("FRONTEND_IMAGE", "1.dkr.example/dev/ghcr/kubeflow/kfp-frontend")`: "1.dkr.example/dev/ghcr/kubeflow/kfp-frontend",
+		`frontend_image or os.environ.get("FRONTEND_IMAGE", "registry.example/frontend")`: "registry.example/frontend",
 	} {
 		if got := frontendImage(program, "otherwise"); got != want {
 			t.Errorf("%q names %s", program, got)
