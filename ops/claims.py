@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from pulumi import automation
 from pulumi.automation.events import EngineEvent, OpType
 
+from ops import engine
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
 
@@ -88,10 +89,14 @@ class Claims:
 
 @contextmanager
 def cluster_of(stack: automation.Stack) -> "Iterator[ClusterApi]":
-    """A stack's cluster, as its state says; OSError where it does not answer."""
+    """A stack's cluster, as its state says; OSError where it does not answer, or the state cannot be read."""
     from ops.cluster import access_of, connected  # half a second of imports, which few runs need
 
-    access = access_of((stack.export_stack().deployment or {}).get("resources") or ())
+    try:
+        exported = stack.export_stack()
+    except automation.CommandError as error:
+        raise OSError(engine.told(error)) from error
+    access = access_of((exported.deployment or {}).get("resources") or ())
     if access is None:
         raise OSError("the state names no cluster")
     with connected(access) as api:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ordering.errors import UserError
+
 POLL_S = 1.0
 GRACE_S = 5.0
 """Seconds that a part may be away, for example while somebody starts it again."""
@@ -34,7 +36,10 @@ def watched(lost: Callable[[], str | None], report: Callable[[str], object]) -> 
     def look() -> None:
         since: float | None = None
         while not ended.wait(POLL_S):
-            told = lost()
+            try:
+                told = lost()
+            except UserError as error:  # what would tell cannot be read
+                told = str(error)
             since = None if told is None else since or time.monotonic()
             if told is not None and since is not None and time.monotonic() - since >= GRACE_S:
                 watch.lost = told

@@ -4,9 +4,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from pulumi import automation
 
 from ops import claims
 from ops.claims import Claims, free
@@ -106,6 +107,28 @@ def test_a_cluster_that_does_not_answer_is_told_once(told: list[str]) -> None:
         listener(step("resourcePreEvent", CLAIM, "delete"))
         time.sleep(0.3)
     assert told == ["The pods that use a claim which is being deleted could not be looked for: connection refused"]
+
+
+def test_an_engine_that_is_killed_while_it_reads_the_state_is_told_in_one_sentence(
+    told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crashed: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", crashed.append)
+
+    class Stack:
+        def export_stack(self) -> None:
+            raise automation.CommandError(automation.CommandResult("", "", -9))
+
+    listener = Claims(lambda: claims.cluster_of(cast("automation.Stack", Stack())), told.append)
+    with listener.freed():
+        listener(step("resourcePreEvent", CLAIM, "delete"))
+        time.sleep(0.3)
+    assert crashed == []
+    (line,) = told
+    assert line.endswith(
+        "could not be looked for: The engine was killed by signal 9: run the same command again, and it "
+        "continues from there."
+    )
 
 
 def test_a_cluster_that_died_does_not_hold_the_end_of_a_run(told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ops import watching
+from ordering.errors import UserError
 
 GONE = "etcd has died."
 
@@ -79,3 +80,14 @@ def test_nothing_goes_on_after_the_block() -> None:
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
     assert watching.engines(os.getpid()) == []
+
+
+def test_a_laptop_that_cannot_be_looked_at_counts_as_one_that_died(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def lost() -> str | None:
+        raise UserError("state.json is damaged.")
+
+    with watching.watched(lost, told.append) as watch, engine(tmp_path, "") as running:
+        assert running.wait(20) == -signal.SIGINT
+        assert watch.lost == "state.json is damaged."
