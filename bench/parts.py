@@ -1,6 +1,7 @@
 """`python -m bench.parts`: every part of 26.03 alone, and thirty sets at random, up and down again.
 
-A set may have parts that the cluster has already: what these are of the release is there before, by kubectl in a loop.
+A set may have parts that the cluster has already: on a cluster of somebody else's, without a cloud, what these are of
+the release is there before, by kubectl in a loop.
 A round is right if all is Available, nothing was refused, the state has the plan's objects and no others, each part of
 the plan is needed by one that is wanted, a preview changes nothing, and a destroy leaves what was there. What came of
 it is kept in bench/results/parts.json; the next call goes on with what is missing. The table in docs/platforms.md is
@@ -10,7 +11,8 @@ made of all that is kept.
 import random
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,8 +28,9 @@ from ops.project import PROJECT_ROOT
 from ordering.graph import Graph, build, id_of
 from ordering.manifests.objects import Manifest
 from ordering.manifests.render import render
-from tests.local.stack import Checkout, changes, checked_out, release, unavailable, world
+from tests.local.stack import Checkout, changes, checked_out, objects, release, unavailable, world
 from tests.local.test_release import LEFT_BY_ISTIO
+from tests.local.without_cloud import person
 
 PAGE = PROJECT_ROOT / "docs" / "platforms.md"
 RELEASE = "26.03"
@@ -97,15 +100,29 @@ def _says(why: str, name: str) -> bool:
     return bool(needs) and (who == name or who.endswith(f" of {name}"))
 
 
-def judged(checkout: Checkout, one: Set, graph: Graph) -> Round:
+@contextmanager
+def prepared(folder: Path, one: Set, graph: Graph) -> Iterator[tuple[Checkout, Callable[[], set[str]]]]:
+    """A checkout on whose cluster a set's existing parts are, and what looks at all that is there."""
+    manifests = release(RELEASE)
+    if not one.existing:
+        with checked_out(folder) as made:
+            checkout = Checkout(made.root, manifests, {emulator.MINUTE: "0"})
+            emulator.start(checkout.root)
+            yield checkout, lambda: world(checkout)
+        return
+    with person(folder, manifests) as someone:
+        checkout = someone.checkout
+        retry.install(plane.start(checkout.root), choose(graph, one.existing, ()).objects, client_side=False)
+        checkout.must("password")
+        yield checkout, lambda: objects(checkout.cluster())
+
+
+def judged(checkout: Checkout, look: Callable[[], set[str]], one: Set, graph: Graph) -> Round:
     """One set, up and down again."""
     chosen = choose(graph, one.wanted, one.existing)
-    if one.existing:
-        retry.until_applied(plane.start(checkout.root), choose(graph, one.existing, ()).objects)
-    before = world(checkout)
-    checkout.configure(
-        {"kubeflowRelease": RELEASE, "kubeflowParts": list(one.wanted), "kubeflowExisting": list(one.existing)}
-    )
+    before = look()
+    existing = {"kubeflowExisting": list(one.existing)} if one.existing else {}
+    checkout.configure({"kubeflowRelease": RELEASE, "kubeflowParts": list(one.wanted), **existing})
     begun, started = datetime.now(UTC), time.monotonic()
     up = checkout.ops("up", "--yes")
     outcome = Round(
@@ -131,7 +148,7 @@ def judged(checkout: Checkout, one: Set, graph: Graph) -> Round:
     outcome = replace(outcome, destroy_s=round(time.monotonic() - started, 1))
     if destroy.returncode:
         wrong.append(destroy.stderr.strip().splitlines()[-1])
-    if left := (world(checkout) ^ before) - LEFT_BY_ISTIO:
+    if left := (look() ^ before) - LEFT_BY_ISTIO:
         wrong.append(f"left or gone: {', '.join(sorted(left)[:3])}")
     return replace(outcome, wrong="; ".join(wrong))
 
@@ -142,7 +159,7 @@ def _name(manifest: Manifest) -> str:
 
 def _sent(checkout: Checkout) -> Iterable[str]:
     """What the state has of objects; gates are patches."""
-    for resource in checkout.resources().values():
+    for resource in checkout.deployment()["resources"]:
         if resource["type"].startswith("kubernetes:") and "Patch:" not in resource["urn"]:
             yield _name(resource["inputs"])
 
@@ -155,13 +172,13 @@ def plan(kept: Iterable[Mapping[str, Any]], all_: Sequence[Set]) -> list[Set]:
 
 def run(results: Results, rounds: int) -> None:
     """So many of the sets that are left, each on a checkout of its own, for what is there already differs."""
-    manifests = release(RELEASE)
-    graph = build(slim(render(manifests)))
+    graph = build(slim(render(release(RELEASE))))
     for one in plan(results.kept, sets(graph))[:rounds]:
-        with tempfile.TemporaryDirectory(prefix="parts-") as name, checked_out(Path(name)) as made:
-            checkout = Checkout(made.root, manifests, {emulator.MINUTE: "0"})
-            emulator.start(checkout.root)
-            outcome = judged(checkout, one, graph)
+        with (
+            tempfile.TemporaryDirectory(prefix="parts-") as name,
+            prepared(Path(name), one, graph) as (checkout, look),
+        ):
+            outcome = judged(checkout, look, one, graph)
         results.forget(title=one.title)
         results.keep(asdict(outcome))
 
