@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,12 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
     """Run one operation on the stack `local`."""
     written: list[str] = []
 
-    def keeping(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
+    def keeping(chosen: Backend) -> AbstractContextManager[serving.Served]:
         assert chosen.folder is not None
         if operation == "preview":
             return run.copied_from_files(chosen)
         chosen.prepare()
-        return nullcontext(UNSAFE) if unsafe else serving.serving(chosen.folder, written.append)
+        return nullcontext(serving.Served(UNSAFE)) if unsafe else serving.serving(chosen.folder, written.append)
 
     console = Console(stderr=True)
     with run.session(LOCAL_STACK, console=console, pods=pods, missing="make", keeping=keeping) as session:
@@ -84,7 +84,8 @@ def grow_command(sizes: tuple[int, ...]) -> None:
     folder = local_dir() / "growth"
     folder.mkdir(parents=True, exist_ok=True)
     with laptop.running(local_root(), pods="instant", report=_aside) as ground, serving.serving(folder) as state:
-        env = {"GOGC": run.GARBAGE_COLLECTION, "PULUMI_CONFIG_PASSPHRASE": "growth", **ground.environment, **state}
+        env = {"GOGC": run.GARBAGE_COLLECTION, "PULUMI_CONFIG_PASSPHRASE": "growth", **ground.environment}
+        env |= state.environment
         os.environ.update(env)
         timed = {size: growth.bring_up(size, env, ground.plane.kubeconfig) for size in sizes}
     _tell(seconds=timed)

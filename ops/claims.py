@@ -72,6 +72,7 @@ class Claims:
             thread.join(ENDS_S)
 
     def _see_to(self, ended: threading.Event) -> None:
+        failed = False
         while not ended.wait(POLL_S):
             if not self._going:
                 continue
@@ -81,10 +82,9 @@ class Claims:
                         for pod in free(api, set(self._going.values())):
                             self.report(f"deleting pod {pod}, which uses a claim that is being deleted")
             except (OSError, UserError) as error:
-                if ended.is_set():
-                    return  # whoever waited is gone
-                self.report(f"The pods that use a claim which is being deleted could not be looked for: {error}")
-                return
+                if not ended.is_set() and not failed:  # else whoever waited is gone
+                    self.report(f"The pods that use a claim which is being deleted could not be looked for: {error}")
+                failed = True
 
 
 @contextmanager

@@ -81,6 +81,7 @@ class Session:
     program: Program
     tracker: Tracker
     ground: Ground
+    state: serving.Served = field(default_factory=serving.Served)
     seconds: dict[str, float] = field(default_factory=dict)
     settled: bool = False
     resources: Sequence[Mapping[str, Any]] = ()
@@ -96,6 +97,10 @@ class Session:
         for listener in self.listeners:
             listener(event)
 
+    def lost(self) -> str | None:
+        """A sentence on what the run stands on and has died; None where all of it lives."""
+        return self.state.lost() or self.ground.lost()
+
     def say(self, line: str) -> None:
         """Tells a person something."""
         self.tracker.console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -109,15 +114,15 @@ class Session:
             self.seconds[stage] = time.monotonic() - start
 
 
-def kept_in_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
+def kept_in_files(chosen: Backend) -> AbstractContextManager[serving.Served]:
     """Serves state that is in files of our own, with a journal; any other backend keeps it by itself."""
     chosen.prepare()
-    return nullcontext({}) if chosen.folder is None else serving.serving(chosen.folder)
+    return nullcontext(serving.Served()) if chosen.folder is None else serving.serving(chosen.folder)
 
 
-def copied_from_files(chosen: Backend) -> AbstractContextManager[Mapping[str, str]]:
+def copied_from_files(chosen: Backend) -> AbstractContextManager[serving.Served]:
     """What a preview reads: a copy of state that is in files of our own; any other backend as it is."""
-    return nullcontext({}) if chosen.folder is None else serving.copied(chosen.folder)
+    return nullcontext(serving.Served()) if chosen.folder is None else serving.copied(chosen.folder)
 
 
 @contextmanager
@@ -127,14 +132,14 @@ def session(
     console: Console,
     pods: Pods,
     missing: Missing,
-    keeping: Callable[[Backend], AbstractContextManager[Mapping[str, str]]] = kept_in_files,
+    keeping: Callable[[Backend], AbstractContextManager[serving.Served]] = kept_in_files,
     changes: Mapping[str, Any] | None = None,
 ) -> Iterator[Session]:
     """Everything that a command on a stack needs, for the length of the block.
 
-    `missing` says what becomes of a stack that the backend does not have. `keeping` serves the state for as long, and
-    yields what the engine must know of that. `changes` are settings that are otherwise than in the stack's file. Bad
-    settings and a release that is not available are the program's own to refuse, before it registers a resource.
+    `missing` says what becomes of a stack that the backend does not have. `keeping` serves the state for as long.
+    `changes` are settings that are otherwise than in the stack's file. Bad settings and a release that is not available
+    are the program's own to refuse, before it registers a resource.
     """
     begun = time.monotonic()
     # An engine that is killed breaks off its stream of events; `_engine` says so in words for people.
@@ -148,7 +153,8 @@ def session(
         serving.check(chosen.folder, project_name(), name)
     with scratch() as folder, keeping(chosen) as state, _ground(name, console, pods) as ground:
         kustomize = str(tools.ensure("kustomize")["kustomize"])
-        env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **chosen.environment, **state, **ground.environment}
+        served = {**chosen.environment, **state.environment}
+        env = {"GOGC": GARBAGE_COLLECTION, "KUSTOMIZE": kustomize, **served, **ground.environment}
         # The program runs in this process, beside the engine's: it sees the same environment.
         os.environ.update(env)
         kept_here = left_behind(folder, own_state=chosen.folder is not None)
@@ -162,6 +168,7 @@ def session(
                 program=program,
                 tracker=tracker,
                 ground=ground,
+                state=state,
                 seconds=seconds,
                 changes=changes or {},
             )
@@ -336,7 +343,7 @@ def _keep(run: Session, operations: Sequence[Operation]) -> str:
 def _engine(run: Session, call: Callable[[], Any]) -> Any:
     """Runs one operation; the engine's failure becomes the errors that it told, without a traceback."""
     try:
-        with interruptible(run.say), watched(run.ground.lost, run.say) as watch:
+        with interruptible(run.say), watched(run.lost, run.say) as watch:
             return call()
     except automation.ConcurrentUpdateError:
         raise UserError(
@@ -344,7 +351,7 @@ def _engine(run: Session, call: Callable[[], Any]) -> Any:
             f"in files of this checkout, type `pulumi cancel --stack {run.stack.name}` first."
         ) from None
     except automation.CommandError as error:
-        if lost := watch.lost or run.ground.lost():
+        if lost := watch.lost or run.lost():
             raise UserError(lost) from None
         if run.program.failure is not None:
             raise run.program.failure from None

@@ -9,9 +9,9 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,11 +22,20 @@ from tools.leash import leash
 
 _ENDS_S = 10.0
 """Seconds until the journal of a run that was killed has ended, too."""
+_GOES_ON = "Type the same command again: it merges what was written, and goes on from there."
+
+
+@dataclass(frozen=True)
+class Served:
+    """How the engine reaches a state: the environment that leads it there. `lost` says that what serves it has died."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    lost: Callable[[], str | None] = lambda: None
 
 
 @contextmanager
-def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[dict[str, str]]:
-    """Serves the state in `folder` for the length of the block; yields the environment that leads the engine there.
+def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[Served]:
+    """Serves the state in `folder` for the length of the block.
 
     `ended` gets the server's last word: how often and how much it wrote, as JSON.
     """
@@ -50,23 +59,27 @@ def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[dict
             address = server.stdout.readline().decode().strip()
             if not address:
                 raise UserError(f"The journal for the state in {folder} did not start; see the line above.")
-            yield {"PULUMI_BACKEND_URL": address, "PULUMI_ACCESS_TOKEN": token}
+            died = f"The journal for the state in {folder} has died. {_GOES_ON}"
+            yield Served(
+                {"PULUMI_BACKEND_URL": address, "PULUMI_ACCESS_TOKEN": token},
+                lambda: None if server.poll() is None else died,
+            )
         finally:
             server.terminate()
             ended(server.stdout.read().decode())
 
 
 @contextmanager
-def copied(folder: Path) -> Iterator[dict[str, str]]:
+def copied(folder: Path) -> Iterator[Served]:
     """A copy of the state in `folder` for the length of the block, for a run that changes nothing.
 
-    Yields the environment that leads the engine there. From files it reads the state by itself, and tells its events
-    once: a server gets each of them, too, a tenth of the engine's work in a preview.
+    From files the engine reads the state by itself, and tells its events once: a server gets each of them, too, a tenth
+    of the engine's work in a preview.
     """
     with TemporaryDirectory(prefix="kubeflow-preview-") as copy:
         if folder.is_dir():
             _run("copy", folder, copy)
-        yield {"PULUMI_BACKEND_URL": Path(copy).as_uri()}
+        yield Served({"PULUMI_BACKEND_URL": Path(copy).as_uri()})
 
 
 def check(folder: Path, project: str, stack: str) -> None:

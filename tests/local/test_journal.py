@@ -31,8 +31,8 @@ def state(tmp_path: Path) -> Path:
 
 def test_what_happens_to_the_copy_does_not_happen_to_the_state(state: Path, tmp_path: Path) -> None:
     before = state.read_bytes()
-    with serving.copied(tmp_path) as environment:
-        copy = Path(urlparse(environment["PULUMI_BACKEND_URL"]).path)
+    with serving.copied(tmp_path) as served:
+        copy = Path(urlparse(served.environment["PULUMI_BACKEND_URL"]).path)
         copied = copy / state.relative_to(tmp_path)
         assert json.loads(copied.read_text())["checkpoint"]["stack"] == "organization/kubeflow/local"
         copied.write_text("")

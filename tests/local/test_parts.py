@@ -12,7 +12,8 @@ import pytest
 
 from localcloud import emulator, plane
 from localcloud.aws.record import recorded_kinds
-from tests.local.cluster import until
+from tests.local.cluster import Manifest, until
+from tests.local.killing import kill
 from tests.local.stack import CLAIMS, SAMPLE, Checkout, changes, checked_out, unavailable, world
 from tests.local.test_interrupted import left_running, not_in_state
 
@@ -33,6 +34,18 @@ def empty(checkout: Checkout) -> set[str]:
     """What the laptop holds before a stack is made."""
     emulator.start(checkout.root)
     return world(checkout)
+
+
+def with_shared_claims(folder: Path) -> Path:
+    """The sample, whose claims are for many nodes: a field that cannot change."""
+    manifests = shutil.copytree(SAMPLE, folder / "changed")
+    text = (manifests / "storage.yaml").read_text()
+    (manifests / "storage.yaml").write_text(text.replace("ReadWriteOnce", "ReadWriteMany"))
+    return manifests
+
+
+def claim(checkout: Checkout) -> Manifest:
+    return checkout.cluster().at("pvc", "mysql-pv-claim", "-n", "kubeflow")
 
 
 def ends_without(checkout: Checkout, part: str, seen: bytes, *command: str) -> str:
@@ -62,17 +75,39 @@ def test_an_up_without_its_controllers_ends_soon_and_the_next_one_comes_up(check
     assert not_in_state(checkout, empty) == set()
 
 
+def test_an_upgrade_without_its_journal_ends_soon_and_the_next_one_goes_through(
+    checkout: Checkout, empty: set[str], tmp_path: Path
+) -> None:
+    """While a claim is going, which the plugin waits ten minutes for: nobody but the run itself ends its pods."""
+    checkout.must("up")
+    acting = Checkout(checkout.root, with_shared_claims(tmp_path))
+    run = acting.start("up", f"--lose={CLAIMS}")
+    until(lambda: claim(checkout)["metadata"].get("deletionTimestamp"), "the claim is going", 300)
+    kill(checkout, run, "journal")
+    since = time.monotonic()
+    _, err = run.communicate(timeout=300)
+    assert time.monotonic() - since < NOTICED_S
+    assert run.returncode == 1
+    died = [line for line in err.splitlines() if line.startswith("error: The journal for the state in ")]
+    assert len(died) == 1, err
+    assert "Traceback" not in err
+    until(lambda: not left_running(checkout), "what the run had started ends")
+    acting.must("up", f"--lose={CLAIMS}")
+    assert claim(checkout)["spec"]["accessModes"] == ["ReadWriteMany"]
+    until(lambda: not unavailable(checkout.cluster()), "what used it is back")
+    assert not_in_state(checkout, empty) == set()
+    checkout.must("up", f"--lose={CLAIMS}")
+
+
 def test_a_claim_is_replaced_while_pods_use_it(checkout: Checkout, empty: set[str], tmp_path: Path) -> None:
     checkout.must("up")
-    before = checkout.cluster().at("pvc", "mysql-pv-claim", "-n", "kubeflow")
-    manifests = shutil.copytree(SAMPLE, tmp_path / "changed")
-    claims = (manifests / "storage.yaml").read_text()
-    (manifests / "storage.yaml").write_text(claims.replace("ReadWriteOnce", "ReadWriteMany"))
+    before = claim(checkout)
+    acting = Checkout(checkout.root, with_shared_claims(tmp_path))
     since = time.monotonic()
-    output = Checkout(checkout.root, manifests).must("up", f"--lose={CLAIMS}")
+    output = acting.must("up", f"--lose={CLAIMS}")
     assert time.monotonic() - since < QUICK_S
     assert "deleting pod kubeflow/mysql-" in output
-    after = checkout.cluster().at("pvc", "mysql-pv-claim", "-n", "kubeflow")
+    after = claim(checkout)
     assert (before["spec"]["accessModes"], after["spec"]["accessModes"]) == (["ReadWriteOnce"], ["ReadWriteMany"])
     until(lambda: not unavailable(checkout.cluster()), "what used it is back")
 

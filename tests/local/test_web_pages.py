@@ -86,7 +86,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, page: Page) -> Iterator[Run]:
         server = emulator.status(root)
         assert server
         ports = _listening({server.pid, *plane.status(root).pids.values(), *_children(os.getpid())}) - {page.port}
-        yield Run(root, state, sorted(ports), _port(server.endpoint), _port(journal["PULUMI_BACKEND_URL"]))
+        yield Run(root, state, sorted(ports), _port(server.endpoint), _port(journal.environment["PULUMI_BACKEND_URL"]))
 
 
 def test_a_page_reads_nothing_and_changes_nothing(run: Run, page: Page, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_run_adds_no_token_to_the_persons_file(tmp_path: Path) -> None:
         subprocess.run([engine, "stack", "ls", "--all"], env={**shell, **environment}, check=True, capture_output=True)
 
     with serving.serving(chosen.folder) as state, scratch() as folder:
-        list_stacks({**state, **left_behind(folder, own_state=True)})
+        list_stacks({**state.environment, **left_behind(folder, own_state=True)})
         assert not (home / "credentials.json").exists()
-        list_stacks(dict(state))
+        list_stacks(dict(state.environment))
         assert (home / "credentials.json").exists(), "the engine keeps no token: nothing needs to be done"
