@@ -18,6 +18,7 @@ def client_of(kubeconfig: str, context: str | None = None) -> Any:
     config.load_kube_config_from_dict(
         content, context=context, client_configuration=chosen, temp_file_path=_folder().name
     )
+    chosen.retries = _patience()
     chosen.proxy = _proxy_of(content, context) or _proxy_to(str(chosen.host))
     return client.ApiClient(configuration=chosen)
 
@@ -27,11 +28,40 @@ def read(api: Any, path: str, timeout_s: float) -> bytes:
 
     Raises `kubernetes.client.ApiException` for a status that is an error, urllib3's `HTTPError` where nobody answers.
     """
+    # The client takes one number for no limit where it is no int (kubernetes 30.1, client/rest.py).
+    limits = (timeout_s, timeout_s)
     answer, *_ = api.call_api(
-        path, "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=timeout_s
+        path, "GET", auth_settings=["BearerToken"], _preload_content=False, _request_timeout=limits
     )
     content: bytes = answer.data
     return content
+
+
+@cache
+def _patience() -> Any:
+    """Asks again what broke off, three times, and not what got no answer in time: nobody waits four times as long.
+
+    urllib3 counts both as errors of reading, and asks again (2.8, util/retry.py, `_is_read_error`). An API server ends
+    a connection that was idle, and one whose etcd is dead answers nobody.
+    """
+    from urllib3 import Retry
+    from urllib3.exceptions import MaxRetryError, ReadTimeoutError
+
+    class Patience(Retry):
+        def increment(
+            self,
+            method: str | None = None,
+            url: str | None = None,
+            response: Any = None,
+            error: Exception | None = None,
+            _pool: Any = None,
+            _stacktrace: Any = None,
+        ) -> "Patience":
+            if isinstance(error, ReadTimeoutError):
+                raise MaxRetryError(_pool, str(url), error) from error
+            return super().increment(method, url, response, error, _pool, _stacktrace)
+
+    return Patience(total=3)
 
 
 def _proxy_of(content: Any, context: str | None) -> str | None:

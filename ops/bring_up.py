@@ -319,4 +319,5 @@ def _answering(session: Session) -> Iterator[ClusterApi]:
         with answered(session) as api:
             yield api
     except OSError as error:
-        raise UserError(f"The cluster no longer answers ({error}): run the same command again.") from None
+        gone = session.lost() or f"The cluster no longer answers ({error}): run the same command again."
+        raise UserError(gone) from None
