@@ -343,7 +343,7 @@ def _keep(run: Session, operations: Sequence[Operation]) -> str:
 def _engine(run: Session, call: Callable[[], Any]) -> Any:
     """Runs one operation; the engine's failure becomes the errors that it told, without a traceback."""
     try:
-        with interruptible(run.say), watched(run.lost, run.say) as watch:
+        with interruptible(run.say), watched(run.lost, run.say, lambda: run.state.lost() is None) as watch:
             return call()
     except automation.ConcurrentUpdateError:
         raise UserError(

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from ordering.errors import UserError
 POLL_S = 1.0
 GRACE_S = 5.0
 """Seconds that a part may be away, for example while somebody starts it again."""
-ENDS_S = 10.0
+ENDS_S = 7.0
 """Seconds that the engine gets, each time that it is asked to end: it waits for what it has under way."""
 
 # Ctrl-C twice, then what nobody can ignore.
@@ -29,8 +29,13 @@ class Watch:
 
 
 @contextmanager
-def watched(lost: Callable[[], str | None], report: Callable[[str], object]) -> Iterator[Watch]:
-    """For the length of the block ends the engine where `lost` tells, for 5 s on end, of a part that died."""
+def watched(
+    lost: Callable[[], str | None], report: Callable[[str], object], writes: Callable[[], bool] = lambda: True
+) -> Iterator[Watch]:
+    """For the length of the block ends the engine where `lost` tells, for 5 s on end, of a part that died.
+
+    One that can no longer write what it has done, as `writes` says, is given no time for what it has under way.
+    """
     watch, ended = Watch(), threading.Event()
 
     def look() -> None:
@@ -44,7 +49,7 @@ def watched(lost: Callable[[], str | None], report: Callable[[str], object]) -> 
             if told is not None and since is not None and time.monotonic() - since >= GRACE_S:
                 watch.lost = told
                 report("Ending this run, because a part that it works with has died.")
-                _end_engine(ended)
+                _end_engine(ended, _ASKED if writes() else (signal.SIGKILL,))
                 return
 
     thread = threading.Thread(target=look, daemon=True)
@@ -56,8 +61,8 @@ def watched(lost: Callable[[], str | None], report: Callable[[str], object]) -> 
         thread.join()
 
 
-def _end_engine(ended: threading.Event) -> None:
-    for number in _ASKED:
+def _end_engine(ended: threading.Event, asked: Iterable[signal.Signals]) -> None:
+    for number in asked:
         for pid in engines(os.getpid()):
             try:
                 os.kill(pid, number)

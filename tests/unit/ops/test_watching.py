@@ -82,6 +82,13 @@ def test_nothing_goes_on_after_the_block() -> None:
     assert watching.engines(os.getpid()) == []
 
 
+def test_an_engine_that_can_write_nothing_is_not_asked(tmp_path: Path) -> None:
+    with watching.watched(lambda: GONE, print, lambda: False), engine(tmp_path, "trap : INT") as running:
+        begun = time.monotonic()
+        assert running.wait(20) == -signal.SIGKILL
+        assert time.monotonic() - begun < watching.GRACE_S + 2
+
+
 def test_a_laptop_that_cannot_be_looked_at_counts_as_one_that_died(tmp_path: Path) -> None:
     told: list[str] = []
 
