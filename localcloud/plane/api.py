@@ -13,17 +13,21 @@ _TIMEOUT = 10.0  # seconds
 class _Local(http.client.HTTPConnection):
     """A connection to a Unix socket."""
 
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost")  # what a path has of colons is no port
+        self._path = path
+
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(_TIMEOUT)
-        self.sock.connect(self.host)
+        self.sock.connect(str(self._path))
 
 
 def synced(path: Path) -> bool:
     """Whether the controllers, which listen on this socket, have read all that they watch. OSError if none answers."""
-    connection = _Local(str(path))
+    connection = _Local(path)
     try:
-        connection.request("GET", "/readyz", headers={"Host": "controllers"})
+        connection.request("GET", "/readyz")
         return connection.getresponse().status == http.client.OK
     except http.client.HTTPException as error:
         raise OSError(f"{path} broke off its answer ({error or type(error).__name__})") from error

@@ -24,7 +24,7 @@ def behind(services: Iterable[Object], pods: Iterable[Object], slices: Iterable[
     """
     ready = [pod for pod in pods if _is_ready(pod)]
     answered = {
-        name for name, endpoint in _endpoints(slices) if endpoint.get("conditions", {}).get("ready") is not False
+        name for name, endpoint in _endpoints(slices) if (endpoint.get("conditions") or {}).get("ready") is not False
     }
     wanting = [one for one in services if any(_selects(one, pod) for pod in ready)]
     return sorted({_name(one) for one in wanting} - answered)

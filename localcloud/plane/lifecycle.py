@@ -25,9 +25,7 @@ from tools.progress import Event, Reminder, Report, silent
 
 _PATIENCE = 120.0  # seconds to get ready; a machine that also builds something is slow
 _POLL = 0.05  # seconds
-_CATCHES_UP = (
-    30.0  # seconds that Services have to lead to their pods again; no plane is refused for one that never does
-)
+_CATCHES_UP = 30.0  # seconds for Services to lead to their pods again; one that never does stops nobody
 _CLIENTS_END = 4.0  # seconds until what does not end when asked is killed
 _ETCD_ENDS = 3.0
 _LAST_LINE = 200  # characters of a log's last line that an error shows
