@@ -11,8 +11,11 @@ from localcloud.plane.api import synced
 
 @pytest.mark.parametrize("name", ["plain", "with:colon", "a:1 [x]"])
 @pytest.mark.parametrize(("status", "ready"), [("200 OK", True), ("503 Service Unavailable", False)])
-def test_a_socket_of_any_name_is_asked(tmp_path: Path, name: str, status: str, ready: bool) -> None:
-    path = tmp_path / name
+def test_a_socket_of_any_name_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, status: str, ready: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's path has 107 bytes at most
+    path = Path(name)
     asked: list[bytes] = []
 
     def serve() -> None:

@@ -83,7 +83,7 @@ def test_nothing_goes_on_after_the_block() -> None:
 
 
 def test_an_engine_that_can_write_nothing_is_not_asked(tmp_path: Path) -> None:
-    with watching.watched(lambda: GONE, print, lambda: False), engine(tmp_path, "trap : INT") as running:
+    with watching.watched(lambda: GONE, print, lambda: False), engine(tmp_path, "") as running:
         begun = time.monotonic()
         assert running.wait(20) == -signal.SIGKILL
         assert time.monotonic() - begun < watching.GRACE_S + 2
