@@ -19,7 +19,7 @@ from rich.console import Console
 from bench import stages
 from localcloud import laptop
 from ops import run
-from ops.backend import Backend, backend
+from ops.backend import Backend, backend, copied_from_files
 from ops.project import LOCAL_STACK, local_dir, local_root, project_name
 from state import serving
 from tools import garbage
@@ -46,7 +46,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
     def keeping(chosen: Backend) -> AbstractContextManager[serving.Served]:
         assert chosen.folder is not None
         if operation == "preview":
-            return run.copied_from_files(chosen)
+            return copied_from_files(chosen)
         chosen.prepare()
         return nullcontext(serving.Served(UNSAFE)) if unsafe else serving.serving(chosen.folder, written.append)
 

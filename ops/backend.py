@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pulumi import automation
 from ops.engine import Command, killed, told
 from ops.project import PROJECT_ROOT, is_local, local_dir, read_project
 from ordering.errors import UserError
+from state import serving
 
 # The passphrase of the `local` stack alone, whose secrets are public: its salt in Pulumi.local.yaml was made with it.
 LOCAL_PASSPHRASE = "local"
@@ -47,6 +48,17 @@ class Backend:
                 file.write(passphrase)
             if self.made.read_text(encoding="utf-8") != passphrase:
                 raise UserError(f"Another run has made {self.made} at this moment; run the same command again.")
+
+
+def kept_in_files(chosen: Backend) -> AbstractContextManager[serving.Served]:
+    """Serves state that is in files of our own, with a journal; any other backend keeps it by itself."""
+    chosen.prepare()
+    return nullcontext(serving.Served()) if chosen.folder is None else serving.serving(chosen.folder)
+
+
+def copied_from_files(chosen: Backend) -> AbstractContextManager[serving.Served]:
+    """What a preview reads: a copy of state that is in files of our own; any other backend as it is."""
+    return nullcontext(serving.Served()) if chosen.folder is None else serving.copied(chosen.folder)
 
 
 PULUMI_CLOUD = "https://api.pulumi.com"

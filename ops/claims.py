@@ -82,7 +82,7 @@ class Claims:
                         for pod in free(api, set(self._going.values())):
                             self.report(f"deleting pod {pod}, which uses a claim that is being deleted")
             except (OSError, UserError) as error:
-                if not ended.is_set() and not failed:  # else whoever waited is gone
+                if not (failed or ended.is_set()):  # told once, and to nobody who is gone
                     self.report(f"The pods that use a claim which is being deleted could not be looked for: {error}")
                 failed = True
 

@@ -14,6 +14,7 @@ from infra.kubeflow.install import resource_name, token
 from infra.settings import Pool, Settings
 from infra.settings.groups import BASE, POOL_LABEL, POOL_TAG
 from ops import clashing, dropping, earlier, live, losing, onward, policies, renewal, run, trusts
+from ops.backend import copied_from_files
 from ops.changes import Change, Live, classify
 from ops.cluster import RefusedError
 from ops.comment import CostLine
@@ -150,7 +151,7 @@ def look(session: Session, settings: Settings) -> Preview:
 def copied(stack: str, pods: run.Pods, console: Console) -> tuple[Preview, Session]:
     """The preview of a stack on a copy of its state, which changes nothing, and the session that it took."""
     settings = sound_settings(stack)
-    with run.session(stack, console=console, pods=pods, missing="play", keeping=run.copied_from_files) as session:
+    with run.session(stack, console=console, pods=pods, missing="play", keeping=copied_from_files) as session:
         return look(session, settings), session
 
 

@@ -4,7 +4,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from rich.console import Console
 import tools
 from infra.declared import full_key
 from ops import audit, interrupted, unanswered, underway
-from ops.backend import Backend, backend
+from ops.backend import Backend, backend, kept_in_files
 from ops.claims import Claims, cluster_of, free_named
 from ops.engine import journals, told
 from ops.identify import Account, identify, written_by
@@ -112,17 +112,6 @@ class Session:
             yield
         finally:
             self.seconds[stage] = time.monotonic() - start
-
-
-def kept_in_files(chosen: Backend) -> AbstractContextManager[serving.Served]:
-    """Serves state that is in files of our own, with a journal; any other backend keeps it by itself."""
-    chosen.prepare()
-    return nullcontext(serving.Served()) if chosen.folder is None else serving.serving(chosen.folder)
-
-
-def copied_from_files(chosen: Backend) -> AbstractContextManager[serving.Served]:
-    """What a preview reads: a copy of state that is in files of our own; any other backend as it is."""
-    return nullcontext(serving.Served()) if chosen.folder is None else serving.copied(chosen.folder)
 
 
 @contextmanager

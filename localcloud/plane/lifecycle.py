@@ -160,9 +160,8 @@ class _Starter:
         state.pods, state.seed = pods, seed
         wanted = components(layout, programs, state.ports, pods=pods, seed=seed, pace=pace(os.environ))
         try:
-            for index, component in enumerate(wanted, start=1):
-                self._component(component, index, len(wanted))
-            self._wait_for_work()
+            new = [self._component(one, index, len(wanted)) for index, one in enumerate(wanted, start=1)]
+            self._wait_for_work(new=any(new))
         except BaseException:  # also Ctrl-C: nothing may be left half started
             _end(state, COMPONENTS)
             write_state(layout, state)
@@ -181,7 +180,8 @@ class _Starter:
             # started again it works at once.
             _end(state, _WATCHERS)
 
-    def _component(self, component: Component, index: int, total: int) -> None:
+    def _component(self, component: Component, index: int, total: int) -> bool:
+        """Have a component run. Says whether it is a new one."""
         layout, state, name = self._layout, self._state, component.name
         record = state.processes.get(name)
         if record:
@@ -189,7 +189,7 @@ class _Starter:
                 # An API server whose etcd has just come back is not ready; the controller manager bears 10 s of that
                 # and ends (`WaitForAPIServer`, Kubernetes 1.35).
                 self._wait(name, self._readiness(name))
-                return
+                return False
             _end(state, [name])
         since = time.monotonic()
         self._report(Event(subject=name, text="starting", index=index, total=total))
@@ -217,6 +217,7 @@ class _Starter:
             _write_private(layout.kubeconfig, text)
         elapsed = time.monotonic() - since
         self._report(Event(subject=name, text="started", index=index, total=total, elapsed=elapsed))
+        return True
 
     def _readiness(self, name: str) -> Callable[[], bool]:
         ports = self._state.ports
@@ -250,8 +251,8 @@ class _Starter:
         server.delete(_LEASES)
         return True
 
-    def _wait_for_work(self) -> None:
-        """Wait until kwok has taken the nodes and pods can be made and scheduled."""
+    def _wait_for_work(self, *, new: bool) -> None:
+        """Wait until kwok has taken the nodes and pods can be made and scheduled, and a new part has caught up."""
         server = self._server()
         wanted = {node["metadata"]["name"] for node in nodes(KUBERNETES)}
 
@@ -263,7 +264,8 @@ class _Starter:
         self._wait("kwok", lambda: wanted <= _names(server.get(_LEASES)))
         self._wait("kube-controller-manager", schedulable)
         late = time.monotonic() + _CATCHES_UP
-        self._wait("kube-controller-manager", lambda: time.monotonic() > late or not behind(*served(server)))
+        if new:
+            self._wait("kube-controller-manager", lambda: time.monotonic() > late or not behind(*served(server)))
 
     def _server(self) -> ApiServer:
         return ApiServer(self._state.ports["kube-apiserver"], self._layout.certificates)

@@ -5,6 +5,7 @@ from rich.console import Console
 
 from ops import comment, document, drift, run
 from ops import console as terminal
+from ops.backend import copied_from_files
 from ops.drift import Drift
 from ops.options import format_option, stack_option
 from ops.settings import sound_settings
@@ -24,9 +25,7 @@ def command(stack: str, form: str) -> int:
     """
     console = terminal.console(json=form != "text")
     sound_settings(stack)
-    with run.session(
-        stack, console=console, pods="instant", missing="refuse", keeping=run.copied_from_files
-    ) as session:
+    with run.session(stack, console=console, pods="instant", missing="refuse", keeping=copied_from_files) as session:
         try:
             found = drift.look(session)
         except OSError as error:

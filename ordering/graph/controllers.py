@@ -83,9 +83,10 @@ KNATIVE_ISTIO = Controller(
     images=("/net-istio/cmd/controller",),
 )
 KNATIVE_WEBHOOKS = Controller("Knative's webhooks", images=("/serving/cmd/webhook", "/net-istio/cmd/webhook"))
+PROFILE_GROUP = "kubeflow.org"
 PROFILES = Controller(
     "the Profile controller",
-    groups=frozenset({"kubeflow.org"}),
+    groups=frozenset({PROFILE_GROUP}),
     kinds=frozenset({"Profile"}),
     names=frozenset({"profiles-deployment"}),
     images=("/profile-controller",),
@@ -109,7 +110,6 @@ WRITTEN = {("ConfigMap", "istio-ca-root-cert"): ISTIO, ("Secret", "webhook-serve
 # What the Profile controller makes beside the namespace, which has the Profile's name (kubeflow/kubeflow,
 # components/profile-controller). The first label is in its code, the second in the file of labels that it is given.
 PROFILE_ACCOUNTS = frozenset({"default-editor", "default-viewer"})
-PROFILE_GROUP = "kubeflow.org"
 PROFILE_LABELS = {"istio-injection": "enabled", "app.kubernetes.io/part-of": "kubeflow-profile"}
 
 
