@@ -64,4 +64,6 @@ if __name__ == "__main__":
     garbage.search_rarely()
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A pipeline that is cancelled ends like Ctrl-C: what was made for the time of the run goes, keys of clusters too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(entry.run(main, name="python -m ops", interrupted=INTERRUPTED))

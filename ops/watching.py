@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ordering.errors import UserError
@@ -63,13 +63,16 @@ def watched(
 
 def _end_engine(ended: threading.Event, asked: Iterable[signal.Signals]) -> None:
     for number in asked:
-        for pid in engines(os.getpid()):
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
+        tell_engine(number)
         if ended.wait(ENDS_S):
             return
+
+
+def tell_engine(number: signal.Signals) -> None:
+    """Sends a signal to the engine that this process has started, if it runs."""
+    for pid in engines(os.getpid()):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def engines(parent: int) -> list[int]:

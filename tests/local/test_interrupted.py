@@ -21,15 +21,15 @@ from tests.local.cluster import until
 from tests.local.stack import Checkout, changes, checked_out, cloud, unavailable, world
 from tests.local.throttle import throttled
 
-Victim = Literal["engine", "program", "kube-apiserver", "Ctrl-C"]
+Victim = Literal["engine", "program", "kube-apiserver", "Ctrl-C", "SIGTERM"]
 
 # Seconds after the run has begun its first step, at most; on the sample a whole one takes 10 to 20.
 LONGEST = 6.0
 OUTAGE = 3.0
 """Seconds until somebody starts an API server again that was killed."""
 SEED = 7
-# One of each in `up` and in destroy: bench/kills.py has more moments. Ctrl-C reaches all of the terminal's group.
-VICTIMS: tuple[Victim, ...] = ("engine", "program", "kube-apiserver", "Ctrl-C")
+# One of each in `up` and in destroy: bench/kills.py has more moments.
+VICTIMS: tuple[Victim, ...] = ("engine", "program", "kube-apiserver")
 
 # What may be made a second time: settings of something else, which are written over.
 MADE_AGAIN = (
@@ -82,14 +82,14 @@ def left_running(checkout: Checkout) -> list[str]:
     return found
 
 
-def cut_again_and_again(checkout: Checkout, command: str, opposite: str, seed: int) -> None:
+def cut_again_and_again(checkout: Checkout, command: str, opposite: str, seed: int, *victims: Victim) -> None:
     """Cuts a run of a command short by each victim; where one was through by then, its opposite makes work for more."""
     moments = random.Random(seed)
     through = 0
-    for victim in VICTIMS:
+    for victim in victims:
         while not cut(checkout, command, victim, moments.uniform(0, LONGEST)):
             through += 1
-            assert through < len(VICTIMS)
+            assert through < len(victims)
             checkout.must(opposite)
 
 
@@ -120,9 +120,11 @@ def cut(checkout: Checkout, command: str, victim: Victim, delay: float) -> bool:
             checkout.cluster()
         case "Ctrl-C":
             os.killpg(run.pid, signal.SIGINT)
+        case "SIGTERM":
+            run.terminate()
     out, err = run.communicate(timeout=300)
     assert "Traceback" not in out + err
-    if victim == "Ctrl-C" and engines:
+    if victim in ("Ctrl-C", "SIGTERM") and engines:
         assert (run.returncode, err.splitlines()[-1]) == (130, f"error: {INTERRUPTED}"), err
         assert FIRST in out + err
     if run.returncode == 1:
@@ -196,7 +198,8 @@ def test_a_cloud_that_throttles_and_webhooks_that_answer_late_do_no_harm(checkou
 def test_a_destroy_that_is_killed_again_and_again_leaves_nothing_in_the_end(
     checkout: Checkout, empty: set[str]
 ) -> None:
-    cut_again_and_again(checkout, "destroy", "up", SEED)
+    # SIGTERM comes to the program alone, Ctrl-C to all of the terminal's group.
+    cut_again_and_again(checkout, "destroy", "up", SEED, *VICTIMS, "SIGTERM")
     checkout.must("destroy")
     assert world(checkout) ^ empty == set()
     assert checkout.resources() == {}
@@ -204,7 +207,7 @@ def test_a_destroy_that_is_killed_again_and_again_leaves_nothing_in_the_end(
 
 
 def test_an_up_that_is_killed_again_and_again_comes_up_in_the_end(checkout: Checkout, empty: set[str]) -> None:
-    cut_again_and_again(checkout, "up", "destroy", SEED + 1)
+    cut_again_and_again(checkout, "up", "destroy", SEED + 1, *VICTIMS, "Ctrl-C")
     checkout.must("up")
     assert not unavailable(checkout.cluster())
     assert changes(checkout.must("preview")).keys() == {"unchanged"}

@@ -3,7 +3,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ops.interrupting import FIRST, breakable, interruptible
+from ops import interrupting
+from ops.interrupting import FIRST, SIGNALS, breakable, interruptible
 
 
 def running(report: Callable[[str], object], *steps: Callable[[], object]) -> None:
@@ -41,11 +42,23 @@ def test_the_engines_own_error_after_an_interrupt_is_the_interrupt() -> None:
         running(len, failing(RuntimeError("something else")))
 
 
-def test_afterwards_ctrl_c_is_what_it_was() -> None:
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_afterwards_a_signal_does_what_it_did(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with interruptible(len):
-        assert signal.getsignal(signal.SIGINT) is not before
-    assert signal.getsignal(signal.SIGINT) is before
+        assert signal.getsignal(number) is not before
+    assert signal.getsignal(number) is before
+
+
+def test_the_engine_hears_of_sigterm_by_us_and_of_ctrl_c_by_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[signal.Signals] = []
+    monkeypatch.setattr(interrupting, "tell_engine", told.append)
+    with pytest.raises(KeyboardInterrupt):
+        running(len, ctrl_c)
+    assert told == []
+    with pytest.raises(KeyboardInterrupt):
+        running(len, lambda: signal.raise_signal(signal.SIGTERM))
+    assert told == [signal.SIGINT]
 
 
 def test_a_wait_ends_at_the_first_interrupt() -> None:
