@@ -1,117 +1,15 @@
 """Steps between releases: chosen by the state and the graph, done on a cluster that is played, and done again."""
 
-import base64
 import json
-from collections.abc import Iterator
-from contextlib import nullcontext
-from typing import Any
 
 import pytest
 
 from ops.existing import KEPT
-from ops.migrations import artifacts, attached, databases, jobs, pod_security, table
-from ops.migrations.between import Between
+from ops.migrations import artifacts, attached, jobs, pod_security, table
 from ops.project import PROJECT_ROOT
 from ordering.errors import UserError
-from ordering.graph import build
-from ordering.manifests.objects import Manifest, title
-
-HOOK = attached.HOOK
-EARLIER, LATER = "2026-11-01T10:00:00Z", "2026-11-02T10:00:00Z"
-
-
-def made(api_version: str, kind: str, name: str, namespace: str = "kubeflow", **content: Any) -> Manifest:
-    metadata: Manifest = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}
-
-
-def deployment(name: str, image: str = "none", **pod: Any) -> Manifest:
-    spec = {"containers": [{"name": name, "image": image}], **pod}
-    template = {"metadata": {"labels": {"app": name}}, "spec": spec}
-    return made("apps/v1", "Deployment", name, spec={"selector": {"matchLabels": {"app": name}}, "template": template})
-
-
-def store(name: str) -> list[Manifest]:
-    """An object store with its claim, as both releases have one."""
-    key = {"secretKeyRef": {"name": attached.KEYS, "key": "accesskey"}}
-    one = deployment(name, volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": f"{name}-claim"}}])
-    container = one["spec"]["template"]["spec"]["containers"][0]
-    container.update(env=[{"name": "KEY", "valueFrom": key}], envFrom=[{"secretRef": {"name": attached.KEYS}}])
-    return [one, made("v1", "PersistentVolumeClaim", f"{name}-claim", spec={})]
-
-
-def hook(image: str = "python", program: str = "code-1", method: str = "OnDelete") -> list[Manifest]:
-    attachments = [{"resource": one, "updateStrategy": {"method": method}} for one in ("configmaps", "secrets")]
-    return [
-        deployment(HOOK, image, volumes=[{"name": "hooks", "configMap": {"name": program}}]),
-        made("metacontroller.k8s.io/v1alpha1", "DecoratorController", HOOK, "", spec={"attachments": attachments}),
-        made("v1", "ConfigMap", program, data={}),
-        made("v1", "ConfigMap", "pipeline-install-config", data={"bucketName": "mlpipeline"}),
-    ]
-
-
-OLD, NEW = [*store("minio"), *hook()], [*store("seaweedfs"), *hook("toolbox", "code-2")]
-
-
-def between(before: list[Manifest], after: list[Manifest], *, runs_pods: bool = True) -> Between:
-    state = [{"type": f"kubernetes:{one['apiVersion']}:{one['kind']}", "inputs": one} for one in before]
-    return Between(stack="dev", state=state, graph=build(after), runs_pods=runs_pods)
-
-
-class Live:
-    """A cluster of these objects; a Job ends as `ends` says."""
-
-    def __init__(self, *objects: Manifest, ends: str = "Complete", says: str = "", warns: bool = True) -> None:
-        self.objects = list(objects)
-        self.ends, self.says, self.warns = ends, says, warns
-        self.deleted: list[str] = []
-        self.applied: list[Manifest] = []
-        self.given: list[str] = []
-
-    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
-        return [{"metadata": one["metadata"]} for one in self._of(kind, namespace=namespace)]
-
-    def list(self, api_version: str, kind: str, name: str = "") -> list[Manifest]:
-        return list(self._of(kind, name=name))
-
-    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Manifest | None:
-        return next(self._of(kind, namespace=namespace, name=name), None)
-
-    def patch(self, manifest: Manifest, change: Any, *, status: bool = False) -> None:
-        about = manifest["metadata"]
-        live = self.get("", manifest["kind"], about["namespace"], about["name"])
-        assert live is not None
-        notes = {**(live["metadata"].get("annotations") or {}), **change["metadata"]["annotations"]}
-        live["metadata"]["annotations"] = {key: value for key, value in notes.items() if value is not None}
-
-    def warned(self, manifest: Manifest, change: Manifest) -> bool:
-        return self.warns
-
-    def apply(self, manifest: Manifest) -> None:
-        self.applied.append(manifest)
-        self.objects.append(manifest)
-        if manifest["kind"] == "Job":
-            manifest["status"] = {"conditions": [{"type": self.ends, "status": "True"}] if self.ends else []}
-            pod = made("v1", "Pod", "copy-1")
-            pod["metadata"]["labels"] = {"batch.kubernetes.io/job-name": manifest["metadata"]["name"]}
-            pod["status"] = {"containerStatuses": [{"state": {"terminated": {"message": self.says}}}]}
-            self.objects.append(pod)
-
-    def output(self, pod: Manifest, container: str, script: str, given: str | None = None) -> Iterator[bytes]:
-        self.given.append(str(given))
-        if self.ends == "Failed":
-            raise UserError("It ended with 1: no room")
-        yield from (f"{self.says}\n".encode(),)
-
-    def delete(self, manifest: Manifest) -> None:
-        self.deleted.append(title(manifest))
-        self.objects = [one for one in self.objects if title(one) != title(manifest)]
-
-    def _of(self, kind: str, namespace: str = "", name: str = "") -> Iterator[Manifest]:
-        for one in self.objects:
-            about = one["metadata"]
-            if one["kind"] == kind and namespace in ("", about.get("namespace")) and name in ("", about["name"]):
-                yield one
+from ordering.manifests.objects import Manifest
+from tests.unit.ops.migrating import EARLIER, HOOK, LATER, NEW, OLD, Live, between, deployment, hook, made
 
 
 def kept(claim: str, *notes: str, stack: str = "dev") -> Manifest:
@@ -321,94 +219,6 @@ def test_pods_of_others_are_named_where_a_namespace_gets_stricter() -> None:
     assert table.look(step, Live(*pods, warns=False)) == [], "all of them meet it"
     assert table.look(step, Live(pods[1])) == []
     assert not pod_security.applies(between([namespace("restricted")], [namespace("baseline")]))
-
-
-USERS_JOB = made("batch/v1", "Job", "database-users", spec={"template": {"spec": {"containers": []}}})
-CLIENTS = [deployment("ml-pipeline"), deployment("cache-server")]
-RELEASE = [deployment("mysql"), made("v1", "PersistentVolumeClaim", "mysql-pv-claim"), *CLIENTS]
-MANAGED = [USERS_JOB, *CLIENTS]
-
-
-def with_mysql(**about: Any) -> Live:
-    """A cluster in which MySQL runs, and whose administrator of the managed one is known."""
-    pod = made("v1", "Pod", "mysql-1", status={"phase": "Running"})
-    pod["metadata"]["labels"] = {"app": "mysql", "pod-template-hash": "1"}
-    known = {"host": "db.example", "username": "kubeflow", "password": "pw"}
-    data = {key: base64.b64encode(value.encode()).decode() for key, value in known.items()}
-    claim = made("v1", "PersistentVolumeClaim", "mysql-pv-claim")
-    return Live(claim, pod, deployment("mysql"), made("v1", "Secret", "database-admin", data=data), **about)
-
-
-def moved(live: Live, before: list[Manifest], after: list[Manifest], *, runs_pods: bool = True) -> list[str]:
-    """What is said where the engine sends every client, each of which has the copy ahead of it."""
-    said: list[str] = []
-    step = between(before, after, runs_pods=runs_pods)
-    ahead = databases.ahead(step, lambda: nullcontext(live), lambda line: said.append(str(line)))
-    assert {id_.name for id_ in ahead} == {"ml-pipeline", "cache-server"}
-    for one in ahead.values():
-        one()
-    return said
-
-
-@pytest.mark.parametrize(("before", "after", "way"), [(RELEASE, MANAGED, "managed"), (MANAGED, RELEASE, "claim")])
-def test_data_is_copied_once_before_the_first_client_of_the_other_database(
-    before: list[Manifest], after: list[Manifest], way: str
-) -> None:
-    live = with_mysql(says="mlpipeline.runs 3\n\nmetadb.Type 20")
-    [told] = table.look(between(before, after), live)
-    assert told.startswith("What is in mlpipeline and cachedb and metadb is copied ")
-    said = moved(live, before, after)
-    assert said[1].startswith("copied 23 rows in 2 tables to ")
-    given = f"{way} db.example 3306 kubeflow pw pipelines,cache,metadata mlpipeline,cachedb,metadb"
-    assert live.given == [given]
-    # A run that was cut short after that must not copy old rows over new ones.
-    begun = between([*before, *after], after)
-    table.before(begun, live, len)
-    assert table.look(begun, live) == []
-    assert moved(live, [*before, *after], after) == []
-    # The way back is another copy.
-    moved(live, after, before)
-    assert len(live.given) == 2
-
-
-def test_a_note_of_an_earlier_life_is_none_and_whoever_gives_up_keeps_what_is_there() -> None:
-    live = with_mysql(ends="Failed")
-    live.objects[0]["metadata"]["annotations"] = {databases.HELD: "managed"}
-    step = between(RELEASE, MANAGED)
-    assert len(table.look(step, live)) == 1
-    table.before(step, live, len)
-    with pytest.raises(UserError):
-        moved(live, RELEASE, MANAGED)
-    # Nothing was copied, so there is nothing to bring back over what is in the claim.
-    given_up = between([*RELEASE, USERS_JOB], RELEASE)
-    table.before(given_up, live, len)
-    assert table.look(given_up, live) == []
-    assert moved(live, [*RELEASE, USERS_JOB], RELEASE) == []
-    assert len(live.given) == 1
-
-
-def test_data_that_was_not_all_copied_holds_the_clients_up_and_is_copied_again() -> None:
-    live = with_mysql(ends="Failed")
-    told = r"was not all copied to the managed database \(It ended with 1: no room\)\. The old database goes on"
-    for _ in range(2):
-        with pytest.raises(UserError, match=told):
-            moved(live, RELEASE, MANAGED)
-    assert len(live.given) == 2
-
-
-def test_a_database_that_does_not_run_is_told_before_anything_changes() -> None:
-    live = with_mysql()
-    live.objects = [one for one in live.objects if one["kind"] != "Pod"]
-    with pytest.raises(UserError, match="No pod of the database mysql runs, and what is in it is to be copied"):
-        table.check(between(RELEASE, MANAGED), live)
-    table.check(between(RELEASE, MANAGED, runs_pods=False), live)
-    [said] = moved(live, RELEASE, MANAGED, runs_pods=False)
-    assert said == "Pods on this machine run nothing, so of the data of mysql nothing is copied."
-
-
-def test_where_no_database_changes_nothing_is_copied() -> None:
-    for objects in (RELEASE, MANAGED):
-        assert databases.ahead(between(objects, objects), lambda: nullcontext(with_mysql()), len) == {}
 
 
 def test_the_page_has_every_row() -> None:

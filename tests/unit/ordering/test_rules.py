@@ -8,17 +8,14 @@ from bench.synthetic import (
     cert_manager,
     certificate,
     config_map,
-    configuration,
     definition,
     issuer,
     manifest,
     namespace,
     role,
-    rule,
     secret,
     service,
     volume,
-    webhook,
     workload,
 )
 from ordering.graph import Graph, build
@@ -372,31 +369,3 @@ def test_a_namespace_that_is_rendered_is_not_left_to_the_profile() -> None:
     profile = manifest("kubeflow.org/v1", "Profile", "a")
     graph = build([A, definition("kubeflow.org", "Profile", scope="Cluster"), profile, config_map("x", "a")])
     assert edges(graph, "object_needs_profile") == set()
-
-
-def test_a_gate_nobody_waits_at_is_left_out_and_its_backend_still_comes_second() -> None:
-    hook = webhook("hook", ("a", "operator"), [rule("example.com", "things")])
-    operator = workload("operator", "a", volumes=[volume("Secret", "own")])
-    graph = build(
-        [A, operator, service("operator", "a"), secret("own", "a", stringData={}), configuration("own", hook)]
-    )
-    assert all(node.gate is None for node in graph.nodes)
-    assert ("Deployment a/operator", "MutatingWebhookConfiguration own") in edges_of(graph)
-    assert graph.find("MutatingWebhookConfiguration/own").needs == ()
-    assert graph.find("MutatingWebhookConfiguration/own").wait.annotations == {}
-
-
-def test_on_destroy_what_the_webhook_sees_goes_before_the_backend() -> None:
-    hook = webhook("hook", ("a", "operator"), [rule("example.com", "things", ["DELETE"])])
-    operator = workload("operator", "a", args=["--webhook-configuration=own"])
-    thing = [definition("example.com", "Thing"), manifest("example.com/v1", "Thing", "t", "a")]
-    graph = build([A, operator, service("operator", "a"), configuration("own", hook), *thing])
-    assert ("Thing a/t", "MutatingWebhookConfigurationPatch own") in edges_of(graph)
-
-
-def test_a_backend_whose_pods_its_own_webhook_sees_comes_first() -> None:
-    hook = webhook("hook", ("a", "operator"), [rule("", "pods")])
-    operator = workload("operator", "a", args=["--webhook-configuration=own"])
-    graph = build([A, operator, service("operator", "a"), configuration("own", hook)])
-    assert ("MutatingWebhookConfiguration own", "Deployment a/operator") in edges_of(graph)
-    assert all(node.gate is None for node in graph.nodes)

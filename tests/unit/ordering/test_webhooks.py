@@ -4,8 +4,20 @@ from typing import Any
 
 import pytest
 
-from bench.synthetic import config_map, configuration, definition, manifest, namespace, rule, service, webhook, workload
-from ordering.graph import Strength, build
+from bench.synthetic import (
+    config_map,
+    configuration,
+    definition,
+    manifest,
+    namespace,
+    rule,
+    secret,
+    service,
+    volume,
+    webhook,
+    workload,
+)
+from ordering.graph import Graph, Strength, build
 from ordering.manifests.objects import Manifest
 from tests.unit.ordering.runs import objects_of, real_platforms
 
@@ -276,3 +288,42 @@ def test_a_webhook_outside_of_the_manifests_is_waited_for_as_it_is() -> None:
     elsewhere = webhook("hook", ("gone", "gone"), [PODS])
     graph = build([INJECTED, APP, configuration("outside", elsewhere)])
     assert [(u.asker.name, u.wanted) for u in graph.unresolved] == [("outside", "Service gone/gone")]
+
+
+def edges(graph: Graph) -> set[tuple[str, str]]:
+    """Sources and targets, by their titles."""
+    return {(edge.source.title, edge.target.title) for edge in graph.edges}
+
+
+def test_a_gate_nobody_waits_at_is_left_out_and_its_backend_still_comes_second() -> None:
+    hook = webhook("hook", ("a", "operator"), [rule("example.com", "things")])
+    operator = workload("operator", "a", volumes=[volume("Secret", "own")])
+    graph = build(
+        [
+            namespace("a"),
+            operator,
+            service("operator", "a"),
+            secret("own", "a", stringData={}),
+            configuration("own", hook),
+        ]
+    )
+    assert all(node.gate is None for node in graph.nodes)
+    assert ("Deployment a/operator", "MutatingWebhookConfiguration own") in edges(graph)
+    assert graph.find("MutatingWebhookConfiguration/own").needs == ()
+    assert graph.find("MutatingWebhookConfiguration/own").wait.annotations == {}
+
+
+def test_on_destroy_what_the_webhook_sees_goes_before_the_backend() -> None:
+    hook = webhook("hook", ("a", "operator"), [rule("example.com", "things", ["DELETE"])])
+    operator = workload("operator", "a", args=["--webhook-configuration=own"])
+    thing = [definition("example.com", "Thing"), manifest("example.com/v1", "Thing", "t", "a")]
+    graph = build([namespace("a"), operator, service("operator", "a"), configuration("own", hook), *thing])
+    assert ("Thing a/t", "MutatingWebhookConfigurationPatch own") in edges(graph)
+
+
+def test_a_backend_whose_pods_its_own_webhook_sees_comes_first() -> None:
+    hook = webhook("hook", ("a", "operator"), [rule("", "pods")])
+    operator = workload("operator", "a", args=["--webhook-configuration=own"])
+    graph = build([namespace("a"), operator, service("operator", "a"), configuration("own", hook)])
+    assert ("MutatingWebhookConfiguration own", "Deployment a/operator") in edges(graph)
+    assert all(node.gate is None for node in graph.nodes)

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-import tools
 from infra.aws import identity
 from pipelines.__main__ import main
-from pipelines.endpoint.session import Retry
 from pipelines.stack import Context
 from tests.unit.pipelines import kubernetes_server, moto_server
+from tests.unit.pipelines.conftest import CONTEXT
 from tests.unit.pipelines.kubeflow_server import (
     API,
     DROP_AFTER,
@@ -21,23 +20,9 @@ from tests.unit.pipelines.kubeflow_server import (
     Kubeflow,
     serve,
 )
+from tests.unit.pipelines.words import told
 
 IMAGE = ["--image", "registry.example.com/pipeline:1"]
-# What the project asks a copy on PATH first.
-VERSION = '[ "$1" != version ] || exec echo "Client Version: v1.35.0"'
-CONTEXT = Context(retry=Retry(attempts=4, first_wait=0.01), poll_seconds=0.01)
-
-
-@pytest.fixture(autouse=True)
-def _password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KUBEFLOW_PASSWORD", PASSWORD)
-    monkeypatch.delenv("KUBEFLOW_USER", raising=False)
-
-
-@pytest.fixture
-def kubeflow() -> Iterator[Kubeflow]:
-    with serve() as running:
-        yield running
 
 
 @pytest.fixture
@@ -96,7 +81,7 @@ def test_a_namespace_of_somebody_else_is_refused_in_one_sentence(
     kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(kubeflow, "--namespace", "team-eve") == 1
-    assert _error(capsys) == (
+    assert told(capsys) == (
         f"{kubeflow.url} refuses experiments (403: User {USER} is not authorized in namespace team-eve); "
         "ask for the namespace to be shared with you."
     )
@@ -106,7 +91,7 @@ def test_a_namespace_of_somebody_else_is_refused_in_one_sentence(
 def test_somebody_without_a_profile_is_told(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
     kubeflow.profiles = [{"namespace": "shared", "role": "contributor"}]
     assert _run(kubeflow) == 1
-    assert "no profile is yours" in _error(capsys)
+    assert "no profile is yours" in told(capsys)
 
 
 def test_dex_with_several_ways_in(kubeflow: Kubeflow) -> None:
@@ -130,7 +115,7 @@ def test_a_program_shows_a_token_and_fills_in_no_form(
     assert main([*command, "good"], CONTEXT) == 0
     assert kubeflow.count("GET", "/oauth2/start") == 0
     assert main([*command, "old"], CONTEXT) == 1
-    assert _error(capsys).startswith(f"{kubeflow.url} refuses the token; make a new one for the audience pipelines.")
+    assert told(capsys).startswith(f"{kubeflow.url} refuses the token; make a new one for the audience pipelines.")
 
 
 def test_a_stack_s_cluster_gives_a_program_its_token(
@@ -154,7 +139,7 @@ def test_a_stack_s_cluster_gives_a_program_its_token(
         cluster.refuses = {"serviceaccounts"}
         capsys.readouterr()
         assert main(command, context) == 1
-        assert _error(capsys).startswith(
+        assert told(capsys).startswith(
             f"The cluster gives no token for the service account {NAMESPACE}/default-editor: "
         )
         # Who names a person signs in as that one.
@@ -168,7 +153,7 @@ def test_a_refused_login_is_one_sentence_and_starts_nothing(
 ) -> None:
     monkeypatch.setenv("KUBEFLOW_PASSWORD", "12341234")
     assert _run(kubeflow) == 1
-    assert _error(capsys) == f"{kubeflow.url} refuses user '{USER}' with this password; check both."
+    assert told(capsys) == f"{kubeflow.url} refuses user '{USER}' with this password; check both."
     assert kubeflow.count("POST", "/dex/auth/local/login") == 1
     assert kubeflow.api.runs == {}
 
@@ -178,7 +163,7 @@ def test_nobody_to_sign_in_as(
 ) -> None:
     monkeypatch.delenv("KUBEFLOW_PASSWORD")
     assert _run(kubeflow) == 1
-    assert "KUBEFLOW_PASSWORD" in _error(capsys)
+    assert "KUBEFLOW_PASSWORD" in told(capsys)
 
 
 @pytest.mark.parametrize("fault", [503, DROP_BEFORE, DROP_AFTER])
@@ -209,7 +194,7 @@ def test_a_fault_that_stays_is_one_sentence_after_a_bounded_number_of_tries(
 ) -> None:
     kubeflow.fault("POST", f"{API}/runs", *[503] * 50)
     assert _run(kubeflow) == 1
-    assert _error(capsys) == (
+    assert told(capsys) == (
         f"{kubeflow.url} answers 503 to {API}/runs (upstream connect error), "
         "also after 4 tries; look at the pods behind it."
     )
@@ -220,7 +205,7 @@ def test_nothing_listens_there(kubeflow: Kubeflow, capsys: pytest.CaptureFixture
     with serve() as gone:
         pass
     assert main(["run", "sequential", "--endpoint", gone.url, *IMAGE], CONTEXT) == 1
-    assert _error(capsys).startswith(f"{gone.url} cannot be reached (")
+    assert told(capsys).startswith(f"{gone.url} cannot be reached (")
 
 
 def test_a_session_that_ends_while_a_run_is_followed(kubeflow: Kubeflow) -> None:
@@ -252,7 +237,7 @@ def test_a_failed_step_says_why_and_the_link_is_still_there(
 def test_a_failed_step_whose_log_is_gone(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
     kubeflow.api.failing_step = "average"
     assert _run(kubeflow) == 1
-    assert _error(capsys) == "Run run-1 failed: the API does not say why; open the run to see its logs"
+    assert told(capsys) == "Run run-1 failed: the API does not say why; open the run to see its logs"
 
 
 def test_a_schedule(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
@@ -275,7 +260,7 @@ def test_a_cron_expression_is_checked_before_anything_is_asked(
     kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["schedule", "sequential", "--cron", "61 6 * * *", *_at(kubeflow), *IMAGE], CONTEXT) == 1
-    assert "'61' as minute" in _error(capsys)
+    assert "'61' as minute" in told(capsys)
     assert kubeflow.requests == []
 
 
@@ -290,7 +275,7 @@ def test_the_status_of_a_run(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[s
 
 def test_the_status_of_a_run_that_does_not_exist(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "run-9", *_at(kubeflow)], CONTEXT) == 1
-    assert _error(capsys) == f"There is no run 'run-9' at {kubeflow.url}."
+    assert told(capsys) == f"There is no run 'run-9' at {kubeflow.url}."
 
 
 def test_a_stack_gives_user_password_and_image(kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,7 +327,7 @@ def test_what_a_stack_fills_in_is_in_its_bucket_where_the_steps_may_use_it(
 
 def test_a_pipeline_that_needs_a_file_without_a_stack(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "salary", *_at(kubeflow), *IMAGE], CONTEXT) == 1
-    assert _error(capsys) == (
+    assert told(capsys) == (
         "Pipeline 'salary' needs --param dataset=…, --param model=…; or name a stack, whose bucket then gives them."
     )
     assert kubeflow.api.runs == {}
@@ -350,84 +335,4 @@ def test_a_pipeline_that_needs_a_file_without_a_stack(kubeflow: Kubeflow, capsys
 
 def test_a_pipeline_without_an_image(kubeflow: Kubeflow, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "sequential", *_at(kubeflow)], CONTEXT) == 1
-    assert "which image the steps run in" in _error(capsys)
-
-
-@pytest.mark.parametrize("on_path", [True, False])
-def test_a_dashboard_that_is_not_open_is_reached_through_kubectl(
-    kubeflow: Kubeflow,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    on_path: bool,
-) -> None:
-    """What stands for kubectl, the person's or the project's own, says what kubectl says, and notes its arguments."""
-    port = kubeflow.url.rpartition(":")[2]
-    kubectl = tmp_path / "kubectl"
-    kubectl.write_text(
-        f'#!/bin/sh\n{VERSION}\necho "$@" > {tmp_path}/called\ncat "$2" >> {tmp_path}/called\n'
-        f'echo "Forwarding from 127.0.0.1:{port} -> 8080"\ntrap "echo ended >> {tmp_path}/called; exit" TERM\n'
-        "while :; do sleep 0.05; done\n"
-    )
-    kubectl.chmod(0o755)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    if on_path:
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    else:
-        monkeypatch.setattr(tools, "bring", lambda *names: dict.fromkeys(names, kubectl))
-    context = Context(
-        outputs=lambda stack: {"bucket": "b", "kubeconfig": "the kubeconfig", "dashboard_user": USER},
-        environment=lambda stack: {},
-        retry=CONTEXT.retry,
-        poll_seconds=CONTEXT.poll_seconds,
-    )
-    assert main(["run", "sequential", "--stack", "dev"], context) == 0
-    called = (tmp_path / "called").read_text()
-    assert "svc/istio-ingressgateway :80\nthe kubeconfig" in called
-    assert called.endswith("ended\n")
-    out = capsys.readouterr().out
-    assert "http://localhost:8080/_/pipeline/" in out
-    assert "kubectl port-forward svc/istio-ingressgateway -n istio-system 8080:80" in out
-
-
-def test_a_stack_with_an_address_is_reached_there(
-    kubeflow: Kubeflow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(tools, "bring", lambda *_: pytest.fail("kubectl is asked"))
-    outputs = {"bucket": "b", "address": kubeflow.url, "dashboard_user": USER, "dashboard_password": PASSWORD}
-    context = Context(
-        outputs=lambda stack: outputs,
-        environment=lambda stack: {},
-        retry=CONTEXT.retry,
-        poll_seconds=CONTEXT.poll_seconds,
-    )
-    assert main(["run", "sequential", "--stack", "dev"], context) == 0
-    assert f"{kubeflow.url}/_/pipeline/" in capsys.readouterr().out
-
-
-def test_kubectl_that_cannot_reach_the_gateway(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kubectl = tmp_path / "kubectl"
-    said = 'error: services "istio-ingressgateway" not found'
-    kubectl.write_text(f"#!/bin/sh\n{VERSION}\necho '{said}' >&2\nexit 1\n")
-    kubectl.chmod(0o755)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    context = Context(outputs=lambda stack: {"kubeconfig": "x"}, environment=lambda stack: {})
-    assert main(["status", "run-1", "--stack", "dev"], context) == 1
-    assert 'services "istio-ingressgateway" not found' in _error(capsys)
-
-
-@pytest.mark.parametrize("endpoint", ["kubeflow.example.com", "ftp://kubeflow.example.com", "http://[::", "https://"])
-def test_an_endpoint_that_is_no_address(endpoint: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "run-1", "--endpoint", endpoint], CONTEXT) == 1
-    assert f"Endpoint {endpoint!r} is not an address" in _error(capsys)
-
-
-def _error(capsys: pytest.CaptureFixture[str]) -> str:
-    """What the command said on standard error: one line that begins with `error: `."""
-    err = capsys.readouterr().err
-    assert err.startswith("error: ")
-    assert err.count("\n") == 1
-    return err.removeprefix("error: ").rstrip("\n")
+    assert "which image the steps run in" in told(capsys)
