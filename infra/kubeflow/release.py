@@ -262,15 +262,8 @@ def _clone(pin: Pin, clone: Path, env: Mapping[str, str]) -> None:
 
 
 def _git(arguments: list[str], folder: Path, env: Mapping[str, str], seconds: int) -> str:
-    # Give up on a transfer that has come to a halt, and never ask for a password.
-    settings = [
-        "-c",
-        "credential.helper=",
-        "-c",
-        "http.lowSpeedLimit=1000",
-        "-c",
-        f"http.lowSpeedTime={_PROBE_SECONDS}",
-    ]
+    # Give up on a transfer that has come to a halt.
+    settings = ["-c", "http.lowSpeedLimit=1000", "-c", f"http.lowSpeedTime={_PROBE_SECONDS}"]
     quiet = {**env, **kustomization.SILENT_GIT}
     try:
         done = subprocess.run(

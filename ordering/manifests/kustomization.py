@@ -27,8 +27,10 @@ _BUILD_SECONDS = 300
 ALLOWED = {"helm": ("--enable-helm",), "any-file": ("--load-restrictor", "LoadRestrictionsNone")}
 """What a build may be allowed on top, and the flags that say so: to run helm for charts, to read files anywhere."""
 
-SILENT_GIT = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
-"""What keeps Git, which kustomize runs for remote bases, from asking for a password that nobody would see asked for."""
+SILENT_GIT = {"GIT_TERMINAL_PROMPT": "0", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes", "GCM_INTERACTIVE": "never"}
+"""What keeps Git, which kustomize runs for remote bases, from asking for a password that nobody would see asked for.
+
+A helper that knows it is asked; Git Credential Manager has a variable of its own for not asking anybody."""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from infra.settings import Also, SettingsError
 from ordering.errors import UserError
 from ordering.graph import id_of
 from ordering.manifests.objects import Manifest
+from tests.unit.kubeflow import git_server
 from tests.unit.settings_source import settings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -102,6 +104,28 @@ def test_git_brings_the_folder_once_and_another_folder_of_the_commit_is_another(
         resolve_also(gone, root=tmp_path, env={**os.environ, **env})
     assert str(caught.value).startswith("registry of kubeflowAlso is not available: tried ")
     assert str(caught.value).endswith("name a folder with its manifests as path, without repository and commit.")
+
+
+def test_a_private_repository_is_read_as_git_is_let_in_and_nobody_is_asked(repository: Also, tmp_path: Path) -> None:
+    """By a credential helper, as GitHub's and GitLab's command lines and their pipelines set one up."""
+    known = tmp_path / "known"
+    config = tmp_path / "gitconfig"
+    env = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "HOME": str(tmp_path),
+        "GIT_CONFIG_GLOBAL": str(config),
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
+    with git_server.serve(tmp_path) as address:
+        private = replace(repository, repository=f"{address}/repository/.git")
+        config.write_text("")
+        with pytest.raises(UserError, match=r"could not read Username .*; give this machine access to the repository"):
+            resolve_also(private, root=tmp_path, env=env)
+        user, password = git_server.USER, git_server.PASSWORD
+        known.write_text(address.replace("//", f"//{user}:{password}@") + "\n")
+        config.write_text(f"[credential]\n\thelper = store --file {known}\n")
+        assert resolve_also(private, root=tmp_path, env=env).origin == "git"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
