@@ -29,10 +29,12 @@ _UNANSWERED = tuple(
         r"error reading from server|transport is closing|keepalive ping failed|stream terminated by RST_STREAM"
         r"|without sending trailers",
         # The Kubernetes plugin 4.34 says so of a create that was sent and broke off before an answer, or before it
-        # could begin to wait (pkg/provider/provider.go, Create; client-go's shared_informer.go, AddEventHandler). What
-        # the API server says of a webhook that did not answer itself is an answer.
+        # could begin to wait (pkg/provider/provider.go, Create; client-go's shared_informer.go, AddEventHandler), or in
+        # the middle of one (client-go 0.35, rest/request.go, transformResponse). What the API server says of a webhook
+        # that did not answer itself is an answer.
         r"was not successfully created by the Kubernetes API server: "
         r"(?:(?:Get|Post|Put|Patch) \"|context (?:canceled|deadline exceeded)|.* was not added to shared informer"
+        r"|(?:stream|unexpected) error when reading response body"
         # The API server's own answer where etcd gave it none (etcd's api/v3rpc/rpctypes/error.go), or none in time.
         r"|etcdserver: (?:request timed out|leader changed)|Timeout: request did not complete"
         r"|the server was unable to return a response in the time allotted)",

@@ -82,6 +82,9 @@ def test_an_operation_that_broke_off_is_kept_without_its_secrets(op: str, expect
                 'Patch "https://127.0.0.1:1/api/v1/namespaces/a": dial tcp 127.0.0.1:1: connect: connection refused',
                 "context deadline exceeded",
                 "handler {0x1 0x2 0x3} was not added to shared informer because it has stopped already",
+                "unexpected error when reading response body. Please retry. Original error: context canceled",
+                "stream error when reading response body, may be caused by closed connection. Please retry. Original "
+                "error: stream error: stream ID 3; INTERNAL_ERROR",
                 "etcdserver: request timed out",
                 "etcdserver: leader changed",
                 "Timeout: request did not complete within requested timeout - context deadline exceeded",
