@@ -155,7 +155,8 @@ def killed(
         moment_s=round(moment_s, 2),
         felt=run.returncode != 0,
         ended_s=round(ended, 1),
-        said=err.strip()[-300:],
+        # Where something is wrong, what was told before the last words may say why.
+        said=err.strip()[-3000 if wrong else -300 :],
         repeat_s=round(repeat_s, 1),
         wrong="; ".join(wrong),
     )
