@@ -70,6 +70,7 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
     def say(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    _check_writable(stack, way)
     if way.begun:
         say(f"{stack} is on its way from {way.old} to {way.new}: this goes on.")
     else:
@@ -223,10 +224,18 @@ def _ask(stack: str, way: Way, told: str) -> None:
     )
 
 
+def _check_writable(stack: str, way: Way) -> None:
+    """UserError for settings that could not be written later, when the release has changed."""
+    path = stack_file(stack)
+    text = path.read_text(encoding="utf-8")
+    for settings in (way.at_its_end,) if way.begun else (way.settings, way.at_its_end):
+        text = upgrading.written(text, project_name(), settings, path.name)
+
+
 def _write(stack: str, settings: Mapping[str, str]) -> None:
     """Has the stack's settings name the new release, whatever becomes of the run: whoever runs it next goes on."""
     path = stack_file(stack)
-    text = upgrading.written(path.read_text(encoding="utf-8"), project_name(), settings)
+    text = upgrading.written(path.read_text(encoding="utf-8"), project_name(), settings, path.name)
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
