@@ -43,6 +43,8 @@ _WHOLE = b"-- Dump completed"
 """How mysqldump ends what it has written to its end."""
 
 _OBJECTS = ".objects.json.gz"
+_OVER = ".over.json.gz"
+"""Beside a backup: it is not what a run of its way that goes on found there. It sorts right behind the list."""
 
 _CLAIMS = {store.deployment: f"{store.namespace}/{store.claim}" for store in STORES}
 """The claims that databases keep their data in."""
@@ -214,11 +216,11 @@ def listed(found: Inventory, definitions: Sequence[Manifest], secrets: Sequence[
 
 
 def newest(store: Store, begin: str) -> Inventory | None:
-    """What the newest whole backup holds whose name begins so; None where there is none."""
-    names = [one for one in store.names() if one.startswith(begin) and one.endswith(_OBJECTS)]
-    if not names:
+    """What the newest whole backup holds whose name begins so; None where there is none, or that is over."""
+    name = _open(store, begin)
+    if name is None:
         return None
-    items = json.loads(gzip.decompress(store.read(names[-1])))["items"]
+    items = json.loads(gzip.decompress(store.read(name + _OBJECTS)))["items"]
     kinds = frozenset(
         (str(one["spec"]["group"]), str(one["spec"]["names"]["kind"]))
         for one in items
@@ -226,6 +228,18 @@ def newest(store: Store, begin: str) -> Inventory | None:
     )
     objects = [one for one in items if (place_of(one).group, one["kind"]) in kinds]
     return Inventory(objects=objects, kinds=kinds)
+
+
+def close(store: Store, begin: str) -> None:
+    """Notes of the newest whole backup whose name begins so that it is over."""
+    if (name := _open(store, begin)) is not None:
+        _put(store, name + _OVER, [b"{}"])
+
+
+def _open(store: Store, begin: str) -> str | None:
+    """The name of the newest whole backup, unless it is over; those before it are, whatever they say."""
+    names = [one for one in store.names() if one.startswith(begin) and one.endswith((_OBJECTS, _OVER))]
+    return names[-1].removesuffix(_OBJECTS) if names and names[-1].endswith(_OBJECTS) else None
 
 
 def _dumped(database: Database, deployment: Manifest, api: Api) -> Iterator[bytes]:

@@ -162,16 +162,22 @@ def _tagged(account: Account, operation: str, listed: str, id_: str, tags: Mappi
 
 def _key(account: Account, inputs: Inputs) -> str | None:
     kms = account.client("kms")
-    found = set()
-    for page in kms.get_paginator("list_keys").paginate():
-        for key in page["Keys"]:
-            about = kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]
-            if about["KeyState"] != "Enabled" or about.get("Description") != inputs.get("description"):
-                continue
-            tags = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=key["KeyId"])["Tags"]}
-            if tags == (inputs.get("tags") or {}):
-                found.add(str(key["KeyId"]))
-    return account.only(found)
+    keys = (str(key["KeyId"]) for page in kms.get_paginator("list_keys").paginate() for key in page["Keys"])
+    return account.only({key for key in keys if _is_key(kms, key, inputs)})
+
+
+def _is_key(kms: Any, key: str, inputs: Inputs) -> bool:
+    """Whether a key is as these inputs ask for; one of somebody else's need not say what it is."""
+    try:
+        about = kms.describe_key(KeyId=key)["KeyMetadata"]
+        if about["KeyState"] != "Enabled" or about.get("Description") != inputs.get("description"):
+            return False
+        tags = {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=key)["Tags"]}
+    except ClientError as error:
+        if not named.closed(error):
+            raise
+        return False
+    return tags == (inputs.get("tags") or {})
 
 
 def _file_system(account: Account, inputs: Inputs) -> str | None:
@@ -228,8 +234,10 @@ def _plan(account: Account, inputs: Inputs) -> str | None:
     backup, found = account.client("backup"), set()
     for page in backup.get_paginator("list_backup_plans").paginate():
         for one in page["BackupPlansList"]:
+            if one["BackupPlanName"] != inputs["name"]:
+                continue  # nobody may have to say what another's is
             tags = backup.list_tags(ResourceArn=one["BackupPlanArn"]).get("Tags") or {}
-            if one["BackupPlanName"] == inputs["name"] and tags == (inputs.get("tags") or {}):
+            if tags == (inputs.get("tags") or {}):
                 found.add(str(one["BackupPlanId"]))
     return account.only(found)
 

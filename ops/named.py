@@ -36,6 +36,16 @@ def beginning(client: Client, kind: str, inputs: Inputs) -> set[str]:
     }
 
 
+def closed(error: ClientError) -> bool:
+    """Whether AWS does not tell of one key or bucket alone: it is gone by now, or its own policy keeps us out.
+
+    Such a policy may, whatever IAM allows. Whoever may ask of none cannot make one, either: the provider asks the same
+    of what it has made.
+    """
+    code = _code(error)
+    return code.startswith(("AccessDenied", "NoSuch")) or code == "NotFoundException"
+
+
 def _node_groups(client: Client, inputs: Inputs) -> Iterator[tuple[str, str, Tags]]:
     eks, cluster = client("eks"), str(inputs["clusterName"])
     try:
@@ -94,7 +104,7 @@ def _buckets(client: Client, _: Inputs) -> Iterator[tuple[str, str, Tags]]:
         try:
             return _map(s3.get_bucket_tagging(Bucket=name)["TagSet"])
         except ClientError as error:
-            if _code(error) in ("NoSuchTagSet", "NoSuchBucket"):
+            if closed(error):
                 return {}
             raise
 

@@ -14,11 +14,12 @@ import yaml
 
 import tools
 from infra.aws import cidr, iam
-from infra.declared import defaults
+from infra.declared import defaults, full_key
 from infra.kubeflow.capacity import requirements
 from infra.kubeflow.load import load
 from ops.cost import bill, money, total
 from ops.project import PROJECT_ROOT, TEMPLATE_STACK, project_name, read_project, read_stacks, settings_path
+from ops.section import Section, parsed, section, unfit
 from ops.settings import stack_settings
 from ops.sizes import Size, smallest
 from ordering.errors import UserError
@@ -104,10 +105,20 @@ def check_block(text: str, taken: Mapping[str, IPv4Network]) -> IPv4Network:
 def settings_text(template: str, new: NewStack) -> str:
     """The new stack's file: the template's settings and their comments, without what is the template's own.
 
-    Secrets are left out: they are encrypted for the template's stack.
+    Secrets are left out: they are encrypted for the template's stack. UserError for a template that is not written in
+    lines which say what it says.
     """
+    name = settings_path(TEMPLATE_STACK).name
     dropped = _OWN | _NODES if new.size else _OWN
-    kept = "".join(text for key, text in _settings(template) if key not in dropped and not _is_secret(text))
+    kept = {
+        key: value
+        for key, value in parsed(template, name)["config"].items()
+        if key.rpartition(":")[2] not in dropped and not _is_secret(value)
+    }
+    lines = f"{template}\n".splitlines(keepends=True)
+    found = section(lines)
+    entries = _entries(lines, found) if found else {}
+    indentation = found.indent if found else "  "
     own: dict[str, Any] = {
         "networkCidr": str(new.cidr),
         "tags": {**new.tags, "stack": new.name, "owner": new.owner},
@@ -123,11 +134,18 @@ def settings_text(template: str, new: NewStack) -> str:
         }
     project = project_name()
     added = yaml.safe_dump({f"{project}:{key}": value for key, value in own.items()}, sort_keys=False)
-    return (
+    text = (
         f"# The stack of {new.owner}, made from {TEMPLATE_STACK} by `make stack`. Its own are its name, addresses and\n"
         "# tags, and that its destroy keeps nothing.\n"
-        f"config:\n{kept}{indent(added, '  ')}"
+        f"config:\n{''.join(entries.get(key, '') for key in kept)}{indent(added, indentation)}"
     )
+    try:
+        says = parsed(text, name)["config"]
+    except UserError:
+        says = {}
+    if any(key not in says or says[key] != value for key, value in kept.items()):
+        raise unfit(name)
+    return text
 
 
 def create(
@@ -185,39 +203,29 @@ def idle_cost(name: str, folder: Path) -> str:
     return f"{amount} USD a month while it is up{note}, so destroy it when it is not used"
 
 
-def _settings(template: str) -> list[tuple[str, str]]:
-    """The entries of a file's `config:` section, each with the comments above it, as (key without project, text)."""
-    found: list[tuple[str, str]] = []
-    inside, pending = False, ""
-    for line in template.splitlines(keepends=True):
-        if not line[:1].isspace() and line.strip() and not line.startswith("#"):
-            inside = line.split("#")[0].strip() == "config:"
-            pending = ""
-        elif inside and (start := re.match(r" +[\"']?([\w-]+:)+[\"']?", line)) and _depth(line) == _first(template):
-            key = start[0].strip().strip(":\"'").rpartition(":")[2]
-            found.append((key, pending + line))
-            pending = ""
-        elif inside and (not line.strip() or line.lstrip().startswith("#")):
+def _entries(lines: list[str], found: Section) -> dict[str, str]:
+    """The lines of each key, with the comments above it."""
+    entries: dict[str, str] = {}
+    key, pending = "", ""
+    for at in range(found.start, found.end):
+        line = lines[at]
+        if at in found.keys:
+            key = found.keys[at]
+            entries[key], pending = pending + line, ""
+        elif not line.strip() or line.lstrip().startswith("#"):
             pending += line
-        elif inside and found:
-            key, text = found[-1]
-            found[-1], pending = (key, text + pending + line), ""
-    return found
+        elif key:
+            entries[key], pending = entries[key] + pending + line, ""
+    return entries
 
 
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
-def _first(template: str) -> int:
-    """How far the keys of `config:` are indented."""
-    after = template.partition("config:")[2].splitlines()[1:]
-    return next((_depth(line) for line in after if line.strip() and not line.lstrip().startswith("#")), 2)
-
-
-def _is_secret(text: str) -> bool:
-    return re.search(r"^\s+secure:", text, re.MULTILINE) is not None
+def _is_secret(value: Any) -> bool:
+    """Whether a value has something encrypted in it."""
+    if isinstance(value, dict):
+        return set(value) == {"secure"} or any(map(_is_secret, value.values()))
+    return isinstance(value, list) and any(map(_is_secret, value))
 
 
 def _setting(config: Mapping[str, Any], key: str) -> Any:
-    return config.get(f"{project_name()}:{key}")
+    project = project_name()
+    return next((value for name, value in config.items() if full_key(project, name) == f"{project}:{key}"), None)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -70,6 +70,7 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
     def say(line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
+    _check_writable(stack, way)
     if way.begun:
         say(f"{stack} is on its way from {way.old} to {way.new}: this goes on.")
     else:
@@ -77,18 +78,20 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
         _examined(stack, way, say)
     with run.session(stack, console=console, pods=wishes.pods, missing="refuse", changes=way.settings) as session:
         before: list[Inventory] = []
+        store, saved = _store(session, stack), backup.title(stack, way.old, way.new, None)
 
         def agree(planned: Preview) -> None:
             with _answering(session) as api:
                 found = inventory.look(session.resources, api)
-                store = _store(session, stack)
-                earlier = backup.newest(store, backup.title(stack, way.old, way.new, None)) if way.begun else None
+                earlier = backup.newest(store, saved) if way.begun else None
                 before.append(earlier or found)
                 _images(session)
                 told = "" if way.begun else _prepared(session, way, wishes, found, store, api)
             if planned.changes and not wishes.yes:
                 _ask(stack, way, told)
             if not way.begun:
+                if wishes.backup == "no":
+                    _close(store, saved, wishes)
                 _write(stack, way.settings)
 
         brought = bring_up(
@@ -102,6 +105,8 @@ def _go(way: Way, stack: str, wishes: Wishes, console: Console) -> Health:
         summary.print_up(console, session, brought.outputs)
         with session.timed("look whether all works"):
             found = _checked(session, before[0])
+        if not found.wrong:
+            _close(store, saved, wishes)
     health.refuse(found, stack)
     if way.at_its_end:
         _write(stack, way.at_its_end)
@@ -203,6 +208,15 @@ def _store(session: Session, stack: str) -> backup.Store:
     return backup.Bucket(str(name.value), read_config(stack)[0].get("aws:region", ""))
 
 
+def _close(store: backup.Store, saved: str, wishes: Wishes) -> None:
+    """Has nobody take what was saved of this way so far for what was there before a run that goes on.
+
+    Killed before it, the same command closes it. Where no backup is wanted, a store that does not answer stops nothing.
+    """
+    with suppress(UserError) if wishes.backup == "no" else nullcontext():
+        backup.close(store, saved)
+
+
 def _images(session: Session) -> None:
     """Says how much the nodes have to pull."""
     given = session.program.given
@@ -223,10 +237,18 @@ def _ask(stack: str, way: Way, told: str) -> None:
     )
 
 
+def _check_writable(stack: str, way: Way) -> None:
+    """UserError for settings that could not be written later, when the release has changed."""
+    path = stack_file(stack)
+    text = path.read_text(encoding="utf-8")
+    for settings in (way.at_its_end,) if way.begun else (way.settings, way.at_its_end):
+        text = upgrading.written(text, project_name(), settings, path.name)
+
+
 def _write(stack: str, settings: Mapping[str, str]) -> None:
     """Has the stack's settings name the new release, whatever becomes of the run: whoever runs it next goes on."""
     path = stack_file(stack)
-    text = upgrading.written(path.read_text(encoding="utf-8"), project_name(), settings)
+    text = upgrading.written(path.read_text(encoding="utf-8"), project_name(), settings, path.name)
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)

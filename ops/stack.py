@@ -20,6 +20,7 @@ from ops.backend import Backend, backend, unusable
 from ops.engine import Command
 from ops.program import Program
 from ops.project import PROJECT_ROOT, is_local, local_root, project_name, stack_file
+from ops.section import without
 from ops.settings import read_config
 from ordering.errors import UserError
 
@@ -185,10 +186,9 @@ def _workspace(
 
 def _change(settings: Path, changes: Mapping[str, Any]) -> None:
     content = yaml.safe_load(settings.read_text(encoding="utf-8")) or {}
-    content["config"] = {
-        **(content.get("config") or {}),
-        **{full_key(project_name(), key): value for key, value in changes.items()},
-    }
+    project = project_name()
+    changed = {full_key(project, key): value for key, value in changes.items()}
+    content["config"] = without(content.get("config") or {}, project, changed) | changed
     settings.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 

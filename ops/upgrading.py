@@ -5,11 +5,12 @@ run that ended where it was, and `kubeflowReleaseBefore` where it came from; a n
 which has not ended. So a command that was killed goes on.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from infra.declared import full_key
 from infra.kubeflow.succession import check_product, older
+from ops.section import parsed, section, unfit, without
 from ordering.errors import UserError
 
 RELEASE, BEFORE = "kubeflowRelease", "kubeflowReleaseBefore"
@@ -85,24 +86,37 @@ def back(stand: Stand) -> Way:
     )
 
 
-def written(text: str, project: str, settings: Mapping[str, str]) -> str:
-    """A stack's settings with these in them, and every other line as it was; an empty value takes one away."""
-    lines = text.splitlines()
-    if "config:" not in lines:
-        lines.append("config:")
-    for key, value in settings.items():
-        at = next((index for index, line in enumerate(lines) if _names(line, project, key)), None)
-        new = [f'  {project}:{key}: "{value}"'] if value else []
-        if at is not None:
-            lines[at : at + 1] = new
-        else:
-            place = lines.index("config:") + 1
-            lines[place:place] = new
-    return "\n".join(lines) + "\n"
+def written(text: str, project: str, settings: Mapping[str, str], name: str) -> str:
+    """A stack's settings with these in them, and every other line as it was; an empty value takes one away.
+
+    UserError for a file (`name`) that is not written in lines which say just that.
+    """
+    changed = {full_key(project, key): value for key, value in settings.items()}
+    before = parsed(text, name)
+    config = without(before["config"], project, changed) | {key: value for key, value in changed.items() if value}
+    wanted = {**before, "config": config}
+    if wanted == before:
+        return text
+    result = _edited(text.splitlines(), project, changed)
+    try:
+        if parsed(result, name) == wanted:
+            return result
+    except UserError:
+        pass
+    raise unfit(name)
 
 
-def _names(line: str, project: str, key: str) -> bool:
-    return re.match(rf"""\s+["']?{re.escape(f"{project}:{key}")}["']?\s*:""", line) is not None
+def _edited(lines: list[str], project: str, changed: Mapping[str, str]) -> str:
+    found = section(lines)
+    if found is None:
+        lines = [*lines, "config:"]
+        found = section(lines)
+        assert found is not None, "its last line begins it"
+    there = {at: full_key(project, key) for at, key in found.keys.items()}
+    new = {key: f'{found.indent}{key}: "{value}"' for key, value in changed.items() if value}
+    kept = [new.pop(there[at], None) if there.get(at) in changed else line for at, line in enumerate(lines)]
+    kept[found.start : found.start] = new.values()
+    return "\n".join(line for line in kept if line is not None) + "\n"
 
 
 def _at_rest(stand: Stand) -> None:

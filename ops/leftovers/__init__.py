@@ -256,10 +256,16 @@ def _delete_interface(client: Client, id_: str, end: float) -> None:
     ec2.delete_network_interface(NetworkInterfaceId=id_)
 
 
+def _delete_endpoint(client: Client, id_: str, _: float) -> None:
+    """Delete an endpoint; ClientError where EC2 refuses, which it says within an answer of 200."""
+    for one in client("ec2").delete_vpc_endpoints(VpcEndpointIds=[id_]).get("Unsuccessful", ()):
+        raise ClientError({"Error": one["Error"]}, "DeleteVpcEndpoints")
+
+
 _DELETE: dict[str, Callable[[Client, str, float], object]] = {
     "load balancer": lambda client, id_, _: client("elbv2").delete_load_balancer(LoadBalancerArn=id_),
     "classic load balancer": lambda client, id_, _: client("elb").delete_load_balancer(LoadBalancerName=id_),
-    "endpoint": lambda client, id_, _: client("ec2").delete_vpc_endpoints(VpcEndpointIds=[id_]),
+    "endpoint": _delete_endpoint,
     "network interface": _delete_interface,
     "elastic IP": lambda client, id_, _: client("ec2").release_address(AllocationId=id_),
     "volume": lambda client, id_, _: client("ec2").delete_volume(VolumeId=id_),

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from ops import backup, inventory
-from ops.backup import Folder, newest, save
+from ops.backup import Bucket, Folder, close, newest, save
 from ops.inventory import Inventory
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest
@@ -129,6 +131,34 @@ def test_what_was_there_is_told_by_the_newest_whole_backup(tmp_path: Path) -> No
     assert found.places == inventory.look(STATE, live).places
     assert {one.kind for one in found.places} == {"Notebook", "Profile"}, "a run goes when its notebook likes"
     assert newest(Folder(tmp_path), "dev_b_to_a_") is None
+
+
+@pytest.mark.parametrize("where", ["folder", "bucket"])
+def test_a_backup_that_is_over_hides_those_before_it_and_none_after(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="ours")
+        store = Folder(tmp_path) if where == "folder" else Bucket("ours", "us-east-1")
+
+        def save_at(moment: int, *objects: Manifest) -> None:
+            live = Live(*objects)
+            found = inventory.look(STATE, live)
+            save(store, f"dev_a_to_b_{moment}", STATE, found, [], live, databases=False, run_pods=True)
+
+        close(store, "dev_a_to_b_")
+        assert store.names() == []
+        save_at(1, *OBJECTS)
+        save_at(2, *OBJECTS[:1])
+        close(store, "dev_b_to_a_")
+        assert len((newest(store, "dev_a_to_b_") or Inventory(objects=[], kinds=frozenset())).objects) == 1
+        for _ in range(2):
+            close(store, "dev_a_to_b_")
+            assert newest(store, "dev_a_to_b_") is None
+        assert [one for one in store.names() if "over" in one] == ["dev_a_to_b_2.over.json.gz"]
+        save_at(3, *OBJECTS)
+        assert newest(store, "dev_a_to_b_") is not None
 
 
 def test_a_database_is_dumped_to_its_end_or_said_not_to_be(tmp_path: Path) -> None:

@@ -314,6 +314,24 @@ def test_an_endpoint_that_aws_put_into_the_stacks_network_goes_with_its_group() 
     assert theirs["State"] == "available"
 
 
+class Refusing:
+    """EC2, which answers that it did not delete an endpoint (botocore's `DeleteVpcEndpointsResult`)."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def delete_vpc_endpoints(self, VpcEndpointIds: list[str]) -> Any:  # noqa: N803 - boto3's name
+        error = {"Code": self.code, "Message": "no"}
+        return {"Unsuccessful": [{"ResourceId": one, "Error": error} for one in VpcEndpointIds]}
+
+
+def test_an_endpoint_that_aws_refused_to_delete_is_not_called_deleted() -> None:
+    endpoint = Leftover(kind="endpoint", id="vpce-1", what="x")
+    [(failed, reason)] = delete(lambda service: Refusing("OperationNotPermitted"), [endpoint])
+    assert (failed, "OperationNotPermitted" in reason) == (endpoint, True)
+    assert delete(lambda service: Refusing("InvalidVpcEndpoint.NotFound"), [endpoint]) == []
+
+
 class Interfaces:
     """EC2 with an interface of each type; moto makes them all of one."""
 

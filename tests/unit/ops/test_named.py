@@ -1,6 +1,7 @@
 """What its provider named after a prefix, found in an account by that and its tags."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,6 +65,66 @@ def test_what_its_provider_named_after_a_prefix_is_found_by_that_and_its_tags(
     prefixed: Account, kind: str, inputs: dict[str, Any], expected: str | None
 ) -> None:
     assert identify({"type": f"aws:{kind}", "inputs": inputs}, prefixed) == expected
+
+
+class Closed(Account):
+    """An account with two keys, buckets and plans: ours, and one that tells nobody what it is, with this code."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__("us-west-2", frozenset())
+        self.code = code
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def get_paginator(self, operation: str) -> Any:
+        plans = [{"BackupPlanName": one, "BackupPlanId": one, "BackupPlanArn": one} for one in NAMES]
+        page = {"Keys": [{"KeyId": one} for one in NAMES], "BackupPlansList": plans}
+        return SimpleNamespace(paginate=lambda: [page])
+
+    def list_buckets(self) -> Any:
+        return {"Buckets": [{"Name": one} for one in NAMES]}
+
+    def _told(self, asked: str, answer: dict[str, Any]) -> Any:
+        if asked == "k-closed":
+            raise ClientError({"Error": {"Code": self.code}}, "Describe")
+        return answer
+
+    def describe_key(self, KeyId: str) -> Any:  # noqa: N803 - boto3's names
+        return self._told(KeyId, {"KeyMetadata": {"KeyState": "Enabled", "Description": "d"}})
+
+    def list_resource_tags(self, KeyId: str) -> Any:  # noqa: N803
+        return {"Tags": [{"TagKey": "stack", "TagValue": "dev"}]}
+
+    def get_bucket_tagging(self, Bucket: str) -> Any:  # noqa: N803
+        return self._told(Bucket, {"TagSet": [{"Key": "stack", "Value": "dev"}]})
+
+    def list_tags(self, ResourceArn: str) -> Any:  # noqa: N803
+        return self._told(ResourceArn, {"Tags": STACK["tags"]})
+
+
+NAMES = ("k-closed", "k-ours")
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs", "codes"),
+    [
+        ("kms/key:Key", {"description": "d"}, ("AccessDeniedException", "NotFoundException")),
+        ("s3/bucket:Bucket", {"bucketPrefix": "k-"}, ("AccessDenied", "NoSuchBucket")),
+        ("backup/plan:Plan", {"name": "k-ours"}, ("AccessDeniedException",)),
+    ],
+)
+def test_one_of_somebody_elses_that_tells_nobody_what_it_is_stops_nothing(
+    kind: str, inputs: dict[str, Any], codes: tuple[str, ...]
+) -> None:
+    about = {"type": f"aws:{kind}", "inputs": {**inputs, **STACK}}
+    for code in codes:
+        assert identify(about, Closed(code)) == "k-ours"
+
+
+def test_what_aws_fails_to_say_is_not_passed_over() -> None:
+    with pytest.raises(ClientError):
+        identify({"type": "aws:kms/key:Key", "inputs": {"description": "d", **STACK}}, Closed("KMSInternalException"))
 
 
 class NoCluster:

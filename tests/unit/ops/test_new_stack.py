@@ -126,6 +126,41 @@ config:
         assert gone not in text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config:\n    aws:region: eu-west-1\n    kubeflow:protect: true\n",
+        "# What config: has.\nconfig: # ours\n  aws:region: eu-west-1\n  protect: true",
+        '"config":\n  aws:region: eu-west-1\n  kubeflow:dashboardPassword: {secure: v1:a}\n',
+    ],
+)
+def test_a_file_is_made_of_devs_in_whatever_form_that_is(folder: Path, text: str) -> None:
+    (folder / "Pulumi.dev.yaml").write_text(text)
+    path, _ = new_stack.create("dev-blue", folder=folder, owner="alice")
+    assert config(path) == {
+        "aws:region": "eu-west-1",
+        "kubeflow:networkCidr": "10.1.0.0/16",
+        "kubeflow:tags": {"stack": "dev-blue", "owner": "alice"},
+        "kubeflow:storageOnDestroy": "empty",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["config: {aws:region: eu-west-1}\n", "config:\n  - &a\n", "config:\n  ? aws:region\n  : a\n"]
+)
+def test_no_file_is_made_of_one_that_is_not_in_lines(folder: Path, text: str) -> None:
+    (folder / "Pulumi.dev.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"Pulumi[.]dev[.]yaml"):
+        new_stack.create("dev-blue", folder=folder, owner="alice")
+    assert not (folder / "Pulumi.dev-blue.yaml").exists()
+
+
+def test_a_block_is_taken_however_its_key_is_written(folder: Path) -> None:
+    (folder / "Pulumi.there.yaml").write_text("config:\n  networkCidr: 10.1.0.0/16\n")
+    _, new = new_stack.create("dev-blue", folder=folder, owner="alice")
+    assert new.cidr == IPv4Network("10.2.0.0/16")
+
+
 def test_a_size_takes_the_place_of_devs_nodes(folder: Path) -> None:
     path, _ = new_stack.create("dev-blue", folder=folder, owner="alice", size=Size("m5.large", 4))
     nodes = loaded(path, "dev-blue").nodes

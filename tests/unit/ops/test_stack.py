@@ -8,7 +8,7 @@ from pulumi import automation
 from ops import stack as module
 from ops.backend import backend
 from ops.program import Program
-from ops.project import PROJECT_ROOT
+from ops.project import PROJECT_ROOT, read_section
 from ops.settings import read_config
 from ops.stack import Missing, in_state, make, selected
 from ordering.errors import UserError
@@ -58,6 +58,14 @@ def test_a_stack_that_was_made_only_to_be_refused_is_gone_again(
         assert deployment["secrets_providers"]["type"] == "passphrase"
         assert (world(env) == before) == (missing == "play" and not reference)
     assert world(env) == before
+
+
+def test_a_setting_is_changed_once_however_its_key_is_written(tmp_path: Path) -> None:
+    """Of two keys that are the same to the engine it takes one by chance."""
+    settings = tmp_path / "Pulumi.dev.yaml"
+    settings.write_text('config:\n  aws:region: a\n  kubeflowRelease: "1.10.2"\n')
+    module._change(settings, {"kubeflowRelease": "26.03"})
+    assert read_section(settings) == {"aws:region": "a", "kubeflow:kubeflowRelease": "26.03"}
 
 
 def test_a_stack_that_is_made_for_good_stays_and_is_made_once(env: dict[str, str]) -> None:

@@ -1,10 +1,15 @@
 """Where an upgrade and a rollback go to, killed at any step, and what the settings say then."""
 
-import pytest
+from typing import Any
 
+import pytest
+import yaml
+
+from infra.declared import full_key
 from ops.upgrading import Stand, Way, back, up, written
 from ordering.errors import UserError
 
+NAME = "Pulumi.dev.yaml"
 KNOWN = ("26.03", "1.10.2", "pipelines-2.16.0")
 
 
@@ -90,16 +95,77 @@ config:
 
 
 def test_settings_change_by_a_line_and_come_back() -> None:
-    there = written(SETTINGS, "kubeflow", {"kubeflowRelease": "26.03", "kubeflowReleaseBefore": "1.10.2"})
+    there = written(SETTINGS, "kubeflow", {"kubeflowRelease": "26.03", "kubeflowReleaseBefore": "1.10.2"}, NAME)
     assert sorted(set(there.splitlines()) - set(SETTINGS.splitlines())) == [
         '  kubeflow:kubeflowRelease: "26.03"',
         '  kubeflow:kubeflowReleaseBefore: "1.10.2"',
     ]
-    assert written(there, "kubeflow", {"kubeflowRelease": "1.10.2", "kubeflowReleaseBefore": ""}) == SETTINGS
+    assert written(there, "kubeflow", {"kubeflowRelease": "1.10.2", "kubeflowReleaseBefore": ""}, NAME) == SETTINGS
 
 
 def test_settings_that_name_no_release_get_one() -> None:
-    assert written("config:\n  aws:region: a\n", "kubeflow", {"kubeflowRelease": "26.03"}) == (
+    assert written("config:\n  aws:region: a\n", "kubeflow", {"kubeflowRelease": "26.03"}, NAME) == (
         'config:\n  kubeflow:kubeflowRelease: "26.03"\n  aws:region: a\n'
     )
-    assert written("", "kubeflow", {"kubeflowRelease": "26.03"}) == 'config:\n  kubeflow:kubeflowRelease: "26.03"\n'
+    alone = 'config:\n  kubeflow:kubeflowRelease: "26.03"\n'
+    assert written("", "kubeflow", {"kubeflowRelease": "26.03"}, NAME) == alone
+
+
+THERE = {"kubeflowRelease": "26.03", "kubeflowReleaseBefore": "1.10.2"}
+
+
+def read(text: str) -> dict[str, Any]:
+    """What settings say; each key stands in them once, however it is written."""
+    found: dict[str, Any] = yaml.safe_load(text)["config"] or {}
+    keys = [full_key("kubeflow", key) for key in found]
+    assert len(keys) == len(set(keys)), text
+    return {full_key("kubeflow", key): value for key, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config: # ours\n  aws:region: a\n",
+        "config: \n  aws:region: a\n",
+        '"config":\n  aws:region: a\n',
+        "'config' :\n  aws:region: a\n",
+        "---\nconfig:\n  aws:region: a",
+        "config:\n    # near\n    aws:region: a\n",
+        'config:\n    aws:region: a\n    kubeflow:kubeflowRelease: "1.10.2"\n',
+        "config:\n aws:region: a\n 'kubeflow:kubeflowRelease': 1.10.2\n# the end\nencryptionsalt: v1:a\n",
+        'config:\n  aws:region: a\n  kubeflowRelease: "1.10.2"\n',
+        'config:\n  kubeflowRelease: "1.9"\n  aws:region: a\n  kubeflow:kubeflowRelease: "1.10.2"\n',
+    ],
+)
+def test_settings_stay_sound_in_whatever_form_they_are(text: str) -> None:
+    there = written(text, "kubeflow", THERE, NAME)
+    assert read(there) == {full_key("kubeflow", key): value for key, value in THERE.items()} | {"aws:region": "a"}
+    assert not {line for line in text.splitlines() if "elease" not in line} - set(there.splitlines())
+    back = written(there, "kubeflow", {"kubeflowReleaseBefore": ""}, NAME)
+    assert read(back) == {"aws:region": "a", "kubeflow:kubeflowRelease": "26.03"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "config: {aws:region: a}\n",
+        "config: {}\n",
+        "config:\n  {aws:region: a}\n",
+        "? config\n: aws:region: a\n",
+        "config: &all\n  aws:region: a\n",
+        "config:\n  kubeflow:kubeflowRelease: >-\n    1.10.2\n  aws:region: a\n",
+    ],
+)
+def test_settings_that_are_not_in_lines_are_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(
+        UserError, match=r"^Pulumi[.]dev[.]yaml .* nothing was changed: give `config:` a line"
+    ) as refused:
+        written(text, "kubeflow", THERE, NAME)
+    assert "\n" not in str(refused.value)
+
+
+def test_settings_that_say_it_already_are_not_touched() -> None:
+    text = 'config: {kubeflow:kubeflowRelease: "26.03", kubeflowReleaseBefore: "1.10.2"}'
+    assert written(text, "kubeflow", {}, NAME) == text
+    text = 'config: {"kubeflow:kubeflowRelease": "26.03", "kubeflow:kubeflowReleaseBefore": "1.10.2"}'
+    assert written(text, "kubeflow", THERE, NAME) == text
