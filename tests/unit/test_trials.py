@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import tools
+from ops import new_stack
 from ops.project import PROJECT_ROOT
 from tests.unit.workflows import GITHUB, THE_PYTHON, only_script, program, read, run
 
@@ -146,3 +147,18 @@ def test_a_stack_with_something_in_its_state_is_not_forgotten(tmp_path: Path, en
 def test_a_sweep_takes_down_as_a_closed_pull_request_does() -> None:
     there, here = (read(GITHUB / "workflows" / f"{name}.yml")["jobs"]["destroy"] for name in ("destroy", "sweep"))
     assert [step for step in there["steps"] if "run" in step] == [step for step in here["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize(("login", "owner"), [("octocat", "octocat"), ("renovate[bot]", "renovatebot")])
+def test_a_trial_is_for_whoever_opened_the_pull_request_a_bot_too(
+    tmp_path: Path, env: dict[str, str], login: str, owner: str
+) -> None:
+    given = {"STACK": "pr-7", "BLOCK": "10.255.0.0/16", "OWNER": login}
+    done = run(only_script("trial", "up"), tmp_path, {**env, **given})
+    assert done.returncode == 0, done.stderr
+    assert called(tmp_path) == [
+        f"stack NAME=pr-7 SIZE=small OWNER={owner} CIDR=10.255.0.0/16 AGAIN=1",
+        "password STACK=pr-7",
+        "up STACK=pr-7 YES=1",
+    ]
+    new_stack.create("pr-7", folder=tmp_path, owner=owner)
