@@ -10,14 +10,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 import tools
 from ops import new_stack
 from ops.project import PROJECT_ROOT
 from tests.unit.workflows import GITHUB, THE_PYTHON, only_script, program, read, run
 
-# It notes what it is called with, and ends with 1 for the target that FAILS names.
-MAKE = 'echo "$*" >> calls; test "$1" != "$FAILS"'
+# It notes what it is called with, ends with 1 for the target that FAILS names, and makes the stack for its password.
+MAKE = """echo "$*" >> calls
+test "$1" != "$FAILS" || exit 1
+test "$1" != password || exec ./engine stack init "${2#STACK=}" --no-select"""
 
 
 @pytest.fixture
@@ -150,9 +153,13 @@ def test_a_sweep_takes_down_as_a_closed_pull_request_does() -> None:
 
 
 @pytest.mark.parametrize(("login", "owner"), [("octocat", "octocat"), ("renovate[bot]", "renovatebot")])
-def test_a_trial_is_for_whoever_opened_the_pull_request_a_bot_too(
+def test_a_trial_is_for_whoever_opened_the_pull_request_a_bot_too_and_in_the_account_of_the_trials(
     tmp_path: Path, env: dict[str, str], login: str, owner: str
 ) -> None:
+    dev = tmp_path / "Pulumi.dev.yaml"
+    dev.write_text(dev.read_text() + "  aws:allowedAccountIds:\n    - '123456789012'\n    - '210987654321'\n")
+    path, _ = new_stack.create("pr-7", folder=tmp_path, owner=owner)
+    pinned = set(yaml.safe_load(path.read_text())["config"])
     given = {"STACK": "pr-7", "BLOCK": "10.255.0.0/16", "OWNER": login}
     done = run(only_script("trial", "up"), tmp_path, {**env, **given})
     assert done.returncode == 0, done.stderr
@@ -161,4 +168,4 @@ def test_a_trial_is_for_whoever_opened_the_pull_request_a_bot_too(
         "password STACK=pr-7",
         "up STACK=pr-7 YES=1",
     ]
-    new_stack.create("pr-7", folder=tmp_path, owner=owner)
+    assert pinned - set(yaml.safe_load(path.read_text())["config"]) == {"aws:allowedAccountIds"}
