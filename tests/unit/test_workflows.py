@@ -210,6 +210,8 @@ def test_actionlint_finds_nothing_and_does_find_what_is_wrong(tmp_path: Path) ->
         (["Pulumi.prod.yaml", "README.md"], ["prod"]),
         (["Pulumi.dev-blue.yaml", "Pulumi.dev.yaml"], ["dev-blue", "dev"]),
         (["Pulumi.local.yaml"], ["main-stack"]),
+        (["Pulumi.kind.yaml", "Pulumi.local.yaml"], ["main-stack"]),
+        (["Pulumi.kind.yaml", "Pulumi.kindly.yaml"], ["kindly"]),
         (["infra/network.py", "Pulumi.yaml"], ["main-stack"]),
         (["Pulumi.a b.yaml", "Pulumi.*.yaml"], ["*", "a b"]),
         (["Pulumi.$(touch pwned).yaml", "Pulumi.x;touch pwned.yaml"], ["$(touch pwned)", "x;touch pwned"]),
