@@ -157,6 +157,33 @@ def test_one_issue_tells_of_drift_and_is_closed_without_any(
     assert (tmp_path / "body.md").read_text().startswith(MARKED.splitlines()[0])
 
 
+@pytest.mark.parametrize(("name", "job"), [("drift", "tell"), ("preview", "comment")])
+def test_where_github_does_not_list_what_it_has_nothing_is_said_twice(tmp_path: Path, name: str, job: str) -> None:
+    for file in ("drift.md", "comment.md"):
+        (tmp_path / file).write_text("new\n")
+    program(tmp_path / "bin" / "gh", 'if [ "$2" = --paginate ]; then exit 1; else echo "$@" >> calls; fi')
+    environment = {"REPOSITORY": "org/repo", "DRIFTED": "yes", "NUMBER": "7", "MARK": MARKED.splitlines()[0]}
+    assert run(only_script(name, job), tmp_path, environment).returncode != 0
+    assert not (tmp_path / "calls").exists()
+
+
+def test_a_comment_of_any_length_is_written_in_place_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "comment.md").write_text("→" * 200_000)
+    comments = [{"id": 1, "user": PERSON, "body": MARKED}, *({"id": n, "user": BOT, "body": MARKED} for n in (2, 3))]
+    (tmp_path / "comments.json").write_text(json.dumps(comments))
+    program(
+        tmp_path / "bin" / "gh", 'if [ "$2" = --paginate ]; then jq "$5" comments.json; else echo "$@" >> calls; fi'
+    )
+    environment = {"REPOSITORY": "org/repo", "NUMBER": "7", "MARK": MARKED.splitlines()[0]}
+    done = run(only_script("preview", "comment"), tmp_path, environment)
+    assert done.returncode == 0, done.stderr
+    written = "api --silent --method PATCH repos/org/repo/issues/comments/2 --field body=@body.md\n"
+    assert (tmp_path / "calls").read_text() == written
+    body = (tmp_path / "body.md").read_text()
+    assert body.startswith(MARKED.splitlines()[0] + "\n→")
+    assert 64_998 <= len(body.encode()) <= 65_000
+
+
 @pytest.mark.parametrize(("code", "written", "output"), [(0, "x", "drifted=no"), (2, "x", "drifted=yes")])
 def test_a_look_for_drift_tells_it_from_a_failure(tmp_path: Path, code: int, written: str, output: str) -> None:
     environment = {
@@ -252,3 +279,11 @@ def test_the_stacks_whose_settings_change_are_previewed_or_else_the_one_that_is_
     assert calls == [["--silent", "preview", f"STACK={stack}", "FORMAT=markdown"] for stack in previewed]
     assert not (tmp_path / "pwned").exists()
     assert (tmp_path / "comment.md").read_text().count("told") == len(previewed)
+
+
+def test_a_preview_whose_base_is_not_there_fails_and_takes_no_other_stack_for_it(tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "make", "touch called")
+    environment = {"BASE": "0" * 40, "DEPLOYED": "dev", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    assert run(only_script("preview", "preview"), tmp_path, environment).returncode != 0
+    assert not (tmp_path / "called").exists()
