@@ -110,6 +110,16 @@ def test_a_sweep_finds_a_stack_whose_leftovers_alone_are_left(tmp_path: Path, en
     assert swept(tmp_path, env) == (0, 'stacks=["pr-3"]\n')
 
 
+def test_a_sweep_takes_what_it_knows_to_be_unwanted_and_fails_for_what_github_does_not_tell(tmp_path: Path) -> None:
+    (tmp_path / "listed.json").write_text(json.dumps([{"name": f"pr-{number}"} for number in (2, 404, 3)]))
+    github(tmp_path)
+    program(tmp_path / "engine", "cat listed.json")
+    program(tmp_path / ".venv" / "bin" / "python", 'echo "pulumi  ./engine  (3.259.0)"')
+    assert swept(tmp_path, {}) == (1, 'stacks=["pr-2","pr-3"]\n')
+    condition = read(GITHUB / "workflows" / "sweep.yml")["jobs"]["destroy"]["if"]
+    assert condition.startswith("${{ !cancelled() && needs.find.outputs.stacks != '' &&"), "also where that failed"
+
+
 TAKEN_DOWN = ["destroy STACK=pr-3 YES=1", "leftovers STACK=pr-3 DELETE=1 YES=1"]
 
 

@@ -208,6 +208,19 @@ def test_deploying_and_trials_wait_for_their_environments_approval() -> None:
         assert {job["environment"] for job in jobs(GITHUB / "workflows" / f"{name}.yml")} == {"trial"}
 
 
+def test_a_label_on_a_closed_pull_request_brings_nothing_up() -> None:
+    [up] = jobs(GITHUB / "workflows" / "trial.yml")
+    assert "&& github.event.pull_request.state == 'open'" in up["if"]
+
+
+def test_an_audit_of_python_that_finds_something_hides_nothing_in_go() -> None:
+    [audit] = jobs(GITHUB / "workflows" / "audit.yml")
+    asked = next(n for n, step in enumerate(audit["steps"]) if "pip-audit" in step.get("uses", ""))
+    after = audit["steps"][asked + 1 :]
+    assert after
+    assert {step.get("if") for step in after} == {"${{ !cancelled() }}"}
+
+
 def test_whatever_brings_a_stack_up_or_takes_it_down_says_that_nobody_will_answer() -> None:
     lines = [
         line.strip()
