@@ -17,8 +17,17 @@ from infra.aws import cidr, iam
 from infra.declared import defaults, full_key
 from infra.kubeflow.capacity import requirements
 from infra.kubeflow.load import load
+from infra.settings import address
 from ops.cost import bill, money, total
-from ops.project import PROJECT_ROOT, TEMPLATE_STACK, project_name, read_project, read_stacks, settings_path
+from ops.project import (
+    PROJECT_ROOT,
+    TEMPLATE_STACK,
+    project_name,
+    read_project,
+    read_section,
+    read_stacks,
+    settings_path,
+)
 from ops.section import Section, parsed, section, unfit
 from ops.settings import stack_settings
 from ops.sizes import Size, smallest
@@ -31,8 +40,21 @@ _NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
 # What every service of AWS takes as a tag's value.
 _OWNER = re.compile(r"[\w.:/=+@-][\w .:/=+@-]{0,127}", re.ASCII)
 
-# What belongs to one stack only: names in the account, and what keeps it from being destroyed.
-_OWN = frozenset({"networkCidr", "tags", "clusterName", "registryRepository", "protect", "storageOnDestroy"})
+# What belongs to one stack only: names in the account, the address that leads to it, what its database started from,
+# the release that it came from, and what keeps it from being destroyed.
+_OWN = frozenset(
+    {
+        "networkCidr",
+        "tags",
+        "clusterName",
+        "registryRepository",
+        *address.KEYS,
+        "databaseSnapshot",
+        "kubeflowReleaseBefore",
+        "protect",
+        "storageOnDestroy",
+    }
+)
 _NODES = frozenset({"nodesInstanceType", "nodesMin", "nodesDesired", "nodesMax", "networkZones"})
 
 _LARGE_BLOCK = IPv4Network("10.0.0.0/8")
@@ -176,6 +198,12 @@ def create(
     except FileExistsError:
         raise UserError(f"There is a stack {name!r} already ({path.name}); choose another name.") from None
     return path, new
+
+
+def left_out(path: Path, folder: Path) -> list[str]:
+    """The settings of the template that the new stack in this file has not."""
+    template, own = (read_section(one) for one in (settings_path(TEMPLATE_STACK, folder), path))
+    return [key.rpartition(":")[2] for key in template if key not in own]
 
 
 def small_size() -> Size:

@@ -5,7 +5,7 @@ import getpass
 import click
 
 from ops.backend import stacks_in_use
-from ops.new_stack import check_name, create, idle_cost, small_size
+from ops.new_stack import check_name, create, idle_cost, left_out, small_size
 from ops.options import answer_option
 from ops.project import PROJECT_ROOT, TEMPLATE_STACK, read_stacks
 from ordering.errors import UserError
@@ -30,6 +30,8 @@ def command(name: str, size: str, block: str, owner: str, again: bool) -> None:
         size=small_size() if size == "small" else None,
     )
     click.echo(f"{path.name}: VPC {new.cidr}, nodes {new.size or f'as {TEMPLATE_STACK} has'}, owner {new.owner}")
+    if missing := left_out(path, PROJECT_ROOT):
+        click.echo(f"without: {', '.join(missing)}, of which {TEMPLATE_STACK} has its own")
     click.echo(f"idle:    {idle_cost(name, PROJECT_ROOT)}")
     if new.size is None:
         click.echo(f"smaller: rm {path.name} && make stack NAME={name} SIZE=small")

@@ -8,22 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import tools
+from tests.unit.workflows import GITHUB, WORKFLOWS, jobs, only_script, program, read, run
 
-GITHUB = Path(__file__).resolve().parents[2] / ".github"
-WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
-
-
-def read(path: Path) -> dict[Any, Any]:
-    content: dict[Any, Any] = yaml.safe_load(path.read_text())
-    return content
-
-
-def jobs(path: Path) -> list[dict[str, Any]]:
-    return list(read(path)["jobs"].values())
 
 
 def events(path: Path) -> set[str]:
@@ -132,49 +121,6 @@ def test_the_set_up_lets_roles_last_as_long_as_the_workflows_ask() -> None:
     assert {int(seconds) for seconds in re.findall(r"--max-session-duration (\d+)", page)} == asked
 
 
-PULLS = {
-    "1": {"state": "open", "labels": [{"name": "trial"}, {"name": "docs"}]},
-    "2": {"state": "open", "labels": [{"name": "docs"}]},
-    "3": {"state": "closed", "labels": [{"name": "trial"}]},
-    "4": {"state": "closed", "labels": []},
-}
-
-
-@pytest.mark.parametrize(
-    ("stacks", "unwanted"),
-    [
-        ({"dev": 9, "org/pr-1": 5, "org/pr-2": 5, "pr-3": None, "pr-4": 0, "pr-x": 5, "my-pr-3": 5}, ["pr-2", "pr-3"]),
-        ({"dev": 9, "pr-1": 5}, []),
-    ],
-)
-def test_a_sweep_takes_the_trial_stacks_that_nobody_wants(
-    tmp_path: Path, stacks: dict[str, int | None], unwanted: list[str]
-) -> None:
-    [find] = [step for step in read(GITHUB / "workflows" / "sweep.yml")["jobs"]["find"]["steps"] if "run" in step]
-    listed = [{"name": name, "resourceCount": count} for name, count in stacks.items()]
-    (tmp_path / "listed.json").write_text(json.dumps(listed))
-    for number, pull in PULLS.items():
-        (tmp_path / f"{number}.json").write_text(json.dumps(pull))
-    programs = {
-        ".venv/bin/python": "echo ./pulumi",
-        "pulumi": "cat listed.json",
-        # `gh api PATH --jq FILTER`
-        "bin/gh": 'jq "$4" "${2##*/}.json"',
-    }
-    for name, script in programs.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-    environment = {
-        "PATH": f"{tmp_path / 'bin'}:/usr/local/bin:/usr/bin:/bin",
-        "REPOSITORY": "org/repo",
-        "GITHUB_OUTPUT": str(tmp_path / "output"),
-    }
-    subprocess.run(["bash", "-eo", "pipefail", "-c", find["run"]], cwd=tmp_path, env=environment, check=True)
-    assert (tmp_path / "output").read_text() == f"stacks={json.dumps(unwanted, separators=(',', ':'))}\n"
-
-
 BOT, PERSON = {"login": "github-actions[bot]"}, {"login": "person"}
 MARKED = "<!-- the drift of the deployed stack -->\nold"
 OTHERS = [{"number": 1, "user": PERSON, "body": MARKED}, {"number": 2, "user": BOT, "body": None}]
@@ -196,20 +142,12 @@ OTHERS = [{"number": 1, "user": PERSON, "body": MARKED}, {"number": 2, "user": B
 def test_one_issue_tells_of_drift_and_is_closed_without_any(
     tmp_path: Path, drifted: str, issues: list[dict[str, Any]], called: list[str]
 ) -> None:
-    [tell] = [step for step in read(GITHUB / "workflows" / "drift.yml")["jobs"]["tell"]["steps"] if "run" in step]
     (tmp_path / "issues.json").write_text(json.dumps(issues))
     (tmp_path / "drift.md").write_text("## Drift of `dev`\n")
-    gh = tmp_path / "bin" / "gh"
-    gh.parent.mkdir()
-    gh.write_text('#!/bin/sh\nif [ "$2" = --paginate ]; then jq "$5" issues.json; else echo "$@" >> calls; fi\n')
-    gh.chmod(0o755)
-    environment = {
-        "PATH": f"{tmp_path / 'bin'}:/usr/local/bin:/usr/bin:/bin",
-        "REPOSITORY": "org/repo",
-        "DRIFTED": drifted,
-        "MARK": tell["env"]["MARK"],
-    }
-    subprocess.run(["bash", "-eo", "pipefail", "-c", tell["run"]], cwd=tmp_path, env=environment, check=True)
+    program(tmp_path / "bin" / "gh", 'if [ "$2" = --paginate ]; then jq "$5" issues.json; else echo "$@" >> calls; fi')
+    environment = {"REPOSITORY": "org/repo", "DRIFTED": drifted, "MARK": MARKED.splitlines()[0]}
+    done = run(only_script("drift", "tell"), tmp_path, environment)
+    assert done.returncode == 0, done.stderr
     calls = tmp_path / "calls"
     made = calls.read_text().splitlines() if calls.exists() else []
     assert len(made) == len(called)
@@ -219,23 +157,44 @@ def test_one_issue_tells_of_drift_and_is_closed_without_any(
     assert (tmp_path / "body.md").read_text().startswith(MARKED.splitlines()[0])
 
 
+@pytest.mark.parametrize(("name", "job"), [("drift", "tell"), ("preview", "comment")])
+def test_where_github_does_not_list_what_it_has_nothing_is_said_twice(tmp_path: Path, name: str, job: str) -> None:
+    for file in ("drift.md", "comment.md"):
+        (tmp_path / file).write_text("new\n")
+    program(tmp_path / "bin" / "gh", 'if [ "$2" = --paginate ]; then exit 1; else echo "$@" >> calls; fi')
+    environment = {"REPOSITORY": "org/repo", "DRIFTED": "yes", "NUMBER": "7", "MARK": MARKED.splitlines()[0]}
+    assert run(only_script(name, job), tmp_path, environment).returncode != 0
+    assert not (tmp_path / "calls").exists()
+
+
+def test_a_comment_of_any_length_is_written_in_place_of_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "comment.md").write_text("→" * 200_000)
+    comments = [{"id": 1, "user": PERSON, "body": MARKED}, *({"id": n, "user": BOT, "body": MARKED} for n in (2, 3))]
+    (tmp_path / "comments.json").write_text(json.dumps(comments))
+    program(
+        tmp_path / "bin" / "gh", 'if [ "$2" = --paginate ]; then jq "$5" comments.json; else echo "$@" >> calls; fi'
+    )
+    environment = {"REPOSITORY": "org/repo", "NUMBER": "7", "MARK": MARKED.splitlines()[0]}
+    done = run(only_script("preview", "comment"), tmp_path, environment)
+    assert done.returncode == 0, done.stderr
+    written = "api --silent --method PATCH repos/org/repo/issues/comments/2 --field body=@body.md\n"
+    assert (tmp_path / "calls").read_text() == written
+    body = (tmp_path / "body.md").read_text()
+    assert body.startswith(MARKED.splitlines()[0] + "\n→")
+    assert 64_998 <= len(body.encode()) <= 65_000
+
+
 @pytest.mark.parametrize(("code", "written", "output"), [(0, "x", "drifted=no"), (2, "x", "drifted=yes")])
 def test_a_look_for_drift_tells_it_from_a_failure(tmp_path: Path, code: int, written: str, output: str) -> None:
-    [look] = [step for step in read(GITHUB / "workflows" / "drift.yml")["jobs"]["look"]["steps"] if "run" in step]
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
     environment = {
-        "PATH": "/usr/bin:/bin",
         "DEPLOYED": "dev",
         "GITHUB_OUTPUT": str(tmp_path / "output"),
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
     }
 
     def looked(code: int, written: str) -> int:
-        python.write_text(f"#!/bin/sh\nprintf '{written}'\nexit {code}\n")
-        python.chmod(0o755)
-        command = ["bash", "-eo", "pipefail", "-c", look["run"]]
-        return subprocess.run(command, cwd=tmp_path, env=environment, check=False).returncode
+        program(tmp_path / ".venv" / "bin" / "python", f"printf '{written}'\nexit {code}")
+        return run(only_script("drift", "look"), tmp_path, environment).returncode
 
     assert looked(code, written) == 0
     assert (tmp_path / "output").read_text() == f"{output}\n"
@@ -247,6 +206,19 @@ def test_deploying_and_trials_wait_for_their_environments_approval() -> None:
     assert read(GITHUB / "workflows" / "deploy.yml")["jobs"]["up"]["environment"] == "deploy"
     for name in ("trial", "destroy", "sweep"):
         assert {job["environment"] for job in jobs(GITHUB / "workflows" / f"{name}.yml")} == {"trial"}
+
+
+def test_a_label_on_a_closed_pull_request_brings_nothing_up() -> None:
+    [up] = jobs(GITHUB / "workflows" / "trial.yml")
+    assert "&& github.event.pull_request.state == 'open'" in up["if"]
+
+
+def test_an_audit_of_python_that_finds_something_hides_nothing_in_go() -> None:
+    [audit] = jobs(GITHUB / "workflows" / "audit.yml")
+    asked = next(n for n, step in enumerate(audit["steps"]) if "pip-audit" in step.get("uses", ""))
+    after = audit["steps"][asked + 1 :]
+    assert after
+    assert {step.get("if") for step in after} == {"${{ !cancelled() }}"}
 
 
 def test_whatever_brings_a_stack_up_or_takes_it_down_says_that_nobody_will_answer() -> None:
@@ -278,6 +250,8 @@ def test_actionlint_finds_nothing_and_does_find_what_is_wrong(tmp_path: Path) ->
         (["Pulumi.prod.yaml", "README.md"], ["prod"]),
         (["Pulumi.dev-blue.yaml", "Pulumi.dev.yaml"], ["dev-blue", "dev"]),
         (["Pulumi.local.yaml"], ["main-stack"]),
+        (["Pulumi.kind.yaml", "Pulumi.local.yaml"], ["main-stack"]),
+        (["Pulumi.kind.yaml", "Pulumi.kindly.yaml"], ["kindly"]),
         (["infra/network.py", "Pulumi.yaml"], ["main-stack"]),
         (["Pulumi.a b.yaml", "Pulumi.*.yaml"], ["*", "a b"]),
         (["Pulumi.$(touch pwned).yaml", "Pulumi.x;touch pwned.yaml"], ["$(touch pwned)", "x;touch pwned"]),
@@ -306,23 +280,23 @@ def test_the_stacks_whose_settings_change_are_previewed_or_else_the_one_that_is_
     git("rm", "-q", "Pulumi.gone.yaml")
     git("add", ".")
     git("commit", "-qm", "change")
-    fake = tmp_path / "bin" / "make"
-    fake.parent.mkdir()
-    fake.write_text('#!/bin/sh\nprintf "%s\\\\0" "$@" >> calls\nprintf "\\\\0" >> calls\necho "told"\n')
-    fake.chmod(0o755)
-    [script] = [
-        step["run"]
-        for step in read(GITHUB / "workflows" / "preview.yml")["jobs"]["preview"]["steps"]
-        if "FORMAT=markdown" in step.get("run", "")
-    ]
+    program(tmp_path / "bin" / "make", 'printf "%s\\0" "$@" >> calls\nprintf "\\0" >> calls\necho "told"')
     environment = {
-        "PATH": f"{fake.parent}:/usr/local/bin:/usr/bin:/bin",
         "BASE": base,
         "DEPLOYED": "main-stack",
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
     }
-    subprocess.run(["bash", "-eo", "pipefail", "-c", script], cwd=tmp_path, env=environment, check=True)
+    done = run(only_script("preview", "preview"), tmp_path, environment)
+    assert done.returncode == 0, done.stderr
     calls = [call.split("\0") for call in (tmp_path / "calls").read_text().split("\0\0")[:-1]]
     assert calls == [["--silent", "preview", f"STACK={stack}", "FORMAT=markdown"] for stack in previewed]
     assert not (tmp_path / "pwned").exists()
     assert (tmp_path / "comment.md").read_text().count("told") == len(previewed)
+
+
+def test_a_preview_whose_base_is_not_there_fails_and_takes_no_other_stack_for_it(tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "make", "touch called")
+    environment = {"BASE": "0" * 40, "DEPLOYED": "dev", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    assert run(only_script("preview", "preview"), tmp_path, environment).returncode != 0
+    assert not (tmp_path / "called").exists()

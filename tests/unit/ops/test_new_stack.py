@@ -161,6 +161,52 @@ def test_a_block_is_taken_however_its_key_is_written(folder: Path) -> None:
     assert new.cidr == IPv4Network("10.2.0.0/16")
 
 
+def test_the_address_the_snapshot_and_the_way_back_stay_with_dev_and_the_account_comes_along(folder: Path) -> None:
+    """A load balancer for a host that leads to dev would be reached by nobody, and one with a zone never comes up."""
+    dev = folder / "Pulumi.dev.yaml"
+    dev.write_text(
+        dev.read_text()
+        + """\
+  aws:allowedAccountIds: ["123456789012"]
+  kubeflow:addressHost: kubeflow.example.com
+  kubeflow:addressZone: Z0123456789ABCDEFGHIJ
+  kubeflow:addressCertificate: arn:aws:acm:us-west-2:123456789012:certificate/1
+  kubeflow:addressScheme: internal
+  kubeflow:addressCidrs:
+    # the office
+    - 10.0.0.0/8
+  kubeflow:addressWaf: true
+  kubeflow:database: rds
+  kubeflow:databaseSnapshot: of-dev
+  kubeflow:kubeflowReleaseBefore: "1.10.2"
+"""
+    )
+    path, _ = new_stack.create("dev-blue", folder=folder, owner="alice")
+    stack = loaded(path, "dev-blue")
+    assert stack.address is None
+    assert stack.database is not None
+    assert stack.database.snapshot is None
+    assert stack.kubeflow.release_before is None
+    assert config(path)["aws:allowedAccountIds"] == ["123456789012"]
+    assert new_stack.left_out(path, folder) == [
+        "addressHost",
+        "addressZone",
+        "addressCertificate",
+        "addressScheme",
+        "addressCidrs",
+        "addressWaf",
+        "databaseSnapshot",
+        "kubeflowReleaseBefore",
+    ]
+
+
+def test_a_stack_made_from_what_a_company_runs_is_sound(folder: Path) -> None:
+    shutil.copy(PROJECT_ROOT / "Pulumi.production.yaml", folder / "Pulumi.dev.yaml")
+    path, _ = new_stack.create("try-it", folder=folder, owner="alice")
+    assert loaded(path, "try-it").login.kind == "cognito"
+    assert "example.com" not in path.read_text().replace("platform@example.com", "")
+
+
 def test_a_size_takes_the_place_of_devs_nodes(folder: Path) -> None:
     path, _ = new_stack.create("dev-blue", folder=folder, owner="alice", size=Size("m5.large", 4))
     nodes = loaded(path, "dev-blue").nodes
@@ -304,6 +350,11 @@ def test_the_command_says_what_it_made_and_what_comes_next(folder: Path, monkeyp
     assert float(new_stack.idle_cost("dev-small", folder).split()[0]) < float(
         new_stack.idle_cost("dev-blue", folder).split()[0]
     )
+    assert "without:" not in done.output
+    dev = folder / "Pulumi.dev.yaml"
+    dev.write_text(dev.read_text() + "  kubeflow:protect: true\n  kubeflow:addressHost: kubeflow.example.com\n")
+    done = run.invoke(stack_command.command, ["--name", "dev-pink", "--owner", "alice"])
+    assert "\nwithout: protect, addressHost, of which dev has its own\n" in done.output
     taken = run.invoke(stack_command.command, ["--name", "dev-green"])
     assert isinstance(taken.exception, UserError)
     assert "Somebody has a stack 'dev-green'" in str(taken.exception)
