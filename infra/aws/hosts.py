@@ -71,8 +71,9 @@ def _check_record(route53: Any, host: str, zone: str, stack: str) -> None:
     for one in listed["ResourceRecordSets"]:
         if one["Name"].rstrip(".") != host or one["Type"] not in _ANSWERS:
             continue
-        target = str((one.get("AliasTarget") or {}).get("DNSName", ""))
-        if target.removeprefix("dualstack.").removeprefix("internal-").startswith(f"{balancer_name(stack)}-"):
+        # Route 53 gives names back in lower case, whatever they were written in.
+        target = str((one.get("AliasTarget") or {}).get("DNSName", "")).lower()
+        if target.removeprefix("dualstack.").removeprefix("internal-").startswith(f"{balancer_name(stack)}-".lower()):
             continue  # the stack's own
         to = target.rstrip(".") or ", ".join(value["Value"] for value in one.get("ResourceRecords", ()))
         raise UserError(
