@@ -17,8 +17,16 @@ _ANSWERS = ("A", "AAAA", "CNAME")
 
 
 def balancer_name(stack: str) -> str:
-    """The resource's name, after which the provider names the load balancer of a stack (`Settings.name`)."""
-    return iam.fitting(f"{stack}-address", LONGEST_BALANCER)
+    """The resource's name, after which the provider names the load balancer of a stack (`Settings.name`).
+
+    ELB takes letters, digits and hyphens (its API, "CreateLoadBalancer").
+    """
+    return iam.fitting(iam.plain(f"{stack}-address"), LONGEST_BALANCER)
+
+
+def target_group_name(stack: str) -> str:
+    """The same of its target group."""
+    return iam.fitting(iam.plain(f"{stack}-gateway"), LONGEST_BALANCER)
 
 
 def check(client: Client, address: AddressSettings, stack: str) -> None:
