@@ -150,7 +150,7 @@ def look(client: Client, settings: Settings) -> Kept:
 
 def buckets(client: Client, stack: Names) -> list[str]:
     """The buckets of the stack's name and tags."""
-    s3, prefix = client("s3"), f"{bucket_name(stack.prefix)}-"
+    s3, prefix = client("s3"), _generated(bucket_name(stack.prefix))
     listed = s3.list_buckets(Prefix=prefix, BucketRegion=stack.region)["Buckets"]
     found = [str(one["Name"]) for one in listed if one["Name"].startswith(prefix)]
     return [name for name in found if stack.own(_bucket_tags(s3, name))]
@@ -158,12 +158,20 @@ def buckets(client: Client, stack: Names) -> list[str]:
 
 def repositories(client: Client, stack: Names) -> list[str]:
     """The repositories of the stack's tags, of the name that is set or the one that is generated."""
-    ecr, wanted, prefix = client("ecr"), stack.repository, f"{repository_name(stack.prefix)}-"
+    ecr, wanted, prefix = client("ecr"), stack.repository, _generated(repository_name(stack.prefix))
     return [
         name
         for name, arn in _repositories(ecr)
         if (name == wanted if wanted else name.startswith(prefix)) and stack.own(_repository_tags(ecr, arn))
     ]
+
+
+def _generated(resource: str) -> str:
+    """What the name of a bucket or repository begins with that the provider made after the resource's, in lower case.
+
+    Neither takes capitals (pulumi-aws, provider/resources.go, AutoName with strings.ToLower).
+    """
+    return f"{resource}-".lower()
 
 
 def _repository(client: Client, stack: Names) -> str | None:

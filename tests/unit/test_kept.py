@@ -71,6 +71,16 @@ def test_what_the_stack_kept_is_found_among_others() -> None:
     )
 
 
+def test_names_that_the_provider_makes_are_in_lower_case_and_tags_are_not() -> None:
+    ours = OURS | {"pulumi:stack": "Dev"}
+    bucket("kubeflow-dev-artifacts-1a2b3c4", ours)
+    bucket("kubeflow-dev-artifacts-0000000", OURS)
+    repository("kubeflow-dev-images-1a2b3c4", ours)
+    repository("kubeflow-dev-images-0000000", OURS)
+    found = look(client, settings("Dev"))
+    assert (found.bucket, found.repository) == ("kubeflow-dev-artifacts-1a2b3c4", "kubeflow-dev-images-1a2b3c4")
+
+
 def test_of_two_none_is_taken() -> None:
     for end in ("1a2b3c4", "5d6e7f8"):
         bucket(f"kubeflow-dev-artifacts-{end}", OURS)
