@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from infra.aws import iam, upstreams
+from infra.aws.database_size import first_gib
 from infra.settings import Settings
 from ordering.errors import UserError
 
@@ -68,7 +69,7 @@ class Kept:
     """Names of what is there and is the stack's; `unknown` says what AWS refused to tell.
 
     `images` are the repositories of copied images, those of earlier releases among them. `last_snapshot` is the name
-    that the next snapshot at the end of the stack's database gets.
+    that the next snapshot at the end of the stack's database gets, `database_gib` the least that this begins with.
     """
 
     bucket: str | None = None
@@ -79,6 +80,7 @@ class Kept:
     snapshot: str | None = None
     vault: str | None = None
     last_snapshot: str = ""
+    database_gib: int = 0
     unknown: tuple[str, ...] = ()
 
 
@@ -144,6 +146,7 @@ def look(client: Client, settings: Settings) -> Kept:
         snapshot=made[-1] if made else None,
         vault=asked("a vault of backups", lambda: _vault(client, settings)),
         last_snapshot=_following(settings, made) if settings.database else "",
+        database_gib=asked("a database's size", lambda: _database_gib(client, settings, made)) or 0,
         unknown=tuple(unknown),
     )
 
@@ -273,6 +276,13 @@ def snapshots(client: Client, stack: Names) -> list[dict[str, Any]]:
 
 def _snapshots(client: Client, settings: Settings) -> list[str]:
     return [one["DBSnapshotIdentifier"] for one in snapshots(client, names(settings))] if settings.database else []
+
+
+def _database_gib(client: Client, settings: Settings, made: list[str]) -> int:
+    if settings.database is None:
+        return 0
+    snapshot = settings.database.snapshot or (made[-1] if made else None)
+    return first_gib(client("rds"), database_name(settings.name), snapshot)
 
 
 def vault(client: Client, stack: Names) -> dict[str, Any] | None:
