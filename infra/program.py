@@ -132,6 +132,7 @@ def program(given: Inputs, earlier: Earlier = _NONE) -> Outputs:
                     on_destroy=on_destroy,
                     kept=given.kept.snapshot,
                     last=given.kept.last_snapshot,
+                    least_gib=given.kept.database_gib,
                     parameters=given.database_parameters,
                     protect=stack.protect,
                     tags=tags,

@@ -7,7 +7,7 @@ import pulumi
 import pulumi_eks
 from pulumi_aws import acm, autoscaling, ec2, lb, route53
 
-from infra.aws import hosts, iam
+from infra.aws import hosts
 from infra.aws.cluster import Cluster
 from infra.aws.network import Network
 from infra.aws.storage import Storage
@@ -126,9 +126,9 @@ class Address(pulumi.ComponentResource):
 
         Nodes of pools may be gone in two minutes, and a connection with its node.
         """
-        args, name = self._args, iam.fitting(f"{self._name}-gateway", hosts.LONGEST_BALANCER)
+        args = self._args
         group = lb.TargetGroup(
-            name,
+            hosts.target_group_name(self._name),
             vpc_id=args.network.vpc_id,
             target_type="instance",
             protocol="HTTP",

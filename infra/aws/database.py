@@ -8,14 +8,14 @@ import pulumi
 from pulumi_aws import ec2, rds
 
 from infra.aws import kept
+from infra.aws.database_size import GROWS
 from infra.settings import DatabaseSettings
+from infra.settings.database import LARGEST_GIB
 
 PORT = 3306
 ENGINE, FAMILY, VERSION = "mysql", "mysql8.4", "8.4"
 ADMINISTRATOR = "kubeflow"
 STORAGE = "gp3"
-GROWS = 5
-"""How many times its first storage it may grow to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class DatabaseArgs:
     """Where the database is reached from, and whether its data outlives the stack.
 
     `group_id` is the security group of the cluster's nodes and pods, `subnet_ids` are one for each zone. `kept` is the
-    snapshot that an earlier life left, `last` the name of the one that this life would leave. `parameters` are set
-    beside the one that demands TLS.
+    snapshot that an earlier life left, `last` the name of the one that this life would leave; with less than
+    `least_gib` it cannot begin. `parameters` are set beside the one that demands TLS.
     """
 
     database: DatabaseSettings
@@ -44,6 +44,7 @@ class DatabaseArgs:
     on_destroy: Literal["keep", "empty"]
     kept: str | None
     last: str
+    least_gib: int = 0
     parameters: Sequence[Parameter] = ()
     protect: bool = False
     tags: Mapping[str, str]
@@ -91,6 +92,7 @@ class Database(pulumi.ComponentResource):
             opts=child,
         )
         keep = args.on_destroy == "keep"
+        size = max(wanted.storage_gib, args.least_gib)
         instance = rds.Instance(
             f"{name}-database",
             identifier=called,
@@ -98,8 +100,8 @@ class Database(pulumi.ComponentResource):
             engine_version=VERSION,
             auto_minor_version_upgrade=True,
             instance_class=wanted.instance_class,
-            allocated_storage=wanted.storage_gib,
-            max_allocated_storage=wanted.storage_gib * GROWS,
+            allocated_storage=size,
+            max_allocated_storage=min(size * GROWS, LARGEST_GIB),
             storage_type=STORAGE,
             storage_encrypted=True,
             username=ADMINISTRATOR,

@@ -70,7 +70,10 @@ TYPES = {
     "aws:ec2/subnet:Subnet": "ec2: CreateSubnet ModifySubnetAttribute DeleteSubnet",
     "aws:ec2/tag:Tag": "ec2: CreateTags DeleteTags",
     "aws:ec2/vpc:Vpc": "ec2: CreateVpc ModifyVpcAttribute DeleteVpc CreateTags DeleteTags",
-    "aws:ec2/vpcEndpoint:VpcEndpoint": "ec2: CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints",
+    # EC2 associates a zone of names in the deployer's name (Service Authorization Reference, "Amazon EC2").
+    "aws:ec2/vpcEndpoint:VpcEndpoint": (
+        "ec2: CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints; route53: AssociateVPCWithHostedZone"
+    ),
     "aws:ecr/lifecyclePolicy:LifecyclePolicy": "ecr: PutLifecyclePolicy DeleteLifecyclePolicy",
     "aws:ecr/pullThroughCacheRule:PullThroughCacheRule": (
         "ecr: CreatePullThroughCacheRule UpdatePullThroughCacheRule DeletePullThroughCacheRule; "
@@ -154,9 +157,11 @@ TYPES = {
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": "ec2: AuthorizeSecurityGroupEgress",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": "ec2: AuthorizeSecurityGroupIngress",
     "aws:wafv2/webAcl:WebAcl": "wafv2: CreateWebACL UpdateWebACL DeleteWebACL TagResource UntagResource",
-    # Both want the right at the load balancer, too (Service Authorization Reference, "AWS WAF V2", AssociateWebACL).
+    # They want a right at the load balancer, too: SetWebACL (Service Authorization Reference, "AWS WAF V2",
+    # AssociateWebACL), and those that the same reference has in its table of Elastic Load Balancing V2.
     "aws:wafv2/webAclAssociation:WebAclAssociation": (
-        "wafv2: AssociateWebACL DisassociateWebACL; elasticloadbalancing: SetWebACL"
+        "wafv2: AssociateWebACL DisassociateWebACL; elasticloadbalancing: CreateWebACLAssociation "
+        "DeleteWebACLAssociation SetWebACL"
     ),
 }
 
@@ -203,7 +208,7 @@ _READS = {
     ),
     "eks": "Describe* List*",
     "elasticfilesystem": "Describe* ListTagsForResource",
-    "elasticloadbalancing": "Describe*",
+    "elasticloadbalancing": "Describe* GetLoadBalancerWebACL",
     "iam": (
         "GetOpenIDConnectProvider GetRole GetRolePolicy ListAttachedRolePolicies ListInstanceProfilesForRole "
         "ListOpenIDConnectProviders ListRolePolicies ListRoleTags"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import wafv2
 
+from infra.aws import iam
 from infra.aws.firewall_rules import MANAGED, REQUESTS
 
 
@@ -30,7 +31,8 @@ class Firewall(pulumi.ComponentResource):
         rules = [_managed(group, counted, number) for number, (group, counted) in enumerate(MANAGED.items())]
         acl = wafv2.WebAcl(
             full,
-            name=full,
+            # Letters, digits, - and _ (AWS WAFV2 API reference, "CreateWebACL").
+            name=iam.plain(full),
             scope="REGIONAL",
             default_action=wafv2.WebAclDefaultActionArgs(allow=wafv2.WebAclDefaultActionAllowArgs()),
             rules=[*rules, _flood(len(rules))],

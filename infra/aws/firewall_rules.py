@@ -13,6 +13,9 @@ MANAGED: Mapping[str, tuple[str, ...]] = {
         "EC2MetaDataSSRF_BODY",
         "GenericLFI_BODY",
         "GenericRFI_BODY",
+        # Names like `train.log` and `settings.ini`, which people open and download in a notebook.
+        "RestrictedExtensions_QUERYARGUMENTS",
+        "RestrictedExtensions_URIPATH",
         # 8 KiB, which a saved notebook and an uploaded pipeline exceed.
         "SizeRestrictions_BODY",
         # A sign-in carries its state and where it began in the address.

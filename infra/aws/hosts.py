@@ -17,8 +17,16 @@ _ANSWERS = ("A", "AAAA", "CNAME")
 
 
 def balancer_name(stack: str) -> str:
-    """The resource's name, after which the provider names the load balancer of a stack (`Settings.name`)."""
-    return iam.fitting(f"{stack}-address", LONGEST_BALANCER)
+    """The resource's name, after which the provider names the load balancer of a stack (`Settings.name`).
+
+    ELB takes letters, digits and hyphens (its API, "CreateLoadBalancer").
+    """
+    return iam.fitting(iam.plain(f"{stack}-address"), LONGEST_BALANCER)
+
+
+def target_group_name(stack: str) -> str:
+    """The same of its target group."""
+    return iam.fitting(iam.plain(f"{stack}-gateway"), LONGEST_BALANCER)
 
 
 def check(client: Client, address: AddressSettings, stack: str) -> None:
@@ -71,8 +79,9 @@ def _check_record(route53: Any, host: str, zone: str, stack: str) -> None:
     for one in listed["ResourceRecordSets"]:
         if one["Name"].rstrip(".") != host or one["Type"] not in _ANSWERS:
             continue
-        target = str((one.get("AliasTarget") or {}).get("DNSName", ""))
-        if target.removeprefix("dualstack.").removeprefix("internal-").startswith(f"{balancer_name(stack)}-"):
+        # Route 53 gives names back in lower case, whatever they were written in.
+        target = str((one.get("AliasTarget") or {}).get("DNSName", "")).lower()
+        if target.removeprefix("dualstack.").removeprefix("internal-").startswith(f"{balancer_name(stack)}-".lower()):
             continue  # the stack's own
         to = target.rstrip(".") or ", ".join(value["Value"] for value in one.get("ResourceRecords", ()))
         raise UserError(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +44,15 @@ def partition(region: str) -> str:
     if region.startswith("cn-"):
         return "aws-cn"
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def plain(name: str) -> str:
+    """A name with hyphens in the place of dots, for services that take letters, digits and hyphens alone.
+
+    >>> plain("kubeflow-v1.2-address")
+    'kubeflow-v1-2-address'
+    """
+    return re.sub(r"[^A-Za-z0-9-]+", "-", name)
 
 
 def fitting(name: str, longest: int) -> str:

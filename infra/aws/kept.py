@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from infra.aws import iam, upstreams
+from infra.aws.database_size import first_gib
 from infra.settings import Settings
 from ordering.errors import UserError
 
@@ -68,7 +69,7 @@ class Kept:
     """Names of what is there and is the stack's; `unknown` says what AWS refused to tell.
 
     `images` are the repositories of copied images, those of earlier releases among them. `last_snapshot` is the name
-    that the next snapshot at the end of the stack's database gets.
+    that the next snapshot at the end of the stack's database gets, `database_gib` the least that this begins with.
     """
 
     bucket: str | None = None
@@ -79,6 +80,7 @@ class Kept:
     snapshot: str | None = None
     vault: str | None = None
     last_snapshot: str = ""
+    database_gib: int = 0
     unknown: tuple[str, ...] = ()
 
 
@@ -144,13 +146,14 @@ def look(client: Client, settings: Settings) -> Kept:
         snapshot=made[-1] if made else None,
         vault=asked("a vault of backups", lambda: _vault(client, settings)),
         last_snapshot=_following(settings, made) if settings.database else "",
+        database_gib=asked("a database's size", lambda: _database_gib(client, settings, made)) or 0,
         unknown=tuple(unknown),
     )
 
 
 def buckets(client: Client, stack: Names) -> list[str]:
     """The buckets of the stack's name and tags."""
-    s3, prefix = client("s3"), f"{bucket_name(stack.prefix)}-"
+    s3, prefix = client("s3"), _generated(bucket_name(stack.prefix))
     listed = s3.list_buckets(Prefix=prefix, BucketRegion=stack.region)["Buckets"]
     found = [str(one["Name"]) for one in listed if one["Name"].startswith(prefix)]
     return [name for name in found if stack.own(_bucket_tags(s3, name))]
@@ -158,12 +161,20 @@ def buckets(client: Client, stack: Names) -> list[str]:
 
 def repositories(client: Client, stack: Names) -> list[str]:
     """The repositories of the stack's tags, of the name that is set or the one that is generated."""
-    ecr, wanted, prefix = client("ecr"), stack.repository, f"{repository_name(stack.prefix)}-"
+    ecr, wanted, prefix = client("ecr"), stack.repository, _generated(repository_name(stack.prefix))
     return [
         name
         for name, arn in _repositories(ecr)
         if (name == wanted if wanted else name.startswith(prefix)) and stack.own(_repository_tags(ecr, arn))
     ]
+
+
+def _generated(resource: str) -> str:
+    """What the name of a bucket or repository begins with that the provider made after the resource's, in lower case.
+
+    Neither takes capitals (pulumi-aws, provider/resources.go, AutoName with strings.ToLower).
+    """
+    return f"{resource}-".lower()
 
 
 def _repository(client: Client, stack: Names) -> str | None:
@@ -265,6 +276,13 @@ def snapshots(client: Client, stack: Names) -> list[dict[str, Any]]:
 
 def _snapshots(client: Client, settings: Settings) -> list[str]:
     return [one["DBSnapshotIdentifier"] for one in snapshots(client, names(settings))] if settings.database else []
+
+
+def _database_gib(client: Client, settings: Settings, made: list[str]) -> int:
+    if settings.database is None:
+        return 0
+    snapshot = settings.database.snapshot or (made[-1] if made else None)
+    return first_gib(client("rds"), database_name(settings.name), snapshot)
 
 
 def vault(client: Client, stack: Names) -> dict[str, Any] | None:

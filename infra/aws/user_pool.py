@@ -97,9 +97,12 @@ class UserPool(pulumi.ComponentResource):
                     username=user.username,
                     opts=child,
                 )
-        suffix = ".cn" if iam.partition(args.region) == "aws-cn" else ""
+        part = iam.partition(args.region)
+        suffix = ".cn" if part == "aws-cn" else ""
+        # Of GovCloud's domains, which are FIPS endpoints alone (AWS GovCloud (US) user guide, "Amazon Cognito").
+        sign_in = "auth-fips" if part == "aws-us-gov" else "auth"
         self.issuer = pulumi.Output.concat(f"https://cognito-idp.{args.region}.amazonaws.com{suffix}/", pool.id)
-        self.host = pulumi.Output.concat(domain.domain, f".auth.{args.region}.amazoncognito.com")
+        self.host = pulumi.Output.concat(domain.domain, f".{sign_in}.{args.region}.amazoncognito.com")
         self.client_id = client.id
         self.client_secret = pulumi.Output.secret(client.client_secret)
         self.register_outputs({})

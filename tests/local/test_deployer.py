@@ -57,8 +57,8 @@ UNJUDGED = {
         "ListTagsForResource ModifyMountTargetSecurityGroups TagResource UntagResource UpdateFileSystem"
     ),
     "elasticloadbalancing": (
-        "AddTags ModifyListener ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags SetSecurityGroups SetSubnets "
-        "SetWebACL"
+        "AddTags CreateWebACLAssociation DeleteWebACLAssociation GetLoadBalancerWebACL ModifyListener "
+        "ModifyTargetGroup ModifyTargetGroupAttributes RemoveTags SetSecurityGroups SetSubnets SetWebACL"
     ),
     "iam": (
         "AddClientIDToOpenIDConnectProvider ListInstanceProfilesForRole ListOpenIDConnectProviders ListRolePolicies "

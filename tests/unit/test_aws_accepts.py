@@ -33,7 +33,29 @@ EDGES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "shortest names": ("d", {"clusterName": "k", "clusterAdministratorRole": "r", "registryRepository": "rr"}),
-    "capitals and dots": ("Feature.1", {"clusterName": "Feature-1_x"}),
+    "capitals and dots": (
+        # So short that a load balancer's name has the dot in it, too.
+        "Fix.1",
+        {
+            "clusterName": "Feature-1_x",
+            "files": "efs",
+            "database": "rds",
+            "backupDays": 7,
+            "sagemaker": True,
+            "login": "cognito",
+            "loginGroups": ["ml.team"],
+            "dashboardUser": "ada@example.com",
+            "addressHost": "kubeflow.example.com",
+            "addressZone": "Z0123456789ABCDEFGHIJ",
+            "addressCidrs": ["203.0.113.0/24"],
+            "addressWaf": True,
+            "monitoring": "cloudwatch",
+            "monitoringEmail": "platform@example.com",
+            "budgetMonthly": 900,
+            "budgetEmail": "platform@example.com",
+            "nodesAutoscaling": "cluster-autoscaler",
+        },
+    ),
     "largest sizes": (
         "dev",
         {
@@ -78,7 +100,8 @@ def test_the_stand_in_takes_what_the_settings_take(aws: Engine, edge: str) -> No
     assert len(resources) > 30
     made_up = {one.name for one in resources if "name" not in one.inputs}
     for one in resources:
-        answer = aws.check(one.type, _as_in_a_plan(one.inputs, made_up), name=one.name)
+        named = {"name": one.inputs["name"]} if "name" in one.inputs else {}
+        answer = aws.check(one.type, _as_in_a_plan(one.inputs, made_up) | named, name=one.name)
         assert not answer.failures, answer.failures[0].reason
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 import pytest
 
 from infra.aws.database import Database, DatabaseArgs, Parameter
+from infra.aws.kept import Kept
 from infra.program import program
 from infra.settings import SettingsError
 from ops.costs.database import database_price
@@ -20,10 +21,12 @@ def database(
     *,
     protect: bool = False,
     kept: str | None = None,
+    least_gib: int = 0,
     snapshot: str = "",
+    storage_gib: int = 20,
     parameters: Sequence[Parameter] = (),
 ) -> Recording:
-    given = settings(database="rds", databaseSnapshot=snapshot).database
+    given = settings(database="rds", databaseSnapshot=snapshot, databaseStorageGiB=storage_gib).database
     assert given is not None
 
     def program() -> dict[str, object]:
@@ -38,6 +41,7 @@ def database(
                 on_destroy=on_destroy,
                 kept=kept,
                 last="kubeflow-dev-database-last-1",
+                least_gib=least_gib,
                 parameters=parameters,
                 protect=protect,
                 tags=TAGS,
@@ -94,6 +98,23 @@ def test_it_starts_from_what_an_earlier_life_kept_or_the_settings_name() -> None
     assert database(kept="last-1").one("Instance").inputs["snapshotIdentifier"] == "last-1"
     assert database(snapshot="awsbackup:job-1").one("Instance").inputs["snapshotIdentifier"] == "awsbackup:job-1"
     assert database(kept="last-1", snapshot="mine").one("Instance").inputs["snapshotIdentifier"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "least", "sent"),
+    [(20, 0, (20, 100)), (20, 60, (60, 300)), (80, 60, (80, 400)), (20, 40000, (40000, 65536))],
+)
+def test_it_begins_with_no_less_than_it_had_and_may_grow_from_there(
+    wanted: int, least: int, sent: tuple[int, int]
+) -> None:
+    instance = database(storage_gib=wanted, least_gib=least).one("Instance").inputs
+    assert (instance["allocatedStorage"], instance["maxAllocatedStorage"]) == sent
+
+
+def test_what_was_kept_says_how_large_it_comes_back() -> None:
+    kept = Kept(snapshot="last-1", last_snapshot="last-2", database_gib=60)
+    instance = record(lambda: program(inputs(database="rds", kept=kept)).export()).one("Instance").inputs
+    assert (instance["snapshotIdentifier"], instance["allocatedStorage"]) == ("last-1", 60)
 
 
 def test_protection_holds_in_the_engine_and_in_aws() -> None:

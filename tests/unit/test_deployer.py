@@ -61,6 +61,26 @@ def test_the_two_are_all_that_all_types_take_and_have_nothing_twice() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("action", "others"),
+    [
+        # Service Authorization Reference of November 2026: dependent actions, and actions without a call of their own.
+        ("ec2:CreateVpcEndpoint", ["route53:AssociateVPCWithHostedZone"]),
+        ("wafv2:AssociateWebACL", ["elasticloadbalancing:SetWebACL", "elasticloadbalancing:CreateWebACLAssociation"]),
+        ("wafv2:DisassociateWebACL", ["elasticloadbalancing:DeleteWebACLAssociation"]),
+        ("wafv2:GetWebACLForResource", ["elasticloadbalancing:GetLoadBalancerWebACL"]),
+    ],
+)
+def test_what_aws_asks_for_with_an_action_is_there_with_it(action: str, others: list[str]) -> None:
+    policies = {
+        name: {one for statement in document["Statement"] for one in statement["Action"]}
+        for name, document in (("core", deployer.policy()), ("options", deployer.options_policy()))
+    }
+    assert action in policies["core"] | policies["options"]
+    # Who has the first policy alone has each action of it with what belongs to it.
+    assert set(others) <= policies["core"] | (policies["options"] if action not in policies["core"] else set())
+
+
 def test_only_reads_are_named_whole() -> None:
     wild = {action for action in deployer.actions(deployer.TYPES) if "*" in action}
     assert wild == {

@@ -31,6 +31,7 @@ def check(
     private: bool = False,
     records: list[dict[str, Any]] | None = None,
     certificate: dict[str, Any] | None = None,
+    stack: str = "kubeflow-dev",
 ) -> None:
     def get_hosted_zone(Id: str) -> dict[str, Any]:  # noqa: N803
         if zone is None:
@@ -49,7 +50,7 @@ def check(
             list_resource_record_sets=lambda **_: {"ResourceRecordSets": records or []},
         ),
     }
-    hosts.check(clients.__getitem__, given, "kubeflow-dev")
+    hosts.check(clients.__getitem__, given, stack)
 
 
 def test_a_zone_that_owns_the_host_is_taken() -> None:
@@ -95,6 +96,15 @@ def test_the_stack_s_own_record_and_those_of_other_names_and_kinds_are_none_in_t
     own = {"Name": f"{HOST}.", "Type": "A", "AliasTarget": {"DNSName": f"{prefix}{OURS}"}}
     text = {"Name": f"{HOST}.", "Type": "TXT", "ResourceRecords": [{"Value": '"x"'}]}
     check(address(), records=[own, text, {**own, "Name": "next.example.com.", "AliasTarget": {"DNSName": "x."}}])
+
+
+@pytest.mark.parametrize("target", [OURS, OURS.replace("dev", "Dev")])
+def test_the_record_of_a_stack_with_a_capital_letter_is_its_own(target: str) -> None:
+    check(
+        address(),
+        records=[{"Name": f"{HOST}.", "Type": "A", "AliasTarget": {"DNSName": target}}],
+        stack="kubeflow-Dev",
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,16 @@ def test_what_the_stack_kept_is_found_among_others() -> None:
     )
 
 
+def test_names_that_the_provider_makes_are_in_lower_case_and_tags_are_not() -> None:
+    ours = OURS | {"pulumi:stack": "Dev"}
+    bucket("kubeflow-dev-artifacts-1a2b3c4", ours)
+    bucket("kubeflow-dev-artifacts-0000000", OURS)
+    repository("kubeflow-dev-images-1a2b3c4", ours)
+    repository("kubeflow-dev-images-0000000", OURS)
+    found = look(client, settings("Dev"))
+    assert (found.bucket, found.repository) == ("kubeflow-dev-artifacts-1a2b3c4", "kubeflow-dev-images-1a2b3c4")
+
+
 def test_of_two_none_is_taken() -> None:
     for end in ("1a2b3c4", "5d6e7f8"):
         bucket(f"kubeflow-dev-artifacts-{end}", OURS)
@@ -160,3 +170,29 @@ def test_a_vault_of_backups_is_taken_over_and_one_of_somebody_elses_is_named() -
     assert look(client, settings()).vault is None
     backup.tag_resource(ResourceArn=made, Tags=OURS)
     assert look(client, settings(backupDays="7")).vault == "kubeflow-dev-backups"
+
+
+def test_a_database_begins_with_what_its_snapshot_had_and_one_that_lives_with_what_it_has_begun_with() -> None:
+    tags, rds = [{"Key": key, "Value": value} for key, value in OURS.items()], client("rds")
+
+    def made(name: str, gib: int, **more: Any) -> None:
+        about = {"DBInstanceClass": "db.t4g.medium", "Engine": "mysql", "MasterUsername": "a", "StorageType": "gp3"}
+        rds.create_db_instance(
+            **about, DBInstanceIdentifier=name, AllocatedStorage=gib, MasterUserPassword="b" * 32, Tags=tags, **more
+        )
+
+    def gib(**changes: Any) -> int:
+        return look(client, settings(database="rds", **changes)).database_gib
+
+    assert gib() == 0
+    made("kubeflow-dev-database", 60)
+    for name in ("kubeflow-dev-database-last-1", "kubeflow-dev-database-last-2"):
+        rds.create_db_snapshot(DBInstanceIdentifier="kubeflow-dev-database", DBSnapshotIdentifier=name, Tags=tags)
+    rds.delete_db_instance(DBInstanceIdentifier="kubeflow-dev-database", SkipFinalSnapshot=True)
+    made("another", 300)
+    rds.create_db_snapshot(DBInstanceIdentifier="another", DBSnapshotIdentifier="mine")
+    assert (gib(), gib(databaseSnapshot="mine"), look(client, settings()).database_gib) == (60, 300, 0)
+    assert gib(databaseSnapshot="of-nobody") == 0, "RDS says so when it is made"
+    # It began with 20, and has grown.
+    made("kubeflow-dev-database", 70, MaxAllocatedStorage=100)
+    assert (gib(), gib(databaseSnapshot="mine")) == (20, 20)

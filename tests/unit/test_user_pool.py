@@ -4,13 +4,13 @@ from tests.unit.mocks import Recording, record
 NAME = "kubeflow-dev"
 
 
-def pool(*, groups: tuple[str, ...] = (), protect: bool = False) -> Recording:
+def pool(*, groups: tuple[str, ...] = (), protect: bool = False, region: str = "us-west-2") -> Recording:
     def program() -> dict[str, object]:
         made = UserPool(
             NAME,
             UserPoolArgs(
                 prefix="kubeflow-dev-1",
-                region="us-west-2",
+                region=region,
                 users=("ada@example.com", "grace@example.com"),
                 groups=groups,
                 callback="http://localhost:8080/oauth2/callback",
@@ -47,6 +47,12 @@ def test_the_client_has_a_secret_and_one_way_back() -> None:
         "id": f"{NAME}-platform-id",
         "secret": True,
     }
+
+
+def test_in_govcloud_people_sign_in_at_its_own_domain() -> None:
+    found = pool(region="us-gov-west-1").result
+    assert found["host"] == "kubeflow-dev-1.auth-fips.us-gov-west-1.amazoncognito.com"
+    assert str(found["issuer"]).startswith("https://cognito-idp.us-gov-west-1.amazonaws.com/")
 
 
 def test_the_first_users_are_invited_and_in_each_group_that_may_enter() -> None:

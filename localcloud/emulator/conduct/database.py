@@ -1,7 +1,7 @@
 """RDS: an instance takes its time, holds its subnets and its groups meanwhile, and has no address before it is there.
 
-Source: RDS user guide, "Viewing Amazon RDS DB instance status"; API reference, "DeleteDBInstance". MiniStack makes and
-deletes at once.
+It does not shrink. Source: RDS user guide, "Viewing Amazon RDS DB instance status"; API reference, "DeleteDBInstance"
+and "ModifyDBInstance". MiniStack makes and deletes at once.
 """
 
 from collections.abc import Mapping
@@ -38,6 +38,8 @@ class Database(Before):
             return rds._error(_BUSY, told, 400)  # type: ignore[no-any-return]
         if action == "DeleteDBInstance" and living and not living.get("DeletionProtection"):
             return self._ends(name, form)
+        if action == "ModifyDBInstance" and living and (refused := _smaller(living, form)):
+            return refused
         answer = await self.served(asked)
         if answer[0] == 200 and name in rds._instances:
             if action in _MADE:
@@ -88,6 +90,15 @@ class Database(Before):
         answer = rds._single_instance_response("DeleteDBInstanceResponse", "DeleteDBInstanceResult", living)
         self._phases.begin(name, "deleting", phases.DATABASE_END, gone)
         return answer  # type: ignore[no-any-return]
+
+
+def _smaller(living: Mapping[str, Any], form: Mapping[str, str]) -> Answer | None:
+    """The refusal of less storage than an instance has, also one that was just restored."""
+    wanted = form.get("AllocatedStorage")
+    if wanted is None or int(wanted) >= int(living["AllocatedStorage"]):
+        return None
+    told = f"Invalid storage size for engine name {living['Engine']} and storage type {living['StorageType']}: {wanted}"
+    return rds._error("InvalidParameterCombination", told, 400)  # type: ignore[no-any-return]
 
 
 def _orderable(form: Mapping[str, str]) -> Answer:

@@ -8,13 +8,17 @@ import re
 from functools import partial
 from typing import Any
 
+from ministack.core import iam_evaluator
+from ministack.core.iam_evaluator import EvalResult
+from ministack.core.router import extract_access_key_id
 from ministack.services import ec2
 
 from localcloud.emulator.conduct import interfaces, phases
-from localcloud.emulator.conduct.before import Parameters, Refusal
+from localcloud.emulator.conduct.before import Parameters, Refusal, Request
 from localcloud.emulator.conduct.phases import Answer, Phases
 
 _INTERFACE = "Interface"
+_ASSOCIATES = "route53:AssociateVPCWithHostedZone"
 
 # Of "AWS services that integrate with AWS PrivateLink" what a cluster may ask. Route 53 and ACM are not among them.
 _SERVICES = frozenset(
@@ -24,6 +28,21 @@ _SERVICES = frozenset(
         *("sagemaker.runtime", "secretsmanager", "sns", "ssm", "ssmmessages", "sts", "xray"),
     )
 )
+
+
+def unauthorized(asked: Request) -> Refusal | None:
+    """What EC2 says to who may make an endpoint and not have it named: the names are a zone that Route 53 associates.
+
+    Service Authorization Reference, "Amazon EC2", dependent actions of CreateVpcEndpoint.
+    """
+    wanted = asked.parameters
+    if ec2._p(wanted, "VpcEndpointType") != _INTERFACE or not _yes(wanted, "PrivateDnsEnabled"):
+        return None
+    key = extract_access_key_id(dict(asked.headers), dict(asked.query))
+    # Who asks at all has been judged before.
+    if isinstance(iam_evaluator.enforce(key, _ASSOCIATES, "route53", ec2.get_region()), EvalResult):
+        return "UnauthorizedOperation", f"You are not authorized to perform: {_ASSOCIATES}"
+    return None
 
 
 def refused(wanted: Parameters) -> Refusal | None:

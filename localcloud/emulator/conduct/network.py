@@ -23,6 +23,8 @@ class Network(Before):
         ec2._ensure_defaults_initialized()
         wanted = asked.parameters
         action = ec2._p(wanted, "Action")
+        if action == "CreateVpcEndpoint" and (refused := endpoints.unauthorized(asked)):
+            return ec2._error(*refused, 403)  # type: ignore[no-any-return]
         judge = _REFUSALS.get(action)
         if refused := _missing(action, wanted) or (judge(wanted) if judge else None):
             return ec2._error(*refused, 400)  # type: ignore[no-any-return]

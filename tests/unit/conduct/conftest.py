@@ -80,10 +80,20 @@ class Cloud:
         _, _, answer = waited(self.handlers["rds"]("POST", "/", {}, body, {}))
         return str(answer.decode())
 
-    def ec2(self, action: str, **parameters: str) -> str:
-        """The first id in the answer, or the code of the refusal."""
+    def user(self, actions: list[str]) -> str:
+        """The access key of a new user who may do this and nothing else."""
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+        policy = {"PolicyName": "all", "PolicyDocument": json.dumps(document)}
+        for action, more in (("CreateUser", {}), ("PutUserPolicy", policy), ("CreateAccessKey", {})):
+            body = urlencode({"Action": action, "UserName": "ada", **more}).encode()
+            _, _, answer = waited(iam.handle_request("POST", "/", {}, body, {}))
+        return str(answer.decode().split("<AccessKeyId>")[1].split("<")[0])
+
+    def ec2(self, action: str, key: str = "", /, **parameters: str) -> str:
+        """The first id in the answer, or the code of the refusal; to whom a key belongs, or to nobody in particular."""
         body = urlencode({"Action": action, **parameters}).encode()
-        _, _, answer = waited(self.handlers["ec2"]("POST", "/", {}, body, {}))
+        headers = {"authorization": f"AWS4-HMAC-SHA256 Credential={key}/"} if key else {}
+        _, _, answer = waited(self.handlers["ec2"]("POST", "/", headers, body, {}))
         text: str = answer.decode()
         for tag in ("Code", "natGatewayId", "subnetId", "vpcId", "groupId", "allocationId", "internetGatewayId"):
             if f"<{tag}>" in text:

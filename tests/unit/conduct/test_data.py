@@ -52,6 +52,20 @@ def test_a_database_takes_its_time_and_holds_its_subnets_until_its_last_snapshot
     assert "DependencyViolation" not in cloud.ec2("DeleteSubnet", SubnetId=cloud.subnets[0])
 
 
+def test_a_database_does_not_shrink_nor_come_back_smaller(cloud: Cloud) -> None:
+    wanted = {"Engine": "mysql", "DBInstanceClass": "db.t4g.medium", "AllocatedStorage": "60", "StorageType": "gp3"}
+    cloud.rds("CreateDBInstance", **wanted, MasterUsername="a", MasterUserPassword="b" * 32)
+    cloud.minutes(7)
+    refused = cloud.rds("ModifyDBInstance", AllocatedStorage="20")
+    assert "Invalid storage size for engine name mysql and storage type gp3: 20<" in refused
+    cloud.rds("DeleteDBInstance", FinalDBSnapshotIdentifier="last-1")
+    cloud.minutes(6)
+    cloud.rds("RestoreDBInstanceFromDBSnapshot", DBSnapshotIdentifier="last-1", StorageType="gp3")
+    cloud.minutes(7)
+    assert "InvalidParameterCombination" in cloud.rds("ModifyDBInstance", AllocatedStorage="59")
+    assert "<AllocatedStorage>60<" in cloud.rds("ModifyDBInstance", AllocatedStorage="60")
+
+
 def test_ecr_keeps_one_rule_and_one_template_of_a_prefix(cloud: Cloud) -> None:
     rule = {"ecrRepositoryPrefix": "k/quay", "upstreamRegistryUrl": "quay.io"}
     status, made = cloud.ecr("CreatePullThroughCacheRule", **rule)

@@ -167,6 +167,16 @@ def test_an_interface_endpoint_takes_its_time_and_holds_its_subnets_and_group(cl
     assert endpoint not in ec2._vpc_endpoints
 
 
+@pytest.mark.parametrize("more", [[], ["route53:AssociateVPCWithHostedZone"]])
+def test_who_has_an_endpoint_named_may_associate_its_zone(cloud: Cloud, more: list[str]) -> None:
+    cloud.ec2("ModifyVpcAttribute", VpcId=cloud.vpc, **{"EnableDnsHostnames.Value": "true"})
+    key = cloud.user(["ec2:*", *more])
+    wanted = {**STS, "VpcId": cloud.vpc, "SubnetId.1": cloud.subnets[0]}
+    assert cloud.ec2("CreateVpcEndpoint", key, **wanted) == cloud.vpc, "without a name nothing is associated"
+    named = cloud.ec2("CreateVpcEndpoint", key, **wanted, PrivateDnsEnabled="true")
+    assert named == (cloud.vpc if more else "UnauthorizedOperation")
+
+
 def test_an_api_that_endpoints_are_offered_of_is_one_that_can_be_made(cloud: Cloud) -> None:
     asked = {"Filter.1.Name": "service-type", "Filter.1.Value.1": "Interface"}
     found = cloud.ec2("DescribeVpcEndpointServices", **asked)
