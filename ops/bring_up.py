@@ -281,12 +281,10 @@ def _keep(session: Session, kept: Sequence[Change], pods: Sequence[Change]) -> N
 
 
 def _released(session: Session, found: Sequence[Existing]) -> list[ObjectId]:
-    """Lets kubectl own nothing of what was taken over; returns the objects that this changed."""
-    if not found:
-        return []
-    with session.timed("take over from kubectl"), _answering(session) as api:
+    """Lets kubectl own nothing of what was taken over; returns the objects that this changed. Nothing in it is kept."""
+    with session.timed("take over what was there"), _answering(session) as api:
         changed = adopting.release(found, session.program.graph, api, session.say)
-        keeping.unmark(api, found, session.program.graph)
+        keeping.unmark(api, session.program.graph)
     return changed
 
 

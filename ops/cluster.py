@@ -40,15 +40,18 @@ class ClusterApi:
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
 
-    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
-        """The metadata of all objects of a kind, or of those in a namespace; none of a kind that is not served.
+    def metadata(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
+        """The metadata of a kind's objects, those in a namespace, or with labels, as a selector of the API has them.
+
+        There is none of a kind that is not served.
 
         The server leaves the rest out: a release's definitions alone have megabytes.
         """
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        answer = self._ask(resource.get, namespace=namespace or None, header_params={"Accept": _METADATA})
+        chosen = {"namespace": namespace or None, "label_selector": labels or None}
+        answer = self._ask(resource.get, **chosen, header_params={"Accept": _METADATA})
         return [] if answer is None else list(answer.to_dict()["items"])
 
     def namespaced_kinds(self) -> list[tuple[str, str]]:
