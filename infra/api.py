@@ -1,12 +1,13 @@
 """The Kubernetes client of a kubeconfig, and what it reads at a path."""
 
-import tempfile
 import urllib.parse
 import urllib.request
 from functools import cache
 from typing import Any
 
 import yaml
+
+from infra.scratch import lasting
 
 
 def client_of(kubeconfig: str, context: str | None = None) -> Any:
@@ -15,8 +16,10 @@ def client_of(kubeconfig: str, context: str | None = None) -> Any:
     from kubernetes import client, config  # type: ignore[import-untyped]
 
     content, chosen = yaml.safe_load(kubeconfig), client.Configuration()
+    # It writes each certificate and key once and remembers where (kubernetes 30.1, config/kube_config.py,
+    # `_create_temp_file_with_content`), so a folder that went with the connection would fail the next one.
     config.load_kube_config_from_dict(
-        content, context=context, client_configuration=chosen, temp_file_path=_folder().name
+        content, context=context, client_configuration=chosen, temp_file_path=str(lasting())
     )
     chosen.retries = _patience()
     chosen.proxy = _proxy_of(content, context) or _proxy_to(str(chosen.host))
@@ -79,13 +82,3 @@ def _proxy_to(server: str) -> str | None:
         return None
     found = urllib.request.getproxies()
     return found.get(split.scheme) or found.get("all")
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Where this process keeps certificates and keys of kubeconfigs; it goes with the process.
-
-    The client writes each of them once and remembers where (kubernetes 30.1, config/kube_config.py,
-    `_create_temp_file_with_content`), so a folder that went with the connection would fail the next one.
-    """
-    return tempfile.TemporaryDirectory(prefix="kubeflow-client-")

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from ops.existing import Existing
+from ops import existing
+from ops.existing import Existing, look, missing
 from ordering.errors import UserError
 from ordering.graph import Graph, ObjectId
 from ordering.manifests.objects import Manifest
@@ -15,7 +16,7 @@ _NAMED = 5
 """Refusals that an error tells."""
 
 
-class Api(Protocol):
+class Api(existing.Api, Protocol):
     """What this needs of a cluster."""
 
     def dry_run(self, manifest: Manifest) -> None: ...
@@ -44,6 +45,14 @@ def check(found: Iterable[Existing], graph: Graph, api: Api) -> None:
             "Nothing was taken over, for some of it cannot be; leave these out of what you install, or delete them, "
             f"which takes the objects of a definition and what is in a namespace or a claim along:\n  {lines}{more}"
         )
+
+
+def taken(found: Iterable[Existing], graph: Graph, api: Api) -> list[Existing]:
+    """What was taken over: what this run has found, and what one that was cut short has left with kubectl's fields."""
+    now = list(found)
+    ids = {one.id for one in now}
+    there = look(missing(graph, ()), api)
+    return [*now, *(one for one in there if one.id not in ids and not one.managers.isdisjoint(KUBECTL))]
 
 
 def release(found: Iterable[Existing], graph: Graph, api: Api, report: Callable[[str], None]) -> list[ObjectId]:

@@ -9,7 +9,6 @@ import gzip
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.aws.iam import BACKUPS
 from infra.kubeflow.oneway import STORES
+from infra.scratch import scratch
 from ops import snapshots
 from ops.existing import objects
 from ops.inventory import Inventory, bare, place_of
@@ -261,9 +261,9 @@ def whole(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _put(store: Store, name: str, parts: Iterable[bytes]) -> None:
-    with tempfile.TemporaryDirectory(prefix="kubeflow-backup-") as folder:
-        file = Path(folder) / name
-        with _room(folder), gzip.open(file, "wb") as packed:
+    with scratch() as folder:
+        file = folder / name
+        with _room(str(folder)), gzip.open(file, "wb") as packed:
             for part in parts:
                 packed.write(part)
         store.put(name, file)

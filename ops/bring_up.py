@@ -30,7 +30,7 @@ from ops import (
 )
 from ops.changes import Change
 from ops.cluster import ClusterApi
-from ops.existing import Existing, held, missing, refuse
+from ops.existing import Existing, held, missing, objects, refuse
 from ops.migrations import databases, table
 from ops.migrations.between import Between
 from ops.outdated import Outdated
@@ -150,7 +150,7 @@ def _bring_up(
     session.tracker = Tracker(console=console, expected=session.program.expected, left_out=session.ground.left_out)
     gone = {one.step.urn for one in kept}
     session.program.before = lambda graph: _made_room(session, graph, watch, gone)
-    outputs = _ended(session, watch, planned.existing)
+    outputs = _ended(session, watch, planned.existing, adopt=adopt)
     return Brought(outputs=outputs, preview=planned, violations=list(planned.violations))
 
 
@@ -175,7 +175,7 @@ def _at_once(session: Session, watch: Registered, *, adopt: bool) -> Brought | N
 
     session.program.before = before
     try:
-        outputs = _ended(session, watch, found)
+        outputs = _ended(session, watch, found, adopt=adopt)
     except UserError:
         if doubtful:
             return None
@@ -190,20 +190,22 @@ def _made_room(session: Session, graph: Graph, watch: Registered, kept: Collecti
     return replace(left, ahead=databases.ahead(_between(session, graph), lambda: _answering(session), session.say))
 
 
-def _ended(session: Session, watch: Registered, found: Sequence[Existing]) -> dict[str, automation.OutputValue]:
+def _ended(
+    session: Session, watch: Registered, found: Sequence[Existing], *, adopt: bool
+) -> dict[str, automation.OutputValue]:
     """Runs the engine, with what goes right before it and what comes after; returns the stack's outputs."""
     _told(session)
-    outdated = Outdated()
+    outdated = Outdated(made={at: str(one["urn"]) for one in session.resources for at, _ in objects([one])})
     session.listeners.append(outdated)
     with watch.watched():
         outputs = run.up(session)
     # The cluster serves other kinds now.
     session.clients.clear()
-    changed = _released(session, found)
+    taken, changed = _released(session, found, adopt=adopt)
     # What a gate waits for is written into the object that it is of, and would be read as that object's own.
     gated = {node.gate for node in session.program.graph.nodes}
-    taken = outdated.taken_over((one.id for one in found if one.id not in gated), changed)
-    if urns := outdated.urns | taken:
+    overtaken = outdated.taken_over((one.id for one in taken if one.id not in gated), changed)
+    if urns := outdated.urns | overtaken:
         run.refresh(session, sorted(urns))
     _handed_on(session)
     return outputs
@@ -280,14 +282,16 @@ def _keep(session: Session, kept: Sequence[Change], pods: Sequence[Change]) -> N
         session.say(f"Is replaced, and its pods go on meanwhile: {', '.join(one.name for one in pods)}")
 
 
-def _released(session: Session, found: Sequence[Existing]) -> list[ObjectId]:
-    """Lets kubectl own nothing of what was taken over; returns the objects that this changed."""
-    if not found:
-        return []
-    with session.timed("take over from kubectl"), _answering(session) as api:
-        changed = adopting.release(found, session.program.graph, api, session.say)
-        keeping.unmark(api, found, session.program.graph)
-    return changed
+def _released(session: Session, found: Sequence[Existing], *, adopt: bool) -> tuple[Sequence[Existing], list[ObjectId]]:
+    """Lets kubectl own nothing of what was taken over; returns that, and the objects that this changed.
+
+    What the stack has is no longer noted as kept.
+    """
+    with session.timed("take over what was there"), _answering(session) as api:
+        taken = adopting.taken(found, session.program.graph, api) if adopt else found
+        changed = adopting.release(taken, session.program.graph, api, session.say)
+        keeping.unmark(api, session.program.graph)
+    return taken, changed
 
 
 def _told(session: Session) -> None:

@@ -2,14 +2,12 @@
 
 import json
 import logging
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config, dynamic, stream  # type: ignore[import-untyped]
@@ -20,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from websocket import WebSocketException
 
 from infra.api import client_of
+from infra.scratch import lasting
 from ordering.errors import UserError
 from ordering.manifests.objects import Manifest, title
 
@@ -40,15 +39,18 @@ class ClusterApi:
     def __init__(self, dynamic_client: Any) -> None:
         self._client = dynamic_client
 
-    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
-        """The metadata of all objects of a kind, or of those in a namespace; none of a kind that is not served.
+    def metadata(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
+        """The metadata of a kind's objects, those in a namespace, or with labels, as a selector of the API has them.
+
+        There is none of a kind that is not served.
 
         The server leaves the rest out: a release's definitions alone have megabytes.
         """
         resource = self._resource(api_version, kind)
         if resource is None:
             return []
-        answer = self._ask(resource.get, namespace=namespace or None, header_params={"Accept": _METADATA})
+        chosen = {"namespace": namespace or None, "label_selector": labels or None}
+        answer = self._ask(resource.get, **chosen, header_params={"Accept": _METADATA})
         return [] if answer is None else list(answer.to_dict()["items"])
 
     def namespaced_kinds(self) -> list[tuple[str, str]]:
@@ -323,11 +325,5 @@ def api_of(access: Access) -> ClusterApi:
     else:
         api = client_of(access.kubeconfig, access.context)
     # By default it keeps what a server offers in a file by its address, and a local plane's may come again.
-    offers = Path(_folder().name) / f"{next(_NUMBERS)}.json"
+    offers = lasting() / f"offers-{next(_NUMBERS)}.json"
     return ClusterApi(dynamic.DynamicClient(api, cache_file=str(offers)))
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """Where this process's clients write down what their servers offer; it goes with the process."""
-    return tempfile.TemporaryDirectory(prefix="kubeflow-offers-")

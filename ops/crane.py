@@ -7,13 +7,13 @@ copy of that, so that no token of it stays on the machine.
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tools
+from infra.scratch import scratch
 from ordering.errors import UserError
 
 _PATIENCE_S = 3600
@@ -61,11 +61,11 @@ def crane(signed_in: Mapping[str, str] | None = None) -> Iterator[Crane]:
         before = {}
     except (OSError, ValueError) as error:
         raise UserError(f"{home} cannot be read ({error}); fix it, or name another folder in DOCKER_CONFIG.") from None
-    with tempfile.TemporaryDirectory(prefix="crane-") as folder:
-        written = Path(folder) / "config.json"
+    with scratch() as folder:
+        written = folder / "config.json"
         written.touch(mode=0o600)
         written.write_text(json.dumps(configuration(before, signed_in or {})), encoding="utf-8")
-        yield Crane(tools.ensure("crane")["crane"], Path(folder))
+        yield Crane(tools.ensure("crane")["crane"], folder)
 
 
 def configuration(before: Mapping[str, Any], signed_in: Mapping[str, str]) -> dict[str, Any]:

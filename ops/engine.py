@@ -42,6 +42,18 @@ def in_bin(program: Path) -> Path:
     return link
 
 
+def left_behind(folder: Path, *, own_state: bool) -> dict[str, str]:
+    """What makes the engine and its plugins leave in the folder what they would leave for ever.
+
+    The Kubernetes plugin writes each provider's kubeconfig to a temporary file (`writeKubeconfigToFile` in
+    provider/pkg/provider/util.go of pulumi-kubernetes at f47bc2d6f199). The engine keeps the token of every backend
+    that the environment names (sdk/go/common/workspace/creds.go at 3.259.0), and a journal of our own state has a new
+    address and token for each run.
+    """
+    credentials = {"PULUMI_CREDENTIALS_PATH": str(folder)} if own_state else {}
+    return {"TMPDIR": str(folder), **credentials}
+
+
 def killed(error: automation.CommandError) -> str | None:
     """What to say of an engine that was killed before it said anything; None where it ended by itself."""
     output = str(error)

@@ -42,14 +42,15 @@ class Place(NamedTuple):
 class Existing:
     """An object that is there.
 
-    `owner` is the field manager that wrote most of it; `going` says it is being deleted; `kept_by` is the stack that
-    has let go of it.
+    `managers` are the field managers that own something of it, and `owner` the one that wrote most; `going` says it is
+    being deleted; `kept_by` is the stack that has let go of it.
     """
 
     id: ObjectId
     owner: str
     going: bool
     kept_by: str = ""
+    managers: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.id.title} ({self.whose})"
@@ -114,8 +115,9 @@ def look(wanted: Iterable[ObjectId], api: Api) -> list[Existing]:
             if one := live[kind].get(name):
                 metadata = one["metadata"]
                 kept_by = (metadata.get("labels") or {}).get(KEPT, "")
-                going = "deletionTimestamp" in metadata
-                found.append(Existing(id=id_, owner=_owner(metadata), going=going, kept_by=kept_by))
+                going, owner = "deletionTimestamp" in metadata, _owner(metadata)
+                managers = frozenset(str(one.get("manager", "")) for one in _entries(metadata))
+                found.append(Existing(id=id_, owner=owner, going=going, kept_by=kept_by, managers=managers))
     return found
 
 
@@ -166,6 +168,10 @@ def place_of(manifest: Manifest) -> tuple[str, str]:
 
 
 def _owner(metadata: Mapping[str, Any]) -> str:
-    entries = [one for one in metadata.get("managedFields") or () if not one.get("subresource")]
-    written = max(entries, key=lambda one: len(json.dumps(one.get("fieldsV1"))), default=None)
+    written = max(_entries(metadata), key=lambda one: len(json.dumps(one.get("fieldsV1"))), default=None)
     return str(written["manager"]) if written and written.get("manager") else ""
+
+
+def _entries(metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What of an object is whose, without what was written into its status and the like."""
+    return [one for one in metadata.get("managedFields") or () if not one.get("subresource")]

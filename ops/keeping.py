@@ -5,14 +5,15 @@ object again takes it over, as after an upgrade that is rolled back. The engine 
 `retainOnDelete`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pulumi import automation
 
 from ops.changes import Change
-from ops.existing import KEPT, Existing
+from ops.existing import KEPT, Place, place, place_of, placed
 from ops.leftovers import Leftover
+from ops.migrations.artifacts import COPIED, SERVED
 from ordering.errors import UserError
 from ordering.graph import Graph
 from ordering.manifests.objects import Manifest
@@ -31,7 +32,7 @@ KINDS = (
 class Api(Protocol):
     """What this needs of a cluster."""
 
-    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]: ...
+    def metadata(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]: ...
 
     def patch(self, manifest: Manifest, change: Manifest | Sequence[Manifest], *, status: bool = False) -> None: ...
 
@@ -84,22 +85,38 @@ def mark(api: Api, kept: Sequence[Change], stack: str) -> None:
         api.patch(dict(one.step.old), {"metadata": {"labels": {KEPT: stack}}})
 
 
-def unmark(api: Api, found: Sequence[Existing], graph: Graph) -> None:
-    """Takes the label off what a run has taken over again."""
-    for one in found:
-        if one.kept_by:
-            api.patch(graph.node(one.id).manifest, {"metadata": {"labels": {KEPT: None}}})
+def unmark(api: Api, graph: Graph) -> None:
+    """Takes label and notes off what a stack has at the end of a run.
+
+    It may have taken that over again, or never have let go of it: a run that was to may fail before the engine deletes.
+    """
+    ours = {place(node.id): node.manifest for node in graph.nodes if node.gate is None}
+    kinds = {(at.group, at.kind) for at in ours}
+    wanted = [one for one in KINDS if (_group(one[0]), one[1]) in kinds]
+    for at in _labelled(api, wanted, KEPT):
+        if at in ours:
+            notes = {"labels": {KEPT: None}, "annotations": {SERVED: None, COPIED: None}}
+            api.patch(ours[at], {"metadata": notes})
 
 
-def left(api: Api, stack: str) -> list[Leftover]:
-    """What a stack's runs have kept in the cluster."""
+def left(api: Api, stack: str, known: Collection[Place]) -> list[Leftover]:
+    """What a stack's runs have kept in the cluster, given the places that its state knows."""
     return [
-        Leftover(kind=kind, id=_name(one["metadata"]), what="kept in the cluster by `make up KEEP=…`", kept=True)
-        for version, kind in KINDS
-        for one in api.metadata(version, kind)
-        if (one["metadata"].get("labels") or {}).get(KEPT) == stack
+        Leftover(kind=at.kind, id=_name(at), what="kept in the cluster by `make up KEEP=…`", kept=True)
+        for at in _labelled(api, KINDS, f"{KEPT}={stack}")
+        if at not in known
     ]
 
 
-def _name(metadata: Mapping[str, Any]) -> str:
-    return f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else str(metadata["name"])
+def _labelled(api: Api, kinds: Sequence[tuple[str, str]], labels: str) -> Iterator[Place]:
+    for version, kind in kinds:
+        for one in api.metadata(version, kind, labels=labels):
+            yield placed(_group(version), kind, *place_of(one))
+
+
+def _group(version: str) -> str:
+    return version.rpartition("/")[0]
+
+
+def _name(at: Place) -> str:
+    return f"{at.namespace}/{at.name}" if at.namespace else at.name

@@ -20,8 +20,8 @@ _DEFINITION = ":CustomResourceDefinition"
 
 @dataclass
 class Outdated:
-    """Takes the engine's events: by place, the URN of what the run made; `urns` of the objects whose update, and
-    `early` of those whose creation, was answered with something else than was sent."""
+    """Takes the engine's events: by place, the URN of what the run made or the state had; `urns` of the objects whose
+    update, and `early` of those whose creation, was answered with something else than was sent."""
 
     urns: set[str] = field(default_factory=set)
     early: set[str] = field(default_factory=set)

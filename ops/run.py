@@ -18,17 +18,17 @@ from rich.console import Console
 
 import tools
 from infra.declared import full_key
+from infra.scratch import scratch
 from ops import audit, interrupted, unanswered, underway
 from ops.backend import Backend, backend, kept_in_files
 from ops.claims import Claims, cluster_of, free_named
-from ops.engine import journals, told
+from ops.engine import journals, left_behind, told
 from ops.identify import Account, identify, written_by
 from ops.interrupting import breakable, interruptible
 from ops.program import Program
 from ops.progress import Tracker
 from ops.project import is_local, local_root, project_name
 from ops.relocated import at_its_address
-from ops.scratch import left_behind, scratch
 from ops.settings import read_config
 from ops.stack import Missing, selected
 from ops.unanswered import Operation, Unanswered

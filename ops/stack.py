@@ -9,13 +9,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import yaml
 from pulumi import automation
 
 from infra.declared import full_key
+from infra.scratch import scratch
 from ops.backend import Backend, backend, unusable
 from ops.engine import Command
 from ops.program import Program
@@ -176,12 +176,12 @@ def _workspace(
 ) -> Iterator[Workspace]:
     """The workspace, with copies of the project's file and the stack's settings for as long as the block lasts."""
     settings = stack_file(stack)
-    with TemporaryDirectory(prefix="kubeflow-settings-") as folder:
+    with scratch() as folder:
         for path in (PROJECT_ROOT / "Pulumi.yaml", settings):
-            shutil.copyfile(path, Path(folder) / path.name)
+            shutil.copyfile(path, folder / path.name)
         if changes:
-            _change(Path(folder) / settings.name, changes)
-        yield Workspace(Path(folder) / settings.name, program=program, env=env, chosen=chosen)
+            _change(folder / settings.name, changes)
+        yield Workspace(folder / settings.name, program=program, env=env, chosen=chosen)
 
 
 def _change(settings: Path, changes: Mapping[str, Any]) -> None:
@@ -208,8 +208,8 @@ def _made(stack: str, workspace: Workspace) -> Iterator[automation.Stack]:
 @contextmanager
 def _played(stack: str, *, program: Program, chosen: Backend, env: Mapping[str, str]) -> Iterator[automation.Stack]:
     """A stack on an empty state of its own, in files that go with the block."""
-    with TemporaryDirectory(prefix="kubeflow-state-") as state:
-        played = {**_any_passphrase(), **env, "PULUMI_BACKEND_URL": Path(state).as_uri()}
+    with scratch() as state:
+        played = {**_any_passphrase(), **env, "PULUMI_BACKEND_URL": state.as_uri()}
         with _workspace(stack, program=program, chosen=chosen, env=played) as workspace:
             yield automation.Stack.create(stack, workspace)
 

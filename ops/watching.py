@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ordering.errors import UserError
+from tools import processes
 
 POLL_S = 1.0
 GRACE_S = 5.0
@@ -77,8 +77,4 @@ def tell_engine(number: signal.Signals) -> None:
 
 def engines(parent: int) -> list[int]:
     """The engine's processes among the children of a process: the Automation API tells nobody which they are."""
-    listed = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
-    )
-    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
-    return [int(row[0]) for row in rows if len(row) == 3 and int(row[1]) == parent and "/bin/pulumi " in row[2]]
+    return [one.pid for one in processes.running() if one.parent == parent and "/bin/pulumi " in one.command]

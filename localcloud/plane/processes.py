@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tools.processes import running
+
 _POLL = 0.02  # seconds
 # Becomes the command once it reads a line; its input ends with whoever was to write that.
 _HELD = ("/bin/sh", "-c", 'read -r go && exec "$0" "$@" < /dev/null')
@@ -70,9 +72,7 @@ def parse_stat(text: str, boot: str) -> str | None:
 
 def commands() -> dict[int, str]:
     """The command lines of all processes, by pid."""
-    shown = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,command="], capture_output=True, text=True, check=True)
-    rows = [line.split(maxsplit=1) for line in shown.stdout.splitlines()]
-    return {int(row[0]): row[1] for row in rows if len(row) == 2}
+    return {one.pid: one.command for one in running()}
 
 
 def alive(pid: int, started: str) -> bool:

@@ -15,6 +15,7 @@ from infra.declared import full_key
 from ops import console as terminal
 from ops import document, keeping
 from ops.cluster import access_of, connected
+from ops.existing import held
 from ops.leftovers import Client, Leftover, Owner, check_gone, delete, find
 from ops.options import answer_option, format_option, stack_option
 from ops.project import project_name
@@ -78,7 +79,7 @@ def _in_cluster(console: Console, state: Sequence[Mapping[str, Any]], stack: str
         return []
     try:
         with connected(access) as api:
-            return keeping.left(api, stack)
+            return keeping.left(api, stack, held(state))
     except OSError as error:
         console.print(f"The cluster does not answer ({error}), so what was kept in it is not listed.", highlight=False)
         return []

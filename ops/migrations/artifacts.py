@@ -109,7 +109,7 @@ def after(between: Between, api: Api, report: Report) -> None:
     """Copies what is in kept claims to the store that the release has now; UserError where a copy fails."""
     if not between.has_pipelines:
         return
-    kept = [one for one in api.metadata("v1", "PersistentVolumeClaim", _NAMESPACE) if _is_left(one, between.stack)]
+    kept = [one for one in api.metadata("v1", "PersistentVolumeClaim", _NAMESPACE) if _is_left(one, between)]
     if not kept or (target := _target(between, api)) is None:
         return
     for one in kept:
@@ -152,11 +152,13 @@ def _served(store: Store, between: Between) -> Served:
     )
 
 
-def _is_left(claim: Manifest, stack: str) -> bool:
+def _is_left(claim: Manifest, between: Between) -> bool:
+    """Whether a claim is out of the release and not copied yet; of a run that failed, one in use may be marked, too."""
     about = claim["metadata"]
     annotations = about.get("annotations") or {}
-    ours = (about.get("labels") or {}).get(KEPT) == stack
-    return ours and SERVED in annotations and COPIED not in annotations
+    ours = (about.get("labels") or {}).get(KEPT) == between.stack
+    live = Place("", "PersistentVolumeClaim", _NAMESPACE, str(about["name"])) in between.after
+    return ours and not live and SERVED in annotations and COPIED not in annotations
 
 
 def _target(between: Between, api: Api) -> Target | None:

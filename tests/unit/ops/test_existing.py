@@ -134,6 +134,19 @@ def test_kubectl_is_released_from_all_that_was_taken_over() -> None:
     assert adopting.release(there(), GRAPH, live, told.append) == [id_of(config())], "it is not as the engine saw it"
 
 
+def test_kubectl_is_released_from_what_a_run_that_was_cut_short_took_over_too() -> None:
+    """That is in the state by then, so the next run does not find it as somebody else's."""
+    kubectl = {"kubectl-client-side-apply": 90}
+    graph = build([config(name, "default") for name in "abc"])
+    live = Live(owned(config("a", "default"), **kubectl), owned(config("b", "default"), **kubectl), owned(config("c")))
+    again = look(missing(graph, held(state(config("a", "default")))), live)
+    assert [one.id.name for one in again] == ["b"]
+    assert [one.id.name for one in adopting.taken(again, graph, live)] == ["b", "a"]
+    scaled = {"manager": "kubectl", "subresource": "scale", "fieldsV1": {}}
+    live.objects[0]["metadata"]["managedFields"] = [scaled]
+    assert adopting.taken([], graph, Live(live.objects[0])) == []
+
+
 def priority(name: str, value: int) -> Manifest:
     return {
         "apiVersion": "scheduling.k8s.io/v1",

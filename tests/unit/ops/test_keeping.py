@@ -9,7 +9,7 @@ import pytest
 
 from ops import keeping
 from ops.changes import Change, classify
-from ops.existing import KEPT, look, refuse
+from ops.existing import KEPT, look, place, refuse
 from ops.steps import Op, Step
 from ordering.errors import UserError
 from ordering.graph import build
@@ -25,13 +25,17 @@ class Api:
 
     def __init__(self) -> None:
         self.labels: dict[str, str] = {}
+        self.patched = 0
 
-    def metadata(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
-        there = (api_version, kind) == ("v1", "PersistentVolumeClaim")
+    def metadata(self, api_version: str, kind: str, namespace: str = "", labels: str = "") -> list[Manifest]:
+        key, _, value = labels.partition("=")
+        chosen = key in self.labels and value in ("", self.labels[key]) if key else True
+        there = (api_version, kind) == ("v1", "PersistentVolumeClaim") and chosen
         return [{"metadata": {**CLAIM["metadata"], "labels": self.labels}}] if there else []
 
     def patch(self, manifest: Manifest, change: Manifest | Sequence[Manifest], *, status: bool = False) -> None:
         assert (manifest["kind"], status) == ("PersistentVolumeClaim", False)
+        self.patched += 1
         labels = {**self.labels, **cast("Manifest", change)["metadata"]["labels"]}
         self.labels = {key: value for key, value in labels.items() if value is not None}
 
@@ -70,14 +74,28 @@ def test_the_engine_is_told_to_leave_it_alone() -> None:
 def test_it_is_listed_and_its_own_stack_has_it_again_without_being_asked() -> None:
     api = Api()
     keeping.mark(api, lost(), "dev")
-    assert [(one.kind, one.id, one.kept) for one in keeping.left(api, "dev")] == [
+    assert [(one.kind, one.id, one.kept) for one in keeping.left(api, "dev", ())] == [
         ("PersistentVolumeClaim", "a/b", True)
     ]
-    assert keeping.left(api, "other") == []
+    assert keeping.left(api, "other", ()) == []
     found = look([id_of(CLAIM)], api)
     refuse(found, "dev")
     with pytest.raises(UserError, match="there is one object already that other would make"):
         refuse(found, "other")
-    keeping.unmark(api, found, build([CLAIM]))
+    keeping.unmark(api, build([{**CLAIM, "metadata": {"name": "c", "namespace": "a"}}]))
+    assert KEPT in api.labels, "what the stack does not have stays kept"
+    keeping.unmark(api, build([CLAIM]))
     assert KEPT not in api.labels
-    assert keeping.left(api, "dev") == []
+    assert keeping.left(api, "dev", ()) == []
+
+
+def test_what_a_failed_run_never_let_go_of_is_not_kept() -> None:
+    """The engine deletes last: the label is there by then, and the claim still in the state and in use."""
+    api = Api()
+    keeping.mark(api, lost(), "dev")
+    assert keeping.left(api, "dev", {place(id_of(CLAIM))}) == []
+    keeping.unmark(api, build([CLAIM]))
+    assert KEPT not in api.labels
+    before = api.patched
+    keeping.unmark(api, build([CLAIM]))
+    assert api.patched == before

@@ -118,6 +118,15 @@ def test_other_claims_are_left_alone(claim: Manifest) -> None:
     assert live.applied == []
 
 
+def test_a_claim_that_the_release_still_has_is_in_use_and_not_copied() -> None:
+    """The label is put on before the engine runs: one that failed, or the way back cut short, leaves it on."""
+    claim = kept("minio-claim")
+    live = Live(claim, CONFIG)
+    assert ended(live, after=OLD) == []
+    assert live.applied == []
+    assert ended(live, after=NEW) != [], "out of the release it is copied"
+
+
 def test_a_claim_that_goes_once_more_forgets_where_it_was_copied_to() -> None:
     live = Live(kept("minio-claim", artifacts.COPIED))
     table.before(between(OLD, NEW), live, len)

@@ -75,6 +75,13 @@ def test_to_take_over_what_is_there_is_to_update_it() -> None:
     assert late.taken_over([here], [here]) == {"u"}, "kubectl lost something of it afterwards"
 
 
+def test_what_an_earlier_run_took_over_is_read_again_where_this_one_took_it_from_kubectl() -> None:
+    here = id_of(SENT)
+    known = Outdated(made={placed("", "Service", "", "a"): "u"})
+    assert known.taken_over([here], []) == set()
+    assert known.taken_over([here], [here]) == {"u"}
+
+
 def test_what_a_run_makes_is_known_by_its_place() -> None:
     assert listener(SENT, SENT, "create", "v1:Service").made == {placed("", "Service", "", "a"): "u"}
     assert listener(SENT, SENT, "update", "v1:Service").made == {}

@@ -89,6 +89,19 @@ def test_an_engine_that_can_write_nothing_is_not_asked(tmp_path: Path) -> None:
         assert time.monotonic() - begun < watching.GRACE_S + 2
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="a system without /proc has ps")
+def test_the_engine_is_found_where_there_is_no_ps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slim images have none."""
+    with engine(tmp_path, "") as running:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        try:
+            assert watching.engines(os.getpid()) == [running.pid]
+            with watching.watched(lambda: GONE, print):
+                assert running.wait(5) == -signal.SIGINT
+        finally:
+            running.kill()
+
+
 def test_a_laptop_that_cannot_be_looked_at_counts_as_one_that_died(tmp_path: Path) -> None:
     told: list[str] = []
 

@@ -1,12 +1,14 @@
-"""A folder for what a run's processes leave behind, kubeconfigs with credentials among it: it goes with the run."""
+"""Folders for what is not to outlast a run, credentials among it: where one is killed, the next takes them away."""
 
+import atexit
 import fcntl
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 _PREFIX = "kubeflow-run-"
@@ -29,16 +31,12 @@ def scratch() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def left_behind(folder: Path, *, own_state: bool) -> dict[str, str]:
-    """What makes the engine and its plugins leave in the folder what they would leave for ever.
-
-    The Kubernetes plugin writes each provider's kubeconfig to a temporary file (`writeKubeconfigToFile` in
-    provider/pkg/provider/util.go of pulumi-kubernetes at f47bc2d6f199). The engine keeps the token of every backend
-    that the environment names (sdk/go/common/workspace/creds.go at 3.259.0), and a journal of our own state has a new
-    address and token for each run.
-    """
-    credentials = {"PULUMI_CREDENTIALS_PATH": str(folder)} if own_state else {}
-    return {"TMPDIR": str(folder), **credentials}
+@cache
+def lasting() -> Path:
+    """Such a folder for as long as this process lives."""
+    until_exit = ExitStack()
+    atexit.register(until_exit.close)
+    return until_exit.enter_context(scratch())
 
 
 def _abandoned(folder: Path) -> bool:
