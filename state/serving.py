@@ -22,6 +22,8 @@ from tools.leash import leash
 
 _ENDS_S = 10.0
 """Seconds until the journal of a run that was killed has ended, too."""
+_OURS = "make.json"
+"""The journal's own file among plain `pulumi`'s locks (`ours` in state/journal/internal/store/lock.go)."""
 _GOES_ON = "Type the same command again: it merges what was written, and goes on from there."
 
 
@@ -124,11 +126,12 @@ def recover(folder: Path, project: str, stack: str) -> Recovery:
 def held(folder: Path, project: str, stack: str) -> Iterator[None]:
     """Nobody else changes a stack's state for the length of the block; UserError where somebody does.
 
-    The claim is the journal's own (`claim` in state/journal/internal/store/update.go). Plain `pulumi` makes a file for
+    The claim is the journal's own (`claim` in state/journal/internal/store/lock.go). Plain `pulumi` makes a file for
     each of its runs instead, which stays where that is killed.
     """
     kept = folder / ".pulumi"
-    for path in sorted((kept / "locks" / "organization" / project / stack).glob("*.json")):
+    locks = (kept / "locks" / "organization" / project / stack).glob("*.json")
+    for path in sorted(path for path in locks if path.name != _OURS):
         raise UserError(
             f"Plain `pulumi` is at work on stack {stack!r}, or was killed ({path}): wait for it to end, or type "
             f"`pulumi cancel --stack {stack}` if it is gone, and the same command again."
@@ -150,7 +153,7 @@ def forget(folder: Path, project: str, stack: str) -> None:
     for path in (kept / "stacks" / project).glob(f"{stack}.*"):
         if ".set-aside-" not in path.name:
             path.unlink(missing_ok=True)
-    for beside in ("history", "backups"):
+    for beside in ("history", "backups", "locks/organization"):
         shutil.rmtree(kept / beside / project / stack, ignore_errors=True)
 
 

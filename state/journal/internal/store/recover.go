@@ -48,12 +48,12 @@ func (s *Store) Recover(stack Stack) (Recovery, error) {
 	if err := os.MkdirAll(filepath.Dir(s.checkpoint(stack)), 0o700); err != nil {
 		return Recovery{}, err
 	}
-	lock, err := claim(s.beside(stack, ".lock"))
+	lock, err := s.claim(stack)
 	if err != nil {
 		return Recovery{}, err
 	}
 	done, err := s.recovered(stack)
-	return done, errors.Join(err, lock.Close())
+	return done, errors.Join(err, lock.release())
 }
 
 func (s *Store) recovered(stack Stack) (Recovery, error) {

@@ -23,9 +23,6 @@ const Organization = "organization"
 // ErrNoStack says that a stack has no state here.
 var ErrNoStack = errors.New("there is no such stack")
 
-// ErrBusy says that another process is updating the stack.
-var ErrBusy = errors.New("another update of this stack is running")
-
 // Damage says that a stack's files are not as an update left them, in a sentence for people.
 type Damage struct{ file, what, stack string }
 
@@ -120,11 +117,11 @@ func (s *Store) Create(stack Stack, state *apitype.DeploymentV3) error {
 // Delete forgets a stack. ErrBusy if it is being updated: of two first runs, the one that made the stack may be the one
 // that is refused, and it takes away what nothing came of.
 func (s *Store) Delete(stack Stack) error {
-	lock, err := claim(s.beside(stack, ".lock"))
+	lock, err := s.claim(stack)
 	if err != nil {
 		return err
 	}
-	return errors.Join(remove(s.journal(stack)), remove(s.backup(stack)), remove(s.checkpoint(stack)), lock.Close())
+	return errors.Join(remove(s.journal(stack)), remove(s.backup(stack)), remove(s.checkpoint(stack)), lock.release())
 }
 
 // Find says whether a stack is here: ErrNoStack if not, a Damage if there was one.
@@ -246,18 +243,18 @@ func (s *Store) Import(stack Stack, state apitype.TypedDeployment) error {
 }
 
 // Begin starts an update. What a killed update left behind becomes part of the state first. ErrBusy if
-// another process is updating the stack: the kernel ends that claim with the process, however it ends.
+// another process is updating the stack.
 func (s *Store) Begin(stack Stack) (*Update, error) {
 	if err := s.Find(stack); err != nil {
 		return nil, err
 	}
-	lock, err := claim(s.beside(stack, ".lock"))
+	lock, err := s.claim(stack)
 	if err != nil {
 		return nil, err
 	}
-	update := &Update{store: s, stack: stack, lock: lock}
+	update := &Update{store: s, stack: stack, claimed: lock}
 	if err := update.open(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, lock.release())
 	}
 	return update, nil
 }

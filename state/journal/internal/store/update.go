@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"syscall"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
@@ -15,7 +14,7 @@ import (
 type Update struct {
 	store *Store
 	stack Stack
-	lock  *os.File
+	*claimed
 
 	mutex    sync.Mutex
 	journal  *os.File
@@ -139,22 +138,8 @@ func (s *Store) announce(stack Stack, raw []byte) error {
 
 func (u *Update) forget() error { return remove(u.store.journal(u.stack)) }
 
-func (u *Update) release() error { return u.lock.Close() }
-
 // full says in a sentence for people that something could not be written.
 func full(err error) error {
 	return fmt.Errorf("the state cannot be written (%w): free some space, and run the same command again, which first "+
 		"looks at what was under way", err)
-}
-
-// claim locks a file for this process alone.
-func claim(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(ErrBusy, file.Close())
-	}
-	return file, nil
 }
