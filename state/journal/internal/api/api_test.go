@@ -112,6 +112,38 @@ func TestAnUpdateFromItsAnnouncementToItsHistory(t *testing.T) {
 	}
 }
 
+func TestAnEndThatFailedIsNoSuccessWhenItIsAskedForAgain(t *testing.T) {
+	c := started(t)
+	update := c.announced("update")
+	c.call("POST", update, apitype.StartUpdateRequest{}, http.StatusOK, nil)
+	entries := apitype.JournalEntries{Entries: []apitype.JournalEntry{{
+		Version: 1, Kind: apitype.JournalEntryKindSuccess, SequenceID: 1, OperationID: 1,
+		State: &apitype.ResourceV3{URN: "urn:pulumi:local::kubeflow::test:index:Thing::a", Custom: true},
+	}}}
+	c.call("PATCH", update+"/journalentries", entries, http.StatusNoContent, nil)
+	inTheWay := filepath.Join(c.root, ".pulumi", "stacks", "kubeflow", "local.json.new")
+	if err := os.Mkdir(inTheWay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		c.call("POST", update+"/complete", succeeded, http.StatusInternalServerError, nil)
+	}
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		c.call("POST", update+"/complete", succeeded, http.StatusNoContent, nil)
+	}
+	if c.resources() != 1 {
+		t.Error("the step is lost")
+	}
+	var past apitype.GetHistoryResponse
+	c.call("GET", stack+"/updates", nil, http.StatusOK, &past)
+	if len(past.Updates) != 1 {
+		t.Errorf("history: %+v", past)
+	}
+}
+
 func TestASecondUpdateIsRefusedAndAPreviewIsNot(t *testing.T) {
 	c := started(t)
 	c.call("POST", c.announced("update"), apitype.StartUpdateRequest{}, http.StatusOK, nil)

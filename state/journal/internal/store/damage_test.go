@@ -35,7 +35,7 @@ func killed(t *testing.T) *Store {
 func beginning(operation int64, name string) apitype.JournalEntry {
 	about := apitype.OperationV2{Type: apitype.OperationTypeCreating, Resource: *thing(name, "")}
 	return apitype.JournalEntry{
-		Version: 1, Kind: apitype.JournalEntryKindBegin, OperationID: operation, Operation: &about,
+		Version: 1, Kind: apitype.JournalEntryKindBegin, SequenceID: operation, OperationID: operation, Operation: &about,
 	}
 }
 

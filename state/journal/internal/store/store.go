@@ -252,7 +252,7 @@ func (s *Store) Begin(stack Stack) (*Update, error) {
 	if err != nil {
 		return nil, err
 	}
-	update := &Update{store: s, stack: stack, claimed: lock}
+	update := &Update{store: s, stack: stack, claimed: lock, appended: map[int64]bool{}}
 	if err := update.open(); err != nil {
 		return nil, errors.Join(err, lock.release())
 	}

@@ -43,7 +43,7 @@ func thing(name, id string) *apitype.ResourceV3 {
 // created is a step that has made a resource.
 func created(operation int64, name string) apitype.JournalEntry {
 	return apitype.JournalEntry{
-		Version: 1, Kind: apitype.JournalEntryKindSuccess, OperationID: operation,
+		Version: 1, Kind: apitype.JournalEntryKindSuccess, SequenceID: operation, OperationID: operation,
 		State: thing(name, "id-of-"+name),
 	}
 }
