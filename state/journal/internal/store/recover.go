@@ -57,9 +57,12 @@ func (s *Store) Recover(stack Stack) (Recovery, error) {
 }
 
 func (s *Store) recovered(stack Stack) (Recovery, error) {
-	err := s.Check(stack)
+	// Not what Check says: an earlier version copied what it had not read.
+	_, err := s.Load(stack)
 	var damage *Damage
-	if !errors.As(err, &damage) {
+	if errors.Is(err, ErrNoStack) {
+		return Recovery{}, nil
+	} else if !errors.As(err, &damage) {
 		return Recovery{}, err
 	}
 	good, err := s.candidates(stack)

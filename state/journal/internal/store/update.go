@@ -56,11 +56,7 @@ func (u *Update) open() error {
 
 // back makes the copy of a state that something else wrote; a state without a copy is only as safe as its file.
 func (s *Store) back(stack Stack, raw []byte) error {
-	if _, _, err := s.parse(stack, raw); err != nil {
-		return err
-	}
-	copied, err := readIfThere(s.backup(stack))
-	if err != nil || bytes.Equal(copied, raw) {
+	if copied, err := s.copied(stack, raw); err != nil || copied {
 		return err
 	}
 	s.count(len(raw))
