@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,15 +73,16 @@ def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[Serv
 
 
 @contextmanager
-def copied(folder: Path) -> Iterator[Served]:
-    """A copy of the state in `folder` for the length of the block, for a run that changes nothing.
+def copied(folder: Path, project: str, stack: str) -> Iterator[Served]:
+    """A copy of the state in `folder` for the length of the block, for a run of a stack that changes nothing.
 
+    Other stacks that can be read are in it, too: `clusterStack` may name one. UserError where that of `stack` is not.
     From files the engine reads the state by itself, and tells its events once: a server gets each of them, too, a tenth
     of the engine's work in a preview.
     """
     with TemporaryDirectory(prefix="kubeflow-preview-") as copy:
         if folder.is_dir():
-            _run("copy", folder, copy)
+            _run("copy", folder, copy, project, stack)
         yield Served({"PULUMI_BACKEND_URL": Path(copy).as_uri()})
 
 
@@ -165,4 +167,5 @@ def _run(command: str, *arguments: Path | str) -> str:
     done = subprocess.run([_program(), command, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(done.stderr.strip().removeprefix("error: "))
+    sys.stderr.write(done.stderr)
     return done.stdout

@@ -75,8 +75,8 @@ func (s *server) journal(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// complete ends an update. One whose end failed stays known: the engine asks again, and would take any other answer than
-// the first for success. What is not known has ended.
+// complete ends an update. One whose end failed stays known: the engine asks again, and any other answer than the first
+// would be success to it. What is not known has ended.
 func (s *server) complete(w http.ResponseWriter, r *http.Request) {
 	var request apitype.CompleteUpdateRequest
 	if !decoded(w, r, &request) {

@@ -31,7 +31,7 @@ func limited(t *testing.T, size int64) func() {
 	return free
 }
 
-// inTheWay lets no new state be written until the returned function is called. A limit would stop the test's own log, too.
+// inTheWay lets no new state be written until the returned function is called. A limit would stop the test's own log.
 func inTheWay(t *testing.T, store *Store) func() {
 	t.Helper()
 	folder := store.checkpoint(stack) + ".new"

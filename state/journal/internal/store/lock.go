@@ -36,8 +36,8 @@ type claimed struct {
 }
 
 // claim takes a stack: ErrBusy if another process has it, by either way. The file of a run that was killed is written
-// over: what counts among these is the kernel's lock. The order is that of pulumi 3.259 (pkg/backend/diy/lock.go): of two
-// that begin at once, each of which looks before and after it writes, one at least sees the other.
+// over: what counts among these is the kernel's lock. The order is that of pulumi 3.259 (pkg/backend/diy/lock.go): of
+// two that begin at once, each of which looks before and after it writes, one at least sees the other.
 func (s *Store) claim(stack Stack) (*claimed, error) {
 	file, err := os.OpenFile(s.beside(stack, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

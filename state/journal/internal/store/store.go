@@ -204,22 +204,25 @@ func (s *Store) Export(stack Stack) (apitype.UntypedDeployment, error) {
 	return apitype.UntypedDeployment{Version: state.Version, Features: state.Features, Deployment: content}, err
 }
 
-// Copy puts every stack into a folder that is empty, with what the journal of a killed or running update holds.
-func (s *Store) Copy(root string) error {
+// Copy puts every stack into a folder that is empty, with what the journal of a killed or running update holds: the
+// program of the wanted one may read outputs of any other. It returns why others that cannot be read are left out.
+func (s *Store) Copy(root string, wanted Stack) (left []error, err error) {
 	stacks, err := s.Stacks()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	copied, err := Open(root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, stack := range stacks {
-		if err := s.copyTo(copied, stack); err != nil {
-			return err
+		if err := s.copyTo(copied, stack); err != nil && stack == wanted {
+			return nil, err
+		} else if err != nil {
+			left = append(left, err)
 		}
 	}
-	return nil
+	return left, nil
 }
 
 func (s *Store) copyTo(copied *Store, stack Stack) error {
