@@ -46,7 +46,7 @@ def operation_command(operation: str, pods: run.Pods, unsafe: bool) -> None:
     def keeping(chosen: Backend) -> AbstractContextManager[serving.Served]:
         assert chosen.folder is not None
         if operation == "preview":
-            return copied_from_files(chosen)
+            return copied_from_files(LOCAL_STACK, chosen)
         chosen.prepare()
         return nullcontext(serving.Served(UNSAFE)) if unsafe else serving.serving(chosen.folder, written.append)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pulumi import automation
 
 from ops.engine import Command, killed, told
-from ops.project import PROJECT_ROOT, is_local, local_dir, read_project
+from ops.project import PROJECT_ROOT, is_local, local_dir, project_name, read_project
 from ordering.errors import UserError
 from state import serving
 
@@ -56,9 +56,11 @@ def kept_in_files(chosen: Backend) -> AbstractContextManager[serving.Served]:
     return nullcontext(serving.Served()) if chosen.folder is None else serving.serving(chosen.folder)
 
 
-def copied_from_files(chosen: Backend) -> AbstractContextManager[serving.Served]:
-    """What a preview reads: a copy of state that is in files of our own; any other backend as it is."""
-    return nullcontext(serving.Served()) if chosen.folder is None else serving.copied(chosen.folder)
+def copied_from_files(stack: str, chosen: Backend) -> AbstractContextManager[serving.Served]:
+    """What a preview of a stack reads: a copy of state that is in files of our own; any other backend as it is."""
+    if chosen.folder is None:
+        return nullcontext(serving.Served())
+    return serving.copied(chosen.folder, project_name(), stack)
 
 
 PULUMI_CLOUD = "https://api.pulumi.com"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
@@ -151,7 +151,8 @@ def look(session: Session, settings: Settings) -> Preview:
 def copied(stack: str, pods: run.Pods, console: Console) -> tuple[Preview, Session]:
     """The preview of a stack on a copy of its state, which changes nothing, and the session that it took."""
     settings = sound_settings(stack)
-    with run.session(stack, console=console, pods=pods, missing="play", keeping=copied_from_files) as session:
+    keeping = partial(copied_from_files, stack)
+    with run.session(stack, console=console, pods=pods, missing="play", keeping=keeping) as session:
         return look(session, settings), session
 
 

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from tools.leash import leash
 
 _ENDS_S = 10.0
 """Seconds until the journal of a run that was killed has ended, too."""
+_OURS = "make.json"
+"""The journal's own file among plain `pulumi`'s locks (`ours` in state/journal/internal/store/lock.go)."""
 _GOES_ON = "Type the same command again: it merges what was written, and goes on from there."
 
 
@@ -70,15 +73,16 @@ def serving(folder: Path, ended: Callable[[str], object] = len) -> Iterator[Serv
 
 
 @contextmanager
-def copied(folder: Path) -> Iterator[Served]:
-    """A copy of the state in `folder` for the length of the block, for a run that changes nothing.
+def copied(folder: Path, project: str, stack: str) -> Iterator[Served]:
+    """A copy of the state in `folder` for the length of the block, for a run of a stack that changes nothing.
 
+    Other stacks that can be read are in it, too: `clusterStack` may name one. UserError where that of `stack` is not.
     From files the engine reads the state by itself, and tells its events once: a server gets each of them, too, a tenth
     of the engine's work in a preview.
     """
     with TemporaryDirectory(prefix="kubeflow-preview-") as copy:
         if folder.is_dir():
-            _run("copy", folder, copy)
+            _run("copy", folder, copy, project, stack)
         yield Served({"PULUMI_BACKEND_URL": Path(copy).as_uri()})
 
 
@@ -124,11 +128,12 @@ def recover(folder: Path, project: str, stack: str) -> Recovery:
 def held(folder: Path, project: str, stack: str) -> Iterator[None]:
     """Nobody else changes a stack's state for the length of the block; UserError where somebody does.
 
-    The claim is the journal's own (`claim` in state/journal/internal/store/update.go). Plain `pulumi` makes a file for
+    The claim is the journal's own (`claim` in state/journal/internal/store/lock.go). Plain `pulumi` makes a file for
     each of its runs instead, which stays where that is killed.
     """
     kept = folder / ".pulumi"
-    for path in sorted((kept / "locks" / "organization" / project / stack).glob("*.json")):
+    locks = (kept / "locks" / "organization" / project / stack).glob("*.json")
+    for path in sorted(path for path in locks if path.name != _OURS):
         raise UserError(
             f"Plain `pulumi` is at work on stack {stack!r}, or was killed ({path}): wait for it to end, or type "
             f"`pulumi cancel --stack {stack}` if it is gone, and the same command again."
@@ -150,7 +155,7 @@ def forget(folder: Path, project: str, stack: str) -> None:
     for path in (kept / "stacks" / project).glob(f"{stack}.*"):
         if ".set-aside-" not in path.name:
             path.unlink(missing_ok=True)
-    for beside in ("history", "backups"):
+    for beside in ("history", "backups", "locks/organization"):
         shutil.rmtree(kept / beside / project / stack, ignore_errors=True)
 
 
@@ -162,4 +167,5 @@ def _run(command: str, *arguments: Path | str) -> str:
     done = subprocess.run([_program(), command, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise UserError(done.stderr.strip().removeprefix("error: "))
+    sys.stderr.write(done.stderr)
     return done.stdout

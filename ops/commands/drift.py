@@ -1,5 +1,7 @@
 """`make drift`: what in the cluster and in AWS is not as the stack says, by whom, and since when."""
 
+from functools import partial
+
 import click
 from rich.console import Console
 
@@ -25,7 +27,8 @@ def command(stack: str, form: str) -> int:
     """
     console = terminal.console(json=form != "text")
     sound_settings(stack)
-    with run.session(stack, console=console, pods="instant", missing="refuse", keeping=copied_from_files) as session:
+    keeping = partial(copied_from_files, stack)
+    with run.session(stack, console=console, pods="instant", missing="refuse", keeping=keeping) as session:
         try:
             found = drift.look(session)
         except OSError as error:

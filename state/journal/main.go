@@ -5,9 +5,10 @@
 // listens on a free port of loopback, prints `http://127.0.0.1:PORT` on the first line and serves until SIGTERM. Then
 // it says in a line of JSON how often and how much it wrote. Clients show the token in JOURNAL_TOKEN.
 //
-//	journal copy FOLDER COPY
+//	journal copy FOLDER COPY PROJECT STACK
 //
-// puts the state as it is now into an empty folder, for the engine's own file backend.
+// puts the state as it is now into an empty folder, for the engine's own file backend. It fails where that of the stack
+// cannot be read; of others it says so on standard error.
 //
 //	journal check FOLDER PROJECT STACK
 //	journal recover FOLDER PROJECT STACK
@@ -39,7 +40,7 @@ func main() {
 }
 
 // Each command takes its folder and so many arguments after it.
-var arguments = map[string]int{"serve": 0, "copy": 1, "check": 2, "recover": 2}
+var arguments = map[string]int{"serve": 0, "copy": 3, "check": 2, "recover": 2}
 
 func run(given []string) error {
 	if len(given) < 2 {
@@ -55,7 +56,11 @@ func run(given []string) error {
 	}
 	switch command {
 	case "copy":
-		return state.Copy(rest[0])
+		left, err := state.Copy(rest[0], store.Stack{Project: rest[1], Name: rest[2]})
+		for _, one := range left {
+			fmt.Fprintln(os.Stderr, "Not looked at:", one)
+		}
+		return err
 	case "check":
 		return state.Check(store.Stack{Project: rest[0], Name: rest[1]})
 	case "recover":

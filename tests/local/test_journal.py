@@ -31,7 +31,7 @@ def state(tmp_path: Path) -> Path:
 
 def test_what_happens_to_the_copy_does_not_happen_to_the_state(state: Path, tmp_path: Path) -> None:
     before = state.read_bytes()
-    with serving.copied(tmp_path) as served:
+    with serving.copied(tmp_path, "kubeflow", "local") as served:
         copy = Path(urlparse(served.environment["PULUMI_BACKEND_URL"]).path)
         copied = copy / state.relative_to(tmp_path)
         assert json.loads(copied.read_text())["checkpoint"]["stack"] == "organization/kubeflow/local"
@@ -43,10 +43,21 @@ def test_what_happens_to_the_copy_does_not_happen_to_the_state(state: Path, tmp_
 def test_damaged_state_is_named(state: Path, tmp_path: Path) -> None:
     state.write_text('{"version": 3, "checkpoint": {"st')
     refused = r"local\.json cannot be read .*`make recover STACK=local`"
-    with pytest.raises(UserError, match=refused), serving.copied(tmp_path):
+    with pytest.raises(UserError, match=refused), serving.copied(tmp_path, "kubeflow", "local"):
         pass
     with pytest.raises(UserError, match=refused):
         serving.check(tmp_path, "kubeflow", "local")
+
+
+def test_damaged_state_of_another_stack_is_left_out(
+    state: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state.with_name("dev.json").write_text("")
+    with serving.copied(tmp_path, "kubeflow", "local") as served:
+        copy = Path(urlparse(served.environment["PULUMI_BACKEND_URL"]).path)
+        assert [one.name for one in (copy / state.relative_to(tmp_path)).parent.iterdir()] == ["local.json"]
+    assert "Not looked at: " in (said := capfd.readouterr().err)
+    assert "`make recover STACK=dev`" in said
 
 
 def test_a_stack_that_was_never_made_is_in_order(tmp_path: Path) -> None:

@@ -80,6 +80,14 @@ def test_an_engine_that_outlives_its_run_keeps_its_state(
     assert (stacks / "local.journal").exists()
 
 
+def test_a_lock_of_ours_whose_run_was_killed_goes_with_the_state(root: Path, stacks: Path) -> None:
+    locks = stacks.parents[1] / "locks" / "organization" / "kubeflow" / "local"
+    locks.mkdir(parents=True)
+    (locks / "make.json").write_text("{}")
+    assert down().exit_code == 0
+    assert not locks.exists()
+
+
 def test_plain_pulumi_keeps_its_state(root: Path, stacks: Path) -> None:
     lock = stacks.parents[1] / "locks" / "organization" / "kubeflow" / "local" / "4f7a.json"
     lock.parent.mkdir(parents=True)

@@ -228,11 +228,14 @@ func answer(w http.ResponseWriter, content any) {
 }
 
 func failed(w http.ResponseWriter, err error) bool {
+	var plain *store.Plain
 	switch {
 	case err == nil:
 		return false
 	case errors.Is(err, store.ErrNoStack):
 		fail(w, http.StatusNotFound, err.Error())
+	case errors.As(err, &plain):
+		fail(w, http.StatusConflict, plain.Error())
 	case errors.Is(err, store.ErrBusy):
 		// The Automation API knows the case by these words.
 		fail(w, http.StatusConflict, "Conflict: Another update is currently in progress.")

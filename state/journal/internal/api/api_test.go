@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
@@ -17,16 +21,18 @@ const token = "secret"
 
 type client struct {
 	t       *testing.T
+	root    string
 	handler http.Handler
 }
 
 func started(t *testing.T) client {
 	t.Helper()
-	state, err := store.Open(t.TempDir())
+	root := t.TempDir()
+	state, err := store.Open(root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := client{t, New(state, token)}
+	c := client{t, root, New(state, token)}
 	request := apitype.CreateStackRequest{StackName: "local"}
 	c.call("POST", "/api/stacks/organization/kubeflow", request, http.StatusOK, nil)
 	return c
@@ -106,10 +112,56 @@ func TestAnUpdateFromItsAnnouncementToItsHistory(t *testing.T) {
 	}
 }
 
+func TestAnEndThatFailedIsNoSuccessWhenItIsAskedForAgain(t *testing.T) {
+	c := started(t)
+	update := c.announced("update")
+	c.call("POST", update, apitype.StartUpdateRequest{}, http.StatusOK, nil)
+	entries := apitype.JournalEntries{Entries: []apitype.JournalEntry{{
+		Version: 1, Kind: apitype.JournalEntryKindSuccess, SequenceID: 1, OperationID: 1,
+		State: &apitype.ResourceV3{URN: "urn:pulumi:local::kubeflow::test:index:Thing::a", Custom: true},
+	}}}
+	c.call("PATCH", update+"/journalentries", entries, http.StatusNoContent, nil)
+	inTheWay := filepath.Join(c.root, ".pulumi", "stacks", "kubeflow", "local.json.new")
+	if err := os.Mkdir(inTheWay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		c.call("POST", update+"/complete", succeeded, http.StatusInternalServerError, nil)
+	}
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		c.call("POST", update+"/complete", succeeded, http.StatusNoContent, nil)
+	}
+	if c.resources() != 1 {
+		t.Error("the step is lost")
+	}
+	var past apitype.GetHistoryResponse
+	c.call("GET", stack+"/updates", nil, http.StatusOK, &past)
+	if len(past.Updates) != 1 {
+		t.Errorf("history: %+v", past)
+	}
+}
+
 func TestASecondUpdateIsRefusedAndAPreviewIsNot(t *testing.T) {
 	c := started(t)
 	c.call("POST", c.announced("update"), apitype.StartUpdateRequest{}, http.StatusOK, nil)
 	c.call("POST", c.announced("destroy"), apitype.StartUpdateRequest{}, http.StatusConflict, nil)
+	c.call("POST", c.announced("preview"), apitype.StartUpdateRequest{}, http.StatusOK, nil)
+}
+
+func TestWhatPlainPulumiHoldsIsRefusedInItsWords(t *testing.T) {
+	c := started(t)
+	lock := filepath.Join(c.root, ".pulumi", "locks", "organization", "kubeflow", "local", "4f7a.json")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(lock), 0o700), os.WriteFile(lock, []byte("{}"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var said apitype.ErrorResponse
+	c.call("POST", c.announced("update"), apitype.StartUpdateRequest{}, http.StatusConflict, &said)
+	if !strings.Contains(said.Message, "`pulumi cancel --stack local`") {
+		t.Errorf("said %q", said.Message)
+	}
 	c.call("POST", c.announced("preview"), apitype.StartUpdateRequest{}, http.StatusOK, nil)
 }
 

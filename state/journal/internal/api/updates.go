@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
@@ -16,6 +17,9 @@ const lease = time.Hour
 type running struct {
 	*store.Update
 	info apitype.UpdateInfo
+	// One end at a time: the engine sends what it got no answer to again.
+	ending sync.Mutex
+	ended  bool
 }
 
 func (s *server) plan(kind string) http.HandlerFunc {
@@ -71,24 +75,31 @@ func (s *server) journal(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// complete ends an update. One whose end failed stays known: the engine asks again, and any other answer than the first
+// would be success to it. What is not known has ended.
 func (s *server) complete(w http.ResponseWriter, r *http.Request) {
 	var request apitype.CompleteUpdateRequest
 	if !decoded(w, r, &request) {
 		return
 	}
 	if update, found := s.update(r); found {
-		s.mutex.Lock()
-		delete(s.updates, r.PathValue("update"))
-		s.mutex.Unlock()
 		if update.Update != nil && failed(w, s.end(stackOf(r), update, request.Status)) {
 			return
 		}
+		s.mutex.Lock()
+		delete(s.updates, r.PathValue("update"))
+		s.mutex.Unlock()
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // end merges the journal of an update, and tells the history of it.
 func (s *server) end(stack store.Stack, update *running, status apitype.UpdateStatus) error {
+	update.ending.Lock()
+	defer update.ending.Unlock()
+	if update.ended {
+		return nil
+	}
 	if err := update.Complete(); err != nil {
 		return err
 	}
@@ -97,7 +108,9 @@ func (s *server) end(stack store.Stack, update *running, status apitype.UpdateSt
 	if status == apitype.UpdateStatusSucceeded {
 		update.info.Result = apitype.SucceededResult
 	}
-	return s.store.Record(stack, update.info)
+	err := s.store.Record(stack, update.info)
+	update.ended = err == nil
+	return err
 }
 
 func (s *server) update(r *http.Request) (*running, bool) {

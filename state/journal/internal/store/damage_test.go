@@ -35,7 +35,7 @@ func killed(t *testing.T) *Store {
 func beginning(operation int64, name string) apitype.JournalEntry {
 	about := apitype.OperationV2{Type: apitype.OperationTypeCreating, Resource: *thing(name, "")}
 	return apitype.JournalEntry{
-		Version: 1, Kind: apitype.JournalEntryKindBegin, OperationID: operation, Operation: &about,
+		Version: 1, Kind: apitype.JournalEntryKindBegin, SequenceID: operation, OperationID: operation, Operation: &about,
 	}
 }
 
@@ -62,6 +62,12 @@ func line(number int, change func([]byte) []byte) func([]byte) []byte {
 func zeros(content []byte) []byte { return make([]byte, len(content)) }
 func half(content []byte) []byte  { return content[:len(content)/2] }
 func nothing([]byte) []byte       { return nil }
+func export(content []byte) []byte {
+	return bytes.Replace(content, []byte(`"checkpoint":`), []byte(`"deployment":`), 1)
+}
+func badResource(content []byte) []byte {
+	return bytes.Replace(content, []byte(`"urn":"`), []byte(`"urn":3,"was":"`), 1)
+}
 func otherState(content []byte) []byte {
 	return bytes.Replace(content, []byte("id-of-a"), []byte("id-now"), 1)
 }
@@ -197,13 +203,30 @@ func contents(t *testing.T, store *Store, paths ...string) []string {
 }
 
 func TestDamageAtRestIsRecoveredFromTheCopy(t *testing.T) {
-	for name, change := range map[string]func([]byte) []byte{"empty": nothing, "half": half, "zeros": zeros} {
+	for name, change := range map[string]func([]byte) []byte{
+		"empty": nothing, "half": half, "zeros": zeros, "export": export, "bad resource": badResource,
+		"another object": func([]byte) []byte { return []byte("{}") },
+	} {
 		t.Run(name, func(t *testing.T) {
 			store := killed(t)
 			if err := begun(t, store).Complete(); err != nil {
 				t.Fatal(err)
 			}
 			written(t, store.checkpoint(stack), change)
+			copied, err := os.ReadFile(store.backup(stack))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, begin := store.Begin(stack)
+			for _, err := range []error{store.Check(stack), begin} {
+				var damage *Damage
+				if !errors.As(err, &damage) {
+					t.Errorf("got %v", err)
+				}
+			}
+			if now, err := os.ReadFile(store.backup(stack)); err != nil || !bytes.Equal(now, copied) {
+				t.Errorf("the good copy was written over: %v", err)
+			}
 			done, err := store.Recover(stack)
 			if err != nil || len(done.Kept) != 1 || done.From != store.backup(stack) {
 				t.Fatalf("%+v, %v", done, err)
@@ -212,6 +235,32 @@ func TestDamageAtRestIsRecoveredFromTheCopy(t *testing.T) {
 				t.Errorf("recovered %q", got)
 			}
 		})
+	}
+}
+
+func TestACopyThatIsDamagedAsTheStateIsIsNoStateInOrder(t *testing.T) {
+	store := killed(t)
+	if err := begun(t, store).Complete(); err != nil {
+		t.Fatal(err)
+	}
+	kept := store.checkpoint(stack) + ".bak" // as plain `pulumi` keeps it
+	if err := os.Rename(store.backup(stack), kept); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{store.checkpoint(stack), store.backup(stack)} {
+		content, err := os.ReadFile(kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, badResource(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if done, err := store.Recover(stack); err != nil || done.From != kept {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if got := names(t, store); got != "b c a" {
+		t.Errorf("recovered %q", got)
 	}
 }
 

@@ -17,8 +17,10 @@ func matching(folder, pattern string) ([]string, error) {
 }
 
 // replace writes a file as a whole: a reader, and a crash of the machine, sees the old content or the new.
-func replace(path string, content []byte) error {
-	temporary := path + ".new"
+func replace(path string, content []byte) error { return replaceBy(path+".new", path, content) }
+
+// replaceBy is replace with a name for what is not whole yet.
+func replaceBy(temporary, path string, content []byte) error {
 	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

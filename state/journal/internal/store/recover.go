@@ -48,18 +48,21 @@ func (s *Store) Recover(stack Stack) (Recovery, error) {
 	if err := os.MkdirAll(filepath.Dir(s.checkpoint(stack)), 0o700); err != nil {
 		return Recovery{}, err
 	}
-	lock, err := claim(s.beside(stack, ".lock"))
+	lock, err := s.claim(stack)
 	if err != nil {
 		return Recovery{}, err
 	}
 	done, err := s.recovered(stack)
-	return done, errors.Join(err, lock.Close())
+	return done, errors.Join(err, lock.release())
 }
 
 func (s *Store) recovered(stack Stack) (Recovery, error) {
-	err := s.Check(stack)
+	// Not what Check says: an earlier version copied what it had not read.
+	_, err := s.Load(stack)
 	var damage *Damage
-	if !errors.As(err, &damage) {
+	if errors.Is(err, ErrNoStack) {
+		return Recovery{}, nil
+	} else if !errors.As(err, &damage) {
 		return Recovery{}, err
 	}
 	good, err := s.candidates(stack)

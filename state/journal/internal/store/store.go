@@ -4,6 +4,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -22,9 +23,6 @@ const Organization = "organization"
 
 // ErrNoStack says that a stack has no state here.
 var ErrNoStack = errors.New("there is no such stack")
-
-// ErrBusy says that another process is updating the stack.
-var ErrBusy = errors.New("another update of this stack is running")
 
 // Damage says that a stack's files are not as an update left them, in a sentence for people.
 type Damage struct{ file, what, stack string }
@@ -120,11 +118,11 @@ func (s *Store) Create(stack Stack, state *apitype.DeploymentV3) error {
 // Delete forgets a stack. ErrBusy if it is being updated: of two first runs, the one that made the stack may be the one
 // that is refused, and it takes away what nothing came of.
 func (s *Store) Delete(stack Stack) error {
-	lock, err := claim(s.beside(stack, ".lock"))
+	lock, err := s.claim(stack)
 	if err != nil {
 		return err
 	}
-	return errors.Join(remove(s.journal(stack)), remove(s.backup(stack)), remove(s.checkpoint(stack)), lock.Close())
+	return errors.Join(remove(s.journal(stack)), remove(s.backup(stack)), remove(s.checkpoint(stack)), lock.release())
 }
 
 // Find says whether a stack is here: ErrNoStack if not, a Damage if there was one.
@@ -149,10 +147,24 @@ func (s *Store) Check(stack Stack) error {
 	if errors.Is(err, ErrNoStack) {
 		return nil
 	}
-	if err == nil && !json.Valid(raw) {
-		_, _, err = s.parse(stack, raw)
+	if err == nil {
+		_, err = s.copied(stack, raw)
 	}
 	return err
+}
+
+// copied says whether the content of a stack's state file is in its copy already; a Damage if it is no state. Only what
+// was read with all its resources is copied, so what is the same need not be read again: of 700 that takes longer than
+// all else before a run.
+func (s *Store) copied(stack Stack, raw []byte) (bool, error) {
+	there, err := readIfThere(s.backup(stack))
+	if err != nil || bytes.Equal(there, raw) && len(raw) > 0 {
+		return err == nil, err
+	}
+	if _, err := decode(raw); err != nil {
+		return false, s.unreadable(stack, err)
+	}
+	return false, nil
 }
 
 // Load returns a stack's state, with what the journal of a killed update holds.
@@ -192,22 +204,25 @@ func (s *Store) Export(stack Stack) (apitype.UntypedDeployment, error) {
 	return apitype.UntypedDeployment{Version: state.Version, Features: state.Features, Deployment: content}, err
 }
 
-// Copy puts every stack into a folder that is empty, with what the journal of a killed or running update holds.
-func (s *Store) Copy(root string) error {
+// Copy puts every stack into a folder that is empty, with what the journal of a killed or running update holds: the
+// program of the wanted one may read outputs of any other. It returns why others that cannot be read are left out.
+func (s *Store) Copy(root string, wanted Stack) (left []error, err error) {
 	stacks, err := s.Stacks()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	copied, err := Open(root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, stack := range stacks {
-		if err := s.copyTo(copied, stack); err != nil {
-			return err
+		if err := s.copyTo(copied, stack); err != nil && stack == wanted {
+			return nil, err
+		} else if err != nil {
+			left = append(left, err)
 		}
 	}
-	return nil
+	return left, nil
 }
 
 func (s *Store) copyTo(copied *Store, stack Stack) error {
@@ -246,18 +261,18 @@ func (s *Store) Import(stack Stack, state apitype.TypedDeployment) error {
 }
 
 // Begin starts an update. What a killed update left behind becomes part of the state first. ErrBusy if
-// another process is updating the stack: the kernel ends that claim with the process, however it ends.
+// another process is updating the stack.
 func (s *Store) Begin(stack Stack) (*Update, error) {
 	if err := s.Find(stack); err != nil {
 		return nil, err
 	}
-	lock, err := claim(s.beside(stack, ".lock"))
+	lock, err := s.claim(stack)
 	if err != nil {
 		return nil, err
 	}
-	update := &Update{store: s, stack: stack, lock: lock}
+	update := &Update{store: s, stack: stack, claimed: lock, appended: map[int64]bool{}}
 	if err := update.open(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, lock.release())
 	}
 	return update, nil
 }

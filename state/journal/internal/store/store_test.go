@@ -43,7 +43,7 @@ func thing(name, id string) *apitype.ResourceV3 {
 // created is a step that has made a resource.
 func created(operation int64, name string) apitype.JournalEntry {
 	return apitype.JournalEntry{
-		Version: 1, Kind: apitype.JournalEntryKindSuccess, OperationID: operation,
+		Version: 1, Kind: apitype.JournalEntryKindSuccess, SequenceID: operation, OperationID: operation,
 		State: thing(name, "id-of-"+name),
 	}
 }
@@ -205,8 +205,8 @@ func TestACopyHoldsWhatAKilledUpdateDidAndLeavesTheJournal(t *testing.T) {
 	store := fresh(t)
 	appended(t, begun(t, store), created(1, "first"))
 	root := t.TempDir()
-	if err := store.Copy(root); err != nil {
-		t.Fatal(err)
+	if left, err := store.Copy(root, stack); err != nil || left != nil {
+		t.Fatal(left, err)
 	}
 	copied, err := Open(root)
 	if err != nil {
@@ -231,11 +231,34 @@ func TestACopyAtRestIsTheSameFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := t.TempDir()
-	if err := store.Copy(root); err != nil {
-		t.Fatal(err)
+	if left, err := store.Copy(root, stack); err != nil || left != nil {
+		t.Fatal(left, err)
 	}
 	if got, err := os.ReadFile((&Store{root: root}).checkpoint(stack)); err != nil || string(got) != string(want) {
 		t.Errorf("the copy is %q (%v)", got, err)
+	}
+}
+
+func TestAnotherStackThatIsDamagedIsLeftOutOfACopy(t *testing.T) {
+	store := fresh(t)
+	other := Stack{Project: "clusters", Name: "shared"}
+	if err := store.Create(other, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(store.checkpoint(other), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	left, err := store.Copy(root, stack)
+	if err != nil || len(left) != 1 || !strings.Contains(left[0].Error(), "make recover STACK=shared") {
+		t.Errorf("left out %v, %v", left, err)
+	}
+	if found, err := (&Store{root: root}).Stacks(); err != nil || len(found) != 1 || found[0] != stack {
+		t.Errorf("copied %v, %v", found, err)
+	}
+	var damage *Damage
+	if _, err := store.Copy(t.TempDir(), other); !errors.As(err, &damage) {
+		t.Errorf("the damaged one was copied: %v", err)
 	}
 }
 

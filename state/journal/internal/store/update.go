@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"syscall"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
@@ -15,12 +14,15 @@ import (
 type Update struct {
 	store *Store
 	stack Stack
-	lock  *os.File
+	*claimed
 
-	mutex    sync.Mutex
-	journal  *os.File
-	size     int64
-	appended bool
+	mutex   sync.Mutex
+	journal *os.File
+	size    int64
+	// appended are the numbers that the engine gave the steps of the journal. It sends what was not answered, or with an
+	// error, up to five times (pulumi 3.259, sdk/go/common/util/httputil/http.go).
+	appended map[int64]bool
+	ended    bool
 }
 
 // open merges what an earlier update left behind, and begins a journal of its own.
@@ -54,22 +56,23 @@ func (u *Update) open() error {
 
 // back makes the copy of a state that something else wrote; a state without a copy is only as safe as its file.
 func (s *Store) back(stack Stack, raw []byte) error {
-	if _, _, err := s.parse(stack, raw); err != nil {
-		return err
-	}
-	copied, err := readIfThere(s.backup(stack))
-	if err != nil || bytes.Equal(copied, raw) {
+	if copied, err := s.copied(stack, raw); err != nil || copied {
 		return err
 	}
 	s.count(len(raw))
 	return replace(s.backup(stack), raw)
 }
 
-// Append adds steps; when it returns, they survive the end of every process and of the machine.
+// Append adds steps, each of them once; when it returns, they survive the end of every process and of the machine.
 func (u *Update) Append(entries []apitype.JournalEntry) error {
+	u.mutex.Lock()
+	defer u.mutex.Unlock()
 	var lines bytes.Buffer
 	encoder := plain(&lines)
 	for _, entry := range entries {
+		if entry.SequenceID != 0 && u.appended[entry.SequenceID] {
+			continue
+		}
 		if entry.State != nil {
 			*entry.State = lean(*entry.State)
 		}
@@ -77,27 +80,42 @@ func (u *Update) Append(entries []apitype.JournalEntry) error {
 			return err
 		}
 	}
-	u.mutex.Lock()
-	defer u.mutex.Unlock()
-	if _, err := u.journal.Write(lines.Bytes()); err != nil {
-		// The next line may fit, and would be glued to a part of this one.
+	if lines.Len() == 0 {
+		return nil
+	}
+	_, err := u.journal.Write(lines.Bytes())
+	if err == nil {
+		err = u.journal.Sync()
+	}
+	if err != nil {
+		// The next line may fit, and would be glued to a part of this one; and this one comes again.
 		return errors.Join(full(err), u.journal.Truncate(u.size))
 	}
+	for _, entry := range entries {
+		u.appended[entry.SequenceID] = true
+	}
 	u.size += int64(lines.Len())
-	u.appended = true
 	u.store.count(lines.Len())
-	return u.journal.Sync()
+	return nil
 }
 
-// Complete merges the journal into the state and gives the stack up.
+// Complete merges the journal into the state and gives the stack up, once: one that failed holds it, and may be called
+// again.
 func (u *Update) Complete() error {
 	u.mutex.Lock()
 	defer u.mutex.Unlock()
+	if u.ended {
+		return nil
+	}
 	end := u.merge
-	if !u.appended {
+	if len(u.appended) == 0 {
 		end = u.forget
 	}
-	return errors.Join(end(), u.journal.Close(), u.release())
+	if err := end(); err != nil {
+		return err
+	}
+	u.ended = true
+	return errors.Join(u.journal.Close(), u.release())
 }
 
 // merge makes state and journal a checkpoint. The journal says so before, and goes only after that.
@@ -111,10 +129,10 @@ func (u *Update) merge() error {
 		return err
 	}
 	if err := u.store.announce(u.stack, raw); err != nil {
-		return err
+		return full(err)
 	}
 	if err := u.store.put(u.stack, raw); err != nil {
-		return err
+		return full(err)
 	}
 	return u.forget()
 }
@@ -139,22 +157,8 @@ func (s *Store) announce(stack Stack, raw []byte) error {
 
 func (u *Update) forget() error { return remove(u.store.journal(u.stack)) }
 
-func (u *Update) release() error { return u.lock.Close() }
-
 // full says in a sentence for people that something could not be written.
 func full(err error) error {
 	return fmt.Errorf("the state cannot be written (%w): free some space, and run the same command again, which first "+
 		"looks at what was under way", err)
-}
-
-// claim locks a file for this process alone.
-func claim(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(ErrBusy, file.Close())
-	}
-	return file, nil
 }
