@@ -130,6 +130,18 @@ def test_flux_has_a_step_for_each_level_that_waits_for_the_one_before(graph: Gra
     assert sum(len(read(export.files[name])) for name in files) == len(PLATFORM)
 
 
+def test_flux_deletes_nothing_that_a_later_export_has_in_another_level() -> None:
+    """A Kustomization prunes what it no longer has before the next one makes it: a claim would go with its data."""
+    places = []
+    for notes in ({}, {"config.kubernetes.io/depends-on": "/namespaces/a/ConfigMap/first"}):
+        claim = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={}, annotations=notes)
+        export = TARGETS["flux"](build([namespace("a"), config_map("first", "a"), claim]))
+        places += [name for name, text in export.files.items() if "kind: PersistentVolumeClaim" in text]
+        assert {step["spec"]["prune"] for step in read(export.files["flux.yaml"])} == {False}
+        assert any("deletes nothing" in note for note in export.notes)
+    assert places == ["levels/001/resources.yaml", "levels/002/resources.yaml"]
+
+
 def charts(export: Export) -> dict[str, str]:
     """In which chart each object is, by kind and name."""
     return {
