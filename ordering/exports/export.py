@@ -39,8 +39,12 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
+# What YAML 1.1 takes for more than a text, as sigs.k8s.io/yaml and so kubectl do, and PyYAML does not.
+_TELLING = frozenset(("y", "Y", "n", "N", "<<"))
+
+
 def _text(dumper: _Dumper, value: str) -> yaml.Node:
-    style = '"' if plain(value) is not value or value == "<<" else None
+    style = '"' if plain(value) is not value or value in _TELLING else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

@@ -65,6 +65,13 @@ def test_a_text_stays_one_for_every_reader(value: str) -> None:
         assert f"key: {value}\n" not in dump([given])
 
 
+@pytest.mark.parametrize("word", ["y", "Y", "n", "N"])
+def test_the_letters_that_kubectl_takes_for_true_and_false_are_quoted(word: str) -> None:
+    """As values and as keys: sigs.k8s.io/yaml reads YAML 1.1, where PyYAML leaves the letters out."""
+    written = dump([config_map("one", "a", data={word: word})])
+    assert f'\n  "{word}": "{word}"\n' in written
+
+
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("flux", "helm")])
 def test_every_object_is_sent_once_and_unchanged_but_for_annotations(name: str, graph: Graph) -> None:
     (text,) = TARGETS[name](graph).files.values()
