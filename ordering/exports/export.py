@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from ordering.graph import Graph, Node, ObjectId
+from ordering.graph.hooks import HOOK
 from ordering.graph.index import Platform
 from ordering.manifests.objects import Manifest
 from ordering.manifests.scalars import plain
@@ -64,19 +65,23 @@ def annotated(node: Node, annotations: Mapping[str, str]) -> Manifest:
 
 
 def objects(graph: Graph) -> list[Node]:
-    """The nodes that are objects, in an order in which they may be sent.
+    """The nodes that are objects, as they are sent, in an order in which they may be.
 
-    Kustomize gives a namespace to kinds of the cluster that it does not know; cli-utils 0.37 refuses those.
+    Kustomize gives a namespace to kinds of the cluster that it does not know; cli-utils 0.37 refuses those. What was a
+    Helm hook is in the graph's order: as a hook, Argo CD would send it before or after all waves (gitops-engine's
+    pkg/sync/hook/hook.go), and Helm before what it needs of its own chart.
     """
     nodes = [node for node in graph.nodes if node.gate is None]
     platform = Platform(node.manifest for node in nodes)
-    return [node if platform.namespace(node.id) else _of_the_cluster(node) for node in nodes]
+    return [_sent(node, of_the_cluster=not platform.namespace(node.id)) for node in nodes]
 
 
-def _of_the_cluster(node: Node) -> Node:
-    if "namespace" not in node.manifest["metadata"]:
-        return node
-    metadata = {key: value for key, value in node.manifest["metadata"].items() if key != "namespace"}
+def _sent(node: Node, *, of_the_cluster: bool) -> Node:
+    metadata = dict(node.manifest["metadata"])
+    if of_the_cluster:
+        metadata.pop("namespace", None)
+    if notes := metadata.get("annotations"):
+        metadata["annotations"] = {key: value for key, value in notes.items() if not key.startswith(HOOK)}
     return replace(node, manifest={**node.manifest, "metadata": metadata})
 
 

@@ -27,6 +27,7 @@ from ordering.manifests.extract import objects
 from ordering.manifests.objects import Manifest
 from ordering.manifests.parse import parse
 from tests.unit.ordering.runs import objects_of
+from tests.unit.ordering.test_hooks import job
 
 PLATFORM = [
     *cert_manager(),
@@ -227,6 +228,27 @@ def test_an_object_of_the_cluster_is_sent_without_the_namespace_that_kustomize_g
     assert [one["metadata"].get("namespace") for one in sent] == [None]
     checks = [check for one in written for check in one.get("spec", {}).get("healthChecks", ())]
     assert [check.get("namespace") for check in checks if check["kind"] == "ClusterIssuer"] == [None] * bool(checks)
+
+
+@pytest.mark.parametrize("name", [*TARGETS])
+def test_what_was_a_helm_hook_is_an_object_like_any_other(name: str) -> None:
+    """Argo CD would send it before its namespace's wave, and Helm before the rest of its chart."""
+    hook = {"helm.sh/hook": "pre-install", "helm.sh/hook-weight": "-5", "helm.sh/hook-delete-policy": "hook-succeeded"}
+    given = [namespace("a"), account("migrate", "a"), job("migrate", "pre-install"), config_map("free", "a")]
+    given[2]["metadata"]["annotations"] = {**hook, "helm.sh/resource-policy": "keep"}
+    files = TARGETS[name](build(given)).files
+    (sent,) = (one for text in files.values() for one in yaml.safe_load_all(text) if one and one.get("kind") == "Job")
+    assert {key for key in annotations(sent) if key.startswith("helm.sh/")} == {"helm.sh/resource-policy"}
+
+
+def test_helm_is_told_to_wait_for_jobs_and_which_of_them_never_end() -> None:
+    """Without the flag it waits for a Job to start only (statuswait.go); a Job in a later chart needs it complete."""
+    suspended = job("spare", "pre-install")
+    suspended["metadata"]["annotations"] = {}
+    suspended["spec"]["suspend"] = True
+    notes = TARGETS["helm"](build([namespace("a"), job("migrate", "pre-install"), suspended])).notes
+    assert "--wait --wait-for-jobs ||" in notes[0]
+    assert [note for note in notes if note.startswith("Job a/spare: suspended")]
 
 
 def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
