@@ -7,11 +7,16 @@ from typing import Any
 
 import yaml
 
+from ordering.errors import UserError
 from ordering.graph import Graph, Node, ObjectId
 from ordering.graph.hooks import HOOK
 from ordering.graph.index import Platform
 from ordering.manifests.objects import Manifest
 from ordering.manifests.scalars import plain
+
+# The folders of which an export has as many as it has steps. Whoever takes all that there are (`for chart in order-*`)
+# must not meet those of another export.
+_STEPS = ("order-[0-9]*", "levels/[0-9]*")
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,14 @@ class Export:
     notes: tuple[str, ...]
 
     def write(self, folder: Path) -> None:
-        """All files under a folder, which is made."""
+        """All files under a folder, which is made; UserError where it has steps that this export does not have."""
+        own = {parent for name in self.files for parent in (folder / name).parents}
+        if left := sorted({step for steps in _STEPS for step in folder.glob(steps)} - own):
+            names = _three([str(step.relative_to(folder)) for step in left])
+            raise UserError(
+                f"{folder} has {names}, which this export does not have: remove what another one left there, or name "
+                "another folder."
+            )
         for name, text in self.files.items():
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -140,8 +152,11 @@ def shared_notes(graph: Graph, *, conditions: bool = False, fields: bool = False
 
 def titles(ids: Sequence[ObjectId]) -> str:
     """The first three by name, and how many more there are."""
-    shown = ", ".join(id_.title for id_ in ids[:3])
-    return shown if len(ids) <= 3 else f"{shown} and {len(ids) - 3} more"
+    return _three([id_.title for id_ in ids])
+
+
+def _three(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _named(nodes: list[Node]) -> str:

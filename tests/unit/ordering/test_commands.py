@@ -96,6 +96,22 @@ def test_exports_go_to_stdout_or_into_a_folder(tmp_path: Path, capsys: pytest.Ca
     assert (tmp_path / "out/levels/000/resources.yaml").is_file()
 
 
+@pytest.mark.parametrize(("target", "left"), [("helm", "order-002"), ("flux", "levels/007"), ("helm", "levels/000")])
+def test_a_folder_with_steps_of_another_export_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, left: str
+) -> None:
+    """Whoever then installs `order-*` would install another platform's charts with them."""
+    path, out = folder(tmp_path, *SOUND), tmp_path / "out"
+    command = ["export", path, "--to", target, "--output", str(out)]
+    assert main(command) == 0
+    (out / "README.md").write_text("what else lies there stays")
+    assert main(command) == 0
+    (out / left).mkdir(parents=True)
+    capsys.readouterr()
+    assert main(command) == 1
+    assert f"error: {out} has {left}, which this export does not have: remove" in capsys.readouterr().err
+
+
 def test_it_runs_with_nothing_else_of_the_project(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "ordering", tmp_path / "ordering", ignore=shutil.ignore_patterns("__pycache__"))
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
