@@ -98,7 +98,7 @@ ENGINES = {
         version="4.1.0",
         target="helm",
         commands=lambda program, folder: [
-            (program, "install", chart.name, str(chart), "--wait", "--timeout=10m")
+            (program, "install", chart.name, str(chart), "--wait", "--wait-for-jobs", "--timeout=10m")
             for chart in sorted(folder.iterdir())
         ],
         alone=_chart,

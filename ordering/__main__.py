@@ -17,19 +17,34 @@ from ordering.plan import CHAINS, FORMATS, shown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; 0 where all is well, 1 for an error or a problem found, 2 for arguments that are none."""
+    """Runs a command; 0 where all is well, 1 for an error or a problem found, 2 for wrong arguments, 130 for Ctrl-C."""
     given = _parser().parse_args(arguments)
     try:
         code = _run(given)
-        sys.stdout.flush()
+        print(end="", flush=True)
         return code
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _say(str(error), 1)
     except BrokenPipeError:
-        # Whoever reads has enough (`| head`); without this, Python complains once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads has enough (`| head`).
+        _let_go_of_the_output()
         return 1
+    except OSError as error:
+        if error.filename is None:
+            _let_go_of_the_output()
+        return _say(f"{error.filename or 'the output'}: {error.strerror}; mend that, or name another place.", 1)
+    except KeyboardInterrupt:
+        return _say("interrupted; run it again for the whole.", 130)
+
+
+def _say(text: str, code: int) -> int:
+    print(f"error: {text}", file=sys.stderr)
+    return code
+
+
+def _let_go_of_the_output() -> None:
+    """Without this, Python complains once more when it ends, of what it could not write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,7 +88,10 @@ def _run(given: argparse.Namespace) -> int:
 
 def _export(export: Export, output: Path | None, report: str) -> None:
     if output is not None:
-        export.write(output)
+        try:
+            export.write(output)
+        except (FileExistsError, NotADirectoryError):
+            raise UserError(f"--output names {output}, where a file is in the way: name a folder.") from None
     elif len(export.files) == 1:
         print(*export.files.values(), end="")
     else:

@@ -8,6 +8,7 @@ schema's defaults; formats and rules in CEL are left to it.
 import copy
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from ordering.check.values import Fault, expected, is_number, is_whole, shown, twice
@@ -24,6 +25,8 @@ _TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "object": (lambda value: isinstance(value, dict), "a mapping"),
     "string": (lambda value: isinstance(value, str), "text"),
 }
+# What Go and Python read otherwise: a class such as [:alnum:], and {,3}, which is text in Go.
+_OTHERWISE = re.compile(r"\[:\^?\w+:\]|\{,\d+\}")
 
 
 def schemas(objects: Iterable[Manifest]) -> dict[tuple[str, str], Schema]:
@@ -154,7 +157,12 @@ def _rules(schema: Schema, value: Any) -> Iterator[str]:
                 yield f"{told}, which must have {least} or more {unit}"
             if most is not None and len(value) > most:
                 yield f"{told}, which must have {most} or fewer {unit}"
-    if isinstance(value, str) and (pattern := schema.get("pattern")) and not _matches(pattern, value):
+    if (
+        isinstance(value, str)
+        and (pattern := schema.get("pattern"))
+        and (go := _read(pattern))
+        and not go.search(value)
+    ):
         yield f"{told}, which must match {pattern}"
     if isinstance(value, dict):
         for key in schema.get("required") or ():
@@ -170,19 +178,30 @@ def _combined(schema: Schema, value: Any) -> Iterator[str]:
     fits = {
         name: sum(1 for part in schema[name] if next(_values(part, value, ""), None) is None)
         for name in ("anyOf", "oneOf")
-        if schema.get(name)
+        if schema.get(name) and _judged(schema[name])
     }
     if fits.get("anyOf") == 0 or fits.get("oneOf", 1) != 1:
         count = "exactly one" if fits.get("oneOf", 1) != 1 else "one"
         yield f" = {shown(value)}, which must fit {count} of the alternatives that the definition of its kind lists"
     other = schema.get("not")
-    if isinstance(other, dict) and next(_values(other, value, ""), None) is None:
+    if isinstance(other, dict) and _judged(other) and next(_values(other, value, ""), None) is None:
         yield f" = {shown(value)}, which the definition of its kind excludes"
 
 
-def _matches(pattern: str, value: str) -> bool:
-    """Whether a pattern of Go matches; one that Python does not read is left to the API server."""
+@cache
+def _read(pattern: str) -> re.Pattern[str] | None:
+    """A pattern of Go; None for one that Python does not read, or otherwise, which is left to the API server."""
     try:
-        return re.search(pattern, value) is not None
+        return None if _OTHERWISE.search(pattern) else re.compile(pattern, re.ASCII)
     except re.error:
+        return None
+
+
+def _judged(schema: Any) -> bool:
+    """Whether every pattern inside of a schema is read."""
+    if isinstance(schema, list):
+        return all(map(_judged, schema))
+    if not isinstance(schema, dict):
         return True
+    pattern = schema.get("pattern")
+    return (not isinstance(pattern, str) or _read(pattern) is not None) and all(map(_judged, schema.values()))

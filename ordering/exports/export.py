@@ -7,10 +7,16 @@ from typing import Any
 
 import yaml
 
+from ordering.errors import UserError
 from ordering.graph import Graph, Node, ObjectId
+from ordering.graph.hooks import HOOK
 from ordering.graph.index import Platform
 from ordering.manifests.objects import Manifest
 from ordering.manifests.scalars import plain
+
+# The folders of which an export has as many as it has steps. Whoever takes all that there are (`for chart in order-*`)
+# must not meet those of another export.
+_STEPS = ("order-[0-9]*", "levels/[0-9]*")
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,14 @@ class Export:
     notes: tuple[str, ...]
 
     def write(self, folder: Path) -> None:
-        """All files under a folder, which is made."""
+        """All files under a folder, which is made; UserError where it has steps that this export does not have."""
+        own = {parent for name in self.files for parent in (folder / name).parents}
+        if left := sorted({step for steps in _STEPS for step in folder.glob(steps)} - own):
+            names = _three([str(step.relative_to(folder)) for step in left])
+            raise UserError(
+                f"{folder} has {names}, which this export does not have: remove what another one left there, or name "
+                "another folder."
+            )
         for name, text in self.files.items():
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -39,8 +52,12 @@ class _Dumper(yaml.CSafeDumper):
         return True
 
 
+# What YAML 1.1 takes for more than a text, as sigs.k8s.io/yaml and so kubectl do, and PyYAML does not.
+_TELLING = frozenset(("y", "Y", "n", "N", "<<"))
+
+
 def _text(dumper: _Dumper, value: str) -> yaml.Node:
-    style = '"' if plain(value) is not value or value == "<<" else None
+    style = '"' if plain(value) is not value or value in _TELLING else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
@@ -60,19 +77,23 @@ def annotated(node: Node, annotations: Mapping[str, str]) -> Manifest:
 
 
 def objects(graph: Graph) -> list[Node]:
-    """The nodes that are objects, in an order in which they may be sent.
+    """The nodes that are objects, as they are sent, in an order in which they may be.
 
-    Kustomize gives a namespace to kinds of the cluster that it does not know; cli-utils 0.37 refuses those.
+    Kustomize gives a namespace to kinds of the cluster that it does not know; cli-utils 0.37 refuses those. What was a
+    Helm hook is in the graph's order: as a hook, Argo CD would send it before or after all waves (gitops-engine's
+    pkg/sync/hook/hook.go), and Helm before what it needs of its own chart.
     """
     nodes = [node for node in graph.nodes if node.gate is None]
     platform = Platform(node.manifest for node in nodes)
-    return [node if platform.namespace(node.id) else _of_the_cluster(node) for node in nodes]
+    return [_sent(node, of_the_cluster=not platform.namespace(node.id)) for node in nodes]
 
 
-def _of_the_cluster(node: Node) -> Node:
-    if "namespace" not in node.manifest["metadata"]:
-        return node
-    metadata = {key: value for key, value in node.manifest["metadata"].items() if key != "namespace"}
+def _sent(node: Node, *, of_the_cluster: bool) -> Node:
+    metadata = dict(node.manifest["metadata"])
+    if of_the_cluster:
+        metadata.pop("namespace", None)
+    if notes := metadata.get("annotations"):
+        metadata["annotations"] = {key: value for key, value in notes.items() if not key.startswith(HOOK)}
     return replace(node, manifest={**node.manifest, "metadata": metadata})
 
 
@@ -131,8 +152,11 @@ def shared_notes(graph: Graph, *, conditions: bool = False, fields: bool = False
 
 def titles(ids: Sequence[ObjectId]) -> str:
     """The first three by name, and how many more there are."""
-    shown = ", ".join(id_.title for id_ in ids[:3])
-    return shown if len(ids) <= 3 else f"{shown} and {len(ids) - 3} more"
+    return _three([id_.title for id_ in ids])
+
+
+def _three(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _named(nodes: list[Node]) -> str:

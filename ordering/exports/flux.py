@@ -1,6 +1,11 @@
 """Flux: a Kustomization for each level, which depends on the one before and checks the health of what is waited for.
 
 kustomize.toolkit.fluxcd.io/v1 ("Kustomization" of Flux's documentation, 2.6: dependsOn, healthChecks).
+
+None of them prunes. One that does deletes, as soon as it has applied its own, what it had before and has no more
+(internal/controller/kustomization_controller.go of kustomize-controller 1.9); an object that a later export has in a
+higher level would be deleted before that level's turn: a namespace or a claim with all that it holds, and for most of
+the others a time without them.
 """
 
 from typing import Any
@@ -26,7 +31,7 @@ def export(graph: Graph) -> Export:
             "retryInterval": "1m",
             "timeout": "10m",
             "path": f"./{folder}",
-            "prune": True,
+            "prune": False,
             "sourceRef": {"kind": "GitRepository", "name": "flux-system"},
             "healthChecks": [
                 {
@@ -46,7 +51,9 @@ def export(graph: Graph) -> Export:
         steps.append({**kind, "metadata": metadata, "spec": {key: value for key, value in spec.items() if value != []}})
     notes = [
         "A level begins when all that the level before waits for is healthy: an object waits for more than it needs.",
-        "Flux keeps no order when it deletes: remove the Kustomizations from the last level to the first.",
+        "Flux deletes nothing, since pruning would delete what a later export has in a higher level: delete by hand "
+        "what an export no longer has, and all of it, once the Kustomizations are gone, with "
+        "`kubectl delete -f levels/NNN/resources.yaml` from the last level to the first.",
         "The source is GitRepository flux-system, and paths start at its root: change both to where the folder lies.",
         *shared_notes(graph, conditions=True),
     ]

@@ -1,4 +1,4 @@
-"""Helm: a chart for each step of the order, to be installed one after the other with `helm install --wait`.
+"""Helm: a chart for each step of the order, to be installed one after the other, each waited for with its Jobs.
 
 One chart cannot carry an order: Helm sends a release by kinds ("install order" of pkg/release/v1/util/kind_sorter.go,
 helm.sh/helm/v4 4.1) and waits for all of it before its hooks, so that what needs a hook would never be ready, and of
@@ -34,13 +34,17 @@ def export(graph: Graph) -> Export:
             files[f"{name}/Chart.yaml"] = dump([{"apiVersion": "v2", "name": name, "version": "0.1.0"}])
             files[f"{name}/templates/all.yaml"] = _escaped(part)
     notes = [
-        f'{charts} charts: `for chart in order-*; do helm install "$chart" "./$chart" --wait || break; done` installs '
-        "them with Helm 4, and `helm uninstall` takes them away in reverse.",
+        f'{charts} charts: `for chart in order-*; do helm install "$chart" "./$chart" --wait --wait-for-jobs || break; '
+        "done` installs them with Helm 4, and `helm uninstall` takes them away in reverse.",
         "A chart is sent when all of the one before is ready: an object waits for more than it needs.",
         *shared_notes(graph, conditions=True, over=False),
     ]
     if spare:
         notes.append(f"{titles(spare)}: mounted by nothing here, and so hooks: made once, and left by an uninstall.")
+    if stopped := [node.id for node in sent if (node.id.group, node.id.kind) == ("batch", "Job") and node.wait.skip]:
+        notes.append(
+            f"{titles(stopped)}: suspended, and --wait-for-jobs would wait for ever: leave it out for that chart."
+        )
     if others := [node.id for node in objects(graph) if node.made_by]:
         notes.append(
             f"{titles(others)}: made by the cluster or a controller, and so not in the charts; apply them by hand."

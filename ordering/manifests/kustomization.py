@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ordering.errors import UserError
-from ordering.manifests.parse import documents
+from ordering.manifests.parse import documents, parse
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 # Keys whose entries are files or folders that kustomize reads as resources or as further kustomizations.
 _SOURCES = ("resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators")
+# Of these, those whose objects are plugins, which name files themselves. Such a path starts at the kustomization that
+# lists the plugin (`runGenerators` and its like in kustomize's api 0.21.1, internal/target/kusttarget.go).
+_PLUGINS = ("generators", "transformers", "validators")
 # A kustomization with these keys alone passes its resources on unchanged: no tool is needed to read it. Of any other
 # value the tool says what is wrong (`EnforceFields` in kustomize's api 0.21.1, types/kustomization.go).
 _PLAIN = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
@@ -75,13 +78,21 @@ def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
     if any(_PLAIN.get(key) != value for key, value in content.items() if key != "resources"):
         found.plain = False
     _charts(folder, content, found)
+    plugins: list[Any] = []
     for key in _SOURCES:
         for entry in content.get(key) or ():
-            if not isinstance(entry, str) or "\n" in entry:
+            if not isinstance(entry, str):
+                continue
+            if "\n" in entry:
+                if key in _PLUGINS:
+                    plugins.extend(doc.content for doc in parse(entry.encode(), f"{file}: an entry under {key}"))
                 continue
             target = folder / entry
+            read: list[Path] = []
             if target.is_dir():
+                before = len(found.resources)
                 _collect(target, found, (*above, real))
+                read = found.resources[before:]
             elif target.is_file():
                 if "any-file" not in found.allow and not target.resolve().is_relative_to(real):
                     raise UserError(
@@ -89,6 +100,7 @@ def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
                         "move it, or allow the build any file (kubeflowBuild: [any-file], or --allow any-file)."
                     )
                 found.files.append(target)
+                read = [target]
                 if key == "resources":
                     found.resources.append(target)
             elif _REMOTE.search(entry):
@@ -96,9 +108,14 @@ def _collect(folder: Path, found: Inputs, above: tuple[Path, ...]) -> None:
                 found.plain = False
             else:
                 raise UserError(f"{file}: {entry!r} under {key} is neither a file nor a folder: correct the path.")
+            if key in _PLUGINS:
+                plugins.extend(doc.content for one in read for doc in documents(one))
+    for plugin in plugins:
+        if isinstance(plugin, dict) and plugin.get("kind") == "HelmChartInflationGenerator":
+            _charts(folder, {"helmCharts": [plugin], "helmGlobals": plugin}, found)
     known = set(found.files)
     rest = {key: value for key, value in content.items() if key not in _SOURCES}
-    for text in _texts(rest):
+    for text in _texts([rest, *plugins]):
         # Generators write `key=path`; patches and replacements write the path alone.
         for candidate in (text, text.partition("=")[2]):
             target = folder / candidate

@@ -17,7 +17,7 @@ from ordering.manifests.objects import Manifest, title
 from ordering.manifests.parse import documents, parse
 
 # Part of every key: a change in how text becomes objects must not meet what an older version cached.
-_FORMAT = "2"
+_FORMAT = "3"
 _KEPT = 8
 
 

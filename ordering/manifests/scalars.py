@@ -1,7 +1,7 @@
 """What the text of a scalar means, as kustomize 5.8 reads it: `decode.go` and `resolve.go` of go.yaml.in/yaml/v3 3.0.3.
 
-That is YAML 1.2 with leftovers: `yes` and `on` are text, `0644` and `0o644` are 420, `08` is 8, `1_000` is 1000, and a
-bare date is a moment. kustomize then writes JSON, in which 1.0 is 1.
+That is YAML 1.2 with leftovers: `yes` and `on` are text, `0644` and `0o644` are 420, `0o-7` is -7, `08` is 8, `1_000`
+is 1000, and a bare date is a moment. kustomize then writes JSON, in which 1.0 is 1.
 """
 
 import base64
@@ -87,7 +87,12 @@ def _tag(text: str, value: Scalar) -> str:
         return _TIMESTAMP
     if value is None or isinstance(value, bool):
         return _PREFIX + ("null" if value is None else "bool")
-    return _PREFIX + ("int" if _INT.fullmatch(text.replace("_", "")) else "float")
+    return _PREFIX + ("int" if _INT.fullmatch(_bare(text)) else "float")
+
+
+def _bare(text: str) -> str:
+    """The digits of a number, with a sign that Go takes also after `0b` and `0o` in front."""
+    return re.sub(r"^(0[bo])([-+])", r"\2\1", text.replace("_", ""))
 
 
 @lru_cache(4096)
@@ -101,7 +106,7 @@ def _telling(text: str) -> tuple[Scalar] | None:
         return _number(text) if _DECIMAL.fullmatch(text) else None
     if (moment := _moment(text)) is not None:
         return (moment,)
-    bare = text.replace("_", "")
+    bare = _bare(text)
     if match := _INT.fullmatch(bare):
         sign, *digits = match.groups()
         number, base = next((digit, base) for digit, base in zip(digits, _BASES, strict=True) if digit is not None)

@@ -158,3 +158,29 @@ FITTING: list[list[Manifest]] = [
 @pytest.mark.parametrize("objects", FITTING, ids=lambda objects: str(objects[0]["spec"])[:40])
 def test_what_fits_or_has_no_schema_here_passes(objects: list[Manifest]) -> None:
     assert faults(*objects) == []
+
+
+# Each value fits in Go (regexp/syntax), which Python takes the pattern for something else than, or does not read.
+GO = [
+    ("^[[:alnum:]]+$", "a1"),
+    ("^[a-z[:digit:]]+$", "a1"),
+    ("^a{,3}$", "a{,3}"),
+    (r"^\W+$", "é"),
+    (r"^\p{L}+$", "é"),
+]
+
+
+@pytest.mark.parametrize(("pattern", "value"), GO)
+def test_a_pattern_is_read_as_go_does_or_left_to_the_api_server(pattern: str, value: str) -> None:
+    text = {"type": "string", "pattern": pattern}
+    either = {"type": "string", "oneOf": [{"pattern": pattern}, {"pattern": "^never$"}]}
+    one = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"a": text, "b": either}}}}
+    assert faults(thing({"a": value, "b": value}), definition(one)) == []
+
+
+@pytest.mark.parametrize(
+    "schema", [{"not": {"pattern": "^[[:alnum:]]$"}}, {"oneOf": [{"pattern": "a"}, {"pattern": r"\pN"}]}]
+)
+def test_alternatives_with_a_pattern_that_python_does_not_read_are_not_judged(schema: Any) -> None:
+    one = {"properties": {"spec": {"type": "object", "properties": {"a": {"type": "string", **schema}}}}}
+    assert faults(thing({"a": "a-b"}), definition({"type": "object", **one})) == []

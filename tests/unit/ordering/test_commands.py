@@ -3,8 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -96,6 +98,22 @@ def test_exports_go_to_stdout_or_into_a_folder(tmp_path: Path, capsys: pytest.Ca
     assert (tmp_path / "out/levels/000/resources.yaml").is_file()
 
 
+@pytest.mark.parametrize(("target", "left"), [("helm", "order-002"), ("flux", "levels/007"), ("helm", "levels/000")])
+def test_a_folder_with_steps_of_another_export_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, left: str
+) -> None:
+    """Whoever then installs `order-*` would install another platform's charts with them."""
+    path, out = folder(tmp_path, *SOUND), tmp_path / "out"
+    command = ["export", path, "--to", target, "--output", str(out)]
+    assert main(command) == 0
+    (out / "README.md").write_text("what else lies there stays")
+    assert main(command) == 0
+    (out / left).mkdir(parents=True)
+    capsys.readouterr()
+    assert main(command) == 1
+    assert f"error: {out} has {left}, which this export does not have: remove" in capsys.readouterr().err
+
+
 def test_it_runs_with_nothing_else_of_the_project(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "ordering", tmp_path / "ordering", ignore=shutil.ignore_patterns("__pycache__"))
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
@@ -115,6 +133,48 @@ def test_whoever_reads_no_further_sees_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run(run, cwd=ROOT, stdout=write, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
     os.close(write)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+def ran(*arguments: str, stdout: str = os.devnull) -> tuple[int, str]:
+    """The exit code of a command that writes there, and what it said on stderr."""
+    with Path(stdout).open("w") as out:
+        run = [sys.executable, "-m", "ordering", *arguments]
+        done = subprocess.run(run, cwd=ROOT, stdout=out, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    return done.returncode, done.stderr
+
+
+def test_what_cannot_be_read_or_written_is_one_sentence(tmp_path: Path) -> None:
+    path, file = folder(tmp_path, *SOUND), tmp_path / "file"
+    file.touch()
+    for target in ("argocd", "flux"):
+        for output in (file, file / "below"):
+            code, said = ran("export", path, "--to", target, "--output", str(output))
+            assert (code, said) == (1, f"error: --output names {output}, where a file is in the way: name a folder.\n")
+    code, said = ran("export", path, "--to", "argocd", "--output", "/proc/none")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("error: /proc/none: No such file or directory; ")
+    for command in (("plan", path), ("export", path, "--to", "argocd")):
+        code, said = ran(*command, stdout="/dev/full")
+        assert (code, said.count("\n")) == (1, 1)
+        assert said.startswith("error: the output: No space left on device; ")
+
+
+def test_ctrl_c_is_one_sentence(tmp_path: Path) -> None:
+    """While kustomize runs, which is what takes long."""
+    path = folder(tmp_path, *SOUND)
+    (tmp_path / "kustomization.yaml").write_text("namePrefix: a-\nresources: [all.yaml]\n")
+    slow = tmp_path / "slow"
+    slow.write_text(f"#!/bin/sh\ntouch '{tmp_path}/began'\nexec sleep 60\n")
+    slow.chmod(0o755)
+    env = {**os.environ, "KUSTOMIZE": str(slow), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    run = [sys.executable, "-m", "ordering", "plan", path]
+    with subprocess.Popen(run, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as begun:
+        while not (tmp_path / "began").exists():
+            assert begun.poll() is None
+            time.sleep(0.05)
+        begun.send_signal(signal.SIGINT)
+        assert begun.communicate(timeout=60) == ("", "error: interrupted; run it again for the whole.\n")
+    assert begun.returncode == 130
 
 
 def test_the_package_has_every_folder_and_its_own_dependencies_alone() -> None:

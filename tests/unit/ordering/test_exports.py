@@ -27,6 +27,7 @@ from ordering.manifests.extract import objects
 from ordering.manifests.objects import Manifest
 from ordering.manifests.parse import parse
 from tests.unit.ordering.runs import objects_of
+from tests.unit.ordering.test_hooks import job
 
 PLATFORM = [
     *cert_manager(),
@@ -63,6 +64,13 @@ def test_a_text_stays_one_for_every_reader(value: str) -> None:
     assert read(dump([given])) == [given]
     if re.fullmatch(r"[\w.]*", value, re.ASCII) and value not in ("", "a"):
         assert f"key: {value}\n" not in dump([given])
+
+
+@pytest.mark.parametrize("word", ["y", "Y", "n", "N"])
+def test_the_letters_that_kubectl_takes_for_true_and_false_are_quoted(word: str) -> None:
+    """As values and as keys: sigs.k8s.io/yaml reads YAML 1.1, where PyYAML leaves the letters out."""
+    written = dump([config_map("one", "a", data={word: word})])
+    assert f'\n  "{word}": "{word}"\n' in written
 
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name not in ("flux", "helm")])
@@ -128,6 +136,18 @@ def test_flux_has_a_step_for_each_level_that_waits_for_the_one_before(graph: Gra
     assert {"operator", "served"} <= checked
     files = [name for name in export.files if name.endswith("/resources.yaml")]
     assert sum(len(read(export.files[name])) for name in files) == len(PLATFORM)
+
+
+def test_flux_deletes_nothing_that_a_later_export_has_in_another_level() -> None:
+    """A Kustomization prunes what it no longer has before the next one makes it: a claim would go with its data."""
+    places = []
+    for notes in ({}, {"config.kubernetes.io/depends-on": "/namespaces/a/ConfigMap/first"}):
+        claim = manifest("v1", "PersistentVolumeClaim", "data", "a", spec={}, annotations=notes)
+        export = TARGETS["flux"](build([namespace("a"), config_map("first", "a"), claim]))
+        places += [name for name, text in export.files.items() if "kind: PersistentVolumeClaim" in text]
+        assert {step["spec"]["prune"] for step in read(export.files["flux.yaml"])} == {False}
+        assert any("deletes nothing" in note for note in export.notes)
+    assert places == ["levels/001/resources.yaml", "levels/002/resources.yaml"]
 
 
 def charts(export: Export) -> dict[str, str]:
@@ -208,6 +228,27 @@ def test_an_object_of_the_cluster_is_sent_without_the_namespace_that_kustomize_g
     assert [one["metadata"].get("namespace") for one in sent] == [None]
     checks = [check for one in written for check in one.get("spec", {}).get("healthChecks", ())]
     assert [check.get("namespace") for check in checks if check["kind"] == "ClusterIssuer"] == [None] * bool(checks)
+
+
+@pytest.mark.parametrize("name", [*TARGETS])
+def test_what_was_a_helm_hook_is_an_object_like_any_other(name: str) -> None:
+    """Argo CD would send it before its namespace's wave, and Helm before the rest of its chart."""
+    hook = {"helm.sh/hook": "pre-install", "helm.sh/hook-weight": "-5", "helm.sh/hook-delete-policy": "hook-succeeded"}
+    given = [namespace("a"), account("migrate", "a"), job("migrate", "pre-install"), config_map("free", "a")]
+    given[2]["metadata"]["annotations"] = {**hook, "helm.sh/resource-policy": "keep"}
+    files = TARGETS[name](build(given)).files
+    (sent,) = (one for text in files.values() for one in yaml.safe_load_all(text) if one and one.get("kind") == "Job")
+    assert {key for key in annotations(sent) if key.startswith("helm.sh/")} == {"helm.sh/resource-policy"}
+
+
+def test_helm_is_told_to_wait_for_jobs_and_which_of_them_never_end() -> None:
+    """Without the flag it waits for a Job to start only (statuswait.go); a Job in a later chart needs it complete."""
+    suspended = job("spare", "pre-install")
+    suspended["metadata"]["annotations"] = {}
+    suspended["spec"]["suspend"] = True
+    notes = TARGETS["helm"](build([namespace("a"), job("migrate", "pre-install"), suspended])).notes
+    assert "--wait --wait-for-jobs ||" in notes[0]
+    assert [note for note in notes if note.startswith("Job a/spare: suspended")]
 
 
 def test_nothing_waits_for_a_claim_that_its_own_pod_binds() -> None:
