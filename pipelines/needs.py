@@ -142,6 +142,9 @@ WRITERS: Mapping[str, tuple[re.Pattern[str], str, Callable[[Place, str], None]]]
     "spot": (re.compile("on|off"), "on or off", _spot),
 }
 
+PLACING = ("gpus", "node-pool", "spot")
+"""The options that say on which nodes a step runs."""
+
 Given = Mapping[str, Iterable[str]]
 """Texts by option, each a value for all steps or `STEP=VALUE`."""
 
@@ -152,7 +155,7 @@ def apply(
     """The pipeline with what is given to its steps; GPUs for all go to the accelerated ones where there are any.
 
     `pools` are the groups of nodes where it is to run, as a stack's output `node_pools` describes them.
-    Raises UserError for a value that an option does not take, a step that does not exist, and what no pool has.
+    Raises UserError for a value that an option does not take, a step that does not exist, and one that no pool takes.
     """
     wanted = list(_wanted(package, given, accelerated))
     if not wanted:
@@ -163,6 +166,7 @@ def apply(
     platform = copy.deepcopy(package.platform or {})
     asked = platform.setdefault("platforms", {}).setdefault("kubernetes", {}).setdefault("deploymentSpec", {})
     asked = asked.setdefault("executors", {})
+    placed: dict[str, tuple[str, Place]] = {}
     for option, step, value in wanted:
         for name, task in list(tasks(pipeline)):
             if step is not None and name != step:
@@ -175,8 +179,13 @@ def apply(
                 task=task, container=container, asked=Asked({"kubernetes": asked.get(label, {})}), pools=pools or {}
             )
             WRITERS[option][2](place, value)
+            if option in PLACING:
+                placed[label] = (name, place)
             if place.asked.platform_config["kubernetes"]:
                 asked[label] = place.asked.platform_config["kubernetes"]
+    if pools is not None:
+        for name, place in placed.values():
+            _check_place(name, place)
     return Package(pipeline=pipeline, platform=platform if asked else None)
 
 
@@ -222,6 +231,50 @@ def _check_pools(wanted: Iterable[tuple[str, str | None, str]], pools: Mapping[s
             )
         if option == "spot" and not any(one["spot"] for one in pools.values()):
             raise UserError(f"{text}: the stack has no spot nodes; add a pool with capacity spot to nodePools.")
+
+
+def _check_place(step: str, place: Place) -> None:
+    """UserError for a step that none of the stack's pools takes; nodes of other labels are not known here."""
+    asked = place.asked.platform_config["kubernetes"]
+    labels = asked.get("nodeSelector", {}).get("labels", {})
+    if "nodeSelectorJson" in asked.get("nodeSelector", {}) or labels.keys() - {OWN_LABEL, CAPACITY_LABEL}:
+        return
+    accelerator = place.container.get("resources", {}).get("accelerator", {})
+    resource = accelerator.get("resourceType") or accelerator.get("type")  # the deprecated name
+    named, capacity = labels.get(OWN_LABEL), labels.get(CAPACITY_LABEL)
+    fitting = {
+        name: pool["taints"]
+        for name, pool in place.pools.items()
+        if named in (None, name)
+        and (capacity is None or pool["spot"] == (capacity == "SPOT"))
+        and (resource != ACCELERATOR or pool["gpus"])
+    }
+    if not fitting:
+        wanted = [f"{label}={value}" for label, value in sorted(labels.items())] + ["GPUs"] * (resource == ACCELERATOR)
+        raise UserError(
+            f"Step {step!r} asks for nodes with {' and '.join(wanted)}, and no pool of the stack has all of that; "
+            f"choose another: it has {', '.join(place.pools)}."
+        )
+    # EKS lifts the taint that is called as what a pod asks for (ExtendedResourceToleration).
+    lifting = [*asked.get("tolerations", []), *([{"key": resource, "operator": "Exists"}] if resource else [])]
+    if not any(all(_lifted(taint, lifting) for taint in taints) for taints in fitting.values()):
+        raise UserError(
+            f"Step {step!r} does not tolerate the taints of {' or of '.join(fitting)}, and no other pool of the stack "
+            f"has what it asks for; --node-pool {step}={next(iter(fitting))} lifts them."
+        )
+
+
+def _lifted(taint: Mapping[str, str], tolerations: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a pod with the tolerations is scheduled on nodes with the taint; one that is a parameter may do it."""
+    return taint["effect"] == "PreferNoSchedule" or any(
+        "tolerationJson" in one
+        or (
+            one.get("key") in (None, "", taint["key"])
+            and one.get("effect") in (None, "", taint["effect"])
+            and (one.get("operator") == "Exists" or one.get("value", "") == taint["value"])
+        )
+        for one in tolerations
+    )
 
 
 def _own_executor(pipeline: Spec, asked: Spec, name: str, task: Spec) -> str | None:

@@ -1,5 +1,7 @@
 """A compiled pipeline: its specification (`pipeline_spec`, schema 2.1) and what Kubernetes is asked for beside it."""
 
+import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +17,20 @@ Spec = dict[str, Any]
 
 # The only one that Pipelines takes (NewV2SpecTemplate in backend/src/apiserver/template/v2_template.go of 2.16.0).
 SCHEMA = "2.1.0"
+
+
+class _Loader(yaml.CSafeLoader):
+    """Takes 1e-05 for a number, as Pipelines does (resolve.go of yaml.v3 3.0.1): PyYAML reads YAML 1.1, where a number
+    has a dot. Digits with a 0 before them stay the text that PyYAML writes so."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes every text that begins as a number does, which Pipelines could take for one."""
+
+
+_FLOAT, _FIRST = "tag:yaml.org,2002:float", list("-+.0123456789")
+_Loader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)[eE][-+]?\d{1,3}$"), _FIRST)
+_Dumper.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?\.?\d"), _FIRST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +53,17 @@ class Package:
 
     def yaml(self) -> str:
         """What the dashboard, kfp and `upload` take: one document, or two with the platform's."""
-        return yaml.safe_dump_all([self.pipeline, *filter(None, [self.platform])], sort_keys=True)
+        return yaml.dump_all([self.pipeline, *filter(None, [self.platform])], Dumper=_Dumper, sort_keys=True)
 
 
-def load(text: str, source: str) -> Package:
-    """The pipeline in a compiled file, YAML or JSON, of whichever SDK; UserError says why it is none that runs.
+def load(text: str, source: str, loader: type[yaml.CSafeLoader] = _Loader) -> Package:
+    """The pipeline in a compiled file, JSON or the loader's YAML, of whichever SDK; UserError says why it is none that
+    runs.
 
     TFX writes a job, which holds the specification beside values for the pipeline's parameters: they become defaults.
     """
     try:
-        documents = [found for found in yaml.load_all(text, Loader=yaml.CSafeLoader) if found is not None]
+        documents = _documents(text, loader)
     except yaml.YAMLError as error:
         raise UserError(f"{source!r} is not YAML: {' '.join(str(error).split())}.") from None
     if not documents or not isinstance(documents[0], dict):
@@ -74,6 +91,13 @@ def load(text: str, source: str) -> Package:
     if platform is not None:
         _check(platform, pipeline_spec_pb2.PlatformSpec(), source)
     return Package(pipeline=first, platform=platform)
+
+
+def _documents(text: str, loader: type[yaml.CSafeLoader]) -> list[Any]:
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        return [found for found in yaml.load_all(text, Loader=loader) if found is not None]
 
 
 def _check(document: Any, message: Any, source: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kfp import compiler, dsl
 
 from ordering.errors import UserError
@@ -57,7 +58,7 @@ def compiled(pipeline: Any, source: str) -> Package:
             compiler.Compiler().compile(pipeline, str(file))
         except (TypeError, ValueError, RuntimeError) as error:
             raise UserError(f"{source!r} cannot be compiled: {' '.join(str(error).split())}") from None
-        return package.load(file.read_text(), source)
+        return package.load(file.read_text(), source, yaml.CSafeLoader)  # PyYAML wrote it
 
 
 def _read(file: Path) -> Package:

@@ -31,7 +31,8 @@ def settle(env: MutableMapping[str, str]) -> None:
             raise UserError(f"{name} is {_shown(value)!r}, which is no address; write one like http://proxy:3128.")
     if given:
         direct = env.get("no_proxy") or env.get("NO_PROXY") or ""
-        missing = [host for host in LOOPBACK if host not in direct.split(",")]
+        # A star switches the proxy off, for most programs only where nothing stands beside it.
+        missing = [host for host in LOOPBACK if host not in direct.split(",")] if direct != "*" else []
         env["no_proxy"] = env["NO_PROXY"] = ",".join(filter(None, (direct, *missing)))
 
 

@@ -11,7 +11,7 @@ from pulumi_aws import ec2, eks
 from infra import versions
 from infra.aws import iam, instances
 from infra.settings import NodeSettings, Pool, Taint
-from infra.settings.groups import BASE, POOL_TAG, gpu_labels, groups, labels, taints
+from infra.settings.groups import BASE, POOL_LABEL, POOL_TAG, gpu_labels, groups, labels, taints
 from infra.settings.pod_access import PodAccess
 
 # A group's name has 63 characters, of which the provider's suffix takes 26.
@@ -49,7 +49,7 @@ class _Group:
     zones: Sequence[str]
     size: tuple[int, int, int]
     spot: bool = False
-    labels: Mapping[str, str] | None = None
+    labels: Mapping[str, str]
     taints: Sequence[Taint] = ()
 
 
@@ -63,7 +63,7 @@ def base_group(
         instance_types=[nodes.instance_type],
         zones=list(args.subnets),
         size=(nodes.min, nodes.desired, nodes.max),
-        labels=gpu_labels(nodes.instance_type),
+        labels={POOL_LABEL: BASE, **gpu_labels(nodes.instance_type)},
     )
     template = _launch_template(f"{name}-node", nodes.disk_gib, BASE, args, opts)
     return _node_group(f"{name}-nodes", group, template, args, opts)
@@ -120,7 +120,7 @@ def _node_group(
         launch_template=eks.NodeGroupLaunchTemplateArgs(
             id=template.id, version=template.latest_version.apply(lambda version: str(int(version)))
         ),
-        labels=dict(group.labels) if group.labels else None,
+        labels=dict(group.labels),
         taints=[
             eks.NodeGroupTaintArgs(key=one.key, value=one.value, effect=_EFFECTS[one.effect]) for one in group.taints
         ]

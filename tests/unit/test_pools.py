@@ -140,6 +140,7 @@ def test_other_processors_and_accelerators_are_kept_for_who_asks_for_them(kind: 
 def test_the_base_group_stays_as_it_was_and_takes_no_taint(made: Recording) -> None:
     base, alone = (one.one("ManagedNodeGroup", "c-nodes").inputs for one in (made, cluster()))
     assert base == alone
+    assert base["labels"] == {POOL_LABEL: "base"}, "by which a step asks for it"
     assert "taints" not in base
     nvidia = cluster(nodesInstanceType="g5.xlarge").one("ManagedNodeGroup").inputs
     assert (nvidia["amiType"], "taints" in nvidia) == ("AL2023_x86_64_NVIDIA", False)

@@ -42,6 +42,16 @@ def test_this_machine_is_reached_directly(monkeypatch: pytest.MonkeyPatch) -> No
     assert again == env
 
 
+def test_a_proxy_that_is_switched_off_stays_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To urllib, botocore and curl a star means every host only where it is the whole value."""
+    env = {"HTTPS_PROXY": "http://proxy.test:3128", "NO_PROXY": "*"}
+    proxy.settle(env)
+    assert env["NO_PROXY"] == env["no_proxy"] == "*"
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    assert get_environ_proxies("https://sts.amazonaws.com") == {}
+
+
 def test_one_authority_is_everybody_s(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.touch()

@@ -201,4 +201,43 @@ def test_what_no_pool_has_is_refused_before_a_step_waits_for_ever() -> None:
     with pytest.raises(UserError, match=r"--spot on: the stack has no spot nodes; add a pool with capacity spot"):
         _apply(pools=without, spot=["on"])
     _apply(pools=without, gpus=["train=0"])
-    _apply(pools=POOLS, gpus=["train=1"], spot=["on"])
+    _apply(pools=POOLS, gpus=["train=1"], spot=["train=on"])
+
+
+TEAM = {"key": "team", "value": "ml", "effect": "NoSchedule"}
+SOFT = TEAM | {"effect": "PreferNoSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("pool", "given", "sentence"),
+    [
+        (
+            {},
+            {"spot": ["split=on"]},
+            "Step 'split' does not tolerate the taints of gpu, and no other pool of the stack",
+        ),
+        ({"taints": [TAINT, TEAM]}, {"gpus": ["train=1"]}, "what it asks for; --node-pool train=gpu lifts them."),
+        ({"taints": [TAINT | {"key": "a"}]}, {"node_pool": ["load=kubeflow-on-pulumi/pool:gpu"]}, "=gpu lifts them."),
+        ({}, {"node_pool": ["train=base"], "gpus": ["train=1"]}, "/pool=base and GPUs, and no pool of the stack has"),
+        ({}, {"node_pool": ["train=base"], "spot": ["train=on"]}, "=SPOT and kubeflow-on-pulumi/pool=base, and no"),
+    ],
+)
+def test_a_step_that_no_pool_takes_is_refused(pool: dict[str, Any], given: Any, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        _apply(pools={**POOLS, "gpu": POOLS["gpu"] | pool}, **given)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pool", "given"),
+    [
+        ({}, {"node_pool": ["gpu"], "spot": ["on"]}),
+        ({}, {"node_pool": ["base"]}),
+        ({}, {"node_pool": ["karpenter.sh/nodepool:cheap"], "spot": ["on"]}),
+        ({"taints": [SOFT]}, {"spot": ["on"]}),
+        ({"taints": [TAINT, TEAM]}, {"node_pool": ["train=gpu"], "gpus": ["train=1"], "spot": ["train=on"]}),
+        ({"taints": [TAINT | {"effect": "NoExecute"}]}, {"gpus": ["train=1"]}),
+    ],
+)
+def test_a_step_that_a_pool_takes_is_not(pool: dict[str, Any], given: Any) -> None:
+    _apply(pools={**POOLS, "gpu": POOLS["gpu"] | pool}, **given)

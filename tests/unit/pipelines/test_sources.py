@@ -29,8 +29,14 @@ def twice(number: int = 4, names: list = ["a"], loud: bool = False) -> int:
 def plain(number: int = 1):
     double(number=number)
 
+@dsl.pipeline
+def learn(rate: float = 1e-05, more: dict = {"r": 1e-07}, commit: str = "1e-05", month: str = "08", said: str = "😀"):
+    double(number=1)
+
 broken = 7
 """
+# What the parameters of `learn` are by default.
+LEARN = {"rate": 1e-05, "more": {"r": 1e-07}, "commit": "1e-05", "month": "08", "said": "😀"}
 
 
 @pytest.fixture
@@ -195,6 +201,21 @@ def test_an_upload_that_was_not_answered_is_made_once(at: Callable[..., int], ku
     kubeflow.fault("POST", f"{API}/pipelines/upload_version", DROP_AFTER)
     assert at("upload", "sequential", *IMAGE, "--version", "one") == 0
     assert len(kubeflow.api.pipelines) == len(kubeflow.api.versions) == 1
+
+
+def test_a_number_without_a_dot_is_one_and_a_text_of_digits_is_none(here: Path) -> None:
+    """JSON, and YAML 1.2, have 1e-05 for a number, where PyYAML's YAML 1.1 has a text."""
+    made = source.find("theirs:learn").compile(Execution(image=""))
+    assert package.defaults(made.pipeline) == LEARN
+    (here / "learn.json").write_text(json.dumps(made.pipeline))
+    assert package.defaults(source.find("learn.json").compile(Execution(image="")).pipeline) == LEARN
+    text = made.yaml()
+    assert package.defaults(package.load(text, "written").pipeline) == LEARN
+    for quoted in ("'1e-05'", "'08'"):  # else Pipelines takes them for numbers
+        assert f"defaultValue: {quoted}" in text
+    assert "defaultValue: 1.0e-05" in text
+    other = package.load(text.replace("1.0e-05", "1e-05").replace("1.0e-07", "1E-7"), "another SDK's").pipeline
+    assert package.defaults(other) == LEARN
 
 
 def test_a_compiled_file_is_read_as_it_was_written(here: Path) -> None:
