@@ -1,6 +1,7 @@
 """`up` on an engine that is played: what is shown, who is asked, and what stops it before anything is changed."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -75,11 +76,13 @@ class Engine:
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings and prices without files of a release."""
+    """Settings and prices without files of a release, and a cluster in which nothing is kept."""
     found = SimpleNamespace(settings=settings())
     monkeypatch.setattr(module, "stack_settings", lambda stack, changes: found)
     monkeypatch.setattr(run, "read_config", lambda stack: ({"aws:region": "us-west-2"}, frozenset()))
     monkeypatch.setattr("ops.cost.claimed_gib", lambda settings: 50)
+    empty = SimpleNamespace(metadata=lambda *_, **__: [])
+    monkeypatch.setattr(module, "answered", lambda session: nullcontext(empty))
 
 
 def brought(
@@ -153,6 +156,19 @@ def test_a_cluster_is_asked_again_what_it_serves_once_definitions_may_have_gone(
     clients = {"cluster": "knows what was served before"}
     brought(Engine([event("create", BUCKET, "artifacts", **tagged())]), clients=clients)
     assert not clients
+
+
+def test_what_a_failed_run_has_marked_as_kept_is_not_once_one_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the state, so no run finds it as something to take over."""
+    kept = {"Namespace": [{"metadata": {"name": "a"}}, {"metadata": {"name": "left"}}]}
+    patched: list[str] = []
+    cluster = SimpleNamespace(
+        metadata=lambda version, kind, **_: kept.get(kind, []),
+        patch=lambda manifest, change: patched.append(manifest["metadata"]["name"]),
+    )
+    monkeypatch.setattr(module, "answered", lambda session: nullcontext(cluster))
+    brought(Engine([event("create", BUCKET, "artifacts", **tagged())]))
+    assert patched == ["a"]
 
 
 def test_what_nobody_agrees_to_is_not_made() -> None:
